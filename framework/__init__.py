@@ -1,0 +1,1 @@
+"""quoteops: GitOps for market making and signal trading."""

@@ -1,0 +1,1 @@
+"""Record declarations and the compiler behind every pure hot-path module."""

@@ -1,0 +1,1 @@
+"""Attribution of every basis point, per fill and per run."""

@@ -1,0 +1,1 @@
+"""Drivers that run tape, tick, matching and ledger as one loop."""

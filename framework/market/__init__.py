@@ -1,0 +1,1 @@
+"""Instruments, event records, books, tapes, importers and the synthetic market."""

@@ -1,0 +1,1 @@
+"""The tick: six pure, compiled stages from book to intents."""

@@ -1,0 +1,1 @@
+"""Configuration as one strict, frozen value with the source of every field."""

@@ -1,0 +1,1 @@
+"""The soak run: iterate, report, judge, tune."""

@@ -1,0 +1,1 @@
+"""Exchanges behind one port; the simulated one is compiled."""
