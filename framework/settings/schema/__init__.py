@@ -1,0 +1,1 @@
+"""The frozen shape of every configuration group: one module a group."""

@@ -1,0 +1,64 @@
+"""What every settings model shares: strict frozen values, and fields that say what they mean."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+Reload = Literal["hot", "next_quote", "flat_only", "restart"]
+"""When a change takes effect: next tick; new orders only; once flat; never without a restart."""
+
+Direction = Literal["up", "down", "none"]
+"""Which way a change of the value reduces risk."""
+
+
+class StrictModel(BaseModel):
+    """Be immutable; refuse unknown keys, lossy conversions, NaN and infinities."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=False,
+        protected_namespaces=(),
+    )
+
+
+def knob(
+    *,
+    unit: str,
+    help: str,
+    reload: Reload = "restart",
+    reduces: Direction = "none",
+    default: Any = PydanticUndefined,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    identity: bool = True,
+) -> Any:
+    """Declare one configuration value.
+
+    ``unit`` ("" when it has none), ``help`` (one sentence), the bounds, ``reload`` (when a change takes effect)
+    and ``reduces`` (which way a change reduces risk) are shown in errors, ``quoteops config show`` and the docs.
+    Without ``default`` the conf file must give the value. ``identity=False`` leaves the value out of
+    ``config_sha``: for paths, seeds and names of secrets, which do not change how the strategy behaves.
+    """
+    meta: dict[str, Any] = {
+        "unit": unit,
+        "reload": reload,
+        "reduces": reduces,
+        "identity": identity,
+    }
+    return Field(
+        default, description=help, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=meta
+    )
+
+
+def meta_of(field: FieldInfo) -> dict[str, Any]:
+    """Return what ``knob`` recorded about a field; an empty dict for a nested group."""
+    extra = field.json_schema_extra
+    return dict(extra) if isinstance(extra, dict) else {}
