@@ -1,0 +1,85 @@
+"""The command ``quoteops``: a closed table of verbs, each imported only when it is asked for."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from framework.errors import QuoteopsError
+
+# verb -> (module with ``run(argv) -> exit code``, one line of help)
+VERBS: dict[str, tuple[str, str]] = {
+    "soak": (
+        "framework.cli.soak",
+        "replay a market, judge the KPIs, tune, report (-m sweeps over values)",
+    ),
+    "config": (
+        "framework.cli.config",
+        "show every effective value and its source; check what conf/ offers",
+    ),
+    "tape": (
+        "framework.cli.tape",
+        "import, describe, check and synthesise market tapes",
+    ),
+    "edge": ("framework.cli.edge", "edge audit, extended report, sentinel"),
+    "kpi": ("framework.cli.kpi", "judge a report against a KPI profile"),
+}
+
+COULD_NOT_RUN = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code; every refusal is one line on stderr and exit code 2."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except QuoteopsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return COULD_NOT_RUN
+    except BrokenPipeError:
+        # The reader (head, less) is gone; point stdout elsewhere so that the flush at exit does not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return COULD_NOT_RUN
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if words else COULD_NOT_RUN
+    verb, rest = words[0], words[1:]
+    if verb == "--version":
+        from importlib.metadata import version
+
+        print(f"quoteops {version('quoteops')}")
+        return 0
+    if verb not in VERBS:
+        from framework.settings.names import did_you_mean
+
+        raise QuoteopsError(
+            f"quoteops {verb}: no such verb; allowed {', '.join(VERBS)}{did_you_mean(verb, VERBS)}"
+        )
+    from importlib import import_module
+
+    code: int = import_module(VERBS[verb][0]).run(rest)
+    return code
+
+
+def usage() -> str:
+    """Return the help text: one line a verb."""
+    lines = ["usage: quoteops VERB [WORDS]", ""]
+    lines += [f"  {verb:<8}{text}" for verb, (_, text) in VERBS.items()]
+    lines += [
+        "",
+        "quoteops VERB --help tells more. Exit codes: 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
