@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -36,6 +35,7 @@ FAULTS = (
     "duplicate_trades",
     "out_of_order_trades",
     "duplicate_updates",
+    "out_of_order_updates",
     "corrupt_lines",
 )
 """Every fault an importer counts; a fault of zero is counted as zero, not left out."""
@@ -95,7 +95,7 @@ class Tape:
         funding_rate: Any = (),
         funding_mark: Any = (),
         source: str = "memory",
-        format: str = "columns",  # noqa: A002
+        format: str = "columns",
         faults: Mapping[str, int] | None = None,
         measures: Mapping[str, int] | None = None,
     ) -> Self:
@@ -124,8 +124,8 @@ class Tape:
             source=source,
             format=format,
             digest=content_digest(instrument=instrument, columns=columns),
-            faults=MappingProxyType({name: int((faults or {}).get(name, 0)) for name in FAULTS}),
-            measures=MappingProxyType({name: int(value) for name, value in (measures or {}).items()}),
+            faults={name: int((faults or {}).get(name, 0)) for name in FAULTS},
+            measures={name: int(value) for name, value in (measures or {}).items()},
         )
         return cls(instrument=instrument, meta=meta, **columns)
 
