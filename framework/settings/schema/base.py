@@ -39,6 +39,7 @@ def knob(
     le: float | None = None,
     lt: float | None = None,
     identity: bool = True,
+    secret: bool = False,
 ) -> Any:
     """Declare one configuration value.
 
@@ -46,6 +47,7 @@ def knob(
     and ``reduces`` (which way a change reduces risk) are shown in errors, ``quoteops config show`` and the docs.
     Without ``default`` the conf file must give the value. ``identity=False`` leaves the value out of
     ``config_sha``: for paths, seeds and names of secrets, which do not change how the strategy behaves.
+    ``secret=True`` keeps a refused value out of the message.
     """
     meta: dict[str, Any] = {
         "unit": unit,
