@@ -1,0 +1,77 @@
+# The one place for recipes: people, pre-commit and CI all call these targets.
+# A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks.
+.DEFAULT_GOAL := help
+.PHONY: help venv soak test format-check fmt lint types imports conf unit lock clean
+
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+PYTHON ?= python
+else
+BIN := .venv/bin
+PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
+endif
+STAMP := .venv/installed.stamp
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate \
+	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+venv: $(STAMP) ## create .venv/ with everything locked, developer tools included
+
+$(STAMP): requirements/build.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "error: %s is Python %d.%d; allowed 3.11 or later (make PYTHON=/path/to/python3.11)" % (sys.executable, v[0], v[1]))'
+	@echo "==> creating .venv/ with $$($(PYTHON) --version) (once; about a minute)"
+	@$(PYTHON) -m venv .venv
+	@echo "==> installing the locked dependencies and developer tools into .venv/, every file checked against its hash"
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+soak: $(STAMP) ## run a soak and print its verdict: make soak ARGS="profile=moderate soak.iterations=3"
+	@echo "==> $(BIN)/quoteops soak $(ARGS)"
+	@$(BIN)/quoteops soak $(ARGS) || { code=$$?; case $$code in \
+		1|3) echo "==> the soak ran; the verdict above would end 'quoteops soak' with exit code $$code" ;; \
+		*) echo "==> the soak could not run or was not completed (exit code $$code); see the line above"; exit $$code ;; esac; }
+
+test: format-check lint types imports conf unit ## everything CI checks: format, lint, types, import contracts, conf, tests
+	@echo "==> all checks passed"
+
+format-check: $(STAMP)
+	@echo "==> ruff format --check: one layout"
+	@$(BIN)/ruff format --check --quiet .
+
+lint: $(STAMP) ## ruff's rules
+	@echo "==> ruff check: likely mistakes"
+	@$(BIN)/ruff check --quiet .
+
+types: $(STAMP) ## mypy --strict
+	@echo "==> mypy --strict: types"
+	@$(BIN)/mypy
+
+imports: $(STAMP) ## import contracts: floors, purity, one door per vendor
+	@echo "==> lint-imports: floors, purity and vendor doors"
+	@$(BIN)/lint-imports
+
+conf: $(STAMP) ## every combination that conf/ offers composes and validates
+	@echo "==> quoteops config check: every combination that conf/ offers"
+	@$(BIN)/quoteops config check
+
+unit: $(STAMP) ## the tests alone: make unit ARGS="tests/quoting -k spread"
+	@echo "==> pytest"
+	@$(BIN)/python -m pytest $(ARGS)
+
+fmt: $(STAMP) ## rewrite the files in the one layout and mend what ruff can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## resolve the locks again after a change to pyproject.toml; LOCK_ARGS="--upgrade" also takes new versions
+	@echo "==> resolving requirements/*.txt with hashes (several minutes)"
+	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/build.txt requirements/build.in
+	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/core.txt pyproject.toml
+	@$(PIP_COMPILE) $(LOCK_ARGS) -c requirements/build.txt -c requirements/core.txt --extra dev -o requirements/dev.txt pyproject.toml
+
+clean: ## remove .venv/ and the caches; artifacts/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
