@@ -71,7 +71,7 @@ class Model:
     leak: f8
     tilt: f8
     threshold: f8
-    take: f8
+    informed: f8
     take_size: f8
     pull: f8
     follow: f8
@@ -182,9 +182,7 @@ def set_edge(s: list[State], i: int, price: int) -> None:
 
 
 @core
-def behind(
-    m: list[Model], s: list[State], profile: Floats, pool: Floats, cursor: Ints, distance: int
-) -> int:
+def behind(m: list[Model], s: list[State], profile: Floats, pool: Floats, cursor: Ints, distance: int) -> int:
     """Draw the lots of a level behind the touch; most prices are empty on a fine grid.
 
     ``profile`` holds the share of occupied prices by distance, then the mean lots of an occupied one.
@@ -416,7 +414,7 @@ def chase(
     cursor: Ints,
     out: list[Row],
 ) -> int:
-    """Let informed takers and late makers race for quotes that the latent price has left behind; 1 if a taker won."""
+    """Let informed takers and late makers race for quotes that the latent price left behind; 1 if one acted."""
     sign = 0
     if s[0].latent > s[0].best_ask + m[0].threshold:
         sign = 1
@@ -426,20 +424,19 @@ def chase(
         return 0
     i = 1 if sign > 0 else 0
     u = draw(pool, cursor, UNIFORM)
-    if u >= m[0].take + m[0].pull:
+    if u >= m[0].informed + m[0].pull:
         return 0
-    price = best(s, i) + sign * max(1, int(m[0].catch_up * abs(s[0].latent - best(s, i))))
-    taken = 0
-    if u < m[0].take:
+    behind_by = m[0].catch_up * min(abs(s[0].latent - best(s, i)), 0.5 * m[0].levels)
+    price = best(s, i) + sign * max(1, int(behind_by))
+    if u < m[0].informed:
         more = 1.0 + m[0].take_size * draw(pool, cursor, UNIFORM)
         take(m, s, book, profile, pool, cursor, out, sign, int(held(book, i, best(s, i)) * more))
         remember_sign(signs, sign)
-        taken = 1
         if draw(pool, cursor, UNIFORM) >= m[0].follow:
             return 1
     if (price - best(s, i)) * sign > 0:
         retreat(m, s, book, profile, pool, cursor, out, i, price)
-    return taken
+    return 1
 
 
 @core
@@ -603,6 +600,7 @@ def advance(
     mods: Floats,
 ) -> int:
     """Step the market until the modulation ends or a pool or the output runs low; return the step reached."""
+    s[0].rows = 0
     if s[0].step == 0:
         open_book(m, s, book, profile, pool, cursor, out)
         s[0].step = 1
@@ -614,10 +612,8 @@ def advance(
         s[0].fast *= m[0].decay_fast
         s[0].mid *= m[0].decay_mid
         s[0].slow *= m[0].decay_slow
-        taken = chase(m, s, book, profile, signs, pool, cursor, out)
-        ordinary(
-            m, s, book, profile, signs, lag, pool, cursor, out, mods, at, taken == 0
-        )
+        acted = chase(m, s, book, profile, signs, pool, cursor, out)
+        ordinary(m, s, book, profile, signs, lag, pool, cursor, out, mods, at, acted == 0)
         if s[0].best_ask - s[0].best_bid > 1 and draw(pool, cursor, UNIFORM) < m[0].close:
             narrow(m, s, book, profile, pool, cursor, out)
         s[0].step += 1

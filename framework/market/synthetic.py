@@ -1,0 +1,184 @@
+"""The embedded synthetic market: a seeded order book fitted to stylised facts of real tapes, never to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.compiled.records import dtype_of, to_array, zeros
+from framework.market.errors import TapeError
+from framework.market.instrument import Instrument
+from framework.market.synthetic_core import (
+    JUMP,
+    LAGS,
+    LEVEL,
+    MODS,
+    POOL,
+    POOL_MARGIN,
+    POOLS,
+    RING,
+    SIGNS,
+    SIZE,
+    TOUCH,
+    UNIFORM,
+    Row,
+    State,
+    advance,
+)
+from framework.market.synthetic_presets import INSTRUMENTS, PRESETS, Shape, model_of, one, profile_of
+from framework.market.synthetic_regimes import REGIMES, modulation
+from framework.market.tape import EVENT_COLUMNS, Tape
+
+START_NS = 1_736_145_000_000_000_000
+"""2025-01-06T06:30:00Z, a Monday; the 08:00 funding falls into the first three hours."""
+ROWS_A_CHUNK = 1 << 17
+HOUR_NS = 3_600_000_000_000
+MAX_HOURS = 24 * 31
+Floats = NDArray[np.float64]
+
+
+def generate(*, preset: str, regime: str, hours: float, seed: int) -> Tape:
+    """Simulate a market of ``hours`` tape hours; one seed gives the same bytes again on one platform.
+
+    Presets are ``liquid_perp`` and ``thin_spot``; regimes ``normal``, ``event`` and ``high_vol``. Raises TapeError
+    on an unknown name, hours outside (0, 744] or a negative seed.
+    """
+    _check(preset=preset, regime=regime, hours=hours, seed=seed)
+    shape, instrument = PRESETS[preset], INSTRUMENTS[preset]
+    streams = np.random.SeedSequence(seed).spawn(POOLS + 3)
+    mods = modulation(
+        regime=regime,
+        seconds=max(1, round(hours * 3600)),
+        mood_minutes=shape.mood_minutes,
+        mood_sigma=shape.mood_sigma,
+        rng=np.random.Generator(np.random.PCG64(streams[POOLS])),
+    )
+    chunks = [_columns(rows) for rows in _simulate(shape=shape, mods=mods, streams=streams[:POOLS])]
+    columns = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in list(chunks[0])}
+    columns["recv_ts_ns"] = _receive_times(
+        exch_ts_ns=columns["exch_ts_ns"],
+        feed_ms=shape.feed_ms,
+        rng=np.random.Generator(np.random.PCG64(streams[POOLS + 1])),
+    )
+    columns |= _funding(
+        instrument=instrument, columns=columns, rng=np.random.Generator(np.random.PCG64(streams[POOLS + 2]))
+    )
+    name = f"synthetic {preset} {regime} {hours:g} h seed {seed}"
+    return Tape.from_columns(instrument=instrument, source=name, format="synthetic", **columns)
+
+
+def _check(*, preset: str, regime: str, hours: float, seed: int) -> None:
+    for what, value, allowed in (("preset", preset, PRESETS), ("regime", regime, REGIMES)):
+        if value not in allowed:
+            raise TapeError(f"synthetic market: {what} is {value!r}; allowed {', '.join(allowed)}")
+    if not 0 < hours <= MAX_HOURS:
+        raise TapeError(f"synthetic market: hours is {hours:g}; allowed above 0 to {MAX_HOURS}")
+    if seed < 0:
+        raise TapeError(f"synthetic market: seed is {seed}; allowed 0 or more")
+
+
+def _simulate(*, shape: Shape, mods: Floats, streams: list[np.random.SeedSequence]) -> Iterator[NDArray[Any]]:
+    """Yield the events in chunks of structured rows, refilling the pools of random numbers between them."""
+    seconds = mods.shape[1]
+    m = model_of(shape=shape, mods=seconds, steps_per_mod=1000 // shape.step_ms)
+    s = _opening_state(shape=shape)
+    rngs = [np.random.Generator(np.random.PCG64(stream)) for stream in streams]
+    pool, cursor = np.empty(POOLS * POOL), np.full(POOLS, POOL, np.int64)
+    book, profile = np.zeros(2 * RING, np.int64), profile_of(shape=shape)
+    signs = np.append(1 - 2 * rngs[UNIFORM].integers(0, 2, SIGNS), 0).astype(np.int64)
+    lags, out, flat = _lags(power=shape.sign_power), zeros(Row, ROWS_A_CHUNK), mods.ravel()
+    step = 0
+    while step < seconds * (1000 // shape.step_ms):
+        for which in range(POOLS):
+            if cursor[which] > POOL - POOL_MARGIN:
+                pool[which * POOL : (which + 1) * POOL] = _numbers(which=which, shape=shape, rng=rngs[which])
+                cursor[which] = 0
+        step = advance(m, s, book, profile, signs, lags, pool, cursor, out, flat)
+        yield to_array(Row, out, int(to_array(State, s)["rows"][0]))
+
+
+def _opening_state(*, shape: Shape) -> list[State]:
+    values = dict.fromkeys(dtype_of(State).names or (), 0.0)
+    values |= {
+        "ts_ns": START_NS,
+        "rows_max": ROWS_A_CHUNK,
+        "best_bid": shape.price_ticks,
+        "best_ask": shape.price_ticks + 1,
+        "latent": shape.price_ticks + 0.5,
+        "lean": 1.0,
+        "depth": 1.0,
+    }
+    return one(State, values)
+
+
+def _numbers(*, which: int, shape: Shape, rng: np.random.Generator) -> Floats:
+    """Draw one pool: uniforms, order sizes (median 1), jumps (rms 1), level sizes (mean 1), touch targets (median 1)."""
+    if which == UNIFORM:
+        return rng.random(POOL)
+    normal = rng.standard_normal(POOL)
+    if which == SIZE:
+        return np.exp(shape.size_sigma * normal)
+    if which == LEVEL:
+        return np.exp(shape.lots_sigma * normal - 0.5 * shape.lots_sigma**2)
+    if which == TOUCH:
+        return np.exp(shape.touch_sigma * normal)
+    assert which == JUMP
+    jumps = np.exp(shape.jump_sigma * normal - shape.jump_sigma**2)
+    return np.where(rng.random(POOL) < shape.shock_share, shape.shock_scale * (0.5 + jumps), jumps)
+
+
+def _lags(*, power: float) -> NDArray[np.int64]:
+    """Return LAGS equally likely lags of 1..SIGNS - 1 orders with a power-law density."""
+    weight = np.arange(1, SIGNS, dtype=np.float64) ** -(1.0 + power)
+    cumulative = np.cumsum(weight) / weight.sum()
+    return 1 + np.searchsorted(cumulative, (np.arange(LAGS) + 0.5) / LAGS).astype(np.int64)
+
+
+def _columns(rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    wide = {
+        "exch_ts_ns": "ts_ns",
+        "kind": "kind",
+        "side": "side",
+        "price_ticks": "price_ticks",
+        "qty_lots": "qty_lots",
+    }
+    types = dict(EVENT_COLUMNS)
+    return {name: rows[field].astype(types[name]) for name, field in wide.items()}
+
+
+def _receive_times(
+    *, exch_ts_ns: NDArray[np.int64], feed_ms: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Add a feed latency to each message (rows of one time share theirs) that never reorders messages."""
+    first = np.empty(len(exch_ts_ns), bool)
+    first[0] = True
+    np.not_equal(exch_ts_ns[1:], exch_ts_ns[:-1], out=first[1:])
+    message = np.cumsum(first) - 1
+    floor, spread = feed_ms
+    count = int(message[-1]) + 1
+    latency = (1e6 * (floor + spread * rng.standard_exponential(count) ** 2 / 2.0)).astype(np.int64)
+    return np.maximum.accumulate(exch_ts_ns[first] + latency)[message]
+
+
+def _funding(
+    *, instrument: Instrument, columns: dict[str, NDArray[Any]], rng: np.random.Generator
+) -> dict[str, NDArray[Any]]:
+    """Return the funding times inside the tape with a small rate and the last trade's price as the mark."""
+    if not instrument.funding_interval_min:
+        return {}
+    every = instrument.funding_interval_min * 60_000_000_000
+    times = columns["exch_ts_ns"]
+    due = np.arange(-(-int(times[0]) // every) * every, int(times[-1]) + 1, every, dtype=np.int64)
+    trades = np.flatnonzero(columns["kind"] == 2)
+    if not len(due) or not len(trades):
+        return {}
+    last = trades[np.maximum(np.searchsorted(times[trades], due) - 1, 0)]
+    rates = np.round(1e-4 * rng.standard_normal(len(due)) + 1e-4, 8)
+    return {
+        "funding_ts_ns": due,
+        "funding_rate": rates,
+        "funding_mark": columns["price_ticks"][last] * instrument.tick,
+    }
