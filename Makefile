@@ -53,7 +53,7 @@ types: $(STAMP) ## mypy --strict
 
 imports: $(STAMP) ## import contracts: floors, purity, one door per vendor
 	@echo "==> lint-imports: floors, purity and vendor doors"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 conf: $(STAMP) ## every combination that conf/ offers composes and validates
 	@echo "==> quoteops config check: every combination that conf/ offers"
