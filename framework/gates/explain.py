@@ -1,0 +1,213 @@
+"""Turn verdicts into KPI_GATE.json: one sentence a person understands, and what to do next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from framework.gates.kpi import METRICS, Profile, ProfileVerdict, RowVerdict, finite, judge_totals
+from framework.gates.verdict import Verdict
+
+DECISIONS = (
+    (3.0, "SUCCESS", "freeze the overrides and run a 24-hour soak for stability"),
+    (2.8, "OK", "review the drivers, apply one or two targeted adjustments, run the 3-hour soak again"),
+    (2.5, "WARN", "tune: check the dominant drivers and apply the adjustment package"),
+    (
+        float("-inf"),
+        "FAIL",
+        "review block reasons and component breakdown; the fallback package may be needed",
+    ),
+)
+"""The decision matrix: least net_bps, band, action."""
+
+DRIVERS = {
+    "adverse_bps": ("adverse_1s", "adverse", "fills lose it within one second"),
+    "slippage_bps": ("slippage", "slippage", "the mid runs away while the order rests"),
+    "fees_eff_bps": ("fees_eff", "fees", "they are paid on every fill"),
+    "gross_bps": ("gross", "negative gross", "orders were priced through the mid"),
+    "inventory_bps": ("inventory", "inventory", "the position lost after the first second"),
+}
+
+
+def build_kpi_gate(
+    *,
+    report: Mapping[str, Any],
+    deciding: Profile,
+    shown: Sequence[Profile],
+    wall_clock: bool,
+) -> dict[str, Any]:
+    """Judge a report by every profile; the deciding one gives verdict, reasons, sentence and exit code.
+
+    ``shown`` are the profiles to print beside it; one with the deciding profile's name is replaced by it.
+    Returns the plain data of KPI_GATE.json. ``report`` needs ``totals``; its ``runtime`` is copied.
+    """
+    totals = report["totals"]
+    profiles = {p.name: p for p in (*shown, deciding)}
+    judged = {n: judge_totals(totals=totals, profile=p, wall_clock=wall_clock) for n, p in profiles.items()}
+    decided = judged[deciding.name]
+    return {
+        "verdict": decided.verdict.value,
+        "exit_code": decided.verdict.exit_code,
+        "decides": deciding.name,
+        "reasons": list(decided.reasons),
+        "sentence": explain(decided=decided, totals=totals),
+        "decision": decision(net_bps=finite(totals.get("net_bps")), verdict=decided.verdict),
+        "hours_needed": decided.hours_needed,
+        "metrics": {r.metric: r.measured.value for r in decided.rows},
+        "thresholds": {kind: dict(getattr(deciding, kind)) for kind in ("hard", "soft", "ideal")},
+        "profiles": {name: _profile_data(verdict) for name, verdict in judged.items()},
+        "runtime": dict(report.get("runtime") or {}),
+    }
+
+
+def gate_marker(gate: Mapping[str, Any]) -> str:
+    """Return the line for stdout, e.g. ``| kpi_gate | WARN | REASONS=EDGE:adverse,EDGE:slippage |``."""
+    return f"| kpi_gate | {gate['verdict']} | REASONS={','.join(gate['reasons']) or 'none'} |"
+
+
+def decision(*, net_bps: float | None, verdict: Verdict) -> dict[str, Any]:
+    """Look the net up in the decision matrix; ``holds`` tells whether the verdict backs acting on it."""
+    if net_bps is None:
+        return {
+            "band": "UNKNOWN",
+            "action": "collect fills first: there is no net to decide on",
+            "holds": False,
+        }
+    _, band, action = next(row for row in DECISIONS if net_bps >= row[0])
+    return {
+        "band": band,
+        "action": action,
+        "holds": verdict.accepted or (verdict is Verdict.FAIL and net_bps < 2.8),
+    }
+
+
+def explain(*, decided: ProfileVerdict, totals: Mapping[str, Any]) -> str:
+    """Say in one sentence why the verdict is what it is."""
+    if decided.few_fills:
+        return _few_fills(decided)
+    rows = [r for r in decided.rows if r.applies]
+    if not rows:
+        return f"profile {decided.profile.name} judges nothing that was measured"
+    cause = next((r for r in rows if r.verdict is decided.verdict), rows[0])
+    if decided.verdict is Verdict.FAIL:
+        return (
+            _loss(cause, totals)
+            if METRICS[cause.metric].code == "net"
+            else _beyond(cause, "limit", cause.hard)
+        )
+    if decided.verdict is Verdict.INCONCLUSIVE:
+        return _undecided(cause, decided.hours_needed)
+    if decided.verdict is Verdict.WARN:
+        return f"every hard limit is met, but {_beyond(cause, 'target', cause.soft)}"
+    return f"every limit is met: {_net_words(totals)} over {decided.fills} fills"
+
+
+def _few_fills(decided: ProfileVerdict) -> str:
+    need = decided.profile.min_fills
+    if decided.fills is None:
+        return f"the report does not say how many fills it rests on; a verdict needs {need}"
+    more = (
+        ""
+        if decided.hours_needed is None
+        else f"; about {_hours(decided.hours_needed)} of such tape would give them"
+    )
+    return f"{decided.fills} fills are fewer than the {need} a verdict needs{more}"
+
+
+def _loss(row: RowVerdict, totals: Mapping[str, Any]) -> str:
+    """Name the largest cost beside the edge it ate."""
+    gross = finite(totals.get("gross_bps"))
+    ranking = totals.get("cost_ranking") or []
+    worst = next(
+        (r for r in ranking if r.get("driver") in DRIVERS and finite(r.get("bps")) is not None), None
+    )
+    limit = _threshold(row, row.hard)
+    if worst is None or gross is None:
+        return f"{_value_words(row)}, the limit is {limit}"
+    _, name, why = DRIVERS[worst["driver"]]
+    cost = -float(worst["bps"])
+    if cost > gross:
+        left = f"{_net_words(totals)}, the limit is {limit}"
+        return f"{name} {cost:.3g} bps exceeds edge {gross:.3g} bps: {why} ({left})"
+    return f"{_net_words(totals)}, the limit is {limit}; the largest cost is {name}, {cost:.3g} bps: {why}"
+
+
+def _beyond(row: RowVerdict, kind: str, limit: float | None) -> str:
+    if row.verdict is Verdict.WARN and row.note.endswith("unproven"):
+        return f"{_value_words(row)} is not proven to meet the {kind} {_threshold(row, limit)}{_range(row)}"
+    side = "below" if METRICS[row.metric].higher_is_better else "above"
+    return f"{_value_words(row)} is {side} the {kind} {_threshold(row, limit)}{_range(row)}"
+
+
+def _undecided(row: RowVerdict, hours: float | None) -> str:
+    metric = METRICS[row.metric]
+    if not row.measured.known:
+        return (
+            f"{metric.label} ({row.metric}) was not measured; the limit is {_threshold(row, _strictest(row))}"
+        )
+    more = "" if hours is None else f"; about {_hours(hours)} of such tape would tell"
+    limit = _threshold(row, row.hard)
+    return f"{_value_words(row)}{_range(row)} is not proven on either side of the limit {limit}{more}"
+
+
+def _strictest(row: RowVerdict) -> float | None:
+    return row.hard if row.hard is not None else row.soft
+
+
+def _value_words(row: RowVerdict) -> str:
+    metric = METRICS[row.metric]
+    value = "unknown" if row.measured.value is None else _amount(row.measured.value, metric.unit)
+    return f"{metric.label} {value}"
+
+
+def _threshold(row: RowVerdict, limit: float | None) -> str:
+    return "unset" if limit is None else _amount(limit, METRICS[row.metric].unit)
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:.3g} {unit}".rstrip()
+
+
+def _range(row: RowVerdict) -> str:
+    m = row.measured
+    if m.lower is None and m.upper is None:
+        return ""
+    low = "-inf" if m.lower is None else f"{m.lower:.3g}"
+    high = "inf" if m.upper is None else f"{m.upper:.3g}"
+    return f" (90 %: {low} to {high})"
+
+
+def _net_words(totals: Mapping[str, Any]) -> str:
+    net, gross = finite(totals.get("net_bps")), finite(totals.get("gross_bps"))
+    if net is None:
+        return "net is unknown"
+    return f"net is {net:.3g} bps" if gross is None else f"net is {net:.3g} bps of {gross:.3g} bps quoted"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours < 10.0 else f"{hours:,.0f} h"
+
+
+def _profile_data(judged: ProfileVerdict) -> dict[str, Any]:
+    return {
+        "verdict": judged.verdict.value,
+        "judge": judged.profile.judge,
+        "min_fills": judged.profile.min_fills,
+        "fills": judged.fills,
+        "reasons": list(judged.reasons),
+        "hours_needed": judged.hours_needed,
+        "rows": [
+            {
+                **asdict(row.measured),
+                "metric": row.metric,
+                "unit": METRICS[row.metric].unit,
+                "better": "higher" if METRICS[row.metric].higher_is_better else "lower",
+                "hard": row.hard,
+                "soft": row.soft,
+                "ideal": row.ideal,
+                "verdict": row.verdict.value if row.applies else "N/A",
+                "note": row.note,
+                "hours_needed": row.hours_needed,
+            }
+            for row in judged.rows
+        ],
+    }
