@@ -162,6 +162,7 @@ class TuningTable(StrictModel):
     """Every rule, limit and guard."""
 
     min_fills: int = knob(unit="fills", help="fewer are no evidence", ge=1, le=1_000_000)
+    max_drivers: int = knob(unit="components", help="worst ones that count as drivers", ge=1, le=5)
     defaults: Package
     limits: Limits
     profiles: dict[Profile, ProfileLimits] = Field(min_length=2)

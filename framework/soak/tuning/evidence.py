@@ -1,9 +1,10 @@
 """What the intervals say about a rule: firing with evidence, seen without it, or evidently gone."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 
-from framework.soak.tuning.measure import Metric, TuningInput, margin_over, metric_of
+from framework.soak.tuning.measure import Metric, TuningInput, readings
 from framework.soak.tuning.params import TuningError
 from framework.soak.tuning.rules import Condition, Relation, Rule, TuningRules
 
@@ -41,21 +42,18 @@ class Finding:
     gone: bool
 
 
-def readied(*, rules: TuningRules, measurement: TuningInput) -> TuningInput:
-    """Return the measurement with the net margin filled in; refuse one in another unit than the rules'."""
+def read(*, rules: TuningRules, measurement: TuningInput) -> dict[str, Metric]:
+    """Return the metrics rules ask for; refuse a measurement in another unit than the rules'."""
     if measurement.unit != rules.unit:
         raise TuningError(
             f"tuning: measurement is in {measurement.unit}; profile {rules.profile} allows {rules.unit}"
         )
-    if measurement.net_margin_bps is not None or measurement.net_bps is None:
-        return measurement
-    margin = margin_over(
-        net=measurement.net_bps,
-        gross=measurement.gross_bps,
+    return readings(
+        measurement=measurement,
         floor_bps=rules.floor_bps,
         gross_share=rules.gross_share,
+        drivers=rules.max_drivers,
     )
-    return replace(measurement, net_margin_bps=margin)
 
 
 def standing_of(*, metric: Metric | None, relation: Relation, limit: float, margin: float) -> Standing:
@@ -89,18 +87,18 @@ def _place(*, value: float, hi: float | None, lo: float | None, limit: float, ma
     return Standing.GONE if gone else Standing.QUIET
 
 
-def weigh(*, rules: TuningRules, rule: Rule, measurement: TuningInput) -> Finding:
-    """Judge one rule on a readied measurement."""
-    symptoms = [_judge(rules, measurement, condition) for condition in rule.symptoms]
-    requires = [_judge(rules, measurement, condition) for condition in rule.requires]
+def weigh(*, rules: TuningRules, rule: Rule, measured: Mapping[str, Metric]) -> Finding:
+    """Judge one rule."""
+    symptoms = [_judge(rules, measured, condition) for condition in rule.symptoms]
+    requires = [_judge(rules, measured, condition) for condition in rule.requires]
     seen = max((item.standing for item in symptoms), default=Standing.UNKNOWN)
     weakest = min([seen, *(item.standing for item in requires)])
     gone = bool(symptoms) and all(item.standing is Standing.GONE for item in symptoms)
     return Finding(rule=rule, standing=weakest, evidence=tuple(symptoms + requires), gone=gone)
 
 
-def _judge(rules: TuningRules, measurement: TuningInput, condition: Condition) -> Evidence:
-    metric = metric_of(measurement, condition.metric)
+def _judge(rules: TuningRules, measured: Mapping[str, Metric], condition: Condition) -> Evidence:
+    metric = measured.get(condition.metric)
     limit = rules.limits[condition.metric]
     standing = standing_of(
         metric=metric,
@@ -112,9 +110,9 @@ def _judge(rules: TuningRules, measurement: TuningInput, condition: Condition) -
     return Evidence(condition.metric, condition.relation.value, limit, value, lo, hi, standing)
 
 
-def weigh_all(*, rules: TuningRules, measurement: TuningInput) -> dict[str, Finding]:
+def weigh_all(*, rules: TuningRules, measured: Mapping[str, Metric]) -> dict[str, Finding]:
     """Judge every rule; the calm-down package stands on the triggers that count as fails."""
-    found = {rule.name: weigh(rules=rules, rule=rule, measurement=measurement) for rule in rules.every_rule()}
+    found = {rule.name: weigh(rules=rules, rule=rule, measured=measured) for rule in rules.every_rule()}
     fails = [found[rule.name] for rule in rules.rules if rule.counts_as_fail]
     calm = rules.multi_fail.rule
     found[calm.name] = Finding(

@@ -55,6 +55,7 @@ def rules_from_mapping(
         profile=profile,
         unit=units["unit"],
         min_fills=table["min_fills"],
+        max_drivers=table["max_drivers"],
         defaults=complete_package(package=table["defaults"], defaults={}, bounds=bounds),
         limits=limits,
         floor_bps=units["floor_bps"],

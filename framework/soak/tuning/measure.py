@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from framework.gates.verdict import Verdict
 from framework.soak.tuning.params import TuningError
 
 Z_90 = 1.6448536269514722
@@ -30,6 +31,12 @@ class Metric:
         lo = None if self.lo is None else self.lo + by
         hi = None if self.hi is None else self.hi + by
         return Metric(self.value + by, lo, hi)
+
+    def scaled(self, by: float) -> "Metric":
+        """Return the metric times a positive constant."""
+        lo = None if self.lo is None else self.lo * by
+        hi = None if self.hi is None else self.hi * by
+        return Metric(self.value * by, lo, hi)
 
 
 def counted(*, count: int, total: int, z: float = Z_90) -> Metric | None:
@@ -60,15 +67,8 @@ class EdgeDriver:
     bps: Metric
 
 
-DRIVER_METRICS = {
-    "slippage": "driver_slippage",
-    "slippage_bps": "driver_slippage",
-    "adverse": "driver_adverse",
-    "adverse_bps": "driver_adverse",
-    "adverse_1s": "driver_adverse",
-    "adverse_1s_bps": "driver_adverse",
-}
-"""Names a ledger gives its components, and the metric under which rules ask for them."""
+DRIVER_METRICS = {"slippage_bps": "driver_slippage", "adverse_bps": "driver_adverse"}
+"""Names the edge report gives its drivers, and the metric under which rules ask for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +76,15 @@ class TuningInput:
     """One iteration, measured.
 
     ``unit`` is the unit of ``adverse_p95`` and ``slippage_p95`` ("bps" or "u"); what is named bps is in bps
-    of turnover. None means not measured (``ws_lag_p95_ms`` in replay). ``net_margin_bps`` is net minus the
-    deciding profile's floor when the caller has its exact interval; else it is bounded from net and gross.
+    of turnover. None means not measured (``ws_lag_p95_ms`` in replay). ``neg_edge_drivers`` come worst first.
     """
 
-    verdict: str
+    verdict: Verdict
     fills: int
     unit: str
     net_bps: Metric | None = None
     gross_bps: Metric | None = None
-    net_margin_bps: Metric | None = None
+    net_to_gross: Metric | None = None
     adverse_p95: Metric | None = None
     slippage_p95: Metric | None = None
     cancel_ratio: Metric | None = None
@@ -97,9 +96,8 @@ class TuningInput:
     neg_edge_drivers: tuple[EdgeDriver, ...] = ()
 
 
-MEASURED = (
+DIRECT = (
     "net_bps",
-    "net_margin_bps",
     "adverse_p95",
     "slippage_p95",
     "cancel_ratio",
@@ -107,19 +105,47 @@ MEASURED = (
     "ws_lag_p95_ms",
     "block_min_interval",
     "block_concurrency",
-    "driver_slippage",
-    "driver_adverse",
 )
+MEASURED = (*DIRECT, "net_margin_bps", *DRIVER_METRICS.values())
 """Every metric a rule may ask for."""
 
 
-def metric_of(measurement: TuningInput, name: str) -> Metric | None:
-    """Return one metric by the name rules use; None when it was not measured."""
-    if name.startswith("driver_"):
-        named = (d.bps for d in measurement.neg_edge_drivers if DRIVER_METRICS.get(d.name) == name)
-        return next(named, None)
-    value: Metric | None = getattr(measurement, name)
-    return value
+def readings(
+    *, measurement: TuningInput, floor_bps: float, gross_share: float, drivers: int
+) -> dict[str, Metric]:
+    """Return the measured metrics by the names rules use.
+
+    ``net_margin_bps`` is net over its floor (floor_bps + gross_share x gross); only the worst ``drivers``
+    components count as drivers.
+    """
+    found = {name: getattr(measurement, name) for name in DIRECT}
+    found["net_margin_bps"] = net_margin(
+        measurement=measurement, floor_bps=floor_bps, gross_share=gross_share
+    )
+    for driver in measurement.neg_edge_drivers[:drivers]:
+        if driver.name in DRIVER_METRICS:
+            found[DRIVER_METRICS[driver.name]] = driver.bps
+    return {name: metric for name, metric in found.items() if metric is not None}
+
+
+def net_margin(*, measurement: TuningInput, floor_bps: float, gross_share: float) -> Metric | None:
+    """Return net minus its floor; None when a part of it was not measured.
+
+    Where the floor is a share of gross alone, the interval of net_to_gross (Fieller) gives exact bounds;
+    elsewhere the bounds hold whatever the correlation of net and gross.
+    """
+    net, gross, ratio = measurement.net_bps, measurement.gross_bps, measurement.net_to_gross
+    if net is None:
+        return None
+    if (
+        floor_bps == 0.0
+        and gross_share > 0.0
+        and ratio is not None
+        and gross is not None
+        and gross.value > 0.0
+    ):
+        return ratio.shifted(-gross_share).scaled(gross.value)
+    return margin_over(net=net, gross=gross, floor_bps=floor_bps, gross_share=gross_share)
 
 
 def margin_over(*, net: Metric, gross: Metric | None, floor_bps: float, gross_share: float) -> Metric | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from framework.gates.verdict import Verdict
 from framework.soak.tuning.params import Bounds, Field, TuningParams
 
 
@@ -127,6 +128,7 @@ class TuningRules:
     profile: str
     unit: str
     min_fills: int
+    max_drivers: int
     defaults: TuningParams
     limits: Mapping[str, float]
     floor_bps: float
@@ -149,7 +151,7 @@ class TuningRules:
         return (self.fallback.rule, *self.rules, self.multi_fail.rule)
 
 
-def lenient_verdict(*, rules: TuningRules, iteration: int, verdict: str) -> str:
+def lenient_verdict(*, rules: TuningRules, iteration: int, verdict: Verdict) -> Verdict:
     """Count a FAIL as WARN where the iteration's phase says so; every other verdict stays."""
-    lenient = verdict == "FAIL" and rules.phase_at(iteration).fail_counts_as_warn
-    return "WARN" if lenient else verdict
+    lenient = verdict is Verdict.FAIL and rules.phase_at(iteration).fail_counts_as_warn
+    return Verdict.WARN if lenient else verdict

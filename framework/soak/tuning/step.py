@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from framework.soak.tuning.evidence import readied, weigh_all
+from framework.gates.verdict import Verdict
+from framework.soak.tuning.evidence import read, weigh_all
 from framework.soak.tuning.guards import Draft, guarded
 from framework.soak.tuning.measure import TuningInput
 from framework.soak.tuning.observe import adopt, observe, observe_nothing
@@ -38,7 +39,7 @@ class TuningDecision:
     write: bool
     why: str
     phase: str
-    verdict: str
+    verdict: Verdict
 
 
 def step(
@@ -61,7 +62,7 @@ def step(
     check_params(where="tuning: package in force", params=params, bounds=rules.bounds)
     for field in Field:
         params = params.with_value(field, params.value(field))
-    measurement = readied(rules=rules, measurement=measurement)
+    measured = read(rules=rules, measurement=measurement)
     found = verify(state=state, params=params)
     state = adopt(rules=rules, state=state, params=params, found=found, iteration=iteration)
     about = verification_rows(found=found, iteration=iteration)
@@ -72,7 +73,7 @@ def step(
         row = Row(iteration, "step", "", "STEP", None, None, None, None, reason, detail)
         draft = Draft(params, (row,))
     else:
-        findings = weigh_all(rules=rules, measurement=measurement)
+        findings = weigh_all(rules=rules, measured=measured)
         state = observe(
             rules=rules,
             state=state,
@@ -112,7 +113,7 @@ def step(
 
 
 def _unusable(*, rules: TuningRules, measurement: TuningInput) -> tuple[Reason, str] | None:
-    if measurement.verdict == "ERROR":
+    if measurement.verdict is Verdict.ERROR:
         return Reason.VERDICT_ERROR, "the iteration ended in ERROR"
     if measurement.fills < rules.min_fills:
         return (
