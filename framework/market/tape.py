@@ -36,6 +36,7 @@ FAULTS = (
     "out_of_order_trades",
     "duplicate_updates",
     "out_of_order_updates",
+    "missing_trades",
     "corrupt_lines",
 )
 """Every fault an importer counts; a fault of zero is counted as zero, not left out."""

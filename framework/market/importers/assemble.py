@@ -1,0 +1,216 @@
+"""From a recording to a tape: grid, order, one folded book, trades before updates, funding, faults."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.market.errors import TapeError
+from framework.market.events import BUY, CLEAR, GAP, SELL, TRADE
+from framework.market.importers import decimals
+from framework.market.importers.decimals import Decimals
+from framework.market.importers.fold import FoldedBook
+from framework.market.importers.ordering import Plan, plan_book
+from framework.market.importers.recording import BREAK, DIFF, SNAPSHOT, Recording
+from framework.market.importers.times import MS, measure_clock, positive_or
+from framework.market.instrument import Instrument, refuse_inverse, split_symbol
+from framework.market.tape import Tape
+
+Ints = NDArray[np.int64]
+FUNDING_INTERVAL_MIN = 480
+ASSUMED_MIN_NOTIONAL = "5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstrumentFlags:
+    """Hold what the user says of the instrument; None leaves it to the recording."""
+
+    symbol: str | None = None
+    venue: str | None = None
+    kind: str | None = None
+    tick_size: str | None = None
+    lot_size: str | None = None
+    min_notional: str | None = None
+
+
+def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
+    """Build the tape of a recording; raises TapeError for one without events, off its grid, or inverse."""
+    refuse_inverse(symbol=flags.symbol or recording.symbol, where=recording.files[0])
+    levels, prints = recording.level_numbers(), recording.print_numbers()
+    instrument = _instrument(recording=recording, flags=flags, levels=levels, prints=prints)
+    book = _fold(recording=recording, plan=plan_book(recording=recording), levels=levels, instrument=instrument)
+    trades = _trades(recording=recording, prints=prints, instrument=instrument)
+    measure_clock(recording=recording)
+    columns = _merge(recording=recording, book=book, trades=trades)
+    if not len(columns["kind"]):
+        raise TapeError(f"{', '.join(recording.files)}: no book update and no trade of {recording.symbol}")
+    return Tape.from_columns(
+        instrument=instrument,
+        source=" ".join(recording.files),
+        format=recording.format,
+        faults=recording.faults,
+        measures=recording.measures,
+        **columns,
+        **_funding(recording=recording, columns=columns),
+    )
+
+
+def _instrument(
+    *, recording: Recording, flags: InstrumentFlags, levels: Decimals, prints: Decimals
+) -> Instrument:
+    symbol = flags.symbol or recording.symbol
+    kind = flags.kind or recording.kind
+    base, quote = split_symbol(symbol=symbol)
+    steps = {}
+    for part, what, given in ((0, "price", flags.tick_size), (1, "quantity", flags.lot_size)):
+        numbers = decimals.join(
+            parts=[Decimals(n.mantissa[part::2], n.places[part::2]) for n in (levels, prints)]
+        )
+        steps[what] = given or decimals.grid(numbers=numbers, what=what, where=recording.files[0])
+        recording.measures[f"{what}_step_inferred"] = int(given is None)
+    return Instrument(
+        symbol=symbol,
+        venue=flags.venue or recording.venue,
+        kind=kind,
+        tick_size=steps["price"],
+        lot_size=steps["quantity"],
+        min_qty=steps["quantity"],
+        min_notional=flags.min_notional or ASSUMED_MIN_NOTIONAL,
+        base=base,
+        quote=quote,
+        funding_interval_min=FUNDING_INTERVAL_MIN if kind == "linear" else 0,
+    )
+
+
+def _steps(
+    *, numbers: Decimals, instrument: Instrument, place: Callable[[int], str]
+) -> tuple[Ints, Ints]:
+    price = Decimals(numbers.mantissa[0::2], numbers.places[0::2])
+    qty = Decimals(numbers.mantissa[1::2], numbers.places[1::2])
+    return (
+        decimals.count_steps(numbers=price, step=instrument.tick_size, what="price", place=place),
+        decimals.count_steps(numbers=qty, step=instrument.lot_size, what="quantity", place=place),
+    )
+
+
+def _fold(
+    *, recording: Recording, plan: Plan, levels: Decimals, instrument: Instrument
+) -> dict[str, Ints]:
+    """Return the book's rows: exch, recv, place, kind, side, price, qty."""
+    held = recording.messages
+    bids, asks = np.array(held.bids, np.int64), np.array(held.asks, np.int64)
+    ends = np.cumsum(bids + asks)
+    price, qty = _steps(
+        numbers=levels,
+        instrument=instrument,
+        place=lambda row: recording.where(place=held.place[int(np.searchsorted(ends, row, side="right"))]),
+    )
+    signs = np.repeat(np.tile([BUY, SELL], len(bids)), np.stack([bids, asks], axis=1).ravel())
+    rows = list(zip(signs.tolist(), price.tolist(), qty.tolist(), strict=True))
+    begins = (ends - bids - asks).tolist()
+    middles, stops, ids = (ends - asks).tolist(), ends.tolist(), held.last_id
+    whole = not (np.array(held.op) == DIFF).any() and not (np.array(held.op) == SNAPSHOT).any()
+    book = FoldedBook()
+    filled: list[int] = []
+    for message, act in zip(plan.message.tolist(), plan.act.tolist(), strict=True):
+        begin, stop = begins[message], stops[message]
+        if act == DIFF:
+            if book.trusted:
+                book.diff(last_id=ids[message], levels=rows[begin:stop])
+        elif act == SNAPSHOT:
+            book.snapshot(last_id=ids[message], levels=rows[begin:stop])
+        elif act == BREAK:
+            book.break_off()
+            book.rows.append((GAP, 0, 0, 0))
+        elif whole or book.trusted:
+            middle = middles[message]
+            bid = rows[begin][1:] if middle > begin else (0, 0)
+            ask = rows[middle][1:] if stop > middle else (0, 0)
+            apply = book.touch if whole else _ticker(book, ids[message])
+            apply(bid=bid[0], bid_qty=bid[1], ask=ask[0], ask_qty=ask[1])
+        filled.append(len(book.rows))
+    recording.count("crossed_books", book.crossed)
+    recording.measures["stale_tickers"] = book.stale_tickers
+    owner = np.repeat(np.arange(len(filled)), np.diff(filled, prepend=0))
+    columns = np.array(book.rows, np.int64).reshape(-1, 4).T
+    message = plan.message[owner]
+    exch = plan.exch_ns[owner]
+    return {
+        "exch_ts_ns": exch,
+        "recv_ts_ns": positive_or(times=np.array(held.recv_ns, np.int64)[message], other=exch),
+        "place": np.array(held.place, np.int64)[message],
+        "kind": columns[0],
+        "side": columns[1],
+        "price_ticks": columns[2],
+        "qty_lots": columns[3],
+    }
+
+
+def _ticker(book: FoldedBook, last_id: int) -> Callable[..., None]:
+    return lambda **touch: book.ticker(last_id=last_id, **touch)
+
+
+def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -> dict[str, Ints]:
+    """Return the trades' rows in exchange order; counts duplicates, arrivals out of order, missing numbers."""
+    held = recording.trades
+    price, qty = _steps(
+        numbers=prints, instrument=instrument, place=lambda row: recording.where(place=held.place[row])
+    )
+    exch, ident = np.array(held.exch_ns, np.int64), np.array(held.ident, np.int64)
+    keep = np.arange(len(exch))
+    if len(ident) and ident.min() >= 0:
+        _, first = np.unique(ident, return_index=True)
+        recording.count("duplicate_trades", len(ident) - len(first))
+        keep = np.sort(first)
+        if recording.trade_ids_contiguous:
+            missing = int(ident[keep].max()) - int(ident[keep].min()) + 1 - len(keep)
+            recording.count("missing_trades", missing)
+    backwards = (np.diff(exch[keep]) < 0) | (np.diff(ident[keep]) < 0)
+    recording.count("out_of_order_trades", int(backwards.sum()))
+    order = keep[np.lexsort((keep, ident[keep], exch[keep]))]
+    order = order[qty[order] > 0]
+    recv = np.array(held.recv_ns, np.int64)
+    return {
+        "exch_ts_ns": exch[order],
+        "recv_ts_ns": positive_or(times=recv, other=exch)[order],
+        "place": np.array(held.place, np.int64)[order],
+        "kind": np.full(len(order), TRADE),
+        "side": np.array(held.side, np.int64)[order],
+        "price_ticks": price[order],
+        "qty_lots": qty[order],
+    }
+
+
+def _merge(
+    *, recording: Recording, book: dict[str, Ints], trades: dict[str, Ints]
+) -> dict[str, Ints]:
+    """Put both in one order; what precedes the first book is left out and counted."""
+    rows = {name: np.concatenate([trades[name], book[name]]) for name in trades}
+    exch = rows["exch_ts_ns"]
+    if recording.trades_first:
+        is_book = np.arange(len(exch)) >= len(trades["kind"])
+        order = np.lexsort((is_book, exch // MS))
+    else:
+        order = np.lexsort((rows["place"], exch))
+    rows = {name: column[order] for name, column in rows.items() if name != "place"}
+    rows["exch_ts_ns"] = np.maximum.accumulate(rows["exch_ts_ns"])
+    clears = np.flatnonzero(rows["kind"] == CLEAR)
+    begin = int(clears[0]) if len(clears) and recording.trades_first else 0
+    recording.measures["events_before_book"] = begin
+    return {name: column[begin:] for name, column in rows.items()}
+
+
+def _funding(*, recording: Recording, columns: dict[str, Ints]) -> dict[str, list[float]]:
+    """Return one row for each funding time within the tape: the last rate told for it, the last mark before it."""
+    paid: dict[int, tuple[float, float]] = {}
+    start, end = int(columns["exch_ts_ns"][0]), int(columns["exch_ts_ns"][-1])
+    for exch_ns, due_ns, rate, mark in sorted(recording.marks):
+        if start <= due_ns <= end and exch_ns <= due_ns:
+            paid[due_ns] = (rate, mark)
+    times = sorted(paid)
+    return {
+        "funding_ts_ns": list(times),
+        "funding_rate": [paid[time][0] for time in times],
+        "funding_mark": [paid[time][1] for time in times],
+    }

@@ -1,0 +1,76 @@
+"""Open recordings, plain or packed, and say on one line when one is cut off or is not what it should be."""
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from framework.market.errors import TapeError
+
+GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
+BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+@contextmanager
+def open_packed(*, path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading bytes through gzip or a zip of one member, by content rather than by name.
+
+    Raises TapeError when it is absent, unreadable, cut off or damaged.
+    """
+    try:
+        with path.open("rb") as head:
+            magic = head.read(4)
+        if magic == ZSTD_MAGIC:
+            raise TapeError(f"{path.name}: packed with zstd; allowed plain, gzip or zip")
+        if magic[:2] == GZIP_MAGIC:
+            with gzip.open(path) as unpacked:
+                yield unpacked  # type: ignore[misc]
+        elif magic == ZIP_MAGIC:
+            with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive, path)) as member:
+                yield member
+        else:
+            with path.open("rb") as plain:
+                yield plain
+    except BROKEN as error:
+        raise TapeError(f"{path.name}: cut off or damaged ({error}); allowed a complete file") from error
+    except OSError as error:
+        raise TapeError(f"{path.name}: cannot be read ({error.strerror or error})") from error
+
+
+def read_lines(*, path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number from 1, line without its end); raises TapeError on a file cut off or damaged."""
+    with open_packed(path=path) as stream:
+        for number, line in enumerate(stream, start=1):
+            yield number, line.rstrip(b"\r\n")
+
+
+def read_table(*, path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row by column name) of a CSV with a header; raises TapeError naming a missing column."""
+    with open_packed(path=path) as stream:
+        reader = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
+        for name in needed:
+            if name not in (reader.fieldnames or ()):
+                raise TapeError(f"{path.name}:1: column {name} is missing; allowed a header with {', '.join(needed)}")
+        for row in reader:
+            if None in row or None in row.values():
+                raise TapeError(f"{path.name}:{reader.line_num}: row has not the header's {len(reader.fieldnames or ())} fields")
+            yield reader.line_num, row
+
+
+def first_bytes(*, path: Path, count: int = 4096) -> bytes:
+    """Return the first unpacked bytes of a file, to tell its format."""
+    with open_packed(path=path) as stream:
+        return stream.read(count)
+
+
+def _only_member(archive: zipfile.ZipFile, path: Path) -> str:
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    if len(names) != 1:
+        raise TapeError(f"{path.name}: zip of {len(names)} files; allowed 1")
+    return names[0]

@@ -1,0 +1,94 @@
+"""Exchange times for messages that carry none, and what the recorder's clock did."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.market.importers.recording import Recording
+
+Ints = NDArray[np.int64]
+MS = 1_000_000
+NEARBY = 51
+"""Stamped messages whose median clock offset is believed for the unstamped ones among them."""
+TRADE_LEAD_NS = 5 * MS
+"""A best-quote ticker may reach the recorder this much before the trade that caused it."""
+
+
+def positive_or(*, times: Ints, other: Ints) -> Ints:
+    """Return times, or the other's where a time is 0."""
+    return np.where(times > 0, times, other)
+
+
+def to_ns(*, clock: int) -> int:
+    """Return nanoseconds of a Unix time whose unit (s, ms, µs, ns) shows in its size."""
+    for limit, factor in ((10**11, 10**9), (10**14, MS), (10**17, 1000)):
+        if clock < limit:
+            return clock * factor
+    return clock
+
+
+def measure_clock(*, recording: Recording) -> None:
+    """Report receive minus exchange time over all stamped messages, and count those received before they were sent.
+
+    The distribution goes to ``measures`` in microseconds; the replay never uses a recorded receive time.
+    """
+    exch = np.array(recording.messages.exch_ns + recording.trades.exch_ns, np.int64)
+    recv = np.array(recording.messages.recv_ns + recording.trades.recv_ns, np.int64)
+    stamped = (exch > 0) & (recv > 0)
+    lag = recv[stamped] - exch[stamped]
+    recording.count("negative_feed_latency", int((lag < 0).sum()))
+    if len(lag):
+        for name, share in (("p01", 1), ("median", 50), ("p99", 99)):
+            recording.measures[f"recorder_lag_us_{name}"] = int(np.percentile(lag, share) // 1000)
+
+
+def estimate_ticker_times(
+    *,
+    recording: Recording,
+    exch: Ints,
+    recv: Ints,
+    ticker_rows: Ints,
+    diff_rows: Ints,
+    ticker_ids: Ints,
+    diff_ids: Ints,
+) -> Ints:
+    """Return exchange times of all messages, with those of unstamped tickers estimated.
+
+    A ticker's time is its receive time less the recorder's offset around it, not before a trade that arrived up to
+    TRADE_LEAD_NS later, rounded to the millisecond, and within the diffs whose ids surround its own.
+    """
+    rows = ticker_rows[exch[ticker_rows] == 0]
+    if not len(rows):
+        return exch
+    ids = ticker_ids[exch[ticker_rows] == 0]
+    recording.measures["ticker_times_estimated"] = len(rows)
+    trade_exch = np.array(recording.trades.exch_ns, np.int64)
+    trade_recv = np.array(recording.trades.recv_ns, np.int64)
+    guess = recv[rows] - _offset_at(
+        at=recv[rows],
+        recv=np.concatenate([recv[diff_rows], trade_recv]),
+        exch=np.concatenate([exch[diff_rows], trade_exch]),
+    )
+    guess = (guess + MS // 2) // MS * MS
+    if len(trade_exch):
+        order = np.argsort(trade_recv, kind="stable")
+        newest = np.maximum.accumulate(trade_exch[order])
+        seen = np.searchsorted(trade_recv[order], recv[rows] + TRADE_LEAD_NS, side="right")
+        guess = np.where(seen > 0, np.maximum(guess, newest[np.maximum(seen - 1, 0)]), guess)
+    times = np.maximum.accumulate(exch[diff_rows])
+    before = np.searchsorted(diff_ids, ids, side="right") - 1
+    after = np.searchsorted(diff_ids, ids, side="left")
+    guess = np.where(after < len(times), np.minimum(guess, times[np.minimum(after, len(times) - 1)]), guess)
+    guess = np.where(before >= 0, np.maximum(guess, times[np.maximum(before, 0)]), guess)
+    filled = exch.copy()
+    filled[rows] = np.maximum.accumulate(guess)
+    return filled
+
+
+def _offset_at(*, at: Ints, recv: Ints, exch: Ints) -> Ints:
+    """Return the median of (recv - exch) over the NEARBY stamped messages around each time."""
+    order = np.argsort(recv, kind="stable")
+    recv, offset = recv[order], (recv - exch)[order]
+    width = min(NEARBY, len(offset))
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(offset, width), axis=1).astype(np.int64)
+    centre = np.searchsorted(recv, at) - width // 2
+    return medians[np.clip(centre, 0, len(medians) - 1)]
