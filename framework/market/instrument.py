@@ -91,10 +91,10 @@ def split_symbol(*, symbol: str) -> tuple[str, str]:
     return symbol, ""
 
 
-def refuse_inverse(*, symbol: str, where: str) -> None:
-    """Raise TapeError for a coin-margined symbol (``BTCUSD_PERP``, ``BTCUSD``, ``BTCUSD_240927``)."""
-    head = symbol.upper().split("_")[0]
-    if head.endswith("USD") and not head.endswith(("FDUSD", "TUSD")):
+def refuse_inverse(*, symbol: str, where: str, margined: bool) -> None:
+    """Raise TapeError for a coin-margined contract: ``BTCUSD_PERP``, ``BTCUSD_240927``, or a margined ``BTCUSD``."""
+    head, _, expiry = symbol.upper().replace("-", "").partition("_")
+    if head.endswith("USD") and not head.endswith(("FDUSD", "TUSD")) and (margined or expiry):
         raise TapeError(
             f"{where}: {symbol} is an inverse contract, whose profit is in the base coin; "
             "allowed linear contracts and spot"

@@ -12,7 +12,7 @@ from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook
 from framework.market.importers.ordering import Plan, plan_book
-from framework.market.importers.recording import BREAK, DIFF, SNAPSHOT, Recording
+from framework.market.importers.recording import BREAK, DIFF, DROP, SNAPSHOT, Recording
 from framework.market.importers.times import MS, measure_clock, positive_or
 from framework.market.instrument import Instrument, refuse_inverse, split_symbol
 from framework.market.tape import Tape
@@ -36,13 +36,18 @@ class InstrumentFlags:
 
 def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     """Build the tape of a recording; raises TapeError for one without events, off its grid, or inverse."""
-    refuse_inverse(symbol=flags.symbol or recording.symbol, where=recording.files[0])
+    kind = flags.kind or recording.kind
+    refuse_inverse(symbol=recording.symbol, where=recording.files[0], margined=kind != "spot")
     levels, prints = recording.level_numbers(), recording.print_numbers()
     instrument = _instrument(recording=recording, flags=flags, levels=levels, prints=prints)
     book = _fold(recording=recording, plan=plan_book(recording=recording), levels=levels, instrument=instrument)
     trades = _trades(recording=recording, prints=prints, instrument=instrument)
     measure_clock(recording=recording)
     columns = _merge(recording=recording, book=book, trades=trades)
+    if (np.array(recording.messages.op) == DIFF).any() and not (columns["kind"] == CLEAR).any():
+        raise TapeError(
+            f"{recording.files[0]}: no order book snapshot; give the file that holds it, and those that continue it"
+        )
     if not len(columns["kind"]):
         raise TapeError(f"{', '.join(recording.files)}: no book update and no trade of {recording.symbol}")
     return Tape.from_columns(
@@ -123,6 +128,9 @@ def _fold(
         elif act == BREAK:
             book.break_off()
             book.rows.append((GAP, 0, 0, 0))
+        elif act == DROP:
+            for side, price_ticks, _ in rows[begin:stop]:
+                book.drop(side=side, upto=price_ticks)
         elif whole or book.trusted:
             middle = middles[message]
             bid = rows[begin][1:] if middle > begin else (0, 0)
@@ -165,7 +173,7 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
         keep = np.sort(first)
         if recording.trade_ids_contiguous:
             missing = int(ident[keep].max()) - int(ident[keep].min()) + 1 - len(keep)
-            recording.count("missing_trades", missing)
+            recording.count("missing_trades", max(0, missing - recording.measures.get("off_book_trades", 0)))
     backwards = (np.diff(exch[keep]) < 0) | (np.diff(ident[keep]) < 0)
     recording.count("out_of_order_trades", int(backwards.sum()))
     order = keep[np.lexsort((keep, ident[keep], exch[keep]))]

@@ -113,7 +113,7 @@ def _read_book_archive(
             message = json.loads(line)
             found = message["data"]["s"]
             if found not in symbols:
-                refuse_inverse(symbol=found, where=reader.recording.where(place=place))
+                refuse_inverse(symbol=found, where=reader.recording.where(place=place), margined=True)
                 symbols.add(found)
             if wanted in (None, found):
                 reader.message(message=message, recv_ns=int(message["ts"]) * MS, place=place)
@@ -135,7 +135,7 @@ def _read_trade_archive(
         found = row["symbol"]
         place = place_of(file=index, line=number)
         if found not in symbols:
-            refuse_inverse(symbol=found, where=reader.recording.where(place=place))
+            refuse_inverse(symbol=found, where=reader.recording.where(place=place), margined=True)
             symbols.add(found)
         if wanted not in (None, found):
             continue

@@ -94,7 +94,7 @@ class CollectorReader:
         self.last_recv = recv_ns
         if "topic" in message:
             symbol = message["topic"].rpartition(".")[2]
-            if self._selected(symbol, place):
+            if self._selected(symbol, place, margined=True):
                 self.bybit.message(message=message, recv_ns=recv_ns, place=place)
             return
         data = message.get("data", message)
@@ -107,12 +107,12 @@ class CollectorReader:
             self.recording.measures["lines_ignored"] = self.recording.measures.get("lines_ignored", 0) + 1
         elif handler is None:
             raise ValueError("no event")
-        elif self._selected(data["s"], place):
+        elif self._selected(data["s"], place, margined="pu" in data):
             handler(data, recv_ns, place)
 
-    def _selected(self, symbol: str, place: int) -> bool:
+    def _selected(self, symbol: str, place: int, *, margined: bool) -> bool:
         if symbol not in self.symbols:
-            refuse_inverse(symbol=symbol, where=self.recording.where(place=place))
+            refuse_inverse(symbol=symbol, where=self.recording.where(place=place), margined=margined)
             self.symbols.add(symbol)
         return self.wanted is None or symbol == self.wanted
 

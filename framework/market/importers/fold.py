@@ -107,6 +107,13 @@ class FoldedBook:
         self._told.append((last_id, bid, ask))
         self._count_crossed()
 
+    def drop(self, *, side: int, upto: int) -> None:
+        """Delete the levels of a side from the best one to ``upto``, inclusive."""
+        held = self._bids if side == BUY else self._asks
+        for price in sorted(held):
+            if price >= upto if side == BUY else price <= upto:
+                self._set(side, price, 0)
+
     def touch(self, *, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
         """Make this the whole book, one level a side; a recording without depth knows no more."""
         wanted = [(BUY, bid, bid_qty), (SELL, ask, ask_qty)]

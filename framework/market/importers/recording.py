@@ -11,8 +11,9 @@ from framework.market.errors import TapeError
 from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 
-SNAPSHOT, DIFF, TICKER, BREAK = 0, 1, 2, 3
-"""What a book message is; a BREAK is a place where the source itself says that messages were lost."""
+SNAPSHOT, DIFF, TICKER, BREAK, DROP = 0, 1, 2, 3, 4
+"""What a book message is; a BREAK is a place where the source itself says that messages were lost; a DROP deletes
+every level of a side from the best one to a price (0 on the bid side: all)."""
 
 CHUNK = 1 << 19
 PLACE_SHIFT = 40

@@ -1,0 +1,74 @@
+"""The closed table of formats a recording may have, and how a file shows which it is."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from framework.market.errors import TapeError
+from framework.market.importers.assemble import InstrumentFlags, assemble
+from framework.market.importers.bybit import read_bybit
+from framework.market.importers.collector import read_collector
+from framework.market.importers.files import ZIP_MAGIC, first_bytes
+from framework.market.importers.hftbacktest import read_hftbacktest
+from framework.market.importers.recording import Recording
+from framework.market.importers.tardis import read_tardis
+from framework.market.tape import Tape
+
+
+@dataclass(frozen=True)
+class Format:
+    """Name a reader and the pattern of a file's first unpacked bytes."""
+
+    read: Callable[..., Recording]
+    begins: re.Pattern[bytes]
+    says: str
+
+
+FORMATS = {
+    "collector": Format(read_collector, re.compile(rb"\d{10,19} \{"), "collector lines, Binance or Bybit"),
+    "bybit": Format(
+        read_bybit, re.compile(rb'\s*\{"topic"|timestamp,symbol,side,size,price'), "Bybit history archives"
+    ),
+    "tardis": Format(read_tardis, re.compile(rb"exchange,symbol,timestamp,local_timestamp"), "Tardis CSV"),
+    "hftbacktest": Format(read_hftbacktest, re.compile(rb"\x93NUMPY"), "hftbacktest .npz or .npy"),
+}
+
+
+def import_tape(*, paths: Sequence[Path], format: str = "auto", flags: InstrumentFlags | None = None) -> Tape:
+    """Read recordings that belong together into one tape; raises TapeError naming file and line of what is wrong."""
+    if not paths:
+        raise TapeError("tape import: no file given; allowed one or more recordings")
+    for path in paths:
+        if not path.is_file():
+            raise TapeError(f"{path}: no such file")
+    flags = flags or InstrumentFlags()
+    name = sniff(paths=paths) if format == "auto" else format
+    if name not in FORMATS:
+        raise TapeError(f"--format is {name}; allowed auto, {', '.join(FORMATS)}")
+    recording = FORMATS[name].read(paths=paths, symbol=flags.symbol)
+    return assemble(recording=recording, flags=flags)
+
+
+def sniff(*, paths: Sequence[Path]) -> str:
+    """Return the one format of all files by their first bytes; raises TapeError when they differ or show none."""
+    found = {path: _sniff_one(path=path) for path in paths}
+    names = set(found.values())
+    if len(names) > 1:
+        told = ", ".join(f"{path.name} {name}" for path, name in found.items())
+        raise TapeError(f"files of different formats cannot be one tape: {told}")
+    return names.pop()
+
+
+def _sniff_one(*, path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if head[:4] == ZIP_MAGIC and b".npy" in head:
+        return "hftbacktest"
+    begin = first_bytes(path=path, count=256)
+    for name, known in FORMATS.items():
+        if known.begins.match(begin):
+            return name
+    raise TapeError(
+        f"{path.name}: format not recognised; allowed {'; '.join(known.says for known in FORMATS.values())}"
+    )

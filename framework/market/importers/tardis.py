@@ -1,0 +1,139 @@
+"""Tardis CSV files: trades, quotes, incremental_book_L2 (docs.tardis.dev, "Downloadable CSV files").
+
+Times are microseconds. A snapshot in the middle of an L2 file means the recorder had reconnected: a break. Quotes are
+used only where no L2 file is given; their book is the touch alone.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+from framework.market.errors import TapeError
+from framework.market.events import BUY, SELL
+from framework.market.importers.files import first_bytes, read_table
+from framework.market.importers.recording import BREAK, DIFF, SNAPSHOT, TICKER, Recording, place_of
+from framework.market.instrument import refuse_inverse
+
+COMMON = ("exchange", "symbol", "timestamp", "local_timestamp")
+COLUMNS = {
+    "trades": (*COMMON, "id", "side", "price", "amount"),
+    "quotes": (*COMMON, "ask_amount", "ask_price", "bid_price", "bid_amount"),
+    "incremental_book_L2": (*COMMON, "is_snapshot", "side", "price", "amount"),
+}
+LINEAR = ("binance-futures", "bybit", "okex-swap", "huobi-dm-linear-swap", "gate-io-futures", "bitget-futures")
+INVERSE = ("binance-delivery", "bitmex", "deribit", "huobi-dm-swap", "huobi-dm", "cryptofacilities")
+SIDES = {"buy": BUY, "sell": SELL}
+US = 1000
+Row = dict[str, str]
+
+
+def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
+    """Read Tardis files of one symbol, in any order of kinds; raises TapeError for several symbols or none."""
+    recording = Recording(
+        symbol=symbol or "", venue="", kind="spot", contiguous="none", format="tardis",
+        files=[path.name for path in paths],
+    )  # fmt: skip
+    kinds = [_kind_of(path=path) for path in paths]
+    has_depth = "incremental_book_L2" in kinds
+    seen: set[str] = set()
+    for index, (path, kind) in enumerate(zip(paths, kinds, strict=True)):
+        if kind == "quotes" and has_depth:
+            recording.measures["quote_files_ignored"] = recording.measures.get("quote_files_ignored", 0) + 1
+            continue
+        rows = _rows(recording=recording, path=path, index=index, kind=kind, symbol=symbol, seen=seen)
+        READERS[kind](recording, rows)
+    if symbol and symbol not in seen:
+        raise TapeError(
+            f"{paths[0].name}: symbol {symbol} is not in the file; allowed {', '.join(sorted(seen)) or 'none'}"
+        )
+    if len(seen) > 1 and not symbol:
+        raise TapeError(f"{paths[0].name}: files hold {', '.join(sorted(seen))}; choose one with --symbol")
+    recording.symbol = symbol or next(iter(seen), "")
+    return recording
+
+
+def _kind_of(*, path: Path) -> str:
+    header = first_bytes(path=path).split(b"\n")[0].decode("utf-8", "replace").strip().split(",")
+    for kind, columns in COLUMNS.items():
+        if set(columns) <= set(header):
+            return kind
+    raise TapeError(f"{path.name}:1: not a Tardis CSV; allowed the columns of {', '.join(COLUMNS)}")
+
+
+def _rows(
+    *, recording: Recording, path: Path, index: int, kind: str, symbol: str | None, seen: set[str]
+) -> list[tuple[int, Row]]:
+    """Return (place, row) of the wanted symbol, checked for times and side."""
+    kept: list[tuple[int, Row]] = []
+    last_recv = 0
+    for line, row in read_table(path=path, needed=COLUMNS[kind]):
+        place = place_of(file=index, line=line)
+        if row["symbol"] not in seen:
+            seen.add(row["symbol"])
+            _note_venue(recording=recording, row=row, place=place)
+        if symbol not in (None, row["symbol"]):
+            continue
+        times = row["timestamp"].isdecimal() and row["local_timestamp"].isdecimal()
+        sided = kind == "quotes" or row["side"] in (("bid", "ask") if kind != "trades" else SIDES)
+        if not (times and sided):
+            recording.count("corrupt_lines")
+            recording.measures.setdefault("first_corrupt_line", line)
+            continue
+        if int(row["local_timestamp"]) < last_recv:
+            recording.count("clock_faults")
+        last_recv = int(row["local_timestamp"])
+        kept.append((place, row))
+    return kept
+
+
+def _note_venue(*, recording: Recording, row: Row, place: int) -> None:
+    exchange = row["exchange"]
+    linear = exchange in LINEAR
+    refuse_inverse(
+        symbol=row["symbol"], where=recording.where(place=place), margined=linear or exchange in INVERSE
+    )
+    if exchange in INVERSE:
+        raise TapeError(
+            f"{recording.where(place=place)}: {exchange} lists inverse contracts; allowed linear contracts and spot"
+        )
+    recording.venue = exchange.removesuffix("-futures").removesuffix("-spot")
+    recording.kind = "linear" if linear else "spot"
+
+
+def _read_trades(recording: Recording, rows: list[tuple[int, Row]]) -> None:
+    for place, row in rows:
+        recording.add_trade(
+            exch_ns=int(row["timestamp"]) * US, recv_ns=int(row["local_timestamp"]) * US, place=place,
+            side=SIDES[row["side"]], price=row["price"], qty=row["amount"],
+            ident=int(row["id"]) if row["id"].isdecimal() else -1,
+        )  # fmt: skip
+
+
+def _read_quotes(recording: Recording, rows: list[tuple[int, Row]]) -> None:
+    for place, row in rows:
+        recording.add_book(
+            op=TICKER, exch_ns=int(row["timestamp"]) * US, recv_ns=int(row["local_timestamp"]) * US, place=place,
+            bids=((row["bid_price"] or "0", row["bid_amount"] or "0"),),
+            asks=((row["ask_price"] or "0", row["ask_amount"] or "0"),),
+        )  # fmt: skip
+
+
+def _read_depth(recording: Recording, rows: list[tuple[int, Row]]) -> None:
+    was_snapshot, started = False, False
+    moment = itemgetter("timestamp", "local_timestamp", "is_snapshot")
+    for (exch, recv, told), group in groupby(rows, key=lambda pair: moment(pair[1])):
+        members = list(group)
+        place, snapshot = members[0][0], told == "true"
+        times = {"exch_ns": int(exch) * US, "recv_ns": int(recv) * US, "place": place}
+        if snapshot and not was_snapshot and started:
+            recording.add_book(op=BREAK, bids=(), asks=(), **times)
+        sides: dict[str, list[tuple[str, str]]] = {"bid": [], "ask": []}
+        for _, row in members:
+            sides[row["side"]].append((row["price"], row["amount"]))
+        first = snapshot and not was_snapshot
+        recording.add_book(op=SNAPSHOT if first else DIFF, bids=sides["bid"], asks=sides["ask"], **times)
+        was_snapshot, started = snapshot, True
+
+
+READERS = {"trades": _read_trades, "quotes": _read_quotes, "incremental_book_L2": _read_depth}
