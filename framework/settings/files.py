@@ -33,10 +33,10 @@ def sha256_of(text: str) -> str:
 def write_atomic(*, path: Path, data: bytes | str, staging: Path | None = None) -> None:
     """Replace a file so that a reader, or a crash at any moment, sees the old content or the new one.
 
-    The content goes to a temporary file, is flushed to disk, renamed over ``path``, and the rename is flushed too.
-    The temporary file lies in ``staging``, by default beside the target. For a folder that somebody watches, pass a
-    folder outside it on the same filesystem: a temporary file inside wakes the watcher early. Missing folders are
-    created. Raises ``FileError``.
+    The content goes to a temporary file, is flushed to disk, renamed over ``path``, and the rename is flushed
+    too. The temporary file lies in ``staging``, by default beside the target. For a folder that somebody
+    watches, pass a folder outside it on the same filesystem: a temporary file inside wakes the watcher early.
+    Missing folders are created. Raises ``FileError``.
     """
     folder = path.parent
     stage = folder if staging is None else staging
@@ -71,9 +71,7 @@ def read_text(path: Path) -> str:
 
 def _write_through(path: Path, data: bytes) -> None:
     # Exclusive creation: a guessed or left-over name is an error, never a file somebody else controls.
-    handle = os.open(
-        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
-    )
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
@@ -81,9 +79,7 @@ def _write_through(path: Path, data: bytes) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    if (
-        os.name != "posix"
-    ):  # elsewhere a folder cannot be opened, and the rename is journalled by the system
+    if os.name != "posix":  # elsewhere a folder cannot be opened, and the rename is journalled by the system
         return
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -10,9 +10,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     candidates = list(known)
     near = get_close_matches(name, candidates, n=1, cutoff=0.5)
-    if (
-        not near and "." not in name
-    ):  # a bare key of a dotted path: compare with the last parts
+    if not near and "." not in name:  # a bare key of a dotted path: compare with the last parts
         near = [c for c in candidates if c.rsplit(".", 1)[-1] == name][:1]
     return f"; did you mean {near[0]}?" if near else ""
 

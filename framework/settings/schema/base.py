@@ -43,10 +43,10 @@ def knob(
 ) -> Any:
     """Declare one configuration value.
 
-    ``unit`` ("" when it has none), ``help`` (one sentence), the bounds, ``reload`` (when a change takes effect)
-    and ``reduces`` (which way a change reduces risk) are shown in errors, ``quoteops config show`` and the docs.
-    Without ``default`` the conf file must give the value. ``identity=False`` leaves the value out of
-    ``config_sha``: for paths, seeds and names of secrets, which do not change how the strategy behaves.
+    ``unit`` ("" when it has none), ``help`` (one sentence) and the bounds are shown in errors; ``reload``
+    says when a change takes effect, ``reduces`` which way a change reduces risk. Without ``default`` the conf
+    file must give the value. ``identity=False`` leaves the value out of ``config_sha``: for paths, seeds and
+    names of secrets, which do not change how the strategy behaves.
     ``secret=True`` keeps a refused value out of the message.
     """
     meta: dict[str, Any] = {
@@ -55,9 +55,7 @@ def knob(
         "reduces": reduces,
         "identity": identity,
     }
-    return Field(
-        default, description=help, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=meta
-    )
+    return Field(default, description=help, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=meta)
 
 
 def meta_of(field: FieldInfo) -> dict[str, Any]:

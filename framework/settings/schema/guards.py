@@ -6,9 +6,7 @@ from framework.settings.schema.base import StrictModel, knob
 class NearLiqGuard(StrictModel):
     """Block entries whose liquidation price lies nearer than the buffered stop-loss."""
 
-    enabled: bool = knob(
-        unit="", help="check the distance to liquidation", reload="hot"
-    )
+    enabled: bool = knob(unit="", help="check the distance to liquidation", reload="hot")
     sl_buffer_multiplier: float = knob(
         unit="x",
         help="least distance in assumed stop-losses",

@@ -8,21 +8,15 @@ from pydantic import Field, model_validator
 from framework.settings.schema.base import StrictModel, knob
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9._-]{1,31}$")]
-UtcTime = Annotated[
-    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")
-]
+UtcTime = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
 
 
 class SyntheticMarket(StrictModel):
     """A seeded market fitted to stylised facts; the default, so that a first soak needs no data."""
 
     kind: Literal["synthetic"] = knob(unit="", help="which of the two markets this is")
-    preset: Literal["liquid_perp", "thin_spot"] = knob(
-        unit="", help="which kind of book to imitate"
-    )
-    regime: Literal["normal", "event", "high_vol"] = knob(
-        unit="", help="how the day behaves"
-    )
+    preset: Literal["liquid_perp", "thin_spot"] = knob(unit="", help="which kind of book to imitate")
+    regime: Literal["normal", "event", "high_vol"] = knob(unit="", help="how the day behaves")
     symbol: Symbol = knob(unit="", help="name given to the instrument")
 
 
@@ -54,9 +48,7 @@ class TapeMarket(StrictModel):
     @model_validator(mode="after")
     def _window_runs_forward(self) -> Self:
         moments = {
-            name: _moment(name, text)
-            for name, text in (("start", self.start), ("end", self.end))
-            if text
+            name: _moment(name, text) for name, text in (("start", self.start), ("end", self.end)) if text
         }
         if len(moments) == 2 and moments["start"] >= moments["end"]:
             raise ValueError(f"start {self.start} is not before end {self.end}")
@@ -67,13 +59,9 @@ def _moment(name: str, text: str) -> tuple[datetime, int]:
     """Return a comparable moment; nanoseconds are kept beside the whole seconds."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     try:
-        return datetime.fromisoformat(f"{whole}+00:00"), int(
-            fraction.ljust(9, "0") or 0
-        )
+        return datetime.fromisoformat(f"{whole}+00:00"), int(fraction.ljust(9, "0") or 0)
     except ValueError:
-        raise ValueError(
-            f"{name} is {text}; allowed a real moment like 2025-10-13T00:00:00Z"
-        ) from None
+        raise ValueError(f"{name} is {text}; allowed a real moment like 2025-10-13T00:00:00Z") from None
 
 
 Market = Annotated[SyntheticMarket | TapeMarket, Field(discriminator="kind")]

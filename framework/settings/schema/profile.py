@@ -4,7 +4,7 @@ from framework.settings.schema.base import StrictModel, knob
 
 
 class RuntimeParams(StrictModel):
-    """The six values a patch in runtime_overrides/ may change while trading; the bounds are RUNTIME_LIMITS."""
+    """The six values a patch in runtime_overrides/ may change while trading; nothing widens their bounds."""
 
     min_interval_ms: int = knob(
         unit="ms",

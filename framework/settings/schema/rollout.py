@@ -19,9 +19,7 @@ class Rollout(StrictModel):
         reload="next_quote",
         reduces="down",
     )
-    rng_seed: int = knob(
-        unit="", help="seed of the routing hash", ge=0, le=2**63 - 1, identity=False
-    )
+    rng_seed: int = knob(unit="", help="seed of the routing hash", ge=0, le=2**63 - 1, identity=False)
 
 
 class RolloutGuard(StrictModel):

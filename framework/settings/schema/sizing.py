@@ -34,17 +34,13 @@ class Sizing(StrictModel):
         reload="hot",
         reduces="up",
     )
-    lot_size_rounding: Literal["floor"] = knob(
-        unit="", help="orders are never rounded up"
-    )
+    lot_size_rounding: Literal["floor"] = knob(unit="", help="orders are never rounded up")
     use_all_in: bool = knob(
         unit="",
         help="signal orders use the whole free balance, within the cap",
         reload="next_quote",
     )
-    equity_usd: float = knob(
-        unit="USD", help="starting balance of a simulated account", gt=0.0, le=1e9
-    )
+    equity_usd: float = knob(unit="USD", help="starting balance of a simulated account", gt=0.0, le=1e9)
     quote_notional_usd: float = knob(
         unit="USD",
         help="notional of one quote",

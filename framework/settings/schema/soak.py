@@ -13,15 +13,9 @@ class Soak(StrictModel):
     hours: Annotated[float, Field(gt=0.0, le=720.0)] | Literal["tape"] = knob(
         unit="h", help="how long; tape means the whole tape"
     )
-    iterations: int = knob(
-        unit="", help="windows that are reported and tuned one by one", ge=1, le=1_000
-    )
-    auto_tune: bool = knob(
-        unit="", help="change parameters between iterations as conf/tuning says"
-    )
-    clock: Literal["replay", "wall"] = knob(
-        unit="", help="as fast as possible, or in real time"
-    )
+    iterations: int = knob(unit="", help="windows that are reported and tuned one by one", ge=1, le=1_000)
+    auto_tune: bool = knob(unit="", help="change parameters between iterations as conf/tuning says")
+    clock: Literal["replay", "wall"] = knob(unit="", help="as fast as possible, or in real time")
     overrides_file: Annotated[str, Field(min_length=1)] | None = knob(
         unit="", help="patch to start from; null for the profile alone", identity=False
     )
@@ -32,6 +26,4 @@ class Soak(StrictModel):
         le=2**63 - 1,
         identity=False,
     )
-    sample_ms: int = knob(
-        unit="ms", help="spacing of the equity samples", ge=10, le=3_600_000
-    )
+    sample_ms: int = knob(unit="ms", help="spacing of the equity samples", ge=10, le=3_600_000)

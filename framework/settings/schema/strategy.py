@@ -1,8 +1,8 @@
 """The strategy: which stages a tick runs, how often, and how the spread is made.
 
-Half-spread and reservation price follow Gueant, Lehalle and Fernandez-Tapia, "Dealing with the inventory risk",
-Math. Financ. Econ. 7 (2013), after Avellaneda and Stoikov, "High-frequency trading in a limit order book",
-Quant. Finance 8 (2008), with prices in bps of mid and inventory in quote sizes.
+Half-spread and reservation price follow Guéant, Lehalle and Fernandez-Tapia, "Dealing with the inventory
+risk", Math. Financ. Econ. 7 (2013), after Avellaneda and Stoikov, "High-frequency trading in a limit order
+book", Quant. Finance 8 (2008), with prices in bps of mid and inventory in quote sizes.
 """
 
 from typing import Literal, Self
@@ -24,9 +24,7 @@ class Strategy(StrictModel):
         ge=0,
         le=60_000,
     )
-    deadline_ms: int = knob(
-        unit="ms", help="a tick that takes longer is counted as missed", ge=1, le=10_000
-    )
+    deadline_ms: int = knob(unit="ms", help="a tick that takes longer is counted as missed", ge=1, le=10_000)
     base_half_spread_bps: float = knob(
         unit="bps",
         help="half-spread before volatility and adverse selection",
@@ -65,9 +63,7 @@ class Strategy(StrictModel):
         le=1_000.0,
         reload="hot",
     )
-    vol_halflife_s: float = knob(
-        unit="s", help="half-life of the realised volatility", ge=1.0, le=3_600.0
-    )
+    vol_halflife_s: float = knob(unit="s", help="half-life of the realised volatility", ge=1.0, le=3_600.0)
     adverse_halflife_s: float = knob(
         unit="s",
         help="half-life of the measured adverse selection",
@@ -89,9 +85,7 @@ class Strategy(StrictModel):
         le=600_000.0,
         reload="hot",
     )
-    queue_nudge_ticks: int = knob(
-        unit="ticks", help="by how much it is nudged", ge=0, le=2, reload="hot"
-    )
+    queue_nudge_ticks: int = knob(unit="ticks", help="by how much it is nudged", ge=0, le=2, reload="hot")
     requote_tolerance_bps: float = knob(
         unit="bps",
         help="a resting quote this close to the wanted price is left alone",
@@ -113,12 +107,7 @@ class Strategy(StrictModel):
         stages = self.stages
         if len(set(stages)) != len(stages):
             raise ValueError(f"stages names one twice: {', '.join(stages)}")
-        if (
-            len(stages) < 3
-            or stages[0] != "fetch_md"
-            or stages[1] != "spread"
-            or stages[-1] != "emit"
-        ):
+        if len(stages) < 3 or stages[0] != "fetch_md" or stages[1] != "spread" or stages[-1] != "emit":
             raise ValueError(
                 f"stages is {', '.join(stages)}; allowed fetch_md, spread, any of the others, emit last"
             )

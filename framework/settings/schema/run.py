@@ -1,0 +1,76 @@
+"""The one composed value a run is made of."""
+
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import BaseModel, model_validator
+
+from framework.settings.files import canonical_json, sha256_of
+from framework.settings.schema.base import StrictModel, meta_of
+from framework.settings.schema.cost_model import CostModel
+from framework.settings.schema.exchange import Exchange
+from framework.settings.schema.guards import Guards
+from framework.settings.schema.kpi import KpiSettings
+from framework.settings.schema.market import Market
+from framework.settings.schema.md_cache import MdCache
+from framework.settings.schema.profile import ProfileTraits, RuntimeParams
+from framework.settings.schema.rollout import Rollout, RolloutGuard
+from framework.settings.schema.signal import Signal
+from framework.settings.schema.sizing import Sizing
+from framework.settings.schema.soak import Soak
+from framework.settings.schema.strategy import Strategy
+from framework.settings.schema.tuning import Tuning
+
+
+class RunSettings(StrictModel):
+    """Everything that decides how a run behaves; immutable, with a hash of its content."""
+
+    params: RuntimeParams
+    profile: ProfileTraits
+    exchange: Exchange
+    market: Market
+    strategy: Strategy
+    md_cache: MdCache
+    sizing: Sizing
+    guards: Guards
+    rollout: Rollout
+    rollout_guard: RolloutGuard
+    cost_model: CostModel
+    signal: Signal
+    kpi: KpiSettings
+    soak: Soak
+    tuning: Tuning
+
+    @model_validator(mode="after")
+    def _a_whole_tape_needs_a_tape(self) -> Self:
+        if self.soak.hours == "tape" and self.market.kind != "tape":
+            raise ValueError(
+                f"soak.hours is tape but market is {self.market.kind}; use market=tape or give hours"
+            )
+        return self
+
+    @cached_property
+    def config_sha(self) -> str:
+        """SHA-256 of the canonical JSON of behaviour: no paths, seeds, data windows or names of secrets."""
+        return sha256_of(canonical_json(behaviour(self)))
+
+
+def behaviour(model: BaseModel) -> dict[str, Any]:
+    """Return the part of a model that ``config_sha`` covers, as plain data."""
+    result: dict[str, Any] = {}
+    for name, field in type(model).model_fields.items():
+        if not meta_of(field).get("identity", True):
+            continue
+        value = getattr(model, name)
+        result[name] = behaviour(value) if isinstance(value, BaseModel) else _plain(value)
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return behaviour(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
