@@ -1,4 +1,4 @@
-"""Where the recorded markets are. They are not part of the project, so tests that want them skip without them."""
+"""Where the recorded markets are; they are not part of the project, so tests skip without them."""
 
 import os
 from pathlib import Path
@@ -12,8 +12,8 @@ VARIABLE = "QUOTEOPS_REALDATA"
 def realdata(*parts: str) -> Path:
     """Return a file or folder below the folder of recorded markets, or skip the test and say what is missing.
 
-    The folder is the one that the environment variable QUOTEOPS_REALDATA names, else ``shared/data`` beside the
-    project. A variable that names no folder fails the test: somebody asked for real data and does not get it.
+    The folder is the one that the environment variable QUOTEOPS_REALDATA names, else ``shared/data`` beside
+    the project. A variable that names no folder fails the test: real data was asked for and is not there.
     """
     named = os.environ.get(VARIABLE)
     folder = Path(named) if named else ROOT.parent / "shared" / "data"

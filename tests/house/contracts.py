@@ -1,4 +1,4 @@
-"""Import contracts that import-linter does not have: an allow list for pure modules, a door table for vendors.
+"""Import contracts that import-linter does not have: an allow list for pure modules, doors for vendors.
 
 Both are allow lists, because a deny list is silent about the library nobody thought of. They are configured
 in ``pyproject.toml`` under ``[tool.importlinter]`` and run by ``lint-imports``.
@@ -14,7 +14,7 @@ ANYWHERE = "*"
 
 
 class PureContract(Contract):
-    """Pure modules import each other and what ``allowed`` names; not even the standard library beyond that."""
+    """Pure modules import each other and what ``allowed`` names, the standard library included."""
 
     type_name = "pure"
 

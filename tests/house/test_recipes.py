@@ -1,0 +1,61 @@
+"""Hooks, workflows and the build script: one recipe place, pinned actions, least permission."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.house.tree import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
+
+
+def jobs(workflow: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load(workflow.read_text("utf-8"))["jobs"]
+    return found
+
+
+def test_every_hook_is_local_and_calls_a_target_of_the_makefile() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    for hook in config["repos"][0]["hooks"]:
+        assert hook["entry"].removeprefix("make ") in targets(), hook["id"]
+
+
+def test_make_test_runs_every_check_a_hook_runs() -> None:
+    prerequisites = re.search(r"^test: ([a-z -]+?) ##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert prerequisites
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    checks = {hook["entry"].removeprefix("make ") for hook in config["repos"][0]["hooks"]}
+    assert checks <= set(prerequisites[1].split())
+
+
+def test_the_build_script_calls_make_test() -> None:
+    assert "exec make test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_grants_nothing_by_default_and_never_runs_foreign_code_with_secrets(
+    workflow: Path,
+) -> None:
+    text = workflow.read_text("utf-8")
+    assert yaml.safe_load(text)["permissions"] == {}
+    assert "pull_request_target" not in text
+    assert "workflow_run" not in text
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_pins_its_actions_and_bounds_its_time(workflow: Path) -> None:
+    for name, job in jobs(workflow).items():
+        assert 0 < job["timeout-minutes"] <= 60, name
+        for step in job["steps"]:
+            uses = step.get("uses", "")
+            assert not uses or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", uses), f"{name}: {uses}"
+            if uses.startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False, name
