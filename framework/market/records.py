@@ -27,6 +27,7 @@ FILLED = 4
 REJECTED = 5
 AMEND_REJECTED = 6
 CANCEL_REJECTED = 7
+EXPIRED = 8
 
 # why the exchange refused or cancelled
 NO_REASON = 0

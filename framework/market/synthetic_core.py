@@ -69,14 +69,18 @@ class Model:
     jump_ticks: f8
     jump_cap: f8
     leak: f8
+    momentum: f8
     tilt: f8
     threshold: f8
+    urgency: f8
+    impact: f8
     informed: f8
     take_size: f8
     pull: f8
     follow: f8
     catch_up: f8
     close: f8
+    close_wide: f8
     close_full: i8
     close_skill: f8
     touch: f8
@@ -395,7 +399,7 @@ def move_latent(m: list[Model], s: list[State], pool: Floats, cursor: Ints, vol:
     if draw(pool, cursor, UNIFORM) < abs(drift):
         sign = 1.0 if drift > 0 else -1.0
     s[0].latent = max(s[0].latent + sign * size, 2.0 * m[0].levels)
-    s[0].lean = 1.0 if draw(pool, cursor, UNIFORM) < 0.5 else -1.0
+    s[0].lean = sign if draw(pool, cursor, UNIFORM) < m[0].momentum else -sign
     s[0].jumps += 1
     kick = m[0].news_kick * min(size / m[0].jump_ticks, 4.0)
     s[0].fast += m[0].kick_fast * kick
@@ -423,10 +427,11 @@ def chase(
     if sign == 0:
         return 0
     i = 1 if sign > 0 else 0
-    u = draw(pool, cursor, UNIFORM)
+    gap = (s[0].latent - best(s, i)) * sign
+    u = draw(pool, cursor, UNIFORM) / (1.0 + m[0].urgency * gap)
     if u >= m[0].informed + m[0].pull:
         return 0
-    behind_by = m[0].catch_up * min(abs(s[0].latent - best(s, i)), 0.5 * m[0].levels)
+    behind_by = m[0].catch_up * min(gap, 0.5 * m[0].levels)
     price = best(s, i) + sign * max(1, int(behind_by))
     if u < m[0].informed:
         more = 1.0 + m[0].take_size * draw(pool, cursor, UNIFORM)
@@ -529,10 +534,10 @@ def open_book(
 @core
 def low(cursor: Ints) -> bool:
     """Tell whether a pool may run out within one step."""
+    furthest = 0
     for which in range(POOLS):
-        if cursor[which] > POOL - POOL_MARGIN:
-            return True
-    return False
+        furthest = max(furthest, cursor[which])
+    return furthest > POOL - POOL_MARGIN
 
 
 @core
@@ -561,6 +566,8 @@ def ordinary(
             sign = noise_sign(m, signs, lag, s, pool, cursor)
             remember_sign(signs, sign)
             size = max(1, int(m[0].size_median * draw(pool, cursor, SIZE)))
+            touch = held(book, 1, s[0].best_ask) if sign > 0 else held(book, 0, s[0].best_bid)
+            s[0].latent += sign * m[0].impact * min(size / touch, 1.5)
             take(m, s, book, profile, pool, cursor, out, sign, size)
         return
     u -= m[0].jump * min(1.0 + m[0].jump_coupling * (heat - 1.0), 8.0)
@@ -614,7 +621,8 @@ def advance(
         s[0].slow *= m[0].decay_slow
         acted = chase(m, s, book, profile, signs, pool, cursor, out)
         ordinary(m, s, book, profile, signs, lag, pool, cursor, out, mods, at, acted == 0)
-        if s[0].best_ask - s[0].best_bid > 1 and draw(pool, cursor, UNIFORM) < m[0].close:
+        spread = s[0].best_ask - s[0].best_bid
+        if spread > 1 and draw(pool, cursor, UNIFORM) < (m[0].close if spread == 2 else m[0].close_wide):
             narrow(m, s, book, profile, pool, cursor, out)
         s[0].step += 1
         s[0].ts_ns += m[0].step_ns

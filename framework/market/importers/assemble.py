@@ -40,7 +40,9 @@ def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     refuse_inverse(symbol=recording.symbol, where=recording.files[0], margined=kind != "spot")
     levels, prints = recording.level_numbers(), recording.print_numbers()
     instrument = _instrument(recording=recording, flags=flags, levels=levels, prints=prints)
-    book = _fold(recording=recording, plan=plan_book(recording=recording), levels=levels, instrument=instrument)
+    book = _fold(
+        recording=recording, plan=plan_book(recording=recording), levels=levels, instrument=instrument
+    )
     trades = _trades(recording=recording, prints=prints, instrument=instrument)
     measure_clock(recording=recording)
     columns = _merge(recording=recording, book=book, trades=trades)
@@ -88,9 +90,7 @@ def _instrument(
     )
 
 
-def _steps(
-    *, numbers: Decimals, instrument: Instrument, place: Callable[[int], str]
-) -> tuple[Ints, Ints]:
+def _steps(*, numbers: Decimals, instrument: Instrument, place: Callable[[int], str]) -> tuple[Ints, Ints]:
     price = Decimals(numbers.mantissa[0::2], numbers.places[0::2])
     qty = Decimals(numbers.mantissa[1::2], numbers.places[1::2])
     return (
@@ -99,9 +99,7 @@ def _steps(
     )
 
 
-def _fold(
-    *, recording: Recording, plan: Plan, levels: Decimals, instrument: Instrument
-) -> dict[str, Ints]:
+def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Instrument) -> dict[str, Ints]:
     """Return the book's rows: exch, recv, place, kind, side, price, qty."""
     held = recording.messages
     bids, asks = np.array(held.bids, np.int64), np.array(held.asks, np.int64)
@@ -190,9 +188,7 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
     }
 
 
-def _merge(
-    *, recording: Recording, book: dict[str, Ints], trades: dict[str, Ints]
-) -> dict[str, Ints]:
+def _merge(*, recording: Recording, book: dict[str, Ints], trades: dict[str, Ints]) -> dict[str, Ints]:
     """Put both in one order; what precedes the first book is left out and counted."""
     rows = {name: np.concatenate([trades[name], book[name]]) for name in trades}
     exch = rows["exch_ts_ns"]

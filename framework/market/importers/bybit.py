@@ -102,9 +102,7 @@ def read_bybit(*, paths: Sequence[Path], symbol: str | None) -> Recording:
     return recording
 
 
-def _read_book_archive(
-    *, reader: BybitReader, path: Path, index: int, wanted: str | None
-) -> set[str]:
+def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> set[str]:
     symbols: set[str] = set()
     number, line = 0, b""
     for number, line in read_lines(path=path):  # noqa: B007
@@ -121,15 +119,15 @@ def _read_book_archive(
             reader.recording.count("corrupt_lines")
             reader.recording.measures.setdefault("first_corrupt_line", number)
     if not symbols:
-        raise TapeError(f"{path.name}:1: not a Bybit order book archive; allowed JSON lines with topic and data")
+        raise TapeError(
+            f"{path.name}:1: not a Bybit order book archive; allowed JSON lines with topic and data"
+        )
     if line and not line.endswith(b"}"):
         raise TapeError(f"{path.name}:{number}: the last line is cut off; allowed a complete file")
     return symbols
 
 
-def _read_trade_archive(
-    *, reader: BybitReader, path: Path, index: int, wanted: str | None
-) -> set[str]:
+def _read_trade_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> set[str]:
     symbols: set[str] = set()
     for number, row in read_table(path=path, needed=TRADE_COLUMNS):
         found = row["symbol"]

@@ -104,9 +104,7 @@ def grid(*, numbers: Decimals, what: str, where: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def count_steps(
-    *, numbers: Decimals, step: str, what: str, place: Callable[[int], str]
-) -> NDArray[np.int64]:
+def count_steps(*, numbers: Decimals, step: str, what: str, place: Callable[[int], str]) -> NDArray[np.int64]:
     """Return numbers / step; raises TapeError naming the place of the first that is not a multiple."""
     sign, digits, exponent = Decimal(step).normalize().as_tuple()
     unit = int("".join(map(str, digits)))
@@ -138,5 +136,3 @@ def _count_slowly(
 def _refuse(*, numbers: Decimals, row: int, step: str, what: str, place: Callable[[int], str]) -> None:
     value = Decimal(int(numbers.mantissa[row])).scaleb(-int(numbers.places[row]))
     raise TapeError(f"{place(row)}: {what} {value:f} does not fit; allowed multiples of {step}")
-
-

@@ -56,10 +56,14 @@ def read_table(*, path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, di
         reader = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
         for name in needed:
             if name not in (reader.fieldnames or ()):
-                raise TapeError(f"{path.name}:1: column {name} is missing; allowed a header with {', '.join(needed)}")
+                raise TapeError(
+                    f"{path.name}:1: column {name} is missing; allowed a header with {', '.join(needed)}"
+                )
         for row in reader:
             if None in row or None in row.values():
-                raise TapeError(f"{path.name}:{reader.line_num}: row has not the header's {len(reader.fieldnames or ())} fields")
+                raise TapeError(
+                    f"{path.name}:{reader.line_num}: row has not the header's {len(reader.fieldnames or ())} fields"
+                )
             yield reader.line_num, row
 
 

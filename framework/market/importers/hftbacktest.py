@@ -48,11 +48,15 @@ def _load(*, path: Path) -> NDArray[Any]:
         loaded = np.load(path, allow_pickle=False)
         rows = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
     except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
-        raise TapeError(f"{path.name}: cut off or damaged ({error}); allowed a complete .npz or .npy") from error
+        raise TapeError(
+            f"{path.name}: cut off or damaged ({error}); allowed a complete .npz or .npy"
+        ) from error
     names = rows.dtype.names or ()
     for name in EVENT.names or ():
         if name not in names:
-            raise TapeError(f"{path.name}: column {name} is missing; allowed hftbacktest's rows of ev, exch_ts, …")
+            raise TapeError(
+                f"{path.name}: column {name} is missing; allowed hftbacktest's rows of ev, exch_ts, …"
+            )
     if not len(rows):
         raise TapeError(f"{path.name}: no rows")
     return np.asarray(rows)
@@ -82,7 +86,9 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
     held.place += [place[row] for row in trades]
     if index == 0:
         _start_empty(recording=recording, at_ns=int(exch[0]), place=place[0])
-    _add_book(recording=recording, rows=rows, exch=exch, kind=kind, side=side, odd=odd, place=place, index=index)
+    _add_book(
+        recording=recording, rows=rows, exch=exch, kind=kind, side=side, odd=odd, place=place, index=index
+    )
 
 
 def _start_empty(*, recording: Recording, at_ns: int, place: int) -> None:
@@ -122,7 +128,9 @@ def _numbers(*, recording: Recording, target: str, rows: NDArray[Any], index: in
     try:
         numbers: Decimals = decimals.from_floats(values=values)
     except ValueError as error:
-        raise TapeError(f"{recording.files[index]}: a price or quantity is {error}; allowed decimals") from error
+        raise TapeError(
+            f"{recording.files[index]}: a price or quantity is {error}; allowed decimals"
+        ) from error
     getattr(recording, target).extend_parsed(numbers)
 
 

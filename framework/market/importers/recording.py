@@ -192,7 +192,9 @@ class Recording:
             raise self._malformed(error=error, place=self.trades.place[error.index // 2]) from None
 
     def _malformed(self, *, error: MalformedNumber, place: int) -> TapeError:
-        return TapeError(f"{self.where(place=place)}: {error.text!r} is no price or quantity; allowed a decimal")
+        return TapeError(
+            f"{self.where(place=place)}: {error.text!r} is no price or quantity; allowed a decimal"
+        )
 
 
 def place_of(*, file: int, line: int) -> int:

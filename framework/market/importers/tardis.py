@@ -21,7 +21,14 @@ COLUMNS = {
     "quotes": (*COMMON, "ask_amount", "ask_price", "bid_price", "bid_amount"),
     "incremental_book_L2": (*COMMON, "is_snapshot", "side", "price", "amount"),
 }
-LINEAR = ("binance-futures", "bybit", "okex-swap", "huobi-dm-linear-swap", "gate-io-futures", "bitget-futures")
+LINEAR = (
+    "binance-futures",
+    "bybit",
+    "okex-swap",
+    "huobi-dm-linear-swap",
+    "gate-io-futures",
+    "bitget-futures",
+)
 INVERSE = ("binance-delivery", "bitmex", "deribit", "huobi-dm-swap", "huobi-dm", "cryptofacilities")
 SIDES = {"buy": BUY, "sell": SELL}
 US = 1000

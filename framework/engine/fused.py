@@ -1,0 +1,247 @@
+"""Replay a tape through the compiled loop, as fast as the machine can or in slices of any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.compiled.records import dtype_of, interpreted, to_array, zeros
+from framework.edge.ledger import Ledger
+from framework.engine.loop import advance
+from framework.engine.records import (
+    AUDITS_FULL,
+    BROKEN,
+    FILLS_FULL,
+    REACHED,
+    SAMPLES_FULL,
+    Cursor,
+    Sample,
+)
+from framework.errors import QuoteopsError
+from framework.market.book import EXCHANGE, LOCAL, Book, empty_book
+from framework.market.events import DEPTH
+from framework.market.records import Fill, Report, Request
+from framework.market.tape import Tape
+from framework.quoting.emit import end_run
+from framework.quoting.records import (
+    FOREVER,
+    NO_TIME,
+    Audit,
+    Desk,
+    Intent,
+    Params,
+    Pending,
+    Quote,
+    View,
+)
+from framework.venue.matching import Exchange, Order, Taken, Venue
+
+MS = 1_000_000
+MAX_SLOTS = 1 << 20
+ORDERS = 64
+RING = 4096
+
+
+class EngineError(QuoteopsError):
+    """The replay contradicted itself; its results are not to be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """One-way delays: of each market event (ns, non-negative) and of the k-th request and report (ns, cyclic)."""
+
+    feed_ns: NDArray[np.int64]
+    entry_ns: NDArray[np.int64]
+    response_ns: NDArray[np.int64]
+
+    @classmethod
+    def draw(
+        cls, *, feed_ms: float, entry_ms: float, response_ms: float, sigma: float, seed: int, events: int
+    ) -> Self:
+        """Make constant delays (sigma 0) or log-normal ones with these medians, from a seed."""
+
+        def delays(ms: float, n: int, stream: int) -> NDArray[np.int64]:
+            if sigma == 0.0:
+                return np.full(1, round(ms * MS), np.int64)
+            rng = np.random.Generator(np.random.PCG64([seed, stream]))
+            return np.rint(ms * MS * np.exp(sigma * rng.standard_normal(n))).astype(np.int64)
+
+        return cls(
+            feed_ns=delays(feed_ms, max(events, 1), 1),
+            entry_ns=delays(entry_ms, 65_536, 2),
+            response_ns=delays(response_ms, 65_536, 3),
+        )
+
+
+def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int, int]:
+    """Choose the first tick and the number of slots of the price ladder for a tape; far outliers are left out."""
+    depth = price_ticks[kind == DEPTH]
+    if len(depth) == 0:
+        return 0, 8
+    low, high = int(depth.min()), int(depth.max())
+    if high - low + 9 > MAX_SLOTS:
+        middle = int(np.median(depth[-min(len(depth), 100_000) :]))
+        low = max(low, middle - MAX_SLOTS // 2)
+        high = min(high, low + MAX_SLOTS - 10)
+    return low - 4, high - low + 9
+
+
+class Replay:
+    """One symbol's replay: every piece of state in flat records, so it can stop at any instant and go on.
+
+    ``params`` is a buffer of ``Params`` versions ordered by ``from_ns``, ``venue`` one of length one.
+    """
+
+    def __init__(
+        self,
+        *,
+        tape: Tape,
+        params: list[Params],
+        venue: list[Venue],
+        latency: Latency,
+        sample_ns: int = 1_000 * MS,
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+    ) -> None:
+        self.tape = tape
+        first = int(tape.exch_ts_ns[0]) if len(tape.exch_ts_ns) else 0
+        self.start_ns = first if start_ns is None else start_ns
+        self.params = params
+        self.venue = venue
+        local = tape.exch_ts_ns + latency.feed_ns
+        if len(latency.feed_ns) > 1:
+            local = np.maximum.accumulate(local)
+        self._tape_columns = (
+            np.asarray(tape.exch_ts_ns),
+            local,
+            np.asarray(tape.kind),
+            np.asarray(tape.side),
+            np.asarray(tape.price_ticks),
+            np.asarray(tape.qty_lots),
+            np.asarray(tape.funding_ts_ns),
+            np.asarray(tape.funding_rate),
+            np.asarray(tape.funding_mark),
+            latency.entry_ns,
+            latency.response_ns,
+        )
+        self._make_state(sample_ns)
+        last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0
+        expected = max(0, (stop_ns or last) - self.start_ns) // sample_ns + 2
+        self.fills = zeros(Fill, 4096)
+        self.audits = zeros(Audit, 65_536)
+        self.samples = zeros(Sample, int(expected))
+
+    def _make_state(self, sample_ns: int) -> None:
+        base_tick, slots = ladder(self._tape_columns[4], self._tape_columns[2])
+        self.books = zeros(Book, 2)
+        for which in (EXCHANGE, LOCAL):
+            self.books[which].base_tick = base_tick
+            self.books[which].slots = slots
+            getattr(empty_book, "py_func", empty_book)(self.books, which)
+        size = 4 * slots
+        self.levels: Any = [0] * size if interpreted() else np.zeros(size, np.int64)
+        self.cursor = zeros(Cursor, 1)
+        cursor = self.cursor[0]
+        cursor.sample_interval_ns = sample_ns
+        cursor.next_sample_ns = self.start_ns
+        cursor.last_tick_ns = self.start_ns - 3_600_000 * MS
+        self.exchange = zeros(Exchange, 1)
+        self.exchange[0].now_ns = NO_TIME
+        self.exchange[0].due_ns = FOREVER
+        self.ledger = zeros(Ledger, 1)
+        self.desk = zeros(Desk, 1)
+        self.desk[0].wake_ns = FOREVER
+        self.desk[0].tokens = self.params[0].replace_capacity
+        self.desk[0].tokens_ns = self.start_ns
+        self.view = zeros(View, 1)
+        self.quotes = zeros(Quote, 2)
+        for k in range(2):
+            self.quotes[k].updated_ns = NO_TIME
+            self.quotes[k].off_since_ns = NO_TIME
+        self.orders = zeros(Order, ORDERS)
+        self.taken = zeros(Taken, 64)
+        self.requests = zeros(Request, RING)
+        self.reports = zeros(Report, RING)
+        self.pending = zeros(Pending, 16)
+        self.intents = zeros(Intent, 4)
+
+    def advance(self, until_ns: int) -> None:
+        """Replay up to and including an instant (ns). Raises EngineError on an internal inconsistency."""
+        run = advance.load()
+        while True:
+            status = run(
+                until_ns,
+                *self._tape_columns,
+                self.params,
+                self.cursor,
+                self.venue,
+                self.exchange,
+                self.books,
+                self.levels,
+                self.orders,
+                self.taken,
+                self.requests,
+                self.reports,
+                self.ledger,
+                self.desk,
+                self.view,
+                self.quotes,
+                self.pending,
+                self.intents,
+                self.fills,
+                self.audits,
+                self.samples,
+            )
+            if status == REACHED:
+                return
+            if status == FILLS_FULL:
+                self.fills = _grown(Fill, self.fills)
+            elif status == AUDITS_FULL:
+                self.audits = _grown(Audit, self.audits)
+            elif status == SAMPLES_FULL:
+                self.samples = _grown(Sample, self.samples)
+            elif status == BROKEN:
+                raise EngineError(self._why_broken())
+
+    def _why_broken(self) -> str:
+        exchange = self.exchange[0]
+        if exchange.no_mid:
+            return f"replay at {exchange.now_ns} ns: a fill came before any two-sided book; no mid to judge it by"
+        return f"replay at {exchange.now_ns} ns: a ring of requests, reports or taken levels overflowed"
+
+    def end_runs(self) -> None:
+        """Write the block runs still open, so that the audit rows of a window add up to its counters."""
+        finish = getattr(end_run, "py_func", end_run)
+        for k, side in ((0, 1), (1, -1)):
+            version = self.params[self.cursor[0].params_i].version
+            finish(self.desk[0], self.view[0], self.quotes[k], side, version, self.audits)
+
+    def fill_rows(self) -> NDArray[Any]:
+        """Give all fills so far as a structured array."""
+        return to_array(Fill, self.fills, self.exchange[0].fills)
+
+    def audit_rows(self) -> NDArray[Any]:
+        """Give all audit rows so far as a structured array."""
+        return to_array(Audit, self.audits, self.desk[0].audits)
+
+    def sample_rows(self) -> NDArray[Any]:
+        """Give all samples so far as a structured array."""
+        return to_array(Sample, self.samples, self.cursor[0].samples)
+
+    def mid(self) -> float:
+        """Give the exchange's mid now, the last two-sided one where a side is empty, 0 before any."""
+        book = self.books[EXCHANGE]
+        if book.trusted and book.base_tick <= book.best_bid and book.best_ask < book.base_tick + book.slots:
+            return 0.5 * float(book.best_bid + book.best_ask) * float(self.venue[0].tick)
+        return float(self.exchange[0].mid)
+
+
+def _grown(cls: type[Any], buffer: list[Any]) -> list[Any]:
+    if interpreted():
+        return buffer + zeros(cls, len(buffer))
+    wider = np.zeros(2 * len(buffer), dtype_of(cls))
+    wider[: len(buffer)] = np.asarray(buffer)
+    return wider  # type: ignore[return-value]

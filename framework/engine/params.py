@@ -1,0 +1,124 @@
+"""From settings to the flat records of the compiled core; every transcendental function of the strategy runs here."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from framework.compiled.records import zeros
+from framework.market.instrument import Instrument
+from framework.market.records import LIMIT, POST_ONLY
+from framework.quoting.records import Params
+from framework.quoting.stages import STAGES
+from framework.quoting.tick import pack_plan
+from framework.settings.schema.run import RunSettings
+from framework.venue.matching import PROB_POWER, RISK_AVERSE, Venue
+
+MS = 1_000_000
+BUCKET_SECONDS = 10.0
+
+
+def glft_constants(*, gamma: float, kappa: float, rate_per_s: float) -> tuple[float, float]:
+    """Give ln(1+gamma/kappa)/gamma in bps and the factor of sigma (bps per square root second) in half-spread and skew.
+
+    Source: Guéant, Lehalle, Fernandez-Tapia (2013), asymptotic closed-form approximation.
+    """
+    base = math.log1p(gamma / kappa) / gamma
+    power = (1.0 + gamma / kappa) ** (1.0 + kappa / gamma)
+    return base, math.sqrt(gamma / (2.0 * kappa * rate_per_s) * power)
+
+
+def fill_params(
+    row: Any, *, settings: RunSettings, instrument: Instrument, version: int, from_ns: int
+) -> None:
+    """Write one version of ``Params`` from settings, in force from ``from_ns``."""
+    _fill_limits(row, settings)
+    _fill_strategy(row, settings)
+    _fill_risk(row, settings)
+    row.from_ns = from_ns
+    row.version = version
+    row.tick = instrument.tick
+    row.lot = instrument.lot
+    row.min_lots = max(1, math.ceil(float(instrument.min_qty) / instrument.lot - 1e-9))
+    row.min_notional = float(instrument.min_notional)
+
+
+def _fill_limits(row: Any, settings: RunSettings) -> None:
+    params, profile = settings.params, settings.profile
+    row.min_interval_ns = params.min_interval_ms * MS
+    row.replace_per_ns = params.replace_rate_per_min / 60e9
+    row.replace_capacity = params.replace_rate_per_min / 60.0 * BUCKET_SECONDS
+    row.base_spread_bps_delta = params.base_spread_bps_delta
+    row.tail_age_ns = params.tail_age_ms * MS
+    row.impact_cap_ratio = params.impact_cap_ratio
+    row.max_delta_ratio = params.max_delta_ratio
+    row.inflight_max = profile.inflight_max
+    row.spread_multiplier = profile.spread_multiplier
+    row.backoff_ns = profile.backoff_ms * MS
+    row.slippage_penalty_coef = profile.slippage_penalty_coef
+    row.inventory_tilt_cap = profile.inventory_tilt_cap
+
+
+def _fill_strategy(row: Any, settings: RunSettings) -> None:
+    strategy, exchange, cache = settings.strategy, settings.exchange, settings.md_cache
+    base, risk = glft_constants(
+        gamma=strategy.risk_aversion_gamma,
+        kappa=strategy.arrival_decay_kappa,
+        rate_per_s=strategy.arrival_rate_per_s,
+    )
+    row.plan = pack_plan([STAGES[name] for name in strategy.stages])
+    row.tick_interval_ns = strategy.tick_ms * MS
+    row.base_half_spread_bps = strategy.base_half_spread_bps
+    row.min_half_spread_bps = strategy.min_half_spread_bps
+    row.glft_base_bps = base
+    row.glft_risk = risk
+    row.inventory_skew = strategy.inventory_skew
+    row.adverse_weight = strategy.adverse_weight
+    row.adverse_tau_ns = strategy.adverse_halflife_s / math.log(2.0) * 1e9
+    row.vol_tau_s = strategy.vol_halflife_s / math.log(2.0)
+    row.queue_eta_target_ns = strategy.queue_eta_target_ms * MS
+    row.queue_nudge_ticks = strategy.queue_nudge_ticks
+    row.requote_tolerance_bps = strategy.requote_tolerance_bps
+    row.maker_fee_bps = exchange.maker_fee_bps
+    row.order_kind = POST_ONLY if exchange.post_only else LIMIT
+    row.md_enabled = int(cache.enabled)
+    row.md_fresh_ns = min(cache.fresh_ms_for_pricing, cache.ttl_ms) * MS
+    row.md_jump_ticks = cache.price_jump_ticks
+
+
+def _fill_risk(row: Any, settings: RunSettings) -> None:
+    sizing, guards = settings.sizing, settings.guards
+    row.leverage = sizing.leverage
+    row.notional_cap = sizing.notional_cap_usd
+    row.quote_notional = sizing.notional_cap_usd if sizing.use_all_in else sizing.quote_notional_usd
+    row.min_free_balance = sizing.min_free_balance_usd
+    row.equity_start = sizing.equity_usd
+    row.max_position_quotes = sizing.max_position_quotes
+    row.near_liq_enabled = int(guards.near_liq_guard.enabled)
+    row.sl_buffer_multiplier = guards.near_liq_guard.sl_buffer_multiplier
+    row.maintenance_margin = guards.near_liq_guard.maintenance_margin_ratio
+    row.assumed_sl = guards.assumed_sl_pct
+    row.liquidity_enabled = int(guards.liquidity_by_side.enabled)
+    row.liquidity_alpha = guards.liquidity_by_side.alpha
+    row.liquidity_levels = guards.liquidity_by_side.levels
+    row.loss_halt = guards.loss_halt_usd
+    row.vol_halt_bps = guards.vol_halt_bps
+    row.stale_halt_ns = guards.stale_halt_ms * MS
+
+
+def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[Venue]:
+    """Give the simulated exchange's rules as a record of length one."""
+    exchange = settings.exchange
+    rows = zeros(Venue, 1)
+    row = rows[0]
+    row.tick = instrument.tick
+    row.lot = instrument.lot
+    row.maker_fee = exchange.maker_fee_bps * 1e-4
+    row.taker_fee = exchange.taker_fee_bps * 1e-4
+    row.fee_in_base = int(exchange.fee_in_base)
+    row.queue_model = PROB_POWER if exchange.queue_model == "prob_power" else RISK_AVERSE
+    row.queue_power = int(exchange.queue_power_n)
+    row.partial_fills = int(exchange.partial_fills)
+    row.shared_queue = int(exchange.shared_queue)
+    row.slippage_rate = settings.cost_model.slippage_rate if settings.cost_model.enabled else 0.0
+    return rows

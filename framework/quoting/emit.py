@@ -1,0 +1,260 @@
+"""The last stage: compare what is wanted with what rests, and ask for the difference as far as the limits allow.
+
+Blocks are checked in the order risk, min_interval, concurrency, throttle; one reason per blocked side and tick.
+Cancels are free: neither the interval nor the bucket holds them back.
+"""
+
+from __future__ import annotations
+
+from framework.compiled.jit import core
+from framework.market.events import BUY, SELL
+from framework.market.records import AMEND, CANCEL, NEW
+from framework.quoting.records import (
+    BLOCK,
+    CANCEL_QUOTE,
+    CONCURRENCY,
+    IMPACT,
+    LIQUIDITY_INSUFFICIENT,
+    LOSS,
+    MIN_INTERVAL,
+    NEAR_LIQUIDATION,
+    NO_MARKET,
+    NO_TIME,
+    NOT_BLOCKED,
+    PLACE,
+    POSITION_LIMIT,
+    QTY_ZERO,
+    REDUCE_ONLY,
+    REPLACE,
+    RISK,
+    STALE,
+    THROTTLE,
+    VOLATILITY,
+    Audit,
+    Desk,
+    Intent,
+    Params,
+    Quote,
+    View,
+)
+from framework.quoting.stages import wake_at
+
+
+@core
+def emit(
+    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], intents: list[Intent], audits: list[Audit]
+) -> int:
+    """Write the intents of this tick; give their number (at most one a side)."""
+    _refill(now, p, desk)
+    count = 0
+    for k in range(2):
+        count = _emit_side(now, p, desk, view, quotes[k], BUY if k == 0 else SELL, count, intents, audits)
+    return count
+
+
+@core
+def _refill(now: int, p: Params, desk: Desk) -> None:
+    desk.tokens = min(p.replace_capacity, desk.tokens + p.replace_per_ns * (now - desk.tokens_ns))
+    desk.tokens_ns = now
+
+
+@core
+def _emit_side(
+    now: int,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quote: Quote,
+    side: int,
+    count: int,
+    intents: list[Intent],
+    audits: list[Audit],
+) -> int:
+    if quote.want == 0:
+        _count_drop(desk, quote.drop)
+        block(now, RISK, desk, view, quote, side, p.version, audits)
+        if quote.order_id != 0 and quote.cancelling == 0:
+            quote.cancelling = 1
+            _ask(CANCEL, p, desk, view, quote, side, intents[count])
+            _note(now, CANCEL_QUOTE, quote.drop, desk, view, quote, side, p.version, audits)
+            quote.updated_ns = now
+            desk.cancels += 1
+            return count + 1
+        return count
+    if quote.cancelling == 1:
+        return count
+    if quote.order_id != 0 and quote.want_ticks == quote.price_ticks:
+        quote.off_since_ns = NO_TIME
+        if now - quote.confirmed_ns >= p.tail_age_ns:
+            quote.confirmed_ns = now
+        block(now, NOT_BLOCKED, desk, view, quote, side, p.version, audits)
+        return count
+    if quote.order_id != 0 and quote.off_since_ns == NO_TIME:
+        quote.off_since_ns = now
+    reason = _blocked_by(now, p, desk, quote)
+    block(now, reason, desk, view, quote, side, p.version, audits)
+    if reason != NOT_BLOCKED:
+        return count
+    if quote.order_id == 0:
+        desk.next_order_id += 1
+        quote.order_id = desk.next_order_id
+        quote.placed_ns = now
+        quote.off_since_ns = NO_TIME
+        _ask(NEW, p, desk, view, quote, side, intents[count])
+        _accept(now, view, quote)
+        _note(now, PLACE, 0, desk, view, quote, side, p.version, audits)
+        desk.places += 1
+    else:
+        desk.tokens -= 1.0
+        _ask(AMEND, p, desk, view, quote, side, intents[count])
+        _note(now, REPLACE, 0, desk, view, quote, side, p.version, audits)
+        _accept(now, view, quote)
+        desk.replaces += 1
+    return count + 1
+
+
+@core
+def _blocked_by(now: int, p: Params, desk: Desk, quote: Quote) -> int:
+    """Give the first limit in the way, and ask to be woken when it is gone."""
+    ready = quote.updated_ns + p.min_interval_ns
+    if quote.updated_ns != NO_TIME and now < ready:
+        wake_at(desk, ready)
+        return MIN_INTERVAL
+    if desk.inflight >= p.inflight_max:
+        return CONCURRENCY
+    if now < quote.backoff_until_ns:
+        wake_at(desk, quote.backoff_until_ns)
+        return THROTTLE
+    if quote.order_id != 0 and desk.tokens < 1.0:
+        wake_at(desk, now + int((1.0 - desk.tokens) / p.replace_per_ns) + 1)
+        return THROTTLE
+    return NOT_BLOCKED
+
+
+@core
+def _accept(now: int, view: View, quote: Quote) -> None:
+    """Take the wanted price as the quote's own from this decision on."""
+    quote.price_ticks = quote.want_ticks
+    quote.leaves_lots = quote.want_lots
+    quote.distance_bps = quote.want_distance_bps
+    quote.left_target_ns = quote.off_since_ns if quote.off_since_ns != NO_TIME else now
+    quote.m0 = view.mid
+    quote.decided_ns = now
+    quote.confirmed_ns = now
+    quote.updated_ns = now
+    quote.off_since_ns = NO_TIME
+
+
+@core
+def _ask(action: int, p: Params, desk: Desk, view: View, quote: Quote, side: int, intent: Intent) -> None:
+    intent.action = action
+    intent.side = side
+    intent.order_id = quote.order_id
+    intent.order_kind = p.order_kind
+    intent.reduce_only = p.reduce_only
+    intent.price_ticks = quote.want_ticks
+    intent.qty_lots = max(quote.want_lots, p.min_lots)
+    intent.m0 = view.mid
+    desk.inflight += 1
+
+
+@core
+def block(
+    now: int, reason: int, desk: Desk, view: View, quote: Quote, side: int, version: int, audits: list[Audit]
+) -> None:
+    """Count a blocked side; rows are written one per run of the same reason (``NOT_BLOCKED`` ends a run)."""
+    if reason == RISK:
+        desk.blocks_risk += 1
+    elif reason == MIN_INTERVAL:
+        desk.blocks_min_interval += 1
+    elif reason == CONCURRENCY:
+        desk.blocks_concurrency += 1
+    elif reason == THROTTLE:
+        desk.blocks_throttle += 1
+    if reason == quote.run_reason:
+        quote.run_count += 1
+        return
+    end_run(desk, view, quote, side, version, audits)
+    quote.run_reason = reason
+    quote.run_count = 1
+    quote.run_from_ns = now
+
+
+@core
+def end_run(desk: Desk, view: View, quote: Quote, side: int, version: int, audits: list[Audit]) -> None:
+    """Write the row of a run of blocked ticks that is over."""
+    if quote.run_reason != NOT_BLOCKED and desk.audits < len(audits):
+        row = audits[desk.audits]
+        desk.audits += 1
+        row.ts_ns = quote.run_from_ns
+        row.side = side
+        row.action = BLOCK
+        row.reason = quote.run_reason
+        row.run_count = quote.run_count
+        row.order_id = quote.order_id
+        row.price_ticks = quote.price_ticks
+        row.qty_lots = quote.leaves_lots
+        row.off_target_age_ns = NO_TIME
+        row.resting_age_ns = NO_TIME
+        row.mid = view.mid
+        row.params_version = version
+    quote.run_reason = NOT_BLOCKED
+    quote.run_count = 0
+
+
+@core
+def _note(
+    now: int,
+    action: int,
+    reason: int,
+    desk: Desk,
+    view: View,
+    quote: Quote,
+    side: int,
+    version: int,
+    audits: list[Audit],
+) -> None:
+    """Write the row of a place, replace or cancel with the ages the quote had."""
+    if desk.audits >= len(audits):
+        return
+    row = audits[desk.audits]
+    desk.audits += 1
+    row.ts_ns = now
+    row.side = side
+    row.action = action
+    row.reason = reason
+    row.run_count = 1
+    row.order_id = quote.order_id
+    row.price_ticks = quote.want_ticks if action != CANCEL_QUOTE else quote.price_ticks
+    row.qty_lots = quote.want_lots if action != CANCEL_QUOTE else quote.leaves_lots
+    row.off_target_age_ns = NO_TIME
+    row.resting_age_ns = NO_TIME
+    if action != PLACE:
+        row.off_target_age_ns = now - quote.off_since_ns if quote.off_since_ns != NO_TIME else 0
+        row.resting_age_ns = now - quote.decided_ns
+    row.mid = view.mid
+    row.params_version = version
+
+
+@core
+def _count_drop(desk: Desk, reason: int) -> None:
+    if reason == NO_MARKET:
+        desk.drops_no_market += 1
+    elif reason == STALE:
+        desk.drops_stale += 1
+    elif reason == VOLATILITY:
+        desk.drops_volatility += 1
+    elif reason == LOSS:
+        desk.drops_loss += 1
+    elif reason == QTY_ZERO:
+        desk.drops_qty_zero += 1
+    elif reason == NEAR_LIQUIDATION:
+        desk.drops_near_liquidation += 1
+    elif reason == LIQUIDITY_INSUFFICIENT:
+        desk.drops_liquidity += 1
+    elif reason == POSITION_LIMIT:
+        desk.drops_position_limit += 1
+    elif reason == IMPACT:
+        desk.drops_impact += 1
+    elif reason == REDUCE_ONLY:
+        desk.drops_reduce_only += 1

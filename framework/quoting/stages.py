@@ -1,0 +1,309 @@
+"""The six stages of a tick, a closed table of compiled functions.
+
+Half-spread and skew follow Guéant, Lehalle, Fernandez-Tapia, "Dealing with the inventory risk" (2013), closed-form
+approximation: half = ln(1+gamma/kappa)/gamma + sigma*c/2 and skew = sigma*c*q with
+c = sqrt(gamma/(2 kappa A) * (1+gamma/kappa)^(1+kappa/gamma)); both constants are computed where parameters are
+made, so no transcendental function runs here. q is the position in quote sizes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.compiled.jit import core
+from framework.market.book import LOCAL, Book, depth_of_levels, depth_to, level_lots, two_sided
+from framework.market.events import BUY, SELL
+from framework.quoting.records import (
+    FOREVER,
+    IMPACT,
+    LIQUIDITY_INSUFFICIENT,
+    LOSS,
+    NEAR_LIQUIDATION,
+    NO_MARKET,
+    POSITION_LIMIT,
+    QTY_ZERO,
+    REDUCE_ONLY,
+    STALE,
+    VOLATILITY,
+    Desk,
+    Params,
+    Pending,
+    Quote,
+    View,
+)
+from framework.quoting.sizing import compute_order_qty, exit_liquidity_suffices, near_liquidation
+
+FETCH_MD = 1
+SPREAD = 2
+GUARDS = 3
+INVENTORY = 4
+QUEUE_AWARE = 5
+EMIT = 6
+STAGES = {
+    "fetch_md": FETCH_MD,
+    "spread": SPREAD,
+    "guards": GUARDS,
+    "inventory": INVENTORY,
+    "queue_aware": QUEUE_AWARE,
+    "emit": EMIT,
+}
+
+SECOND = 1_000_000_000
+REACH_TICKS = 4096
+
+
+@core
+def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: Any) -> None:
+    """Copy the top of the local book into the snapshot when the cache's rules ask for it; the driver's part."""
+    book = books[LOCAL]
+    if p.md_enabled == 1 and view.usable == 1 and book.trusted == 1:
+        moved = abs(book.best_bid - view.best_bid) + abs(book.best_ask - view.best_ask)
+        if moved < p.md_jump_ticks and now - view.copied_ns <= p.md_fresh_ns:
+            view.hit = 1
+            return
+    view.hit = 0
+    view.copied_ns = now
+    view.usable = 1 if two_sided(book) else 0
+    if view.usable == 1:
+        view.best_bid = book.best_bid
+        view.best_ask = book.best_ask
+        view.bid_lots = level_lots(books, levels, LOCAL, BUY, book.best_bid)
+        view.ask_lots = level_lots(books, levels, LOCAL, SELL, book.best_ask)
+        view.mid = 0.5 * (book.best_bid + book.best_ask) * p.tick
+
+
+@core
+def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -> None:
+    """Judge the snapshot's age against the pricing limit and start both sides afresh."""
+    if view.hit == 1:
+        desk.md_hits += 1
+    else:
+        desk.md_misses += 1
+    aged = p.md_enabled == 1 and now - view.copied_ns > p.md_fresh_ns
+    for k in range(2):
+        quotes[k].want = 1
+        quotes[k].drop = 0
+        if view.usable == 0:
+            drop(quotes[k], NO_MARKET)
+        elif aged:
+            drop(quotes[k], STALE)
+
+
+@core
+def drop(quote: Quote, reason: int) -> None:
+    """Refuse to quote a side; the first reason stands."""
+    if quote.want == 1:
+        quote.want = 0
+        quote.drop = reason
+
+
+@core
+def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
+    """Update realised volatility, queue absorption and the adverse move after our fills from the current mid."""
+    if view.usable == 0:
+        return
+    if desk.vol_mid == 0.0:
+        desk.vol_mid = view.mid
+        desk.vol_ns = now
+        desk.adverse_ns = now
+    elapsed = now - desk.vol_ns
+    if elapsed >= SECOND:
+        seconds = elapsed / SECOND
+        move = (view.mid - desk.vol_mid) / desk.vol_mid * 1e4
+        weight = seconds / (seconds + p.vol_tau_s)
+        desk.vol_var += weight * (move * move / seconds - desk.vol_var)
+        desk.vol_weight += weight * (1.0 - desk.vol_weight)
+        desk.sigma_bps = (desk.vol_var / desk.vol_weight) ** 0.5
+        desk.absorb_bid += weight * (desk.absorbed_bid / seconds - desk.absorb_bid)
+        desk.absorb_ask += weight * (desk.absorbed_ask / seconds - desk.absorb_ask)
+        desk.absorbed_bid = 0.0
+        desk.absorbed_ask = 0.0
+        desk.vol_mid = view.mid
+        desk.vol_ns = now
+    k = 0
+    while k < desk.pending:
+        row = pending[k]
+        if row.due_ns > now:
+            k += 1
+            continue
+        cost = -row.side * (view.mid - row.mid) / row.mid * 1e4
+        gap = float(now - desk.adverse_ns)
+        desk.adverse_bps += gap / (gap + p.adverse_tau_ns) * (cost - desk.adverse_bps)
+        desk.adverse_ns = now
+        last = pending[desk.pending - 1]
+        row.due_ns = last.due_ns
+        row.side = last.side
+        row.mid = last.mid
+        desk.pending -= 1
+
+
+@core
+def spread(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
+    """Set the half-spread from volatility, fees and expected adverse selection, and the fair price."""
+    observe(now, p, desk, view, pending)
+    half = p.glft_base_bps + 0.5 * p.glft_risk * desk.sigma_bps
+    if half < p.base_half_spread_bps:
+        half = p.base_half_spread_bps
+    half += max(0.0, p.maker_fee_bps)
+    half += p.adverse_weight * max(0.0, desk.adverse_bps)
+    half += p.slippage_penalty_coef * max(0.0, desk.drift_bps)
+    half = half * p.spread_multiplier + p.base_spread_bps_delta
+    desk.half_spread_bps = max(half, p.min_half_spread_bps)
+    desk.fair = view.mid * (1.0 + p.signal_bps * 1e-4)
+
+
+@core
+def guards(
+    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: Any
+) -> None:
+    """Size the quotes and refuse what the halts, the liquidation distance or the exit liquidity forbid."""
+    halted = 0
+    if view.usable == 0 or books[LOCAL].trusted == 0:
+        halted = NO_MARKET
+    elif now - books[LOCAL].updated_ns > p.stale_halt_ns:
+        halted = STALE
+    elif desk.sigma_bps > p.vol_halt_bps or (desk.halted == VOLATILITY and desk.sigma_bps > 0.8 * p.vol_halt_bps):
+        halted = VOLATILITY
+    if view.usable == 1:
+        equity = desk.cash + desk.position * view.mid
+        desk.equity_peak = max(desk.equity_peak, equity)
+        if desk.loss_halted == 1 or desk.equity_peak - equity > p.loss_halt:
+            desk.loss_halted = 1
+            halted = LOSS
+    desk.halted = halted
+    desk.quote_lots = 0
+    if halted == 0:
+        free = p.equity_start + desk.cash + desk.position * view.mid - abs(desk.position) * view.mid / p.leverage
+        desk.quote_lots = compute_order_qty(
+            min(p.quote_notional, p.notional_cap), free, p.leverage, view.mid, p.lot, p.min_lots,
+            p.min_notional, p.min_free_balance,
+        )
+    for k in range(2):
+        side = BUY if k == 0 else SELL
+        quotes[k].want_lots = desk.quote_lots
+        adds = side * desk.position >= 0.0
+        if halted != 0:
+            drop(quotes[k], halted)
+        elif desk.quote_lots == 0:
+            drop(quotes[k], QTY_ZERO)
+        elif p.reduce_only == 1 and adds:
+            drop(quotes[k], REDUCE_ONLY)
+        elif (
+            p.near_liq_enabled == 1
+            and adds
+            and near_liquidation(p.leverage, p.maintenance_margin, p.assumed_sl, p.sl_buffer_multiplier)
+        ):
+            drop(quotes[k], NEAR_LIQUIDATION)
+        elif p.liquidity_enabled == 1:
+            shown = depth_of_levels(books, levels, LOCAL, side, p.liquidity_levels, REACH_TICKS)
+            if not exit_liquidity_suffices(shown, desk.quote_lots, p.liquidity_alpha):
+                drop(quotes[k], LIQUIDITY_INSUFFICIENT)
+
+
+@core
+def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
+    """Lean both distances against the position and keep it inside its limit."""
+    if desk.quote_lots == 0:
+        return
+    size = desk.quote_lots * p.lot
+    held = desk.position / size
+    skew = p.inventory_skew * p.glft_risk * desk.sigma_bps * held
+    cap = p.inventory_tilt_cap * desk.half_spread_bps
+    skew = min(cap, max(-cap, skew))
+    for k in range(2):
+        side = BUY if k == 0 else SELL
+        quote = quotes[k]
+        quote.want_distance_bps = max(p.min_half_spread_bps, desk.half_spread_bps + side * skew)
+        room = int((p.max_position_quotes * size - side * desk.position) / p.lot + 1e-9)
+        quote.room_lots = room
+        lots = min(quote.want_lots, room)
+        quote.want_lots = lots
+        if lots < p.min_lots or lots * p.lot * desk.fair < p.min_notional:
+            drop(quote, POSITION_LIMIT)
+
+
+@core
+def queue_aware(
+    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: Any
+) -> None:
+    """Turn distances into prices: limit the change, round away from the market, keep or nudge for the queue, cap size."""
+    for k in range(2):
+        quote = quotes[k]
+        if quote.want == 0:
+            continue
+        side = BUY if k == 0 else SELL
+        distance = quote.want_distance_bps
+        if quote.order_id != 0:
+            distance = max(distance, quote.distance_bps * (1.0 - p.max_delta_ratio))
+            distance = min(distance, quote.distance_bps * (1.0 + p.max_delta_ratio))
+            quote.want_distance_bps = distance
+        price = desk.fair / p.tick * (1.0 - side * distance * 1e-4)
+        if side == BUY:
+            want = int(price + 1e-9)
+            want = min(want, view.best_ask - 1)
+        else:
+            want = -int(1e-9 - price)
+            if want < price - 1e-9:
+                want += 1
+            want = max(want, view.best_bid + 1)
+        want = _mind_queue(now, p, desk, view, quote, side, want, books, levels)
+        quote.want_ticks = want
+        _cap_size(p, view, quote, side, books, levels)
+
+
+@core
+def _mind_queue(
+    now: int, p: Params, desk: Desk, view: View, quote: Quote, side: int, want: int, books: list[Book], levels: Any
+) -> int:
+    """Keep a place in the queue that is worth more than the last tick, or step in front of one that is not."""
+    if quote.order_id == 0:
+        return want
+    shown = level_lots(books, levels, LOCAL, side, quote.price_ticks)
+    if quote.ahead_lots > shown:
+        quote.ahead_lots = float(shown)
+    tick_bps = p.tick / view.mid * 1e4
+    off = abs(want - quote.price_ticks)
+    if off != 0 and off * tick_bps <= p.requote_tolerance_bps and now - quote.confirmed_ns < p.tail_age_ns:
+        if side * (view.best_ask if side == BUY else view.best_bid) > side * quote.price_ticks:
+            return quote.price_ticks
+    if p.queue_nudge_ticks == 0 or off > p.queue_nudge_ticks:
+        return want
+    rate = desk.absorb_bid if side == BUY else desk.absorb_ask
+    slow = rate <= 0.0 or quote.ahead_lots / rate * SECOND > p.queue_eta_target_ns
+    if off == 0 and slow:
+        stepped = want + side
+        room = side * (view.best_ask - 1 - stepped) if side == BUY else side * (view.best_bid + 1 - stepped)
+        distance = side * (desk.fair / p.tick - stepped) * tick_bps
+        if room >= 0 and distance >= p.min_half_spread_bps + max(0.0, p.maker_fee_bps):
+            return stepped
+    if off != 0 and not slow and side * (quote.price_ticks - want) > 0:
+        distance = side * (desk.fair / p.tick - quote.price_ticks) * tick_bps
+        if distance >= p.min_half_spread_bps + max(0.0, p.maker_fee_bps):
+            return quote.price_ticks
+    return want
+
+
+@core
+def _cap_size(p: Params, view: View, quote: Quote, side: int, books: list[Book], levels: Any) -> None:
+    """Hold the size at its share of the cumulative visible depth up to our price (the touch when we improve it)."""
+    touch = view.best_bid if side == BUY else view.best_ask
+    deepest = quote.want_ticks if side * (touch - quote.want_ticks) > 0 else touch
+    enough = int(quote.want_lots / p.impact_cap_ratio) + 1
+    shown = depth_to(books, levels, LOCAL, side, deepest, enough)
+    quote.want_lots = min(quote.want_lots, int(p.impact_cap_ratio * shown + 1e-9))
+    price = quote.want_ticks * p.tick
+    if quote.order_id == 0 and (quote.want_lots < p.min_lots or quote.want_lots * p.lot * price < p.min_notional):
+        drop(quote, IMPACT)
+
+
+@core
+def wake_at(desk: Desk, ns: int) -> None:
+    """Ask the driver for a tick at the latest at this time."""
+    if ns < desk.wake_ns:
+        desk.wake_ns = ns
+
+
+@core
+def no_wake(desk: Desk) -> None:
+    """Withdraw every earlier wish for a tick."""
+    desk.wake_ns = FOREVER

@@ -1,0 +1,220 @@
+"""One tick from snapshot to intents, and the desk's bookkeeping of what the exchange reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.compiled.jit import core
+from framework.market.book import LOCAL, Book, level_lots
+from framework.market.events import BUY, SELL
+from framework.market.records import (
+    ACCEPTED,
+    AMEND_REJECTED,
+    AMENDED,
+    CANCEL_REJECTED,
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    NO_REASON,
+    REJECTED,
+    Report,
+)
+from framework.quoting.emit import block, emit
+from framework.quoting.records import (
+    FOREVER,
+    HALT,
+    NO_TIME,
+    NOT_BLOCKED,
+    REJECT,
+    Audit,
+    Desk,
+    Intent,
+    Params,
+    Pending,
+    Quote,
+    View,
+)
+from framework.quoting.stages import (
+    EMIT,
+    FETCH_MD,
+    GUARDS,
+    INVENTORY,
+    QUEUE_AWARE,
+    SECOND,
+    SPREAD,
+    fetch_md,
+    guards,
+    inventory,
+    queue_aware,
+    refresh_view,
+    spread,
+)
+
+
+def pack_plan(stage_ids: list[int]) -> int:
+    """Pack an ordered list of at most 15 stage ids into the plan of ``Params``, four bits a stage."""
+    plan = 0
+    for place, stage in enumerate(stage_ids):
+        plan |= stage << (4 * place)
+    return plan
+
+
+@core
+def run_tick(
+    now: int,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quotes: list[Quote],
+    pending: list[Pending],
+    books: list[Book],
+    levels: Any,
+    intents: list[Intent],
+    audits: list[Audit],
+) -> int:
+    """Run the planned stages once; give the number of intents written."""
+    desk.now_ns = now
+    desk.ticks += 1
+    desk.wake_ns = FOREVER
+    refresh_view(now, p, view, books, levels)
+    halted = desk.halted
+    count = 0
+    plan = p.plan
+    while plan != 0:
+        stage = plan & 15
+        plan >>= 4
+        if stage == FETCH_MD:
+            fetch_md(now, p, desk, view, quotes)
+        elif stage == SPREAD:
+            spread(now, p, desk, view, pending)
+        elif stage == GUARDS:
+            guards(now, p, desk, view, quotes, books, levels)
+        elif stage == INVENTORY:
+            inventory(p, desk, quotes)
+        elif stage == QUEUE_AWARE:
+            queue_aware(now, p, desk, view, quotes, books, levels)
+        elif stage == EMIT:
+            count = emit(now, p, desk, view, quotes, intents, audits)
+    if desk.halted != halted and desk.halted != 0:
+        desk.halts += 1
+        _note_halt(now, desk, view, p.version, audits)
+    return count
+
+
+@core
+def _note_halt(now: int, desk: Desk, view: View, version: int, audits: list[Audit]) -> None:
+    if desk.audits >= len(audits):
+        return
+    row = audits[desk.audits]
+    desk.audits += 1
+    row.ts_ns = now
+    row.side = 0
+    row.action = HALT
+    row.reason = desk.halted
+    row.run_count = 1
+    row.order_id = 0
+    row.price_ticks = 0
+    row.qty_lots = 0
+    row.off_target_age_ns = NO_TIME
+    row.resting_age_ns = NO_TIME
+    row.mid = view.mid
+    row.params_version = version
+
+
+@core
+def on_local_trade(aggressor: int, tick: int, lots: int, desk: Desk, view: View, quotes: list[Quote]) -> None:
+    """Move our estimate of the queue ahead and the absorption of the touch by a print the desk has seen."""
+    if aggressor == SELL:
+        if tick <= view.best_bid:
+            desk.absorbed_bid += lots
+        quote = quotes[0]
+    else:
+        if tick >= view.best_ask:
+            desk.absorbed_ask += lots
+        quote = quotes[1]
+    if quote.order_id != 0 and quote.price_ticks == tick:
+        quote.ahead_lots = max(0.0, quote.ahead_lots - lots)
+
+
+@core
+def on_report(
+    report: Report,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quotes: list[Quote],
+    pending: list[Pending],
+    books: list[Book],
+    levels: Any,
+    audits: list[Audit],
+) -> None:
+    """Book what the exchange says into quotes, position and money; unknown orders change only the count in flight."""
+    kind = report.report_kind
+    quote = quotes[0] if report.side == BUY else quotes[1]
+    ours = quote.order_id == report.order_id and quote.order_id != 0
+    if kind == FILLED:
+        _on_fill(report, ours, p, desk, view, quote, pending)
+    elif kind != EXPIRED:
+        desk.inflight -= 1
+    if ours and (kind == ACCEPTED or kind == AMENDED):
+        quote.ahead_lots = float(level_lots(books, levels, LOCAL, report.side, report.price_ticks))
+    elif ours and (kind == CANCELLED or kind == REJECTED or kind == EXPIRED):
+        if report.reason != NO_REASON:
+            desk.rejects += 1
+            quote.backoff_until_ns = report.arrive_ns + p.backoff_ns
+            _note_reject(report, desk, view, p.version, audits)
+        _forget(quote)
+    elif ours and kind == CANCEL_REJECTED:
+        quote.cancelling = 0
+
+
+@core
+def _on_fill(
+    report: Report, ours: bool, p: Params, desk: Desk, view: View, quote: Quote, pending: list[Pending]
+) -> None:
+    qty = report.qty_lots * p.lot
+    desk.position += report.side * qty - report.fee_base
+    desk.cash -= report.side * qty * report.price_ticks * p.tick + report.fee_quote
+    if view.mid > 0.0 and ours and quote.m0 > 0.0:
+        cost = -report.side * (view.mid - quote.m0) / view.mid * 1e4
+        desk.drift_bps += 0.1 * (cost - desk.drift_bps)
+    if view.mid > 0.0 and desk.pending < len(pending):
+        row = pending[desk.pending]
+        row.due_ns = report.arrive_ns + SECOND
+        row.side = report.side
+        row.mid = view.mid
+        desk.pending += 1
+    if ours:
+        quote.leaves_lots -= report.qty_lots
+        if report.leaves_lots == 0:
+            _forget(quote)
+
+
+@core
+def _forget(quote: Quote) -> None:
+    """The order is gone; the side may be quoted anew."""
+    quote.order_id = 0
+    quote.cancelling = 0
+    quote.leaves_lots = 0
+    quote.off_since_ns = NO_TIME
+    quote.price_ticks = 0
+
+
+@core
+def _note_reject(report: Report, desk: Desk, view: View, version: int, audits: list[Audit]) -> None:
+    if desk.audits >= len(audits):
+        return
+    row = audits[desk.audits]
+    desk.audits += 1
+    row.ts_ns = report.arrive_ns
+    row.side = report.side
+    row.action = REJECT
+    row.reason = report.reason
+    row.run_count = 1
+    row.order_id = report.order_id
+    row.price_ticks = report.price_ticks
+    row.qty_lots = report.qty_lots
+    row.off_target_age_ns = NO_TIME
+    row.resting_age_ns = NO_TIME
+    row.mid = view.mid
+    row.params_version = version
