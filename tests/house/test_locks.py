@@ -73,7 +73,7 @@ def imported_distributions() -> set[str]:
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
             for name in names:
-                found |= {owner.lower() for owner in owners.get(name.partition(".")[0], [])}
+                found |= {owner.lower().replace("_", "-") for owner in owners.get(name.partition(".")[0], [])}
     return {PARTS.get(name, name) for name in found} - {"quoteops"}
 
 
