@@ -184,7 +184,7 @@ def beta_cdf(*, x: float, a: float, b: float) -> float:
 
 
 def _effective_values(*, below: Any, block: Ints, q: float, level: float) -> float:
-    """Return n over the design effect of the indicator, with Korn and Graubard's correction for few blocks."""
+    """Return n over the design effect of the indicator, corrected for few blocks."""
     n = len(below)
     _, cluster = np.unique(block, return_inverse=True)
     clusters = int(cluster.max()) + 1

@@ -5,6 +5,7 @@ not known is null. Nothing here depends on when or where the report was made.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from framework.edge import measures
 from framework.edge.attribution import Components, FillEdge, add_up, attribute_fills, attribute_window
 from framework.edge.errors import EdgeInputError
 from framework.edge.intervals import Interval, quantile_interval, ratio_fieller, ratio_of_sums
-from framework.edge.window import HORIZONS, WindowData
+from framework.edge.window import BLOCK, BLOCK_REASONS, CANCEL, HORIZONS, PLACE, REPLACE, WindowData
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LEVEL = 0.90
@@ -55,7 +56,7 @@ def build_edge_report(
 
 
 def canonical(value: Any) -> Any:
-    """Return plain data with floats at 12 significant digits, no negative zero, None for NaN and infinities."""
+    """Return plain data with floats at 12 significant digits, no -0, None for NaN and infinities."""
     if isinstance(value, Mapping):
         return {str(k): canonical(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -254,29 +255,45 @@ def _block_reasons(windows: Sequence[WindowData]) -> dict[str, Any]:
 
 def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
     """Bound every judged metric at 90 %; ratios by block sums, percentiles by order statistics."""
-    net, gross, turnover, maker, cancels, requests = (np.zeros(grid.count) for _ in range(6))
-    for b in books:
-        w = b.window
-        ts = w.fills["exch_ts_ns"]
-        net += np.diff(measures.equity_at(w, times=grid.edges))
-        gross += grid.sums(ts, b.edge.gross)
-        turnover += grid.sums(ts, b.edge.notional)
-        maker += grid.sums(ts, b.edge.notional * (w.fills["is_maker"] != 0))
-        sent = w.audit[np.isin(w.audit["action"], (1, 2, 3))]
-        requests += grid.sums(sent["ts_ns"], np.ones(len(sent)))
-        cancels += grid.sums(sent["ts_ns"], (sent["action"] == 3).astype(np.float64))
+    sums = _block_sums(books, grid)
+
+    def share(part: str, whole: str, scale: float = 1.0) -> Interval:
+        return _scaled(ratio_of_sums(numerator=sums[part], denominator=sums[whole], level=LEVEL), scale)
+
     found = {
-        "net_bps": _scaled(ratio_of_sums(numerator=net, denominator=turnover, level=LEVEL), 1e4),
-        "gross_bps": _scaled(ratio_of_sums(numerator=gross, denominator=turnover, level=LEVEL), 1e4),
-        "net_to_gross": ratio_fieller(numerator=net, denominator=gross, level=LEVEL),
-        "maker_share_pct": _scaled(ratio_of_sums(numerator=maker, denominator=turnover, level=LEVEL), 100.0),
-        "cancel_ratio": ratio_of_sums(numerator=cancels, denominator=requests, level=LEVEL),
+        **{f"{name}_bps": share(name, "turnover", 1e4) for name in ("net", *_PER_FILL)},
+        "net_to_gross": ratio_fieller(numerator=sums["net"], denominator=sums["gross"], level=LEVEL),
+        "maker_share_pct": share("maker", "turnover", 100.0),
+        "cancel_ratio": share("cancels", "requests"),
+        **{f"block_{reason}": share(reason, "blocked") for reason in BLOCK_REASONS.values()},
     }
     for name, pair in _samples(books).items():
         if pair is not None:
             ts, values = pair
             found[name] = quantile_interval(values=values, block=grid.block_of(ts), q=PERCENTILE, level=LEVEL)
     return {name: interval.as_dict() for name, interval in found.items()}
+
+
+_PER_FILL = ("gross", "slippage", "fees_eff", "adverse_1s")
+
+
+def _block_sums(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Floats]:
+    """Add up by block of time: money by component, turnover, requests, blocked ticks by reason."""
+    sums: defaultdict[str, Floats] = defaultdict(lambda: np.zeros(grid.count))
+    for b in books:
+        fills, audit = b.window.fills, b.window.audit
+        sums["net"] += np.diff(measures.equity_at(b.window, times=grid.edges))
+        per_fill = {name: getattr(b.edge, name) for name in _PER_FILL}
+        per_fill |= {"turnover": b.edge.notional, "maker": b.edge.notional * (fills["is_maker"] != 0)}
+        for name, values in per_fill.items():
+            sums[name] += grid.sums(fills["exch_ts_ns"], values)
+        sent = np.isin(audit["action"], (PLACE, REPLACE, CANCEL))
+        blocked = np.where(audit["action"] == BLOCK, audit["count"], 0)
+        per_row = {"requests": sent, "cancels": audit["action"] == CANCEL, "blocked": blocked}
+        per_row |= {name: blocked * (audit["reason"] == code) for code, name in BLOCK_REASONS.items()}
+        for name, values in per_row.items():
+            sums[name] += grid.sums(audit["ts_ns"], values.astype(np.float64))
+    return sums
 
 
 def _maker(books: Sequence[_Book]) -> float:

@@ -1,0 +1,105 @@
+"""``quoteops edge``: audit in the documents' convention, extended report, sentinel."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from framework.settings.files import canonical_json, read_text, write_atomic, write_json
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one of audit, report, sentinel; 0 when it did what was asked, 2 when it could not."""
+    args = _parser().parse_args(argv)
+    code: int = args.run(args)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="quoteops edge", description=__doc__, allow_abbrev=False)
+    verbs = parser.add_subparsers(required=True, metavar="audit|report|sentinel")
+
+    audit = verbs.add_parser(
+        "audit", help="per-symbol and total edge of trades and quotes (convention audit_v1)"
+    )
+    audit.add_argument("--trades", type=Path, required=True, metavar="F", help="JSON lines, one fill each")
+    audit.add_argument("--quotes", type=Path, required=True, metavar="F", help="JSON lines, best bid and ask")
+    audit.add_argument("--out", type=Path, required=True, metavar="F", help="report to write")
+    audit.add_argument("--json", action="store_true", help="print the report too")
+    audit.set_defaults(run=_audit)
+
+    report = verbs.add_parser("report", help="extend a report by what its audit log knows")
+    report.add_argument("--inputs", type=Path, required=True, metavar="F", help="edge or audit report (JSON)")
+    report.add_argument("--audit", type=Path, required=True, metavar="F", help="audit log (JSON lines)")
+    report.add_argument("--out-json", type=Path, required=True, metavar="F", help="EDGE_REPORT.json to write")
+    report.add_argument("--json", action="store_true", help="print the report too")
+    report.set_defaults(run=_report)
+
+    sentinel = verbs.add_parser("sentinel", help="worst buckets and symbols, with one line of advice each")
+    sentinel.add_argument("--trades", type=Path, required=True, metavar="F", help="JSON lines, one fill each")
+    sentinel.add_argument(
+        "--bucket-min", type=_positive, default=15, metavar="N", help="minutes a bucket (15)"
+    )
+    sentinel.add_argument("--worst", type=_positive, default=5, metavar="N", help="how many to list (5)")
+    sentinel.add_argument("--out-json", type=Path, metavar="F", help="file to write the ranking to")
+    sentinel.add_argument("--json", action="store_true", help="print the ranking as JSON")
+    sentinel.set_defaults(run=_sentinel)
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= value <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed whole numbers from 1 to 100000")
+    return value
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from framework.edge import audit_v1, rows
+
+    trades, quotes = rows.read_trades(args.trades), rows.read_quotes(args.quotes)
+    utc = os.environ.get("MM_FREEZE_UTC_ISO") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = audit_v1.dumps(audit_v1.audit(trades=trades, quotes=quotes, utc=utc))
+    write_atomic(path=args.out, data=text)
+    if args.json:
+        sys.stdout.write(text)
+    else:
+        print(f"| edge_audit | OK | FILLS={len(trades)} OUT={args.out} |")
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from framework.edge.extended import extend_report
+    from framework.edge.rows import parse_object, read_audit
+
+    base = parse_object(text=read_text(args.inputs), where=str(args.inputs))
+    report = extend_report(base=base, audit=read_audit(args.audit), where=str(args.inputs))
+    write_json(path=args.out_json, value=report)
+    print(canonical_json(report) if args.json else f"| edge_report | OK | OUT={args.out_json} |")
+    return 0
+
+
+def _sentinel(args: argparse.Namespace) -> int:
+    from framework.edge.rows import read_trades
+    from framework.edge.sentinel import watch
+
+    found = watch(trades=read_trades(args.trades), bucket_min=args.bucket_min, worst=args.worst)
+    if args.out_json is not None:
+        write_json(path=args.out_json, value=found)
+    if args.json:
+        print(canonical_json(found))
+        return 0
+    for row in found["symbols"]:
+        _print_loss("symbol", row["symbol"], row)
+    for row in found["buckets"]:
+        at = datetime.fromtimestamp(row["start_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+        _print_loss("bucket", f"{row['symbol']} {at}", row)
+    print(f"advice: {found['advice']}")
+    return 0
+
+
+def _print_loss(kind: str, name: str, row: dict[str, Any]) -> None:
+    print(f"{kind} {name:<30} {row['edge_quote']:>14.4f} {row['edge_bps']:>9.2f} bps  {row['advice']}")

@@ -1,0 +1,222 @@
+"""Trades, quotes and audit events as JSON lines: read with the place of every fault, write from a window."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.edge.errors import EdgeInputError
+from framework.edge.window import ACTIONS, BLOCK, BLOCK_REASONS, WindowData
+from framework.settings.files import read_text
+from framework.settings.names import did_you_mean
+
+SIDES = {"B": 1, "S": -1}
+
+
+@dataclass(frozen=True)
+class TradeRow:
+    """One fill: side +1 buy or -1 sell, mids around it; ``mid_after_1s`` is None when it lies past the end.
+
+    ``mid_at_quote`` is the mid at the decision that set the price, None when the writer did not know it.
+    ``fee_bps`` is positive for a cost.
+    """
+
+    symbol: str
+    ts_ms: int
+    side: int
+    price: float
+    qty: float
+    mid_before: float
+    mid_after_1s: float | None
+    fee_bps: float
+    mid_at_quote: float | None
+
+
+@dataclass(frozen=True)
+class QuoteRow:
+    """The best bid and ask of a symbol from a moment on."""
+
+    symbol: str
+    ts_ms: int
+    best_bid: float
+    best_ask: float
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """One thing the quoter did or was kept from doing; a block row stands for ``count`` ticks."""
+
+    action: str
+    blocked_reason: str | None
+    count: int
+    off_target_age_ms: float | None
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ("file:line", object) for each line that is not blank.
+
+    Raises EdgeInputError for a line that is not a JSON object or holds NaN, infinity or an overflowing
+    number, and FileError for a file that cannot be read.
+    """
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            where = f"{path}:{number}"
+            yield where, parse_object(text=line, where=where)
+
+
+def parse_object(*, text: str, where: str) -> dict[str, Any]:
+    """Parse one JSON object with finite numbers only. Raises EdgeInputError with ``where``."""
+
+    def refuse(constant: str) -> float:
+        raise EdgeInputError(f"{where}: {constant} is not a JSON number; allowed finite numbers and null")
+
+    def finite_number(digits: str) -> float:
+        number = float(digits)
+        return number if math.isfinite(number) else refuse(digits)
+
+    try:
+        value = json.loads(text, parse_constant=refuse, parse_float=finite_number)
+    except (json.JSONDecodeError, RecursionError) as error:
+        what = error.msg if isinstance(error, json.JSONDecodeError) else "is nested too deeply"
+        raise EdgeInputError(f"{where}: is not JSON ({what}); allowed one object a line") from error
+    if not isinstance(value, dict):
+        raise EdgeInputError(f"{where}: is a JSON {type(value).__name__}; allowed an object")
+    return value
+
+
+def read_trades(path: Path) -> list[TradeRow]:
+    """Read a trades file; raises EdgeInputError naming file, line and field."""
+    rows = []
+    for where, row in read_json_lines(path):
+        side = str(row.get("side", ""))[:1].upper()
+        if side not in SIDES:
+            raise EdgeInputError(f"{where}: side is {row.get('side')!r}; allowed B or S")
+        price, qty = _number(row, "price", where), _number(row, "qty", where)
+        if price <= 0.0 or qty <= 0.0:
+            raise EdgeInputError(f"{where}: price is {price} and qty {qty}; both must be positive")
+        rows.append(
+            TradeRow(
+                symbol=_symbol(row, where),
+                ts_ms=_time(row, where),
+                side=SIDES[side],
+                price=price,
+                qty=qty,
+                mid_before=_number(row, "mid_before", where),
+                mid_after_1s=_number_or_null(row, "mid_after_1s", where),
+                fee_bps=_number(row, "fee_bps", where) if "fee_bps" in row else 0.0,
+                mid_at_quote=_number_or_null(row, "mid_at_quote", where) if "mid_at_quote" in row else None,
+            )
+        )
+    return rows
+
+
+def read_quotes(path: Path) -> list[QuoteRow]:
+    """Read a quotes file; raises EdgeInputError naming file, line and field. A side may be 0: not quoted."""
+    rows = []
+    for where, row in read_json_lines(path):
+        rows.append(
+            QuoteRow(
+                symbol=_symbol(row, where),
+                ts_ms=_time(row, where),
+                best_bid=_number(row, "best_bid", where),
+                best_ask=_number(row, "best_ask", where),
+            )
+        )
+    return rows
+
+
+def read_audit(path: Path) -> list[AuditRow]:
+    """Read an audit file; raises EdgeInputError for an unknown action or block reason."""
+    actions = (*ACTIONS.values(), "FILL")
+    rows = []
+    for where, row in read_json_lines(path):
+        action, reason = row.get("action"), row.get("blocked_reason")
+        if action not in actions:
+            near = did_you_mean(str(action), actions)
+            raise EdgeInputError(f"{where}: action is {action!r}; allowed {', '.join(actions)}{near}")
+        if reason is not None and reason not in BLOCK_REASONS.values():
+            allowed = ", ".join(BLOCK_REASONS.values())
+            raise EdgeInputError(f"{where}: blocked_reason is {reason!r}; allowed {allowed}, null")
+        count = row.get("count", 1)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise EdgeInputError(f"{where}: count is {count!r}; allowed whole numbers from 0")
+        age = _number_or_null(row, "off_target_age_ms", where) if "off_target_age_ms" in row else None
+        rows.append(AuditRow(action=action, blocked_reason=reason, count=count, off_target_age_ms=age))
+    return rows
+
+
+def trade_rows(window: WindowData) -> Iterator[dict[str, Any]]:
+    """Yield a window's fills as the plain rows ``read_trades`` reads."""
+    for fill in window.fills:
+        notional, later = float(fill["price"] * fill["qty"]), float(fill["m_1s"])
+        fee = float(fill["fee_quote"] + fill["fee_base"] * fill["m"])
+        yield {
+            "symbol": window.symbol,
+            "ts_ms": int(fill["exch_ts_ns"]) // 1_000_000,
+            "side": "B" if fill["side"] > 0 else "S",
+            "price": float(fill["price"]),
+            "qty": float(fill["qty"]),
+            "mid_at_quote": float(fill["m0"]),
+            "mid_before": float(fill["m"]),
+            "mid_after_1s": later if math.isfinite(later) else None,
+            "fee_bps": fee / notional * 1e4,
+            "maker": bool(fill["is_maker"]),
+            "order_id": int(fill["order_id"]),
+            "params_version": int(fill["params_version"]),
+        }
+
+
+def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
+    """Yield a window's audit events as the plain rows ``read_audit`` reads."""
+    for row in window.audit:
+        blocked = int(row["action"]) == BLOCK
+        yield {
+            "ts_ms": int(row["ts_ns"]) // 1_000_000,
+            "symbol": window.symbol,
+            "action": ACTIONS[int(row["action"])],
+            "side": "B" if row["side"] > 0 else "S" if row["side"] < 0 else None,
+            "blocked_reason": BLOCK_REASONS[int(row["reason"])] if blocked else None,
+            "detail": None if blocked else int(row["reason"]),
+            "count": max(int(row["count"]), 1),
+            "order_id": int(row["order_id"]),
+            "price_ticks": int(row["price_ticks"]),
+            "qty_lots": int(row["qty_lots"]),
+            "off_target_age_ms": _age_ms(row["off_target_age_ns"]),
+            "resting_age_ms": _age_ms(row["resting_age_ns"]),
+            "params_version": int(row["params_version"]),
+        }
+
+
+def _age_ms(ns: Any) -> float | None:
+    return None if ns < 0 else float(ns) / 1e6
+
+
+def _symbol(row: Mapping[str, Any], where: str) -> str:
+    symbol = row.get("symbol")
+    if not isinstance(symbol, str) or not symbol:
+        raise EdgeInputError(f"{where}: symbol is {symbol!r}; allowed a name")
+    return symbol
+
+
+def _time(row: Mapping[str, Any], where: str) -> int:
+    value = row.get("ts_ms")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise EdgeInputError(f"{where}: ts_ms is {value!r}; allowed a time in milliseconds")
+    return int(value)
+
+
+def _number_or_null(row: Mapping[str, Any], name: str, where: str) -> float | None:
+    return None if name in row and row[name] is None else _number(row, name, where)
+
+
+def _number(row: Mapping[str, Any], name: str, where: str) -> float:
+    value = row.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        shown = "missing" if name not in row else repr(value)
+        raise EdgeInputError(f"{where}: {name} is {shown}; allowed a finite number")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise EdgeInputError(f"{where}: {name} is too large; allowed a finite number") from error
