@@ -46,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)
         return COULD_NOT_RUN
+    except Exception:  # noqa: BLE001 - a fault of ours: Python would end with 1, which is the verdict FAIL here
+        import traceback
+
+        traceback.print_exc()
+        return COULD_NOT_RUN
 
 
 def _dispatch(words: list[str]) -> int:
