@@ -94,3 +94,26 @@ def from_array(cls: type[T], array: np.ndarray[Any, Any]) -> list[T]:
         for name in dtype_of(cls).names or ():
             setattr(target, name, row[name].item())
     return buffer
+
+
+class Row:
+    """Attribute access to one record of a structured ndarray, for drivers; compiled code does not need it."""
+
+    __slots__ = ("_buffer", "_index")
+
+    def __init__(self, buffer: np.ndarray[Any, Any], index: int) -> None:
+        object.__setattr__(self, "_buffer", buffer)
+        object.__setattr__(self, "_index", index)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._buffer[name][self._index].item()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._buffer[name][self._index] = value
+
+
+def at(buffer: list[T], index: int) -> T:
+    """Give one record of a buffer with its fields as attributes, in either mode."""
+    if isinstance(buffer, np.ndarray):
+        return Row(buffer, index)  # type: ignore[return-value]
+    return buffer[index]

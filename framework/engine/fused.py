@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.compiled.records import dtype_of, interpreted, to_array, zeros
+from framework.compiled.records import at, dtype_of, interpreted, to_array, zeros
 from framework.edge.ledger import Ledger
 from framework.engine.loop import advance
 from framework.engine.records import (
@@ -21,11 +21,10 @@ from framework.engine.records import (
     Sample,
 )
 from framework.errors import QuoteopsError
-from framework.market.book import EXCHANGE, LOCAL, Book, empty_book
+from framework.market.book import EXCHANGE, LOCAL, Book
 from framework.market.events import DEPTH
 from framework.market.records import Fill, Report, Request
 from framework.market.tape import Tape
-from framework.quoting.emit import end_run
 from framework.quoting.records import (
     FOREVER,
     NO_TIME,
@@ -138,29 +137,28 @@ class Replay:
         base_tick, slots = ladder(self._tape_columns[4], self._tape_columns[2])
         self.books = zeros(Book, 2)
         for which in (EXCHANGE, LOCAL):
-            self.books[which].base_tick = base_tick
-            self.books[which].slots = slots
-            getattr(empty_book, "py_func", empty_book)(self.books, which)
+            at(self.books, which).base_tick = base_tick
+            at(self.books, which).slots = slots
         size = 4 * slots
         self.levels: Any = [0] * size if interpreted() else np.zeros(size, np.int64)
         self.cursor = zeros(Cursor, 1)
-        cursor = self.cursor[0]
+        cursor = at(self.cursor, 0)
         cursor.sample_interval_ns = sample_ns
         cursor.next_sample_ns = self.start_ns
         cursor.last_tick_ns = self.start_ns - 3_600_000 * MS
         self.exchange = zeros(Exchange, 1)
-        self.exchange[0].now_ns = NO_TIME
-        self.exchange[0].due_ns = FOREVER
+        at(self.exchange, 0).now_ns = NO_TIME
+        at(self.exchange, 0).due_ns = FOREVER
         self.ledger = zeros(Ledger, 1)
         self.desk = zeros(Desk, 1)
-        self.desk[0].wake_ns = FOREVER
-        self.desk[0].tokens = self.params[0].replace_capacity
-        self.desk[0].tokens_ns = self.start_ns
+        at(self.desk, 0).wake_ns = FOREVER
+        at(self.desk, 0).tokens = at(self.params, 0).replace_capacity
+        at(self.desk, 0).tokens_ns = self.start_ns
         self.view = zeros(View, 1)
         self.quotes = zeros(Quote, 2)
         for k in range(2):
-            self.quotes[k].updated_ns = NO_TIME
-            self.quotes[k].off_since_ns = NO_TIME
+            at(self.quotes, k).updated_ns = NO_TIME
+            at(self.quotes, k).off_since_ns = NO_TIME
         self.orders = zeros(Order, ORDERS)
         self.taken = zeros(Taken, 64)
         self.requests = zeros(Request, RING)
@@ -168,9 +166,13 @@ class Replay:
         self.pending = zeros(Pending, 16)
         self.intents = zeros(Intent, 4)
 
-    def advance(self, until_ns: int) -> None:
-        """Replay up to and including an instant (ns). Raises EngineError on an internal inconsistency."""
+    def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
+        """Replay up to and including an instant (ns); ``end_runs`` also writes the block runs still open then.
+
+        Raises EngineError on an internal inconsistency.
+        """
         run = advance.load()
+        at(self.cursor, 0).end_runs = int(end_runs)
         while True:
             status = run(
                 until_ns,
@@ -207,36 +209,29 @@ class Replay:
                 raise EngineError(self._why_broken())
 
     def _why_broken(self) -> str:
-        exchange = self.exchange[0]
+        exchange = at(self.exchange, 0)
         if exchange.no_mid:
             return f"replay at {exchange.now_ns} ns: a fill came before any two-sided book; no mid to judge it by"
         return f"replay at {exchange.now_ns} ns: a ring of requests, reports or taken levels overflowed"
 
-    def end_runs(self) -> None:
-        """Write the block runs still open, so that the audit rows of a window add up to its counters."""
-        finish = getattr(end_run, "py_func", end_run)
-        for k, side in ((0, 1), (1, -1)):
-            version = self.params[self.cursor[0].params_i].version
-            finish(self.desk[0], self.view[0], self.quotes[k], side, version, self.audits)
-
     def fill_rows(self) -> NDArray[Any]:
         """Give all fills so far as a structured array."""
-        return to_array(Fill, self.fills, self.exchange[0].fills)
+        return to_array(Fill, self.fills, at(self.exchange, 0).fills)
 
     def audit_rows(self) -> NDArray[Any]:
         """Give all audit rows so far as a structured array."""
-        return to_array(Audit, self.audits, self.desk[0].audits)
+        return to_array(Audit, self.audits, at(self.desk, 0).audits)
 
     def sample_rows(self) -> NDArray[Any]:
         """Give all samples so far as a structured array."""
-        return to_array(Sample, self.samples, self.cursor[0].samples)
+        return to_array(Sample, self.samples, at(self.cursor, 0).samples)
 
     def mid(self) -> float:
         """Give the exchange's mid now, the last two-sided one where a side is empty, 0 before any."""
-        book = self.books[EXCHANGE]
+        book = at(self.books, EXCHANGE)
         if book.trusted and book.base_tick <= book.best_bid and book.best_ask < book.base_tick + book.slots:
-            return 0.5 * float(book.best_bid + book.best_ask) * float(self.venue[0].tick)
-        return float(self.exchange[0].mid)
+            return 0.5 * float(book.best_bid + book.best_ask) * float(at(self.venue, 0).tick)
+        return float(at(self.exchange, 0).mid)
 
 
 def _grown(cls: type[Any], buffer: list[Any]) -> list[Any]:

@@ -21,9 +21,10 @@ from framework.engine.records import (
     Cursor,
     Sample,
 )
-from framework.market.book import EXCHANGE, LOCAL, Book, clear_book, set_level, two_sided
-from framework.market.events import BUY, CLEAR, DEPTH, TRADE
+from framework.market.book import EXCHANGE, LOCAL, Book, clear_book, empty_book, set_level, two_sided
+from framework.market.events import BUY, CLEAR, DEPTH, SELL, TRADE
 from framework.market.records import ACCEPTED, AMENDED, Fill, Report, Request
+from framework.quoting.emit import end_run
 from framework.quoting.records import (
     FOREVER,
     NO_TIME,
@@ -141,9 +142,7 @@ def exchange_to(
     while i < n and exch_ts_ns[i] <= bound:
         ts = exch_ts_ns[i]
         if ts > ex.now_ns:
-            step_time(
-                ts, cursor, venue, ex, books, fills, ledger, funding_ts_ns, funding_rate, funding_mark
-            )
+            step_time(ts, cursor, venue, ex, books, fills, ledger, funding_ts_ns, funding_rate, funding_mark)
         known = ex.responses
         what = kind[i]
         if what == DEPTH:
@@ -151,13 +150,33 @@ def exchange_to(
                 set_level(books, levels, EXCHANGE, side[i], price_ticks[i], qty_lots[i])
             else:
                 on_depth(
-                    side[i], price_ticks[i], qty_lots[i], venue, ex, books, levels, orders, taken, fills,
-                    reports, ledger, response_ns,
+                    side[i],
+                    price_ticks[i],
+                    qty_lots[i],
+                    venue,
+                    ex,
+                    books,
+                    levels,
+                    orders,
+                    taken,
+                    fills,
+                    reports,
+                    ledger,
+                    response_ns,
                 )
         elif what == TRADE:
             if ex.live > 0:
                 on_trade(
-                    side[i], price_ticks[i], qty_lots[i], venue, ex, orders, fills, reports, ledger, response_ns
+                    side[i],
+                    price_ticks[i],
+                    qty_lots[i],
+                    venue,
+                    ex,
+                    orders,
+                    fills,
+                    reports,
+                    ledger,
+                    response_ns,
                 )
         elif what == CLEAR:
             clear_book(books, levels, EXCHANGE)
@@ -236,7 +255,13 @@ def local_to(
 
 @core
 def send(
-    now: int, count: int, version: int, cursor: Cursor, intents: list[Intent], requests: list[Request], entry_ns: Any
+    now: int,
+    count: int,
+    version: int,
+    cursor: Cursor,
+    intents: list[Intent],
+    requests: list[Request],
+    entry_ns: Any,
 ) -> None:
     """Put intents on their way to the exchange, in order, each after an entry latency."""
     size = len(requests)
@@ -283,8 +308,15 @@ def note_ages(cursor: Cursor, ex: Exchange, quotes: list[Quote], fills: list[Fil
 
 @core
 def sample(
-    ts: int, version: int, cursor: Cursor, venue: Venue, ex: Exchange, books: list[Book], quotes: list[Quote],
-    ledger: Ledger, samples: list[Sample],
+    ts: int,
+    version: int,
+    cursor: Cursor,
+    venue: Venue,
+    ex: Exchange,
+    books: list[Book],
+    quotes: list[Quote],
+    ledger: Ledger,
+    samples: list[Sample],
 ) -> None:
     """Write the account as it stands at ``ts``."""
     book = books[EXCHANGE]
@@ -305,7 +337,12 @@ def sample(
 
 @core
 def next_instant(
-    local_ts_ns: Any, tick_interval_ns: int, cursor: Cursor, ex: Exchange, desk: Desk, requests: list[Request],
+    local_ts_ns: Any,
+    tick_interval_ns: int,
+    cursor: Cursor,
+    ex: Exchange,
+    desk: Desk,
+    requests: list[Request],
     reports: list[Report],
 ) -> int:
     """Give the earliest instant at which anything but market data at the exchange can happen."""
@@ -323,9 +360,37 @@ def next_instant(
 
 
 @entry(
-    LEVELS.dtype, TIMES, TIMES, KINDS, SIDES, TIMES, TIMES, TIMES, FLOATS, FLOATS, TIMES, TIMES,
-    Params, Cursor, Venue, Exchange, Book, LEVELS, Order, Taken, Request, Report, Ledger,
-    Desk, View, Quote, Pending, Intent, Fill, Audit, Sample,
+    LEVELS.dtype,
+    TIMES,
+    TIMES,
+    KINDS,
+    SIDES,
+    TIMES,
+    TIMES,
+    TIMES,
+    FLOATS,
+    FLOATS,
+    TIMES,
+    TIMES,
+    Params,
+    Cursor,
+    Venue,
+    Exchange,
+    Book,
+    LEVELS,
+    Order,
+    Taken,
+    Request,
+    Report,
+    Ledger,
+    Desk,
+    View,
+    Quote,
+    Pending,
+    Intent,
+    Fill,
+    Audit,
+    Sample,
 )
 def advance(
     until: int,
@@ -371,6 +436,10 @@ def advance(
     ledger = ledgers[0]
     desk = desks[0]
     view = views[0]
+    if cursor.started == 0:
+        empty_book(books, EXCHANGE)
+        empty_book(books, LOCAL)
+        cursor.started = 1
     while True:
         if ex.fills + SPARE > len(fills):
             return FILLS_FULL
@@ -382,9 +451,27 @@ def advance(
         due = next_instant(local_ts_ns, p.tick_interval_ns, cursor, ex, desk, requests, reports)
         now = min(due, until)
         now = exchange_to(
-            now, cursor.last_tick_ns + p.tick_interval_ns, exch_ts_ns, kind, side, price_ticks, qty_lots,
-            funding_ts_ns, funding_rate, funding_mark, cursor, venue, ex, books, levels, orders, taken, fills,
-            reports, ledger, response_ns,
+            now,
+            cursor.last_tick_ns + p.tick_interval_ns,
+            exch_ts_ns,
+            kind,
+            side,
+            price_ticks,
+            qty_lots,
+            funding_ts_ns,
+            funding_rate,
+            funding_mark,
+            cursor,
+            venue,
+            ex,
+            books,
+            levels,
+            orders,
+            taken,
+            fills,
+            reports,
+            ledger,
+            response_ns,
         )
         if cursor.fills_noted < ex.fills:
             note_ages(cursor, ex, quotes, fills)
@@ -392,8 +479,23 @@ def advance(
             cursor.params_i += 1
         p = params[cursor.params_i]
         local_to(
-            now, local_ts_ns, kind, side, price_ticks, qty_lots, cursor, ex, books, levels, reports, p, desk,
-            view, quotes, pending, audits,
+            now,
+            local_ts_ns,
+            kind,
+            side,
+            price_ticks,
+            qty_lots,
+            cursor,
+            ex,
+            books,
+            levels,
+            reports,
+            p,
+            desk,
+            view,
+            quotes,
+            pending,
+            audits,
         )
         while cursor.request_count > 0 and requests[cursor.request_head].arrive_ns <= now:
             if now > ex.now_ns:
@@ -401,8 +503,17 @@ def advance(
                     now, cursor, venue, ex, books, fills, ledger, funding_ts_ns, funding_rate, funding_mark
                 )
             on_request(
-                requests[cursor.request_head], venue, ex, books, levels, orders, taken, fills, reports,
-                ledger, response_ns,
+                requests[cursor.request_head],
+                venue,
+                ex,
+                books,
+                levels,
+                orders,
+                taken,
+                fills,
+                reports,
+                ledger,
+                response_ns,
             )
             cursor.request_head = (cursor.request_head + 1) % len(requests)
             cursor.request_count -= 1
@@ -420,4 +531,7 @@ def advance(
         if ex.overflow + cursor.overflow + ex.no_mid > 0:
             return BROKEN
         if now == until and due > until:
+            if cursor.end_runs == 1:
+                end_run(desk, view, quotes[0], BUY, p.version, audits)
+                end_run(desk, view, quotes[1], SELL, p.version, audits)
             return REACHED

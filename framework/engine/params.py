@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from framework.compiled.records import zeros
+from framework.compiled.records import at, zeros
 from framework.market.instrument import Instrument
 from framework.market.records import LIMIT, POST_ONLY
 from framework.quoting.records import Params
@@ -29,9 +29,10 @@ def glft_constants(*, gamma: float, kappa: float, rate_per_s: float) -> tuple[fl
 
 
 def fill_params(
-    row: Any, *, settings: RunSettings, instrument: Instrument, version: int, from_ns: int
+    params: list[Params], *, settings: RunSettings, instrument: Instrument, version: int = 0, from_ns: int = 0
 ) -> None:
-    """Write one version of ``Params`` from settings, in force from ``from_ns``."""
+    """Write version ``version`` of ``Params`` from settings into its place, in force from ``from_ns``."""
+    row = at(params, version)
     _fill_limits(row, settings)
     _fill_strategy(row, settings)
     _fill_risk(row, settings)
@@ -110,7 +111,7 @@ def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[Venue]:
     """Give the simulated exchange's rules as a record of length one."""
     exchange = settings.exchange
     rows = zeros(Venue, 1)
-    row = rows[0]
+    row = at(rows, 0)
     row.tick = instrument.tick
     row.lot = instrument.lot
     row.maker_fee = exchange.maker_fee_bps * 1e-4

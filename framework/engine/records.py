@@ -16,6 +16,8 @@ BROKEN = 4
 class Cursor:
     """Where the replay stands: tape positions of both clocks, requests in flight, next tick and sample."""
 
+    started: i8
+    end_runs: i8
     exch_i: i8
     local_i: i8
     funding_i: i8

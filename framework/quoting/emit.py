@@ -42,7 +42,13 @@ from framework.quoting.stages import wake_at
 
 @core
 def emit(
-    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], intents: list[Intent], audits: list[Audit]
+    now: int,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quotes: list[Quote],
+    intents: list[Intent],
+    audits: list[Audit],
 ) -> int:
     """Write the intents of this tick; give their number (at most one a side)."""
     _refill(now, p, desk)

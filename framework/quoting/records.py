@@ -14,7 +14,14 @@ CANCEL_QUOTE = 3
 BLOCK = 4
 REJECT = 5
 HALT = 6
-ACTION_NAMES = {PLACE: "PLACE", REPLACE: "REPLACE", CANCEL_QUOTE: "CANCEL", BLOCK: "BLOCK", REJECT: "REJECT", HALT: "HALT"}
+ACTION_NAMES = {
+    PLACE: "PLACE",
+    REPLACE: "REPLACE",
+    CANCEL_QUOTE: "CANCEL",
+    BLOCK: "BLOCK",
+    REJECT: "REJECT",
+    HALT: "HALT",
+}
 
 # why a side was blocked, in the order of the checks
 NOT_BLOCKED = 0

@@ -162,7 +162,9 @@ def guards(
         halted = NO_MARKET
     elif now - books[LOCAL].updated_ns > p.stale_halt_ns:
         halted = STALE
-    elif desk.sigma_bps > p.vol_halt_bps or (desk.halted == VOLATILITY and desk.sigma_bps > 0.8 * p.vol_halt_bps):
+    elif desk.sigma_bps > p.vol_halt_bps or (
+        desk.halted == VOLATILITY and desk.sigma_bps > 0.8 * p.vol_halt_bps
+    ):
         halted = VOLATILITY
     if view.usable == 1:
         equity = desk.cash + desk.position * view.mid
@@ -173,10 +175,18 @@ def guards(
     desk.halted = halted
     desk.quote_lots = 0
     if halted == 0:
-        free = p.equity_start + desk.cash + desk.position * view.mid - abs(desk.position) * view.mid / p.leverage
+        free = (
+            p.equity_start + desk.cash + desk.position * view.mid - abs(desk.position) * view.mid / p.leverage
+        )
         desk.quote_lots = compute_order_qty(
-            min(p.quote_notional, p.notional_cap), free, p.leverage, view.mid, p.lot, p.min_lots,
-            p.min_notional, p.min_free_balance,
+            min(p.quote_notional, p.notional_cap),
+            free,
+            p.leverage,
+            view.mid,
+            p.lot,
+            p.min_lots,
+            p.min_notional,
+            p.min_free_balance,
         )
     for k in range(2):
         side = BUY if k == 0 else SELL
@@ -253,7 +263,15 @@ def queue_aware(
 
 @core
 def _mind_queue(
-    now: int, p: Params, desk: Desk, view: View, quote: Quote, side: int, want: int, books: list[Book], levels: Any
+    now: int,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quote: Quote,
+    side: int,
+    want: int,
+    books: list[Book],
+    levels: Any,
 ) -> int:
     """Keep a place in the queue that is worth more than the last tick, or step in front of one that is not."""
     if quote.order_id == 0:
@@ -292,7 +310,9 @@ def _cap_size(p: Params, view: View, quote: Quote, side: int, books: list[Book],
     shown = depth_to(books, levels, LOCAL, side, deepest, enough)
     quote.want_lots = min(quote.want_lots, int(p.impact_cap_ratio * shown + 1e-9))
     price = quote.want_ticks * p.tick
-    if quote.order_id == 0 and (quote.want_lots < p.min_lots or quote.want_lots * p.lot * price < p.min_notional):
+    if quote.order_id == 0 and (
+        quote.want_lots < p.min_lots or quote.want_lots * p.lot * price < p.min_notional
+    ):
         drop(quote, IMPACT)
 
 

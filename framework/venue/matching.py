@@ -250,7 +250,9 @@ def on_trade(
         if whole <= 0:
             break
         left -= whole
-        _fill(best, whole, orders[best].price_ticks, 1, venue, ex, orders, fills, reports, ledger, response_ns)
+        _fill(
+            best, whole, orders[best].price_ticks, 1, venue, ex, orders, fills, reports, ledger, response_ns
+        )
     if left > 0.0:
         _trade_at(aggressor, tick, lots, left, venue, ex, orders, fills, reports, ledger, response_ns)
 
@@ -493,9 +495,7 @@ def _place(
 
 
 @core
-def _refuse(
-    reason: int, request: Request, ex: Exchange, reports: list[Report], response_ns: Any
-) -> None:
+def _refuse(reason: int, request: Request, ex: Exchange, reports: list[Report], response_ns: Any) -> None:
     ex.rejects += 1
     _answer(REJECTED, reason, request, 0, ex, reports, response_ns)
 
