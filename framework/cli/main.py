@@ -81,7 +81,7 @@ def usage() -> str:
     lines += [f"  {verb:<8}{text}" for verb, (_, text) in VERBS.items()]
     lines += [
         "",
-        "quoteops VERB --help tells more. Exit codes: 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive.",
+        "quoteops VERB --help tells more. Exit codes: 0 pass or warn, 1 fail, 2 not run, 3 inconclusive.",
     ]
     return "\n".join(lines)
 
