@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -235,6 +236,22 @@ def content_digest(*, instrument: Instrument, columns: Mapping[str, NDArray[Any]
 def utc(*, ns: int) -> str:
     """Return a UTC time such as ``2024-07-24T03:00:00.000Z`` for nanoseconds since the epoch."""
     return f"{np.datetime64(int(ns) // 1_000_000, 'ms')}Z"
+
+
+def parse_utc(*, value: int | str | None) -> int | None:
+    """Return UTC ns of an ISO text such as ``2024-07-24T03:00`` (or of ns); raises TapeError for another text."""
+    if value is None or isinstance(value, int):
+        return value
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError as error:
+        raise TapeError(
+            f"time {value!r} is not understood; allowed UTC such as 2024-07-24T03:00:00Z"
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since // timedelta(microseconds=1)) * 1000
 
 
 def _last_per_price(*, price: Ints, qty: Ints) -> tuple[Ints, Ints]:

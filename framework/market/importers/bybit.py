@@ -105,7 +105,7 @@ def read_bybit(*, paths: Sequence[Path], symbol: str | None) -> Recording:
 def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> set[str]:
     symbols: set[str] = set()
     number, line = 0, b""
-    for number, line in read_lines(path=path):  # noqa: B007
+    for number, line in read_lines(path=path):
         place = place_of(file=index, line=number)
         try:
             message = json.loads(line)

@@ -54,7 +54,7 @@ class CollectorReader:
     def read_file(self, *, path: Path, index: int) -> None:
         """Read one file; raises TapeError when its last line is cut off or none of its lines is a message."""
         number, understood, line = 0, 0, b""
-        for number, line in read_lines(path=path):  # noqa: B007
+        for number, line in read_lines(path=path):
             try:
                 clock, _, text = line.partition(b" ")
                 recv_ns = to_ns(clock=int(clock))

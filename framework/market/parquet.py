@@ -1,0 +1,88 @@
+"""A tape's columns in parquet files, one a UTC day, each with its digest. The only importer of pyarrow here."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.market.errors import TapeError
+from framework.market.roots import Root
+from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape
+
+DAY_NS = 86_400 * 10**9
+DELTA = ("exch_ts_ns", "recv_ts_ns", "price_ticks", "qty_lots", "funding_ts_ns")
+Columns = dict[str, NDArray[Any]]
+
+
+def write_parts(*, tape: Tape, folder: Path) -> dict[str, dict[str, Any]]:
+    """Write ``date=…/events.parquet`` and ``funding.parquet`` below a folder; return digest, bytes, rows of each."""
+    written: dict[str, dict[str, Any]] = {}
+    days = tape.exch_ts_ns // DAY_NS
+    for day in np.unique(days):
+        rows = slice(int(np.searchsorted(days, day)), int(np.searchsorted(days, day, side="right")))
+        columns = {name: getattr(tape, name)[rows] for name, _ in EVENT_COLUMNS}
+        name = f"date={np.datetime64(int(day), 'D')}/events.parquet"
+        written[name] = _write(columns=columns, file=folder / name)
+    columns = {name: getattr(tape, name) for name, _ in FUNDING_COLUMNS}
+    written["funding.parquet"] = _write(columns=columns, file=folder / "funding.parquet")
+    return written
+
+
+def read_parts(*, root: Root, chosen: str, sidecar: dict[str, Any]) -> Columns:
+    """Read every file the sidecar names; raises TapeError for one whose digest or content is not the sidecar's."""
+    days = sorted(name for name in sidecar["files"] if name.startswith("date="))
+    parts = [
+        _read(root=root, chosen=chosen, name=name, sidecar=sidecar, schema=EVENT_COLUMNS) for name in days
+    ]
+    columns = {
+        name: np.ascontiguousarray(np.concatenate([part[name] for part in parts]), dtype=dtype)
+        for name, dtype in EVENT_COLUMNS
+    }
+    return columns | _read(
+        root=root, chosen=chosen, name="funding.parquet", sidecar=sidecar, schema=FUNDING_COLUMNS
+    )
+
+
+def _write(*, columns: Columns, file: Path) -> dict[str, Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(
+        pyarrow.table(columns),
+        buffer,
+        compression="zstd",
+        use_dictionary=[name for name in columns if name not in DELTA],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in columns if name in DELTA},
+    )
+    data = buffer.getvalue()
+    file.write_bytes(data)
+    rows = len(next(iter(columns.values())))
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": rows}
+
+
+def _read(
+    *, root: Root, chosen: str, name: str, sidecar: dict[str, Any], schema: tuple[tuple[str, str], ...]
+) -> Columns:
+    import pyarrow
+    import pyarrow.parquet
+
+    where = root.join(name=f"{chosen}/{name}")
+    told = sidecar["files"].get(name)
+    if told is None:
+        raise TapeError(f"{where}: not in tape.json; import the tape again")
+    data = root.read(name=f"{chosen}/{name}")
+    if hashlib.sha256(data).hexdigest() != told["sha256"]:
+        raise TapeError(
+            f"{where}: {len(data)} bytes whose digest is not tape.json's; the file is damaged or was changed, "
+            "import the tape again"
+        )
+    try:
+        table = pyarrow.parquet.read_table(io.BytesIO(data), columns=[name for name, _ in schema])
+        return {column: table[column].to_numpy().astype(dtype, copy=False) for column, dtype in schema}
+    except (pyarrow.ArrowException, KeyError) as error:
+        raise TapeError(f"{where}: not a tape's parquet file ({error}); import the tape again") from error

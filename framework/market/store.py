@@ -1,0 +1,215 @@
+"""The tape archive: parquet by symbol and date beside a sidecar, replayed from memory-mapped columns in a cache.
+
+    <root>/symbol=BTCUSDT/tape.json                       instrument, schema hash, digests, faults, span
+    <root>/symbol=BTCUSDT/date=2024-07-24/events.parquet  event columns of one UTC day
+    <root>/symbol=BTCUSDT/funding.parquet                 funding columns
+
+A root may be a folder or an object store's URL. The cache is ``$XDG_CACHE_HOME/quoteops/tapes/<digest>/``, one ``.npy``
+a column; it is built once, renamed into place whole, and opened without pyarrow.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.market import parquet
+from framework.market.errors import TapeError
+from framework.market.instrument import Instrument
+from framework.market.roots import Root, open_root
+from framework.market.tape import (
+    EVENT_COLUMNS,
+    FUNDING_COLUMNS,
+    SCHEMA_HASH,
+    Tape,
+    TapeMeta,
+    content_digest,
+    parse_utc,
+    utc,
+)
+
+SIDECAR = "tape.json"
+Columns = dict[str, NDArray[Any]]
+
+
+def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | None = None) -> str:
+    """Write a tape below a root, whole or not at all, in place of one of the same symbol; return its folder.
+
+    ``arguments`` says how it was made; paths in it must be names. Raises TapeError when it cannot be written.
+    """
+    target = open_root(path=str(root))
+    with target.replacing(name=f"symbol={tape.instrument.symbol}") as folder:
+        files = parquet.write_parts(tape=tape, folder=folder)
+        sidecar = {
+            "schema_hash": SCHEMA_HASH,
+            "digest": tape.meta.digest,
+            "instrument": tape.instrument.as_dict(),
+            "source": tape.meta.source,
+            "format": tape.meta.format,
+            "faults": dict(tape.meta.faults),
+            "measures": dict(tape.meta.measures),
+            "rows": len(tape),
+            "funding_rows": len(tape.funding_ts_ns),
+            "start": utc(ns=tape.start_ns),
+            "end": utc(ns=tape.end_ns),
+            "arguments": dict(arguments or {}),
+            "files": files,
+        }
+        (folder / SIDECAR).write_text(json.dumps(sidecar, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return target.join(name=f"symbol={tape.instrument.symbol}")
+
+
+def open_tape(
+    path: str | Path,
+    symbol: str | None = None,
+    start: int | str | None = None,
+    end: int | str | None = None,
+) -> Tape:
+    """Open an archive's tape of one symbol, cut to start <= time < end (UTC, ISO text or ns).
+
+    Raises TapeError for no archive, an unknown symbol, another schema, a damaged file, an empty window.
+    """
+    root = open_root(path=str(path))
+    chosen = _choose(root=root, symbol=symbol)
+    text = root.read(name=f"{chosen}/{SIDECAR}")
+    sidecar = _sidecar(text=text, where=f"{root.path}/{chosen}/{SIDECAR}")
+    tape = _load(root=root, chosen=chosen, sidecar=sidecar)
+    if start is None and end is None:
+        return tape
+    return tape.window(start_ns=parse_utc(value=start), end_ns=parse_utc(value=end))
+
+
+def symbols_in(path: str | Path) -> list[str]:
+    """Return the symbols an archive holds; raises TapeError when there is no archive."""
+    return [name.removeprefix("symbol=") for name in _folders(root=open_root(path=str(path)))]
+
+
+def cache_folder() -> Path:
+    """Return the folder of memory-mapped columns; the caller may delete it at any time between runs."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "quoteops" / "tapes"
+
+
+def _folders(*, root: Root) -> list[str]:
+    found = [name for name in root.names() if name.startswith("symbol=")]
+    if not found:
+        raise TapeError(
+            f"{root.path}: no tape here; allowed a folder that `quoteops tape import` or `tape synth` wrote"
+        )
+    return found
+
+
+def _choose(*, root: Root, symbol: str | None) -> str:
+    found = _folders(root=root)
+    if symbol is not None:
+        if f"symbol={symbol}" not in found:
+            held = ", ".join(name.removeprefix("symbol=") for name in found)
+            raise TapeError(f"{root.path}: symbol {symbol} is unknown; allowed {held}")
+        return f"symbol={symbol}"
+    if len(found) > 1:
+        held = ", ".join(name.removeprefix("symbol=") for name in found)
+        raise TapeError(f"{root.path}: the archive holds {held}; choose one symbol")
+    return found[0]
+
+
+def _sidecar(*, text: bytes, where: str) -> dict[str, Any]:
+    try:
+        sidecar: dict[str, Any] = json.loads(text)
+        sidecar["files"], sidecar["digest"], sidecar["instrument"], sidecar["rows"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise TapeError(f"{where}: not a tape's sidecar ({error}); import the tape again") from error
+    if sidecar.get("schema_hash") != SCHEMA_HASH:
+        raise TapeError(
+            f"{where}: schema {str(sidecar.get('schema_hash'))[:12]} is not this version's {SCHEMA_HASH[:12]}; "
+            "import the tape again"
+        )
+    return sidecar
+
+
+def _load(*, root: Root, chosen: str, sidecar: dict[str, Any]) -> Tape:
+    cached = cache_folder() / sidecar["digest"]
+    archive = hashlib.sha256(root.join(name=chosen).encode()).hexdigest()[:16]
+    stamp_file = f"verified-{archive}.json"
+    stamps = {name: root.stamp(name=f"{chosen}/{name}") for name in sorted(sidecar["files"])}
+    if not _is_verified(file=cached / stamp_file, stamps=stamps):
+        columns = parquet.read_parts(root=root, chosen=chosen, sidecar=sidecar)
+        instrument = Instrument.from_dict(data=sidecar["instrument"], where=f"{root.path}/{chosen}/{SIDECAR}")
+        if content_digest(instrument=instrument, columns=columns) != sidecar["digest"]:
+            raise TapeError(f"{root.path}/{chosen}: content does not match its digest; import the tape again")
+        _build_cache(cached=cached, columns=columns, stamp_file=stamp_file, stamps=stamps)
+    return _map(cached=cached, sidecar=sidecar, where=f"{root.path}/{chosen}/{SIDECAR}")
+
+
+def _is_verified(*, file: Path, stamps: dict[str, str]) -> bool:
+    """Tell whether this archive's files are still those whose digests were verified for this cache."""
+    try:
+        return bool(json.loads(file.read_text(encoding="utf-8")) == stamps)
+    except (OSError, ValueError):
+        return False
+
+
+def _build_cache(*, cached: Path, columns: Columns, stamp_file: str, stamps: dict[str, str]) -> None:
+    """Write the columns to a temporary folder and rename it into place; two builders do not disturb each other."""
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=cached.parent, prefix=f".{cached.name[:16]}-"))
+        try:
+            for name, column in columns.items():
+                np.save(building / f"{name}.npy", column)
+            (building / stamp_file).write_text(json.dumps(stamps, sort_keys=True), encoding="utf-8")
+            _swap(new=building, target=cached, stamp_file=stamp_file)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
+        raise TapeError(
+            f"{cached.parent}: the tape cache cannot be written ({error.strerror or error}); "
+            "free some space or set XDG_CACHE_HOME"
+        ) from error
+
+
+def _swap(*, new: Path, target: Path, stamp_file: str) -> None:
+    """Rename a folder into place. One of this digest that is there already has the same columns: it is stamped."""
+    try:
+        new.rename(target)
+    except OSError:
+        if not _is_whole(cached=target):
+            raise
+        os.replace(new / stamp_file, target / stamp_file)
+
+
+def _is_whole(*, cached: Path) -> bool:
+    return all((cached / f"{name}.npy").is_file() for name, _ in EVENT_COLUMNS + FUNDING_COLUMNS)
+
+
+def _map(*, cached: Path, sidecar: dict[str, Any], where: str) -> Tape:
+    columns: Columns = {}
+    for group, rows in ((EVENT_COLUMNS, sidecar["rows"]), (FUNDING_COLUMNS, sidecar["funding_rows"])):
+        for name, dtype in group:
+            file = cached / f"{name}.npy"
+            try:  # copy on write: arrays of one type for compiled code, and no one can write to the file
+                column = np.asarray(np.load(file, mmap_mode="c" if rows else None))
+            except (OSError, ValueError, EOFError) as error:
+                raise TapeError(
+                    f"{cached}: the cached tape is damaged; delete this folder ({error})"
+                ) from error
+            if column.dtype != np.dtype(dtype) or column.shape != (rows,):
+                raise TapeError(f"{file}: the cached tape is damaged; delete its folder")
+            columns[name] = column
+    return Tape(
+        instrument=Instrument.from_dict(data=sidecar["instrument"], where=where),
+        meta=TapeMeta(
+            source=sidecar["source"],
+            format=sidecar["format"],
+            digest=sidecar["digest"],
+            faults=sidecar["faults"],
+            measures=sidecar["measures"],
+        ),
+        **columns,
+    )
