@@ -41,6 +41,13 @@ def impurities(source: str) -> list[str]:
     return found
 
 
+def test_coverage_measures_exactly_the_pure_modules() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["coverage"]["report"]
+    measured = {path for pattern in config["include"] for path in ROOT.glob(pattern)}
+    wanted = {path for path in pure_modules() if path.is_file()}
+    assert {path for path in measured if path.suffix == ".py"} == wanted
+
+
 @pytest.mark.parametrize("path", pure_modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_pure_module_reads_and_writes_nothing_and_draws_nothing(path: Path) -> None:
     assert impurities(path.read_text("utf-8")) == []
