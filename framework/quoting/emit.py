@@ -196,7 +196,7 @@ def end_run(desk: Desk, view: View, quote: Quote, side: int, version: int, audit
         row.side = side
         row.action = BLOCK
         row.reason = quote.run_reason
-        row.run_count = quote.run_count
+        row.count = quote.run_count
         row.order_id = quote.order_id
         row.price_ticks = quote.price_ticks
         row.qty_lots = quote.leaves_lots
@@ -229,7 +229,7 @@ def _note(
     row.side = side
     row.action = action
     row.reason = reason
-    row.run_count = 1
+    row.count = 1
     row.order_id = quote.order_id
     row.price_ticks = quote.want_ticks if action != CANCEL_QUOTE else quote.price_ticks
     row.qty_lots = quote.want_lots if action != CANCEL_QUOTE else quote.leaves_lots

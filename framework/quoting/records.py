@@ -245,13 +245,13 @@ class Intent:
 
 @record
 class Audit:
-    """One action on a quote; BLOCK rows stand for ``run_count`` ticks in a row with one reason."""
+    """One action on a quote; BLOCK rows stand for ``count`` ticks in a row with one reason."""
 
     ts_ns: i8
     side: i8
     action: i8
     reason: i8
-    run_count: i8
+    count: i8
     order_id: i8
     price_ticks: i8
     qty_lots: i8

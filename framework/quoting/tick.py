@@ -111,7 +111,7 @@ def _note_halt(now: int, desk: Desk, view: View, version: int, audits: list[Audi
     row.side = 0
     row.action = HALT
     row.reason = desk.halted
-    row.run_count = 1
+    row.count = 1
     row.order_id = 0
     row.price_ticks = 0
     row.qty_lots = 0
@@ -210,7 +210,7 @@ def _note_reject(report: Report, desk: Desk, view: View, version: int, audits: l
     row.side = report.side
     row.action = REJECT
     row.reason = report.reason
-    row.run_count = 1
+    row.count = 1
     row.order_id = report.order_id
     row.price_ticks = report.price_ticks
     row.qty_lots = report.qty_lots
