@@ -1,16 +1,16 @@
-"""Compose a run: conf/ through Hydra, overrides, environment and words, into one frozen value with sources."""
+"""Compose a run: conf/, overrides, environment and words become one frozen value with its sources."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.settings.describe import keys_of
 from framework.settings.errors import ConfigError
+from framework.settings.names import did_you_mean
 from framework.settings.overrides import Patch, read_patch
 from framework.settings.plain import leaves, read_scalar
-from framework.settings.plan import ENVIRONMENT, Keys, Plan, find_root, make_plan
+from framework.settings.plan import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of, sweep_words
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.profile import ProfileFile, ProfileTraits, RuntimeParams
 from framework.settings.schema.run import RunSettings
@@ -38,8 +38,8 @@ def compose_run(
 ) -> Composed:
     """Compose and validate one run.
 
-    ``words`` are those of the command line: ``group=option`` chooses a file, ``group.key=value`` sets a value.
-    Layers, weakest first: defaults, group files, profile, overrides file, environment, words. Raises
+    ``words`` are those of the command line: ``group=option`` chooses a file, ``group.key=value`` sets a
+    value. Layers, weakest first: defaults, group files, profile, overrides file, environment, words. Raises
     ``ConfigError``.
     """
     environ = os.environ if environ is None else environ
@@ -48,7 +48,7 @@ def compose_run(
     return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ)
 
 
-def settle(*, plan: Plan, raw: dict[str, Any], run_dir: str, environ: Mapping[str, str]) -> Composed:
+def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[str, str]) -> Composed:
     """Lay environment and overrides over what Hydra composed, and validate; ``raw`` is plain, unresolved."""
     values: dict[str, Any] = {}
     sources: dict[Keys, Source] = {}
@@ -64,47 +64,123 @@ def settle(*, plan: Plan, raw: dict[str, Any], run_dir: str, environ: Mapping[st
 
     _lay_params(plan, values, sources, locate)
     settings = validated(RunSettings, values, locate=locate)
+    _known_judge(plan, settings, locate)
     return Composed(
         settings=settings,
         sources={".".join(path): sources.get(path, Source(Layer.DEFAULT)) for path in _written(settings)},
         raw=values,
         choices={group: choice.option for group, choice in plan.choices.items()},
-        run_dir=plan.root / run_dir if not Path(run_dir).is_absolute() else Path(run_dir),
+        run_dir=run_dir,
         root=plan.root,
     )
 
 
-def _with_hydra(plan: Plan) -> tuple[dict[str, Any], str]:
+def multirun(
+    *,
+    primary: str = "soak",
+    words: Sequence[str],
+    job: Callable[[Composed], Any],
+    sweep_dir: Path,
+    root: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> list[Any]:
+    """Run ``job`` for every combination of the words' lists of values, through Hydra's sweeper and launcher.
+
+    Returns what the jobs returned, in order. Hydra composes each job when it starts, and an edit during a
+    sweep would leak into it: pass as ``root`` a snapshot of conf/ and runtime_overrides/. Job folders are
+    ``sweep_dir``/0, 1, … unless a word sets hydra.sweep.dir. Raises ``ConfigError``, or what a job raised.
+    """
+    from hydra import version
+    from hydra._internal.hydra import Hydra
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+
+    environ = os.environ if environ is None else environ
+    root = root or find_root()
+    ready = list(sweep_words(root=root, primary=primary, words=words, environ=environ))
+    if not any(word.startswith("hydra.sweep.dir=") for word in words):
+        ready.append(f"hydra.sweep.dir='{sweep_dir.as_posix()}'")
+    version.setbase("1.3")
+    GlobalHydra.instance().clear()
+    search = create_config_search_path(str(root / "conf"))
+    hydra = Hydra.create_main_hydra2(task_name=primary, config_search_path=search)
+
+    def one(cfg: Any) -> Any:
+        return job(_composed_job(cfg, primary=primary, root=root, environ=environ))
+
+    try:
+        batches = hydra.multirun(primary, one, overrides=ready, with_log_configuration=False)
+        return [job_return.return_value for batch in batches for job_return in batch]
+    except HydraException as error:
+        raise ConfigError(f"conf/{primary}.yaml: {_first_line(error)}") from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _composed_job(cfg: Any, *, primary: str, root: Path, environ: Mapping[str, str]) -> Composed:
+    """Validate what Hydra composed for the job that is running."""
+    from hydra.core.hydra_config import HydraConfig
+
+    own = HydraConfig.get()
+    words = [word.removeprefix("++") for word in own.overrides.task]
+    plan = make_plan(root=root, primary=primary, words=words, environ=environ)
+    return settle(plan=plan, raw=_plain(cfg), run_dir=Path(own.runtime.output_dir), environ=environ)
+
+
+def _with_hydra(plan: Plan) -> tuple[dict[str, Any], Path]:
+    """Return the composed values and the folder Hydra names for the run."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     keeper = GlobalHydra.instance()
     before = keeper.hydra  # a multirun's own Hydra is put aside, not lost
     keeper.clear()
+    conf = str(plan.root / "conf")
     try:
-        with initialize_config_dir(
-            config_dir=str(plan.root / "conf"), version_base="1.3", job_name=plan.primary
-        ):
+        with initialize_config_dir(config_dir=conf, version_base="1.3", job_name=plan.primary):
             cfg = compose(plan.primary, overrides=list(plan.hydra_words), return_hydra_config=True)
-        run_dir = str(cfg.hydra.run.dir)
-        raw = OmegaConf.to_container(cfg, resolve=False)
+        base = Path.cwd() if any(w.startswith("hydra.run.dir=") for w in plan.hydra_words) else plan.root
+        return _plain(cfg), base / str(cfg.hydra.run.dir)
     except (HydraException, OmegaConfBaseException) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise ConfigError(
-            f"conf/{plan.primary}.yaml: {lines[0] if lines else type(error).__name__}"
-        ) from error
+        raise ConfigError(_hydra_says(plan, error)) from error
     finally:
         keeper.hydra = before
+
+
+def _plain(cfg: Any) -> dict[str, Any]:
+    """Return the composed values as written: unresolved, so that no interpolation ever runs."""
+    from omegaconf import OmegaConf
+
+    raw = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(raw, dict)
-    return {str(key): value for key, value in raw.items() if key != "hydra"}, run_dir
+    return {str(key): value for key, value in raw.items() if key != "hydra"}
+
+
+def _hydra_says(plan: Plan, error: Exception) -> str:
+    """Make one line of Hydra's refusal, which names the word it stumbled over if there was one."""
+    first = _first_line(error)
+    word = next((w for w in plan.hydra_words if w in str(error) or w == getattr(error, "override", "")), None)
+    if word is None:
+        return f"conf/{plan.primary}.yaml: {first}"
+    what = "gives several values" if "Ambiguous" in first else "cannot be read"
+    return f"command line: {word.removeprefix('++')} {what}; allowed one value, or -m to run each of a list"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _source(plan: Plan, path: Keys) -> Source:
-    """Say where the composed value of a path was written."""
+    """Say where the value of a path was written; of a whole group, the words that touched it first."""
     dotted = ".".join(path)
+    if not path:
+        return Source(Layer.PRIMARY, plan.document.where)
+    touched = [word for key, word in plan.words.items() if key.startswith(f"{dotted}.")]
+    if touched and len(path) == 1:
+        return Source(Layer.COMMAND_LINE, " ".join(touched), dotted)
     for length in range(len(path), 0, -1):
         if word := plan.words.get(".".join(path[:length])):
             return Source(Layer.COMMAND_LINE, word, dotted)
@@ -158,13 +234,17 @@ def _patch(plan: Plan, values: dict[str, Any], sources: dict[Keys, Source]) -> P
     return read_patch(path, root=plan.root)
 
 
+def _known_judge(plan: Plan, settings: RunSettings, locate: Any) -> None:
+    """Refuse a deciding KPI profile that conf/kpi does not hold."""
+    name, known = settings.kpi.decides, options_of(plan.root / "conf", "kpi")
+    if name not in known:
+        accused = locate(("kpi", "decides")).accused
+        raise ConfigError(f"{accused} is {name}; allowed {', '.join(known)}{did_you_mean(name, known)}")
+
+
 def _written(settings: RunSettings) -> list[Keys]:
-    """Return the path of every effective value: keys of the models, and of the mappings inside them."""
-    have = [path for path, _ in leaves(settings.model_dump(mode="json"))]
-    order = {path: number for number, path in enumerate(keys_of(RunSettings))}
-    return sorted(
-        have, key=lambda path: min(order[path[:n]] for n in range(1, len(path) + 1) if path[:n] in order)
-    )
+    """Return the path of every effective value, in the order of the models."""
+    return [path for path, _ in leaves(settings.model_dump(mode="json"))]
 
 
 def _put(values: dict[str, Any], path: Keys, value: Any) -> None:

@@ -23,6 +23,8 @@ ENVIRONMENT = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*),([^${},:]*)\}")
 _HYDRA_KEYS = ("output_subdir", "job", "run", "sweep", "launcher", "sweeper")
 _HYDRA_TOKENS = re.compile(r"\$\{(now:[^${}]*|hydra\.job\.(num|name|override_dirname))\}")
 _WORD = re.compile(r"(?P<sign>\+\+?|~)?(?P<key>[A-Za-z_][A-Za-z0-9_./]*)(?P<value>=.*)?", re.DOTALL)
+# A list of values to sweep over: a,b or one of Hydra's functions; a comma in brackets or quotes is not one.
+_SEVERAL = re.compile(r"""[^=]+=((choice|range|interval|glob|shuffle)\(.*\)|[^'"\[{(]*,.*)""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,22 @@ def make_plan(*, root: Path, primary: str, words: Sequence[str], environ: Mappin
             option, chosen_by, place = groups[group], f"{group}={groups[group]}", "command line"
         choices[group] = Choice(option, chosen_by, _option(conf, root, group, option, place))
     return Plan(root, primary, document, choices, values, tuple(passed))
+
+
+def sweep_words(
+    *, root: Path, primary: str, words: Sequence[str], environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Check the words of a multirun and return them as Hydra wants them; lists are checked per job."""
+    several = [word for word in words if _SEVERAL.fullmatch(word)]
+    plan = make_plan(
+        root=root, primary=primary, words=[w for w in words if w not in several], environ=environ
+    )
+    defaults = {group: choice.option for group, choice in plan.choices.items()}
+    choices, _, passed = _sort_words(several, defaults, _keys_in_reach())
+    for group, options in choices.items():
+        for option in options.split(",") if "(" not in options else ():
+            _option(root / "conf", root, group, option.strip(), "command line")
+    return (*plan.hydra_words, *passed)
 
 
 def options_of(conf: Path, group: str) -> list[str]:
@@ -201,19 +219,19 @@ def _sort_words(
 def _known(key: str, groups: Mapping[str, str], keys: Mapping[str, Keys]) -> str:
     path = tuple(key.split("."))
     if path[0] == "profile" and path[1:] in {(name,) for name in RuntimeParams.model_fields}:
-        raise ConfigError(f"command line: {key} is set by name of run-time parameter: params.{path[1]}=...")
+        raise ConfigError(f"command line: {key} is a run-time parameter; allowed params.{path[1]}=...")
     if key in keys:
         return key
     for length in range(len(path) - 1, 0, -1):  # below a free mapping, such as conf/tuning's table of rules
         field = field_at(RunSettings, path[:length])
-        if (
-            field is not None
-            and not fields_at(RunSettings, path[:length])
-            and "dict" in str(field.annotation)
-        ):
+        if field is not None and "dict" in str(field.annotation):
             return key
-    known = [*keys, *groups]
-    raise ConfigError(
-        f"command line: {key} is unknown; allowed {', '.join(groups)} and the keys of `quoteops config show`"
-        + did_you_mean(key, known)
-    )
+    if inside := fields_at(RunSettings, path):
+        raise ConfigError(
+            f"command line: {key} is a group of values; allowed {key}.KEY, where KEY is {', '.join(inside)}"
+        )
+    if beside := fields_at(RunSettings, path[:-1]) if len(path) > 1 else {}:
+        hint = did_you_mean(path[-1], beside)
+        raise ConfigError(f"command line: {key} is unknown; allowed {', '.join(beside)}{hint}")
+    hint = did_you_mean(key, [*groups, *keys])
+    raise ConfigError(f"command line: {key} is unknown; allowed {', '.join(groups)} and their keys{hint}")

@@ -35,8 +35,8 @@ class Source:
     @property
     def accused(self) -> str:
         """Name the value the way an error starts: the place, a colon, the key as written there."""
-        place = self.where if self.layer not in (Layer.ENVIRONMENT, Layer.COMMAND_LINE) else str(self.layer)
-        return f"{place}: {self.key}" if place else self.key
+        place = str(self.layer) if self.layer in (Layer.ENVIRONMENT, Layer.COMMAND_LINE) else self.where
+        return ": ".join(part for part in (place, self.key) if part)
 
 
 Locate = Callable[[Path], Source]

@@ -46,14 +46,15 @@ def knob(
     ``unit`` ("" when it has none), ``help`` (one sentence) and the bounds are shown in errors; ``reload``
     says when a change takes effect, ``reduces`` which way a change reduces risk. Without ``default`` the conf
     file must give the value. ``identity=False`` leaves the value out of ``config_sha``: for paths, seeds and
-    names of secrets, which do not change how the strategy behaves.
-    ``secret=True`` keeps a refused value out of the message.
+    names of secrets, which do not change how the strategy behaves. ``secret=True`` keeps a refused value out
+    of the message.
     """
     meta: dict[str, Any] = {
         "unit": unit,
         "reload": reload,
         "reduces": reduces,
         "identity": identity,
+        "secret": secret,
     }
     return Field(default, description=help, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=meta)
 

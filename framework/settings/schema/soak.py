@@ -26,4 +26,7 @@ class Soak(StrictModel):
         le=2**63 - 1,
         identity=False,
     )
+    warm_up: bool = knob(
+        unit="", help="the first six iterations are lenient: a FAIL there counts as WARN, tuning ramps up"
+    )
     sample_ms: int = knob(unit="ms", help="spacing of the equity samples", ge=10, le=3_600_000)

@@ -1,0 +1,88 @@
+"""quoteops config: show what a run would be made of, and check everything that conf/ offers."""
+
+from collections.abc import Sequence
+
+from framework.settings.errors import ConfigError
+from framework.settings.names import did_you_mean
+
+USAGE = """usage: quoteops config show [--sources] [--json] [WORDS]
+         print every effective value of `quoteops soak WORDS`; --sources says where each came from
+       quoteops config check [--json]
+         compose and validate every choice that conf/ offers, and every patch in runtime_overrides/"""
+FLAGS = {"show": ("--sources", "--json"), "check": ("--json",)}
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run ``config show`` or ``config check``; return 0, or raise ``ConfigError``."""
+    if not argv or "-h" in argv or "--help" in argv:
+        print(USAGE)
+        return 0 if argv else 2
+    command, rest = argv[0], argv[1:]
+    if command not in FLAGS:
+        hint = did_you_mean(command, FLAGS)
+        raise ConfigError(f"quoteops config {command}: no such command; allowed {', '.join(FLAGS)}{hint}")
+    flags = {word for word in rest if word.startswith("-")}
+    for flag in sorted(flags - set(FLAGS[command])):
+        allowed, hint = ", ".join(FLAGS[command]), did_you_mean(flag, FLAGS[command])
+        raise ConfigError(f"quoteops config {command}: no flag {flag}; allowed {allowed}{hint}")
+    words = [word for word in rest if not word.startswith("-")]
+    if command == "show":
+        return _show(words, sources="--sources" in flags, as_json="--json" in flags)
+    if words:
+        raise ConfigError(f"quoteops config check: {words[0]} is not needed; it checks every choice")
+    return _check(as_json="--json" in flags)
+
+
+def _show(words: Sequence[str], *, sources: bool, as_json: bool) -> int:
+    from framework.settings.compose import compose_run
+    from framework.settings.files import canonical_json
+
+    composed = compose_run(words=words)
+    data = composed.settings.model_dump(mode="json")
+    values = {key: _value(data, key) for key in composed.sources}
+    origins = {key: str(source) for key, source in composed.sources.items()} if sources else {}
+    if as_json:
+        report: dict[str, object] = {"choices": composed.choices, "values": values}
+        report["config_sha"] = composed.settings.config_sha
+        if sources:
+            report["sources"] = origins
+        print(canonical_json(report))
+        return 0
+    for line in _table(values, origins):
+        print(line)
+    print(f"config_sha  {composed.settings.config_sha}")
+    return 0
+
+
+def _table(values: dict[str, object], origins: dict[str, str]) -> list[str]:
+    from framework.settings.validate import shown_value
+
+    rows = [(key, shown_value(value)) for key, value in values.items()]
+    wide = max(len(key) for key, _ in rows)
+    high = max(len(text) for _, text in rows if len(text) < 32)
+    return [f"{key:<{wide}}  {text:<{high}}  {origins.get(key, '')}".rstrip() for key, text in rows]
+
+
+def _value(data: object, key: str) -> object:
+    for name in key.split("."):
+        assert isinstance(data, dict)
+        data = data[name]
+    return data
+
+
+def _check(*, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from framework.settings.check import check_conf
+    from framework.settings.files import canonical_json
+    from framework.settings.plan import find_root
+
+    results = check_conf(root=find_root())
+    if as_json:
+        print(canonical_json([asdict(result) for result in results]))
+        return 0
+    for result in results:
+        which = "all" if result.exhaustive else "every pair"
+        counted = f"{result.options} files, {result.combinations} combinations ({which})"
+        print(f"conf/{result.primary}.yaml: {counted}: valid")
+    return 0
