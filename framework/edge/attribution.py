@@ -126,8 +126,10 @@ def _require_mids(window: WindowData, *, m0: Floats, m: Floats) -> None:
 
 
 def _check_books(window: WindowData, parts: Components) -> None:
-    books = window.closing.equity - window.opening.equity
-    scale = max(parts.turnover, abs(window.opening.value))
+    # One exact sum: cash may be large beside what a quiet window moved.
+    opened, closed = window.opening, window.closing
+    books = math.fsum((closed.cash, closed.value, -opened.cash, -opened.value))
+    scale = max(parts.turnover, abs(opened.value))
     # Written so that a NaN fails too.
     if not abs(parts.net - books) <= TOLERANCE * scale:
         raise LedgerError(

@@ -102,7 +102,7 @@ def ratio_fieller(*, numerator: Floats, denominator: Floats, level: float) -> In
 def quantile_interval(*, values: Floats, block: Ints, q: float, level: float) -> Interval:
     """Bound the q-quantile by order statistics, with the sample size discounted for clustering in blocks.
 
-    ``block`` is the block number of each value. The exceedance indicator's design effect gives an effective n
+    ``block`` is the block number of each value. The design effect of the exceedances gives an effective n
     (Korn and Graubard, 1998), and exact binomial ranks for that n are read off the sorted values (Woodruff,
     1952). A side whose rank lies outside the sample is open: 30 values say nothing about the upper side of a
     95th percentile.
@@ -111,7 +111,7 @@ def quantile_interval(*, values: Floats, block: Ints, q: float, level: float) ->
     if n == 0:
         return open_interval(level=level, n=0)
     ordered = np.sort(values)
-    n_eff = _effective_values(below=values <= np.quantile(values, q), block=block, q=q, level=level)
+    n_eff = _effective_values(values=values, block=block, q=q, level=level)
     if n_eff < 1.0:
         return Interval(None, None, level, n, n_eff, None)
     tail = (1.0 - level) / 2.0
@@ -183,19 +183,30 @@ def beta_cdf(*, x: float, a: float, b: float) -> float:
     return math.exp(log_front) * fraction / a
 
 
-def _effective_values(*, below: Any, block: Ints, q: float, level: float) -> float:
-    """Return n over the design effect of the indicator, corrected for few blocks."""
-    n = len(below)
+def _effective_values(*, values: Floats, block: Ints, q: float, level: float) -> float:
+    """Return n over the design effect, corrected for few blocks."""
+    n = len(values)
     _, cluster = np.unique(block, return_inverse=True)
     clusters = int(cluster.max()) + 1
     if clusters < MIN_BLOCKS:
         return 0.0
-    deviation = np.bincount(cluster, weights=below.astype(np.float64) - below.mean())
-    clustered = clusters / (clusters - 1) * float((deviation * deviation).sum()) / n**2
-    effect = max(1.0, clustered / (q * (1.0 - q) / n))
+    at = np.quantile(values, q)
+    # Two indicators, because prices on a coarse tick tie and one of them may be constant.
+    effect = max(_design_effect(values <= at, cluster), _design_effect(values < at, cluster))
     p = 0.5 + level / 2.0
     few = t_quantile(p=p, df=clusters - 1.0) / t_quantile(p=p, df=max(n - 1.0, 1.0))
     return n / effect / max(1.0, few) ** 2
+
+
+def _design_effect(indicator: Any, cluster: Ints) -> float:
+    """Return the clustered variance of a share over its variance for independent values; at least 1."""
+    n, share = len(indicator), float(indicator.mean())
+    if not 0.0 < share < 1.0:
+        return 1.0
+    deviation = np.bincount(cluster, weights=indicator.astype(np.float64) - share)
+    clusters = len(deviation)
+    clustered = clusters / (clusters - 1) * float((deviation * deviation).sum()) / n**2
+    return max(1.0, clustered / (share * (1.0 - share) / (n - 1)))
 
 
 def _inflation(residual: Floats) -> float:
