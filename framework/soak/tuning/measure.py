@@ -61,10 +61,10 @@ def block_share(*, count: int, blocked: int, z: float = Z_90) -> Metric:
 
 @dataclass(frozen=True, slots=True)
 class EdgeDriver:
-    """A component that made net negative, in bps of turnover, with its interval."""
+    """A component that made net negative, in bps of turnover, with its interval; None: value unknown."""
 
     name: str
-    bps: Metric
+    bps: Metric | None
 
 
 DRIVER_METRICS = {"slippage_bps": "driver_slippage", "adverse_bps": "driver_adverse"}

@@ -37,10 +37,8 @@ def input_from_totals(
         block_concurrency=_block(totals, "concurrency"),
         block_risk=_block(totals, "risk"),
         neg_edge_drivers=tuple(
-            EdgeDriver(name, metric)
+            EdgeDriver(name, _metric(totals, COMPONENTS.get(name, name)))
             for name in totals.get("neg_edge_drivers", ())
-            for metric in (_metric(totals, COMPONENTS.get(name, name)),)
-            if metric is not None
         ),
     )
 
