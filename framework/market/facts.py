@@ -47,8 +47,9 @@ class Grid:
 def measure(*, tape: Tape, probe_ms: int = 100) -> Facts:
     """Return every stylised fact of a tape by name; units are in the names, absent evidence is NaN.
 
-    Money is quote currency, depth is one side, ``markout_*_bps`` are of a probe that rests one lot at the back of
-    the queue of both touches and follows them every ``probe_ms``. Kurtosis is E[x^4] / E[x^2]^2 (3 for a normal).
+    Money is quote currency, depth is one side. ``markout_*_bps`` are of a probe that rests one lot at the
+    back of the queue of both touches and follows them every ``probe_ms``. Kurtosis is E[x^4] / E[x^2]^2,
+    which is 3 for a normal.
     Raises TapeError when the tape never shows a two-sided book or spans too many prices.
     """
     seen = replay(tape=tape, probe_ms=probe_ms)
@@ -79,7 +80,7 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
         start[name] = value
     state, touches, fills = from_array(Scan, start), zeros(Touch, len(tape)), zeros(ProbeFill, 1 << 18)
     depths = np.zeros((int(seconds) + 2) * len(BANDS_BPS), np.int64)
-    ticks = (np.array(BANDS_BPS) * 1e-4 * np.median(priced)).astype(np.int64)
+    ticks = np.rint(np.array(BANDS_BPS) * 1e-4 * np.median(priced)).astype(np.int64)
     scan(
         state,
         tape.exch_ts_ns,

@@ -1,7 +1,7 @@
-"""One compiled pass over a tape for the stylised facts: touch changes, depth samples and a passive probe's fills.
+"""One compiled pass over a tape for its facts: touch changes, depth samples and a passive probe's fills.
 
-Books are dense arrays of lots by price offset, one of them after the other: ``book[side * span + price - low]`` with
-side 0 bid, 1 ask. A message is a run of rows with the same exchange time, receive time and class (trade or book).
+The book is a dense array of lots by price offset: ``book[side * span + price - low]``, side 0 bid, 1 ask.
+A message is a run of rows with the same exchange and receive time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The embedded synthetic market: a seeded order book fitted to stylised facts of real tapes, never to a verdict."""
+"""The embedded synthetic market: a seeded order book fitted to stylised facts, never to a verdict."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from framework.compiled.records import dtype_of, to_array, zeros
 from framework.market.errors import TapeError
+from framework.market.events import TRADE
 from framework.market.instrument import Instrument
-from framework.market.synthetic_core import (
+from framework.market.synthetic_core import advance
+from framework.market.synthetic_presets import INSTRUMENTS, PRESETS, Shape, model_of, one, profile_of
+from framework.market.synthetic_records import (
     JUMP,
     LAGS,
     LEVEL,
-    MODS,
     POOL,
     POOL_MARGIN,
     POOLS,
@@ -26,9 +28,7 @@ from framework.market.synthetic_core import (
     UNIFORM,
     Row,
     State,
-    advance,
 )
-from framework.market.synthetic_presets import INSTRUMENTS, PRESETS, Shape, model_of, one, profile_of
 from framework.market.synthetic_regimes import REGIMES, modulation
 from framework.market.tape import EVENT_COLUMNS, Tape
 
@@ -38,13 +38,21 @@ ROWS_A_CHUNK = 1 << 17
 HOUR_NS = 3_600_000_000_000
 MAX_HOURS = 24 * 31
 Floats = NDArray[np.float64]
+WRITTEN = {
+    "exch_ts_ns": "ts_ns",
+    "kind": "kind",
+    "side": "side",
+    "price_ticks": "price_ticks",
+    "qty_lots": "qty_lots",
+}
+"""Columns of a tape that the simulation writes, and the field of its rows that holds them."""
 
 
 def generate(*, preset: str, regime: str, hours: float, seed: int) -> Tape:
     """Simulate a market of ``hours`` tape hours; one seed gives the same bytes again on one platform.
 
-    Presets are ``liquid_perp`` and ``thin_spot``; regimes ``normal``, ``event`` and ``high_vol``. Raises TapeError
-    on an unknown name, hours outside (0, 744] or a negative seed.
+    Presets are ``liquid_perp`` and ``thin_spot``; regimes ``normal``, ``event`` and ``high_vol``; the tape
+    begins at START_NS. Raises TapeError on an unknown name, hours outside (0, 744] or a negative seed.
     """
     _check(preset=preset, regime=regime, hours=hours, seed=seed)
     shape, instrument = PRESETS[preset], INSTRUMENTS[preset]
@@ -56,13 +64,8 @@ def generate(*, preset: str, regime: str, hours: float, seed: int) -> Tape:
         mood_sigma=shape.mood_sigma,
         rng=np.random.Generator(np.random.PCG64(streams[POOLS])),
     )
-    chunks = [_columns(rows) for rows in _simulate(shape=shape, mods=mods, streams=streams[:POOLS])]
-    columns = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in list(chunks[0])}
-    columns["recv_ts_ns"] = _receive_times(
-        exch_ts_ns=columns["exch_ts_ns"],
-        feed_ms=shape.feed_ms,
-        rng=np.random.Generator(np.random.PCG64(streams[POOLS + 1])),
-    )
+    clock = FeedClock(feed_ms=shape.feed_ms, rng=np.random.Generator(np.random.PCG64(streams[POOLS + 1])))
+    columns = _gather(chunks=_simulate(shape=shape, mods=mods, streams=streams[:POOLS]), clock=clock)
     columns |= _funding(
         instrument=instrument, columns=columns, rng=np.random.Generator(np.random.PCG64(streams[POOLS + 2]))
     )
@@ -115,7 +118,10 @@ def _opening_state(*, shape: Shape) -> list[State]:
 
 
 def _numbers(*, which: int, shape: Shape, rng: np.random.Generator) -> Floats:
-    """Draw one pool: uniforms, order sizes (median 1), jumps (rms 1), level sizes (mean 1), touch targets (median 1)."""
+    """Draw one pool.
+
+    Uniforms, or log-normal: order sizes (median 1), jumps (rms 1), levels (mean 1), touch targets (median 1).
+    """
     if which == UNIFORM:
         return rng.random(POOL)
     normal = rng.standard_normal(POOL)
@@ -134,45 +140,54 @@ def _lags(*, power: float) -> NDArray[np.int64]:
     """Return LAGS equally likely lags of 1..SIGNS - 1 orders with a power-law density."""
     weight = np.arange(1, SIGNS, dtype=np.float64) ** -(1.0 + power)
     cumulative = np.cumsum(weight) / weight.sum()
-    return 1 + np.searchsorted(cumulative, (np.arange(LAGS) + 0.5) / LAGS).astype(np.int64)
+    return np.searchsorted(cumulative, (np.arange(LAGS) + 0.5) / LAGS).astype(np.int64) + 1
 
 
-def _columns(rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    wide = {
-        "exch_ts_ns": "ts_ns",
-        "kind": "kind",
-        "side": "side",
-        "price_ticks": "price_ticks",
-        "qty_lots": "qty_lots",
-    }
-    types = dict(EVENT_COLUMNS)
-    return {name: rows[field].astype(types[name]) for name, field in wide.items()}
+class FeedClock:
+    """Say when each message arrives: a floor plus a heavy-tailed delay, never out of order."""
+
+    def __init__(self, *, feed_ms: tuple[float, float], rng: np.random.Generator) -> None:
+        self.floor_ms, self.spread_ms = feed_ms
+        self.rng = rng
+        self.last_ns = 0
+
+    def receive(self, *, exch_ts_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return receive times of whole messages, a message being the rows of one exchange time."""
+        begins = np.append(0, 1 + np.flatnonzero(exch_ts_ns[1:] != exch_ts_ns[:-1]))
+        delay_ms = self.floor_ms + 0.5 * self.spread_ms * self.rng.standard_exponential(len(begins)) ** 2
+        received = exch_ts_ns[begins] + (1e6 * delay_ms).astype(np.int64)
+        received[0] = max(received[0], self.last_ns)
+        received = np.maximum.accumulate(received)
+        self.last_ns = int(received[-1])
+        return np.repeat(received, np.diff(begins, append=len(exch_ts_ns)))
 
 
-def _receive_times(
-    *, exch_ts_ns: NDArray[np.int64], feed_ms: tuple[float, float], rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Add a feed latency to each message (rows of one time share theirs) that never reorders messages."""
-    first = np.empty(len(exch_ts_ns), bool)
-    first[0] = True
-    np.not_equal(exch_ts_ns[1:], exch_ts_ns[:-1], out=first[1:])
-    message = np.cumsum(first) - 1
-    floor, spread = feed_ms
-    count = int(message[-1]) + 1
-    latency = (1e6 * (floor + spread * rng.standard_exponential(count) ** 2 / 2.0)).astype(np.int64)
-    return np.maximum.accumulate(exch_ts_ns[first] + latency)[message]
+def _gather(*, chunks: Iterator[NDArray[Any]], clock: FeedClock) -> dict[str, Any]:
+    """Turn chunks of rows into the event columns of a tape, in arrays that double when full."""
+    held = {name: np.empty(ROWS_A_CHUNK, dtype) for name, dtype in EVENT_COLUMNS}
+    count = 0
+    for rows in (chunk for chunk in chunks if len(chunk)):
+        end = count + len(rows)
+        for name, column in held.items():
+            if end > len(column):
+                column.resize(2 * len(column), refcheck=False)
+            if name in WRITTEN:
+                column[count:end] = rows[WRITTEN[name]]
+        held["recv_ts_ns"][count:end] = clock.receive(exch_ts_ns=held["exch_ts_ns"][count:end])
+        count = end
+    for column in held.values():
+        column.resize(count, refcheck=False)
+    return dict(held)
 
 
-def _funding(
-    *, instrument: Instrument, columns: dict[str, NDArray[Any]], rng: np.random.Generator
-) -> dict[str, NDArray[Any]]:
+def _funding(*, instrument: Instrument, columns: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Return the funding times inside the tape with a small rate and the last trade's price as the mark."""
     if not instrument.funding_interval_min:
         return {}
     every = instrument.funding_interval_min * 60_000_000_000
     times = columns["exch_ts_ns"]
     due = np.arange(-(-int(times[0]) // every) * every, int(times[-1]) + 1, every, dtype=np.int64)
-    trades = np.flatnonzero(columns["kind"] == 2)
+    trades = np.flatnonzero(columns["kind"] == TRADE)
     if not len(due) or not len(trades):
         return {}
     last = trades[np.maximum(np.searchsorted(times[trades], due) - 1, 0)]

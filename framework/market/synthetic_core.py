@@ -1,9 +1,10 @@
-"""The compiled order book behind the synthetic market: takers chase a latent price, makers follow it late.
+"""The compiled flow of the synthetic market: takers chase a latent price, makers follow it late.
 
-One step is a fixed slice of exchange time (1 ms or more), so every decay is a constant and the loop needs no exp,
-log or pow. Randomness comes pre-drawn in pools; the loop returns early when a pool or the output runs low.
+One step is a fixed slice of exchange time (1 ms or more), so every decay is a constant and the loop needs no
+exp, log or pow. Randomness comes pre-drawn in pools; the loop returns early when one runs low.
 
-Sides are indexed 0 bid, 1 ask. The book is a ring of lots per price: ``book[side * ring + (price & (ring - 1))]``.
+Informed takers who pick off late quotes are those of Glosten and Milgrom (1985), the self-exciting flow is of
+Hawkes (1971), and the signs' long memory a discrete autoregression (Jacobs and Lewis 1983).
 """
 
 from __future__ import annotations
@@ -12,299 +13,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.compiled.jit import array, core, entry
-from framework.compiled.records import f8, i8, record
-from framework.market.events import CLEAR, DEPTH, TRADE
+from framework.market.events import CLEAR, TRADE
+from framework.market.synthetic_book import (
+    behind,
+    best,
+    draw,
+    edge,
+    fresh_touch,
+    held,
+    improve,
+    put,
+    reach,
+    retreat,
+    set_edge,
+    set_level,
+    settle,
+)
+from framework.market.synthetic_records import (
+    JUMP,
+    LAGS,
+    LEVEL,
+    MOD_DEPTH,
+    MOD_DRIFT,
+    MOD_FLOW,
+    MOD_VOL,
+    OUT_MARGIN,
+    POOL,
+    POOL_MARGIN,
+    POOLS,
+    SIGNS,
+    SIZE,
+    UNIFORM,
+    Model,
+    Row,
+    State,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-RING = 8192
-POOL = 1 << 17
-POOL_MARGIN = 1 << 13
-OUT_MARGIN = 1 << 13
-UNIFORM, SIZE, JUMP, LEVEL, TOUCH = 0, 1, 2, 3, 4
-POOLS = 5
-SIGNS = 256
-LAGS = 4096
-MOD_VOL, MOD_FLOW, MOD_DEPTH, MOD_DRIFT = 0, 1, 2, 3
-MODS = 4
-
-
-@record
-class Row:
-    """One event as the simulation writes it; the columns of a tape but for the receive time."""
-
-    ts_ns: i8
-    kind: i8
-    side: i8
-    price_ticks: i8
-    qty_lots: i8
-
-
-@record
-class Model:
-    """Constants of one simulated market; probabilities are per step, prices in ticks, quantities in lots."""
-
-    step_ns: i8
-    steps_per_mod: i8
-    mods: i8
-    levels: i8
-    slack: i8
-    order_base: f8
-    order_mean: f8
-    decay_fast: f8
-    decay_mid: f8
-    decay_slow: f8
-    kick_fast: f8
-    kick_mid: f8
-    kick_slow: f8
-    news_kick: f8
-    sign_copy: f8
-    size_median: f8
-    order_levels: i8
-    print_lots: f8
-    max_prints: i8
-    jump: f8
-    jump_coupling: f8
-    jump_ticks: f8
-    jump_cap: f8
-    leak: f8
-    momentum: f8
-    tilt: f8
-    threshold: f8
-    urgency: f8
-    impact: f8
-    informed: f8
-    take_size: f8
-    pull: f8
-    follow: f8
-    catch_up: f8
-    close: f8
-    close_wide: f8
-    close_full: i8
-    close_skill: f8
-    touch: f8
-    touch_update: f8
-    touch_coupling: f8
-    touch_step: f8
-    touch_pull: f8
-    touch_redraw: f8
-    touch_start: f8
-    deplete: f8
-    trim: f8
-    flush: f8
-    flush_levels: f8
-
-
-@record
-class State:
-    """What moves between steps."""
-
-    step: i8
-    ts_ns: i8
-    rows: i8
-    rows_max: i8
-    best_bid: i8
-    best_ask: i8
-    edge_bid: i8
-    edge_ask: i8
-    target_bid: f8
-    target_ask: f8
-    latent: f8
-    lean: f8
-    fast: f8
-    mid: f8
-    slow: f8
-    depth: f8
-    orders: i8
-    jumps: i8
-
-
-@core
-def draw(pool: Floats, cursor: Ints, which: int) -> float:
-    """Take the next number of a pool."""
-    at = cursor[which]
-    cursor[which] = at + 1
-    return pool[which * POOL + at]  # type: ignore[no-any-return]
-
-
-@core
-def put(s: list[State], out: list[Row], kind: int, side: int, price: int, qty: int) -> None:
-    """Write one event at the current time."""
-    row = out[s[0].rows]
-    row.ts_ns = s[0].ts_ns
-    row.kind = kind
-    row.side = side
-    row.price_ticks = price
-    row.qty_lots = qty
-    s[0].rows += 1
-
-
-@core
-def held(book: Ints, i: int, price: int) -> int:
-    """Tell the lots at a price."""
-    return book[i * RING + (price & (RING - 1))]  # type: ignore[no-any-return]
-
-
-@core
-def set_level(s: list[State], book: Ints, out: list[Row], i: int, price: int, qty: int) -> None:
-    """Hold these lots at a price and publish the change, if it is one."""
-    at = i * RING + (price & (RING - 1))
-    if book[at] != qty:
-        book[at] = qty
-        put(s, out, DEPTH, 1 - 2 * i, price, qty)
-
-
-@core
-def best(s: list[State], i: int) -> int:
-    """Tell the touch of a side."""
-    return s[0].best_bid if i == 0 else s[0].best_ask
-
-
-@core
-def set_best(s: list[State], i: int, price: int) -> None:
-    """Move the touch of a side."""
-    if i == 0:
-        s[0].best_bid = price
-    else:
-        s[0].best_ask = price
-
-
-@core
-def edge(s: list[State], i: int) -> int:
-    """Tell the furthest price that a side publishes."""
-    return s[0].edge_bid if i == 0 else s[0].edge_ask
-
-
-@core
-def set_edge(s: list[State], i: int, price: int) -> None:
-    """Move the furthest price of a side."""
-    if i == 0:
-        s[0].edge_bid = price
-    else:
-        s[0].edge_ask = price
-
-
-@core
-def behind(m: list[Model], s: list[State], profile: Floats, pool: Floats, cursor: Ints, distance: int) -> int:
-    """Draw the lots of a level behind the touch; most prices are empty on a fine grid.
-
-    ``profile`` holds the share of occupied prices by distance, then the mean lots of an occupied one.
-    """
-    d = min(max(distance, 1), m[0].levels)
-    if draw(pool, cursor, UNIFORM) >= profile[d]:
-        return 0
-    return max(1, int(profile[m[0].levels + 1 + d] * s[0].depth * draw(pool, cursor, LEVEL)))
-
-
-@core
-def fresh_touch(m: list[Model], s: list[State], pool: Floats, cursor: Ints, i: int) -> int:
-    """Choose a new target for the depth at a touch, and the lots that stand there at first."""
-    tilt = 1.0 + m[0].tilt * s[0].lean * (1 - 2 * i)
-    target = m[0].touch * s[0].depth * tilt * draw(pool, cursor, TOUCH)
-    if i == 0:
-        s[0].target_bid = target
-    else:
-        s[0].target_ask = target
-    return max(1, int(target * m[0].touch_start * (0.5 + draw(pool, cursor, UNIFORM))))
-
-
-@core
-def reach(
-    m: list[Model],
-    s: list[State],
-    book: Ints,
-    profile: Floats,
-    pool: Floats,
-    cursor: Ints,
-    out: list[Row],
-    i: int,
-) -> None:
-    """Keep the published depth between ``levels`` and ``levels + slack`` ticks behind the touch."""
-    away = 2 * i - 1
-    far = best(s, i) + away * m[0].levels
-    price = edge(s, i)
-    while (price - far) * away < 0:
-        price += away
-        qty = behind(m, s, profile, pool, cursor, (price - best(s, i)) * away)
-        set_level(s, book, out, i, price, qty)
-    while (price - far) * away > m[0].slack:
-        set_level(s, book, out, i, price, 0)
-        price -= away
-    set_edge(s, i, price)
-
-
-@core
-def settle(
-    m: list[Model],
-    s: list[State],
-    book: Ints,
-    profile: Floats,
-    pool: Floats,
-    cursor: Ints,
-    out: list[Row],
-    i: int,
-) -> None:
-    """Find the touch again after levels went, from where it was outwards."""
-    away = 2 * i - 1
-    price = best(s, i)
-    while held(book, i, price) == 0 and (price - edge(s, i)) * away < 0:
-        price += away
-    set_best(s, i, price)
-    if held(book, i, price) == 0:
-        set_level(s, book, out, i, price, fresh_touch(m, s, pool, cursor, i))
-    reach(m, s, book, profile, pool, cursor, out, i)
-
-
-@core
-def retreat(
-    m: list[Model],
-    s: list[State],
-    book: Ints,
-    profile: Floats,
-    pool: Floats,
-    cursor: Ints,
-    out: list[Row],
-    i: int,
-    price: int,
-) -> None:
-    """Withdraw every level better than ``price`` and make that price the touch."""
-    away = 2 * i - 1
-    at = best(s, i)
-    while (price - at) * away > 0:
-        set_level(s, book, out, i, at, 0)
-        at += away
-    start = fresh_touch(m, s, pool, cursor, i)
-    if held(book, i, price) < start:
-        set_level(s, book, out, i, price, start)
-    set_best(s, i, price)
-    reach(m, s, book, profile, pool, cursor, out, i)
-
-
-@core
-def improve(
-    m: list[Model],
-    s: list[State],
-    book: Ints,
-    profile: Floats,
-    pool: Floats,
-    cursor: Ints,
-    out: list[Row],
-    i: int,
-    price: int,
-) -> None:
-    """Set a better touch; what stood at the old one thins out and the prices between fill."""
-    away = 2 * i - 1
-    old = best(s, i)
-    set_level(s, book, out, i, price, fresh_touch(m, s, pool, cursor, i))
-    set_best(s, i, price)
-    at = price + away
-    while at != old:
-        set_level(s, book, out, i, at, behind(m, s, profile, pool, cursor, (at - price) * away))
-        at += away
-    if draw(pool, cursor, UNIFORM) < m[0].trim:
-        set_level(s, book, out, i, old, behind(m, s, profile, pool, cursor, (old - price) * away))
-    reach(m, s, book, profile, pool, cursor, out, i)
 
 
 @core
@@ -370,12 +116,11 @@ def take(
     s[0].fast += m[0].kick_fast
     s[0].mid += m[0].kick_mid
     s[0].slow += m[0].kick_slow
-    s[0].orders += 1
 
 
 @core
 def noise_sign(m: list[Model], signs: Ints, lag: Ints, s: list[State], pool: Floats, cursor: Ints) -> int:
-    """Draw an uninformed order's sign: with some probability a copy of one a power-law number of orders ago."""
+    """Draw an uninformed order's sign: often a copy of one that lies a power-law number of orders back."""
     sign = 1 if draw(pool, cursor, UNIFORM) < 0.5 else -1
     if draw(pool, cursor, UNIFORM) < m[0].sign_copy:
         back = lag[int(draw(pool, cursor, UNIFORM) * LAGS)]
@@ -400,7 +145,6 @@ def move_latent(m: list[Model], s: list[State], pool: Floats, cursor: Ints, vol:
         sign = 1.0 if drift > 0 else -1.0
     s[0].latent = max(s[0].latent + sign * size, 2.0 * m[0].levels)
     s[0].lean = sign if draw(pool, cursor, UNIFORM) < m[0].momentum else -sign
-    s[0].jumps += 1
     kick = m[0].news_kick * min(size / m[0].jump_ticks, 4.0)
     s[0].fast += m[0].kick_fast * kick
     s[0].mid += m[0].kick_mid * kick
@@ -418,7 +162,7 @@ def chase(
     cursor: Ints,
     out: list[Row],
 ) -> int:
-    """Let informed takers and late makers race for quotes that the latent price left behind; 1 if one acted."""
+    """Let informed takers and late makers race for quotes the latent price left behind; 1 if one acted."""
     sign = 0
     if s[0].latent > s[0].best_ask + m[0].threshold:
         sign = 1
@@ -441,6 +185,8 @@ def chase(
             return 1
     if (price - best(s, i)) * sign > 0:
         retreat(m, s, book, profile, pool, cursor, out, i, price)
+    if s[0].best_ask - s[0].best_bid > 1 and draw(pool, cursor, UNIFORM) < m[0].quick:
+        improve(m, s, book, profile, pool, cursor, out, 1 - i, best(s, i) - sign)
     return 1
 
 
@@ -459,10 +205,10 @@ def narrow(
     gap = (s[0].latent - 0.5 * (s[0].best_ask + s[0].best_bid)) * m[0].close_skill
     rise = min(max(0.5 + gap, 0.02), 0.98)
     step = spread - 1 if m[0].close_full == 1 else 1
-    if draw(pool, cursor, UNIFORM) < rise:
-        improve(m, s, book, profile, pool, cursor, out, 0, s[0].best_bid + step)
-    else:
-        improve(m, s, book, profile, pool, cursor, out, 1, s[0].best_ask - step)
+    i = 0
+    if draw(pool, cursor, UNIFORM) >= rise:
+        i = 1
+    improve(m, s, book, profile, pool, cursor, out, i, best(s, i) + (1 - 2 * i) * step)
 
 
 @core
@@ -560,13 +306,14 @@ def ordinary(
     intensity = m[0].order_base * flow + s[0].fast + s[0].mid + s[0].slow
     heat = intensity / m[0].order_mean
     u = draw(pool, cursor, UNIFORM)
-    u -= min(intensity, 0.5)
+    u -= min(intensity, 0.5) * (1.0 if s[0].best_ask - s[0].best_bid == 1 else m[0].wide_flow)
     if u < 0.0:
         if may_trade:
             sign = noise_sign(m, signs, lag, s, pool, cursor)
             remember_sign(signs, sign)
             size = max(1, int(m[0].size_median * draw(pool, cursor, SIZE)))
-            touch = held(book, 1, s[0].best_ask) if sign > 0 else held(book, 0, s[0].best_bid)
+            i = 1 if sign > 0 else 0
+            touch = held(book, i, best(s, i))
             s[0].latent += sign * m[0].impact * min(size / touch, 1.5)
             take(m, s, book, profile, pool, cursor, out, sign, size)
         return

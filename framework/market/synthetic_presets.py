@@ -1,4 +1,4 @@
-"""The synthetic markets by name: their instruments and the shapes that were fitted to the table of stylised facts."""
+"""The synthetic markets by name: their instruments, and shapes fitted to the table of stylised facts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from numpy.typing import NDArray
 
 from framework.compiled.records import dtype_of, from_array
 from framework.market.instrument import Instrument
-from framework.market.synthetic_core import Model
+from framework.market.synthetic_records import Model
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Describe a market in its own units: rates per second, times in seconds, quantities in lots, prices in ticks.
+    """Describe a market in its own units: rates per second, times in seconds, lots, ticks.
 
-    ``kernels`` are (seconds, branching ratio) of the three exponential parts of the order flow's self-excitation.
-    ``occupied`` and ``lots`` give the share of prices that hold anything, and how much, at 1 tick and at the far
-    edge behind the touch. The rest are probabilities and ratios named as in ``synthetic_core.Model``.
+    Order flow: ``orders`` is the usual rate of all taker orders, ``noise`` its exogenous part, ``kernels``
+    the (seconds, branching ratio) of three exponential excitations, ``news_kick`` what a jump of usual size
+    adds, in orders. News: ``jumps`` of the latent price of ``jump_ticks`` rms, a ``shock_share`` of them
+    ``shock_scale`` times as large. Race: informed takers (``take_rate``) against makers (``pull_rate``) once
+    the latent price lies ``threshold`` ticks beyond the touch. ``occupied`` and ``lots`` give the share of
+    prices that hold anything, and how much, next to the touch and at the far edge. Everything else is named
+    as in ``synthetic_records.Model``.
     """
 
     step_ms: int
@@ -32,6 +36,7 @@ class Shape:
     noise: float
     kernels: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
     news_kick: float
+    wide_flow: float
     sign_copy: float
     sign_power: float
     size_median: float
@@ -56,6 +61,7 @@ class Shape:
     take_size: float
     pull_rate: float
     follow: float
+    quick: float
     catch_up: float
     close_rate: float
     close_wide_rate: float
@@ -115,50 +121,52 @@ PRESETS = {
         levels=600,
         slack=120,
         orders=8.0,
-        noise=0.5,
+        noise=0.49,
         kernels=((0.03, 0.3), (1.0, 0.35), (30.0, 0.2)),
-        news_kick=0.3,
-        sign_copy=0.86,
+        news_kick=0.45,
+        sign_copy=0.88,
         sign_power=0.1,
         size_median=40.0,
         size_sigma=1.9,
         order_levels=12,
         print_lots=250.0,
         max_prints=12,
-        jumps=0.48,
+        jumps=0.41,
         jump_coupling=0.5,
-        jump_ticks=43.0,
+        jump_ticks=53.0,
         jump_sigma=0.6,
         jump_cap=400.0,
         shock_share=0.0,
         shock_scale=1.0,
         leak=0.85,
-        momentum=0.65,
+        momentum=0.61,
         close_wide_rate=330.0,
         urgency=0.0,
         impact=0.0,
+        wide_flow=1.0,
+        quick=0.0,
         tilt=0.65,
         threshold=5.0,
         take_rate=60.0,
         take_size=0.2,
-        pull_rate=4.0,
+        pull_rate=2.0,
         follow=0.95,
         catch_up=0.85,
         close_rate=330.0,
         close_full=True,
         close_skill=0.05,
-        touch=5500.0,
+        touch=6000.0,
         touch_sigma=0.4,
         touch_updates=98.0,
         touch_coupling=0.25,
         touch_step=0.05,
         touch_pull=0.8,
-        touch_redraw=0.004,
+        touch_redraw=0.002,
         touch_start=0.5,
         deplete=0.0,
         trim=0.9,
         depth_messages=22.0,
-        depth_levels=3.5,
+        depth_levels=5.0,
         occupied=(0.35, 0.12),
         lots=(380.0, 3800.0),
         lots_sigma=1.1,
@@ -172,55 +180,57 @@ PRESETS = {
         levels=30,
         slack=20,
         orders=0.07,
-        noise=0.009,
-        kernels=((0.3, 0.3), (8.0, 0.3), (120.0, 0.2)),
+        noise=0.017,
+        kernels=((0.3, 0.48), (8.0, 0.29), (120.0, 0.17)),
         news_kick=0.2,
-        sign_copy=0.86,
+        sign_copy=0.78,
         sign_power=0.2,
         size_median=5000.0,
-        size_sigma=1.7,
+        size_sigma=1.4,
         order_levels=4,
         print_lots=20000.0,
         max_prints=8,
         jumps=0.03,
         jump_coupling=0.6,
-        jump_ticks=0.5,
+        jump_ticks=0.45,
         jump_sigma=0.9,
         jump_cap=12.0,
         shock_share=0.003,
-        shock_scale=16.0,
+        shock_scale=19.0,
         leak=0.7,
         momentum=0.5,
         close_wide_rate=6.0,
         urgency=4.0,
-        impact=0.4,
-        tilt=0.7,
+        impact=0.5,
+        wide_flow=0.45,
+        quick=0.6,
+        tilt=0.85,
         threshold=0.3,
-        take_rate=0.3,
+        take_rate=0.6,
         take_size=1.5,
         pull_rate=0.3,
         follow=0.6,
         catch_up=1.0,
-        close_rate=0.16,
+        close_rate=0.115,
         close_full=False,
         close_skill=1.2,
-        touch=20000.0,
-        touch_sigma=1.1,
-        touch_updates=0.3,
+        touch=17000.0,
+        touch_sigma=0.85,
+        touch_updates=0.34,
         touch_coupling=0.2,
         touch_step=0.5,
         touch_pull=0.7,
         touch_redraw=0.1,
-        touch_start=0.6,
+        touch_start=0.9,
         deplete=0.3,
         trim=0.0,
         depth_messages=0.7,
-        depth_levels=2.0,
+        depth_levels=2.2,
         occupied=(0.97, 0.9),
         lots=(90_000.0, 150_000.0),
         lots_sigma=0.8,
         mood_minutes=30.0,
-        mood_sigma=0.5,
+        mood_sigma=0.65,
         feed_ms=(5.0, 10.0),
     ),
 }
@@ -267,6 +277,7 @@ SAME = (
     "levels",
     "slack",
     "news_kick",
+    "wide_flow",
     "sign_copy",
     "size_median",
     "order_levels",
@@ -283,6 +294,7 @@ SAME = (
     "impact",
     "take_size",
     "follow",
+    "quick",
     "catch_up",
     "close_skill",
     "touch",

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.market.synthetic_core import MOD_DEPTH, MOD_DRIFT, MOD_FLOW, MOD_VOL, MODS
+from framework.market.synthetic_records import MOD_DEPTH, MOD_DRIFT, MOD_FLOW, MOD_VOL, MODS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Regime:
     """Multiply a preset's jump size, order flow and depth, all along or at one burst.
 
-    A burst begins between ``burst_from`` and ``burst_to`` of the tape, rises in 20 s and fades with 1 / (1 + t / fade);
-    ``drift`` is the share of its jumps that go one way at its peak.
+    A burst begins between ``burst_from`` and ``burst_to`` of the tape, rises in 20 s and fades with
+    1 / (1 + t / fade); ``drift`` is the share of its jumps that go one way at its peak.
     """
 
     vol: float = 1.0
@@ -27,12 +27,12 @@ class Regime:
     drift: float = 0.0
     burst_from: float = 0.25
     burst_to: float = 0.6
-    fade_s: float = 240.0
+    fade_s: float = 300.0
 
 
 REGIMES = {
     "normal": Regime(),
-    "event": Regime(burst_vol=3.0, burst_flow=4.0, burst_depth=0.6, drift=0.25),
+    "event": Regime(burst_vol=4.0, burst_flow=5.0, burst_depth=0.6, drift=0.25),
     "high_vol": Regime(vol=2.0, flow=1.6, depth=0.6),
 }
 
@@ -42,8 +42,8 @@ def modulation(
 ) -> NDArray[np.float64]:
     """Return volatility, flow, depth and drift by second, shape (MODS, seconds).
 
-    A slow mood (log-normal, mean-reverting over ``mood_minutes``) moves flow, half as much volatility, and depth the
-    other way; it makes activity cluster over minutes as it does on real tapes.
+    A slow mood (log-normal, mean-reverting over ``mood_minutes``) moves flow, half as much volatility, and
+    depth the other way; it makes activity cluster over minutes as it does on real tapes.
     """
     rule = REGIMES[regime]
     mood = np.exp(mood_sigma * _mood(seconds=seconds, minutes=mood_minutes, rng=rng) - 0.5 * mood_sigma**2)
