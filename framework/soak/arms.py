@@ -1,0 +1,70 @@
+"""What the tuned run is worth against not tuning: other schedules of parameters on the same tape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from framework.settings.schema.run import RunSettings
+from framework.soak.judge import Judge
+from framework.soak.market import SoakMarket
+from framework.soak.replay import SoakReplay
+from framework.soak.tuning.arms import Arm, corner_arm, placebo_draws, placebo_schedule, static_arm
+from framework.soak.tuning.params import TuningParams
+from framework.soak.tuning.rules import TuningRules
+
+SHOWN = (
+    "fills",
+    "turnover_quote",
+    "net_quote",
+    "net_bps",
+    "markout_net_30s_bps",
+    "markout_net_30s_se_bps",
+    "rms_inventory_quote",
+)
+
+
+def compare_arms(
+    *,
+    settings: RunSettings,
+    market: SoakMarket,
+    judge: Judge,
+    rules: TuningRules,
+    tuned: Sequence[TuningParams],
+    tuned_report: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Replay static, corner and random-walk placebo on the tuned run's tape; give one row an arm, tuned first."""
+    start = tuned[0]
+    rng = np.random.Generator(np.random.PCG64([settings.soak.seed, 0xA12]))
+    draws = rng.random(placebo_draws(tuned=tuned)).tolist()
+    arms = [
+        static_arm(start=start, iterations=len(tuned)),
+        corner_arm(rules=rules, start=start, iterations=len(tuned)),
+        placebo_schedule(start=start, tuned=tuned, draws=draws, bounds=rules.bounds),
+    ]
+    rows = [_row("tuned", tuned, tuned_report)]
+    for arm in arms:
+        if tuple(arm.packages) == tuple(tuned):
+            rows.append({**rows[0], "arm": arm.name, "same_as": "tuned"})
+        else:
+            rows.append(_row(arm.name, arm.packages, _report(settings, market, judge, arm)))
+    return rows
+
+
+def _report(settings: RunSettings, market: SoakMarket, judge: Judge, arm: Arm) -> dict[str, Any]:
+    replay = SoakReplay(settings=settings, market=market)
+    for package in arm.packages:
+        replay.run(package)
+    return judge.report(replay.whole())
+
+
+def _row(name: str, packages: Sequence[TuningParams], report: dict[str, Any]) -> dict[str, Any]:
+    totals = report["totals"]
+    return {
+        "arm": name,
+        **{key: totals[key] for key in SHOWN},
+        "net_bps_interval": totals["intervals"].get("net_bps"),
+        "last_package": packages[-1].mapping(),
+    }

@@ -1,0 +1,56 @@
+"""Reports and verdicts of a soak: the edge report of a window and the gate that judges it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.edge.report import build_edge_report
+from framework.edge.window import WindowData
+from framework.gates.explain import build_kpi_gate
+from framework.gates.kpi import Profile, profile_from
+from framework.gates.profiles import deciding_profile
+from framework.settings.kpi_profiles import load_kpi_profiles
+from framework.settings.schema.run import RunSettings
+
+SIDE_BY_SIDE = ("audit_3h", "scaled")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The deciding KPI profile, those shown beside it, and what every report says of its run."""
+
+    deciding: Profile
+    shown: tuple[Profile, ...]
+    runtime: Mapping[str, Any]
+    wall_clock: bool
+
+    def report(self, window: WindowData) -> dict[str, Any]:
+        """Build the edge report of a window; raises LedgerError when attribution and books disagree."""
+        return build_edge_report(windows=[window], runtime=self.runtime)
+
+    def gate(self, report: Mapping[str, Any]) -> dict[str, Any]:
+        """Judge a report by every profile."""
+        return build_kpi_gate(
+            report=report, deciding=self.deciding, shown=self.shown, wall_clock=self.wall_clock
+        )
+
+
+def make_judge(*, settings: RunSettings, root: Path, runtime: Mapping[str, Any]) -> Judge:
+    """Choose the profiles of a run from its settings, conf/kpi and the ``KPI_*`` environment."""
+    shipped = {n: profile_from(p.model_dump()) for n, p in load_kpi_profiles(root=root).items()}
+    deciding = deciding_profile(
+        selected=profile_from(settings.kpi.model_dump()),
+        decides=settings.kpi.decides,
+        shipped=shipped,
+        environ=os.environ,
+    )
+    return Judge(
+        deciding=deciding,
+        shown=tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped),
+        runtime=runtime,
+        wall_clock=settings.soak.clock == "wall",
+    )
