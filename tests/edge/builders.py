@@ -23,6 +23,9 @@ SAMPLE = np.dtype(
 )
 
 
+FLAT = LedgerPoint(position=0.0, mid=100.0, cash=0.0, funding=0.0)
+
+
 def rows(dtype: Any, given: Sequence[Mapping[str, Any]], **defaults: Any) -> Rows:
     """Return a structured array; unnamed fields take the default or 0."""
     made = np.zeros(len(given), dtype)
@@ -63,7 +66,7 @@ def window(
     audit: Sequence[Mapping[str, Any]] = (),
     mids: Sequence[tuple[float, float]] = (),
     end_s: float = 3600.0,
-    opening: LedgerPoint = LedgerPoint(position=0.0, mid=100.0, cash=0.0, funding=0.0),
+    opening: LedgerPoint = FLAT,
     closing_mid: float = 100.0,
     funding: float = 0.0,
     symbol: str = "XYZUSDT",
@@ -72,7 +75,7 @@ def window(
     tick: float = 0.01,
     trades: int = 0,
 ) -> WindowData:
-    """Return a window whose samples and closing books follow from its fills; ``mids`` are (second, mid) samples."""
+    """Return a window whose samples and books follow from its fills; ``mids`` are (second, mid) samples."""
     cash, position = opening.cash, opening.position
     samples, pending = [], sorted(fills, key=lambda f: f["exch_ts_ns"])
     booked = 0

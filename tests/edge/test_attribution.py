@@ -1,4 +1,4 @@
-"""The identity over anything that can happen to a book, and components checked by hand (the identity cannot)."""
+"""The identity over anything a book can meet, and components checked by hand (it cannot check those)."""
 
 import dataclasses
 import math

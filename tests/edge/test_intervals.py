@@ -28,11 +28,9 @@ def test_independent_values_get_the_exact_order_statistics() -> None:
     upper = stats.binom.ppf(0.95, n, q) + 1
     assert found.lower == pytest.approx(values[int(lower) - 1], abs=1)
     assert found.upper == pytest.approx(values[int(upper) - 1], abs=1)
-    assert (
-        found.lower is not None
-        and found.upper is not None
-        and found.lower < np.quantile(values, q) < found.upper
-    )
+    assert found.lower is not None
+    assert found.upper is not None
+    assert found.lower < np.quantile(values, q) < found.upper
 
 
 def test_values_that_come_in_clusters_are_worth_fewer() -> None:
@@ -98,7 +96,9 @@ def test_autocorrelated_and_concentrated_blocks_widen_the_interval() -> None:
     spiky = noise.copy()
     spiky[7] = 200.0
     one_block = iv.ratio_of_sums(numerator=spiky, denominator=ones, level=0.90)
-    assert plain.n_eff > 100 and trending.n_eff < 60 and one_block.n_eff < 10
+    assert plain.n_eff > 100
+    assert trending.n_eff < 60
+    assert one_block.n_eff < 10
 
 
 def test_fieller_agrees_with_testing_the_difference_directly() -> None:
@@ -106,7 +106,8 @@ def test_fieller_agrees_with_testing_the_difference_directly() -> None:
     gross = rng.gamma(3.0, size=60)
     net = 0.3 * gross + rng.normal(scale=0.4, size=60)
     found = iv.ratio_fieller(numerator=net, denominator=gross, level=0.90)
-    assert found.lower is not None and found.upper is not None
+    assert found.lower is not None
+    assert found.upper is not None
     for k, inside in ((found.lower + 1e-9, True), (found.lower - 1e-6, False), (found.upper + 1e-6, False)):
         rest = net - k * gross
         spread = np.sqrt(60 * rest.var(ddof=1))
