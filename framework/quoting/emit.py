@@ -235,7 +235,9 @@ def _note(
     row.qty_lots = quote.want_lots if action != CANCEL_QUOTE else quote.leaves_lots
     row.off_target_age_ns = NO_TIME
     row.resting_age_ns = NO_TIME
+    quote.audit_row = NO_TIME
     if action != PLACE:
+        quote.audit_row = desk.audits - 1
         row.off_target_age_ns = now - quote.off_since_ns if quote.off_since_ns != NO_TIME else 0
         row.resting_age_ns = now - quote.decided_ns
     row.mid = view.mid

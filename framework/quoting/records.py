@@ -150,6 +150,7 @@ class Quote:
     updated_ns: i8
     off_since_ns: i8
     left_target_ns: i8
+    audit_row: i8
     backoff_until_ns: i8
     ahead_lots: f8
     want: i8

@@ -156,6 +156,10 @@ def on_report(
         _on_fill(report, ours, p, desk, view, quote, pending)
     elif kind != EXPIRED:
         desk.inflight -= 1
+    if ours and quote.audit_row != NO_TIME and (kind == AMENDED or kind == CANCELLED):
+        # Until the exchange carried it out, the resting quote was still not what the tick wanted.
+        audits[quote.audit_row].off_target_age_ns += report.exch_ts_ns - report.sent_ns
+        quote.audit_row = NO_TIME
     if ours and (kind == ACCEPTED or kind == AMENDED):
         quote.ahead_lots = float(level_lots(books, levels, LOCAL, report.side, report.price_ticks))
     elif ours and (kind == CANCELLED or kind == REJECTED or kind == EXPIRED):
