@@ -74,6 +74,16 @@ def test_the_placebo_is_a_function_of_its_draws() -> None:
     assert len(others) > 5
 
 
+def test_the_placebo_shuffles_when_steps_happen() -> None:
+    tuned = [START] + [START.with_value(Field.TAIL_AGE, 700)] * 5
+    when = set()
+    for seed in range(30):
+        draws = list(np.random.default_rng(seed).random(placebo_draws(tuned=tuned)))
+        arm = placebo_schedule(start=START, tuned=tuned, draws=draws, bounds=RUNTIME_LIMITS)
+        when.add(sum(package == START for package in arm.packages))
+    assert when == {1, 2, 3, 4, 5}
+
+
 def test_the_placebo_of_a_run_without_steps_stands_still() -> None:
     arm = placebo_schedule(start=START, tuned=[START] * 4, draws=[0.1, 0.2], bounds=RUNTIME_LIMITS)
     assert arm.packages == (START,) * 4

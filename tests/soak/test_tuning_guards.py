@@ -1,6 +1,7 @@
 """What holds a step back: evidence, freeze, oscillation, velocity, cooldown, budgets, phases, patches."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_the_freeze_holds_during_the_iteration_that_starts_it() -> None:
 @pytest.mark.parametrize(
     "unstable", [{"block_risk": sure(0.36)}, {"net_bps": sure(2.69)}, {"block_risk": None}, {"net_bps": None}]
 )
-def test_risk_blocks_or_low_net_prevent_the_freeze(unstable: dict[str, object]) -> None:
+def test_risk_blocks_or_low_net_prevent_the_freeze(unstable: dict[str, Any]) -> None:
     decisions = run([STABLE, replace(STABLE, **unstable), STABLE])
     assert decisions[-1].state.trails[Field.IMPACT_CAP].frozen_until == 0
 

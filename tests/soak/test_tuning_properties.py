@@ -176,7 +176,7 @@ class Soak(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rules: TuningRules = AUDIT
+        self.tuned: TuningRules = AUDIT
         self.state: TunerState = start_state(params=START)
         self.params: TuningParams = START
         self.iteration = 0
@@ -185,15 +185,15 @@ class Soak(RuleBasedStateMachine):
 
     @initialize(rules=st.sampled_from([AUDIT, WARM]), params=packages())
     def begin(self, rules: TuningRules, params: TuningParams) -> None:
-        self.rules, self.params, self.state = rules, params, start_state(params=params)
+        self.tuned, self.params, self.state = rules, params, start_state(params=params)
 
     @rule(measurement=inputs("bps"), lost=st.booleans(), skipped=st.integers(0, 1))
     def iterate(self, measurement: TuningInput, lost: bool, skipped: int) -> None:
         self.iteration += 1 + skipped
         decision = step(
-            self.rules, self.state, measurement, self.params, iteration=self.iteration, last_iteration=False
+            self.tuned, self.state, measurement, self.params, iteration=self.iteration, last_iteration=False
         )
-        check(self.rules, self.params, decision)
+        check(self.tuned, self.params, decision)
         self._check_guards(decision)
         self.history = [*self.history[-1:], signature(self.params)]
         self.state = decision.state
@@ -217,7 +217,6 @@ class Soak(RuleBasedStateMachine):
         self.state, expected = rebase(state=self.state, patch={field.value: value}, bounds=RUNTIME_LIMITS)
         self.params = self.params.with_value(field, value) if lost else expected
         self.patched[field] = value
-        self.history = []
 
     @invariant()
     def patched_keys_stay_where_the_patch_put_them(self) -> None:

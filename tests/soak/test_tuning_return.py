@@ -82,6 +82,14 @@ def test_what_the_fallback_moved_returns_too() -> None:
     assert decisions[-1].new_params == START
 
 
+def test_what_calming_down_moved_returns_only_when_every_fail_is_gone() -> None:
+    storm = measured(cancel_ratio=sure(0.6), adverse_p95=sure(4.5), ws_lag_p95_ms=sure(150.0))
+    blind = measured(ws_lag_p95_ms=None)
+    assert run([storm, *[blind] * 9])[-1].new_params == TuningParams(90, 250, 0.15, 650, 0.09, 0.14)
+    seen = measured(ws_lag_p95_ms=sure(50.0))
+    assert run([storm, *[seen] * 9])[-1].new_params == START
+
+
 def test_a_parameter_back_at_its_start_has_no_cause_left() -> None:
     state = run([ADVERSE, *[CLEAN] * 5])[-1].state
     assert state.trails[Field.SPREAD].causes == ()

@@ -1,6 +1,7 @@
 """The documented rules: scenarios, drivers, triggers, packages, and the markers they print."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_losses_that_are_not_evident_do_not_call_the_fallback() -> None:
     ],
 )
 def test_each_symptom_alone_moves_what_its_row_says(
-    changes: dict[str, object], expected: dict[str, float]
+    changes: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert one_step(measured(**changes)).new_params == replace(START, **expected)
 
@@ -194,6 +195,16 @@ def test_the_spread_rises_by_at_most_a_tenth_in_one_iteration() -> None:
     decision = one_step(replace(SLIPPAGE, slippage_p95=sure(3.5)), rules=replace(AUDIT, rules=steep))
     assert decision.new_params.base_spread_bps_delta == 0.20
     assert decision.rows[-1].detail == "rise per iteration 0.20"
+
+
+def test_a_step_without_a_limit_of_its_own_stops_at_the_runtime_limit() -> None:
+    free = tuple(
+        replace(rule, steps=tuple(replace(s, limit=None) for s in rule.steps)) for rule in AUDIT.rules
+    )
+    decisions = run([measured(cancel_ratio=sure(0.6))] * 40, rules=replace(AUDIT, rules=free))
+    assert decisions[-1].new_params == replace(START, min_interval_ms=300, replace_rate_per_min=120)
+    clamped = {row.detail for d in decisions for row in d.rows if row.reason is Reason.CLAMPED}
+    assert clamped == {"runtime limit 300", "runtime limit 120"}
 
 
 def test_scaled_units_judge_the_same_market_by_its_own_scale() -> None:

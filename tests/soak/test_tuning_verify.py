@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from framework.soak.tuning.rows import Reason
 from framework.soak.tuning.verify import Miss
-from tests.soak.tuning_cases import START, measured, one_step, run, sure
+from tests.soak.tuning_cases import AUDIT, START, driver, measured, one_step, run, sure
 
 CHURN = measured(cancel_ratio=sure(0.6))
 
@@ -28,6 +28,14 @@ def test_an_order_that_was_ignored_is_a_miss_and_may_be_given_again() -> None:
     assert second.verify.full_apply_ratio == 0.0
     assert [row.reason for row in second.rows][:2] == [Reason.NOT_IN_FORCE] * 2
     assert second.new_params == first.new_params
+
+
+def test_a_slow_key_need_not_cool_down_from_a_change_that_never_was() -> None:
+    loss = measured(net_bps=sure(-0.5), neg_edge_drivers=driver("adverse_bps"))
+    first = one_step(loss, iteration=1)
+    rules = replace(AUDIT, fallback=replace(AUDIT.fallback, after_negative=99))
+    second = one_step(loss, rules=rules, state=first.state, params=START, iteration=2)
+    assert second.new_params.impact_cap_ratio == 0.07
 
 
 def test_a_key_that_exists_with_another_value_is_a_miss() -> None:

@@ -89,8 +89,7 @@ def rebase(
     """Take a patch from outside: its values become start values, its keys are frozen for the rest of the run.
 
     Returns the state and the package now expected in force. Unknown or out-of-range keys raise a TuningError
-    and change nothing. Ordered changes of patched keys are no longer waited for, and the memory of earlier
-    packages is dropped: a person's change is no oscillation.
+    and change nothing. Ordered changes of patched keys are no longer waited for.
     """
     values = {field_named(name): value for name, value in patch.items()}
     if not values:
@@ -107,5 +106,5 @@ def rebase(
         return Trail(start=patched.value(field), changed_at=trail.changed_at, patched=True)
 
     pending = tuple(delta for delta in state.pending if delta.field not in values)
-    moved = replace(state.map_trails(freeze), expected=params, pending=pending, signatures=())
+    moved = replace(state.map_trails(freeze), expected=params, pending=pending)
     return moved, params
