@@ -39,13 +39,15 @@ def stand_on_value(*, measured: Measurement, limit: float, higher_is_better: boo
 
 def stand_on_interval(*, measured: Measurement, limit: float, higher_is_better: bool) -> Standing:
     """Call the limit met only if the whole interval meets it, missed only if the whole interval misses it."""
+    if not measured.known:
+        return Standing.UNKNOWN
     good, bad = (measured.lower, measured.upper) if higher_is_better else (measured.upper, measured.lower)
     sign = 1.0 if higher_is_better else -1.0
     if good is not None and sign * (good - limit) >= 0.0:
         return Standing.MET
     if bad is not None and sign * (bad - limit) < 0.0:
         return Standing.MISSED
-    return Standing.UNPROVEN if measured.known else Standing.UNKNOWN
+    return Standing.UNPROVEN
 
 
 def hours_to_tell(

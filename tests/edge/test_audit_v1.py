@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,9 +26,8 @@ def quote(ts_ms: int, bid: float, ask: float, symbol: str = "A") -> QuoteRow:
     return QuoteRow(symbol=symbol, ts_ms=ts_ms, best_bid=bid, best_ask=ask)
 
 
-def run(trades: list[TradeRow], quotes: list[QuoteRow]) -> dict[str, dict[str, float]]:
-    report: dict[str, dict[str, float]] = audit(trades=trades, quotes=quotes, utc="then")
-    return report
+def run(trades: list[TradeRow], quotes: list[QuoteRow]) -> dict[str, Any]:
+    return audit(trades=trades, quotes=quotes, utc="then")
 
 
 def test_every_component_of_a_hand_worked_case() -> None:

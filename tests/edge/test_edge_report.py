@@ -172,7 +172,8 @@ def test_intervals_hold_the_value_and_narrow_with_evidence() -> None:
     assert got["blocks"] == {"seconds": 60, "count": 60}
     for name in ("net_bps", "gross_bps", "net_to_gross", "cancel_ratio", "maker_share_pct", "adverse_1s_bps"):
         interval = got["intervals"][name]
-        assert interval["lower"] <= got[name] + 1e-9 and got[name] - 1e-9 <= interval["upper"], name
+        assert interval["lower"] <= got[name] + 1e-9, name
+        assert got[name] - 1e-9 <= interval["upper"], name
     age = got["intervals"]["order_age_p95_ms"]
     assert age["lower"] == age["upper"] == 50.0
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def trade(symbol: str = "A", ts_ms: int = 0, side: int = 1, **more: object) -> T
     return TradeRow(symbol=symbol, ts_ms=ts_ms, side=side, **(row | more))  # type: ignore[arg-type]
 
 
-LOSSES = {
+LOSSES: dict[str, dict[str, Any]] = {
     "gross": {"mid_at_quote": 99.0, "mid_before": 99.0, "mid_after_1s": 99.0},
     "slippage": {"mid_at_quote": 100.0, "mid_before": 99.0, "mid_after_1s": 99.0},
     "fees_eff": {"fee_bps": 100.0},

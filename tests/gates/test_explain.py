@@ -1,0 +1,142 @@
+"""KPI_GATE.json: the sentence a person reads, the decision matrix, both profiles side by side."""
+
+from typing import Any
+
+import pytest
+
+from framework.gates.explain import build_kpi_gate, decision, gate_marker
+from framework.gates.verdict import Verdict
+from framework.settings.files import canonical_json
+from tests.gates.kpi_cases import SHIPPED, totals
+
+
+def gate(given: dict[str, Any], decides: str = "scaled", **more: Any) -> dict[str, Any]:
+    shown = [SHIPPED["audit_3h"], SHIPPED["scaled"]]
+    report = {"totals": given, "runtime": {"config_sha": "abc"}}
+    return build_kpi_gate(
+        report=report, deciding=SHIPPED[decides], shown=shown, **({"wall_clock": False} | more)
+    )
+
+
+def losing(bps: float, driver: str) -> dict[str, Any]:
+    given = totals(half=0.001, net_bps=-0.6, net_to_gross=-1.5)
+    given |= {"gross_bps": 0.4, "cost_ranking": [{"driver": driver, "bps": -bps}]}
+    given["intervals"]["net_to_gross"] = {"lower": -2.0, "upper": -1.0}
+    return given
+
+
+def test_a_cost_above_the_edge_is_said_in_one_sentence() -> None:
+    found = gate(losing(1.0, "adverse_bps"))
+    assert found["verdict"] == "FAIL"
+    assert found["sentence"].startswith("adverse 1 bps exceeds edge 0.4 bps: fills lose it within one second")
+
+
+def test_a_cost_below_the_edge_names_what_was_kept() -> None:
+    found = gate(losing(0.3, "slippage_bps"))
+    assert found["sentence"] == (
+        "net is -0.6 bps of 0.4 bps quoted, the limit is 0.3 of gross; the largest cost is slippage, 0.3 bps:"
+        " the mid runs away while the order rests"
+    )
+
+
+def test_a_failure_without_a_ranking_still_says_value_and_limit() -> None:
+    given = totals(net_bps=1.0)
+    assert gate(given, "audit_3h")["sentence"] == "net 1 bps, the limit is 2.5 bps"
+
+
+def test_other_failures_name_metric_value_and_limit() -> None:
+    assert gate(totals(cancel_ratio=0.9), "audit_3h")["sentence"] == (
+        "cancel ratio 0.9 of requests is above the limit 0.65 of requests (90 %: 0.9 to 0.9)"
+    )
+
+
+def test_too_few_fills_say_how_long_to_wait() -> None:
+    assert gate(totals(fills=20))["sentence"] == (
+        "20 fills are fewer than the 30 a verdict needs; about 4.5 h of such tape would give them"
+    )
+    assert gate(totals() | {"fills": None})["sentence"].startswith("the report does not say how many fills")
+
+
+def test_an_open_question_says_its_range_and_the_hours() -> None:
+    given = totals(half=0.001)
+    given["intervals"]["net_to_gross"] = {"lower": 0.18, "upper": 0.66}
+    found = gate(given)
+    assert found["verdict"] == "INCONCLUSIVE"
+    assert found["sentence"] == (
+        "net share of the quoted edge 0.42 of gross (90 %: 0.18 to 0.66) is not proven on either side of the"
+        " limit 0.3 of gross; about 12 h of such tape would tell"
+    )
+
+
+def test_a_missing_metric_is_named() -> None:
+    assert (
+        "adverse p95 (adverse_u_p95) was not measured"
+        in gate(totals(half=0.001) | {"adverse_u_p95": None})["sentence"]
+    )
+
+
+def test_a_warning_says_which_target_is_missed_or_unproven() -> None:
+    assert (
+        "off-target age p95 350 ms is above the target 340 ms"
+        in gate(totals(order_age_p95_ms=350.0))["sentence"]
+    )
+    given = totals(half=0.001)
+    given["intervals"]["adverse_u_p95"] = {"lower": 2.0, "upper": None}
+    given["intervals"]["slippage_u_p95"] = {"lower": 0.5, "upper": 2.0}
+    given["intervals"]["adverse_u_p95"]["upper"] = 4.5
+    assert "adverse p95 3 unit moves is not proven to meet the target 4" in gate(given)["sentence"]
+
+
+def test_a_pass_says_what_was_earned() -> None:
+    assert gate(totals())["sentence"] == "every limit is met: net is 3.4 bps of 8 bps quoted over 100 fills"
+
+
+def test_both_profiles_stand_side_by_side_and_the_deciding_one_sets_the_exit_code() -> None:
+    given = totals(half=0.001, adverse_bps_p95=50.0)
+    by_scaled, by_audit = gate(given), gate(given, "audit_3h")
+    assert by_scaled["profiles"] == by_audit["profiles"]
+    assert {n: p["verdict"] for n, p in by_scaled["profiles"].items()} == {
+        "audit_3h": "FAIL",
+        "scaled": "PASS",
+    }
+    assert (by_scaled["verdict"], by_scaled["exit_code"]) == ("PASS", 0)
+    assert (by_audit["verdict"], by_audit["exit_code"], by_audit["reasons"]) == ("FAIL", 1, ["EDGE:adverse"])
+
+
+def test_the_gate_file_holds_what_the_documents_ask_for_and_is_plain_json() -> None:
+    found = gate(totals())
+    assert {"verdict", "reasons", "metrics", "thresholds", "runtime", "profiles", "sentence"} <= found.keys()
+    assert found["metrics"]["net_to_gross"] == 0.42
+    assert found["thresholds"]["hard"]["net_to_gross"] == 0.3
+    assert found["runtime"] == {"config_sha": "abc"}
+    assert canonical_json(found) == canonical_json(gate(totals()))
+
+
+def test_the_marker_is_the_documents_line() -> None:
+    given = totals(half=0.001, adverse_u_p95=4.5, slippage_u_p95=2.0)
+    assert gate_marker(gate(given)) == "| kpi_gate | WARN | REASONS=EDGE:adverse,EDGE:slippage |"
+    assert gate_marker(gate(totals())) == "| kpi_gate | PASS | REASONS=none |"
+
+
+@pytest.mark.parametrize(
+    ("net", "band"),
+    [
+        (3.0, "SUCCESS"),
+        (2.99, "OK"),
+        (2.8, "OK"),
+        (2.79, "WARN"),
+        (2.5, "WARN"),
+        (2.49, "FAIL"),
+        (-9.0, "FAIL"),
+    ],
+)
+def test_the_decision_matrix_is_the_documents(net: float, band: str) -> None:
+    assert decision(net_bps=net, verdict=Verdict.PASS)["band"] == band
+
+
+def test_a_decision_holds_only_as_far_as_the_verdict_backs_it() -> None:
+    assert decision(net_bps=3.4, verdict=Verdict.PASS)["holds"] is True
+    assert decision(net_bps=3.4, verdict=Verdict.INCONCLUSIVE)["holds"] is False
+    assert decision(net_bps=3.4, verdict=Verdict.FAIL)["holds"] is False
+    assert decision(net_bps=1.0, verdict=Verdict.FAIL)["holds"] is True
+    assert decision(net_bps=None, verdict=Verdict.INCONCLUSIVE)["holds"] is False
