@@ -138,8 +138,13 @@ def test_a_rule_name_used_twice_is_refused() -> None:
 
 
 def test_a_profile_without_limits_is_refused() -> None:
-    with pytest.raises(TuningError, match="no limits for KPI profile weekly; allowed audit_3h, scaled"):
-        rules_from_mapping(table(), profile="weekly", warm_up=False)
+    with pytest.raises(TuningError, match="no limits for KPI profile monthly; allowed audit_3h, readiness"):
+        rules_from_mapping(table(), profile="monthly", warm_up=False)
+
+
+def test_every_shipped_kpi_profile_may_decide() -> None:
+    for file in (CONF.parent / "kpi").glob("*.yaml"):
+        assert rules_from_mapping(table(), profile=file.stem, warm_up=False).profile == file.stem
 
 
 @pytest.mark.parametrize(

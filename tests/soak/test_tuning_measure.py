@@ -143,6 +143,23 @@ def test_block_shares_take_the_report_s_interval_and_else_their_counts() -> None
     bounded = {**TOTALS, "intervals": {"block_min_interval": {"lower": 0.2, "upper": 0.95}}}
     better = input_from_totals(totals=bounded, unit="u", verdict=Verdict.FAIL, wall_clock=False)
     assert better.block_min_interval == Metric(0.9, 0.2, 0.95)
+    opened = {**TOTALS, "intervals": {"block_min_interval": {"lower": None, "upper": None}}}
+    none = input_from_totals(totals=opened, unit="u", verdict=Verdict.FAIL, wall_clock=False)
+    assert none.block_min_interval == Metric(0.9)
+
+
+def test_no_blocked_tick_is_known_even_where_the_report_s_interval_is_open() -> None:
+    reasons = {
+        name: {"count": 0, "ratio": 0.0} for name in ("min_interval", "concurrency", "risk", "throttle")
+    }
+    intervals = {f"block_{name}": {"lower": None, "upper": None} for name in reasons}
+    found = input_from_totals(
+        totals={"block_reasons": reasons, "intervals": intervals},
+        unit="u",
+        verdict=Verdict.PASS,
+        wall_clock=False,
+    )
+    assert found.block_risk == Metric(0.0, 0.0, 0.0)
 
 
 def test_empty_totals_measure_nothing() -> None:

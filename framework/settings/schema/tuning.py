@@ -30,7 +30,7 @@ Measured = Literal[
 Iterations = Annotated[int, Field(ge=0, le=100)]
 Size = Annotated[float, Field(gt=0.0, le=1_000.0)]
 Relation = Literal["above", "below", "at_most"]
-Profile = Literal["audit_3h", "scaled"]
+Profile = Literal["audit_3h", "readiness", "weekly", "scaled"]
 
 
 class Step(StrictModel):
@@ -165,7 +165,7 @@ class TuningTable(StrictModel):
     max_drivers: int = knob(unit="components", help="worst ones that count as drivers", ge=1, le=5)
     defaults: Package
     limits: Limits
-    profiles: dict[Profile, ProfileLimits] = Field(min_length=2)
+    profiles: dict[Profile, ProfileLimits] = Field(min_length=4)
     fallback: FallbackRow
     drivers: dict[str, RuleRow]
     triggers: dict[str, RuleRow]

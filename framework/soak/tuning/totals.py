@@ -52,9 +52,10 @@ def _block(totals: Mapping[str, Any], reason: str) -> Metric | None:
     reasons = totals.get("block_reasons")
     if not reasons:
         return None
-    found = measurement(totals, f"block_{reason}")
-    ratio = finite(reasons[reason]["ratio"])
-    if ratio is not None and (found.lower is not None or found.upper is not None):
-        return Metric(ratio, found.lower, found.upper)
+    count = int(reasons[reason]["count"])
     blocked = sum(int(row["count"]) for row in reasons.values())
-    return block_share(count=int(reasons[reason]["count"]), blocked=blocked)
+    name = f"block_{reason}"
+    if blocked == 0 or name not in (totals.get("intervals") or {}):
+        return block_share(count=count, blocked=blocked)
+    bounds = measurement(totals, name)
+    return Metric(count / blocked, bounds.lower, bounds.upper)
