@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from framework.market.instrument import Instrument
     from framework.market.tape import Tape
 
 SEED = 20240101
@@ -197,16 +198,29 @@ def cached(*, folder: Path, seed: int = SEED) -> Columns:
         return {name: stored[name] for name in stored.files}
 
 
-def as_tape(*, cols: Columns) -> Tape:
-    """Wrap columns as a Tape of the linear contract REFUSDT."""
+def instrument() -> Instrument:
+    """Return the linear contract REFUSDT."""
     from framework.market.instrument import Instrument
+
+    return Instrument(
+        symbol="REFUSDT",
+        venue="reference",
+        kind="linear",
+        tick_size=TICK_SIZE,
+        lot_size=LOT_SIZE,
+        min_qty=LOT_SIZE,
+        min_notional="0",
+        base="REF",
+        quote="USDT",
+        funding_interval_min=480,
+    )
+
+
+def as_tape(*, cols: Columns) -> Tape:
+    """Wrap columns as a Tape of REFUSDT."""
     from framework.market.tape import Tape
 
-    instrument = Instrument(
-        symbol="REFUSDT", venue="reference", kind="linear", tick_size=TICK_SIZE, lot_size=LOT_SIZE, min_qty=LOT_SIZE,
-        min_notional="0", base="REF", quote="USDT", funding_interval_min=480,
-    )  # fmt: skip
-    return Tape.from_columns(instrument=instrument, source="reference", format="reference", **cols)
+    return Tape.from_columns(instrument=instrument(), source="reference", format="reference", **cols)
 
 
 def describe(*, cols: Columns) -> dict[str, float]:

@@ -96,14 +96,15 @@ def backtest(*, rows: np.ndarray[Any, Any], depth: str) -> Any:
 def replay(*, rows: np.ndarray[Any, Any], depth: str, cadence: str) -> dict[str, Any]:
     """Replay once and return seconds and counts; compiles on the first call of a process."""
     hbt = backtest(rows=rows, depth=depth)
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     counts = two_quotes(hbt, cadence == "event")
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     state = hbt.state_values(0)
     fills = int(state.num_trades)
     hbt.close()
     return {
         "seconds": seconds,
+        "cpu_seconds": cpu,
         "steps": int(counts[0]),
         "submits": int(counts[1]),
         "cancels": int(counts[2]),
