@@ -39,20 +39,20 @@ def check_conf(*, root: Path) -> list[Checked]:
 
     The environment is left out: what is checked is what git holds. Raises ``ConfigError`` at the first fault.
     """
-    conf = root / "conf"
-    groups: set[str] = set()
-    results = []
-    for primary in primaries_of(conf):
+    defaults: dict[str, dict[str, str]] = {}
+    for primary in primaries_of(root / "conf"):
         plan = make_plan(root=root, primary=primary, words=(), environ={})
-        groups |= set(plan.choices)
-        defaults = {group: choice.option for group, choice in plan.choices.items()}
-        results.append(_check_primary(root, primary, defaults))
-    for folder in sorted(path for path in conf.iterdir() if path.is_dir()):
+        defaults[primary] = {group: choice.option for group, choice in plan.choices.items()}
+    _check_folders(root, {group for chosen in defaults.values() for group in chosen})
+    _check_patches(root)
+    return [_check_primary(root, primary, chosen) for primary, chosen in defaults.items()]
+
+
+def _check_folders(root: Path, groups: set[str]) -> None:
+    for folder in sorted(path for path in (root / "conf").iterdir() if path.is_dir()):
         if folder.name not in groups:
             known = ", ".join(sorted(groups))
             raise ConfigError(f"{shown(folder, root)}: no primary conf chooses from it; allowed {known}")
-    _check_patches(root)
-    return results
 
 
 def _check_patches(root: Path) -> None:

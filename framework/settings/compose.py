@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from framework.errors import QuoteopsError
 from framework.settings.errors import ConfigError
 from framework.settings.names import did_you_mean
 from framework.settings.overrides import Patch, read_patch
@@ -106,11 +107,21 @@ def multirun(
     search = create_config_search_path(str(root / "conf"))
     hydra = Hydra.create_main_hydra2(task_name=primary, config_search_path=search)
 
+    failed: list[QuoteopsError] = []
+
     def one(cfg: Any) -> Any:
-        return job(_composed_job(cfg, primary=primary, root=root, environ=environ))
+        if failed:
+            return None
+        try:
+            return job(_composed_job(cfg, primary=primary, root=root, environ=environ))
+        except QuoteopsError as error:  # raised below: Hydra would print it first, in its own words
+            failed.append(error)
+            return None
 
     try:
         batches = hydra.multirun(primary, one, overrides=ready, with_log_configuration=False)
+        if failed:
+            raise failed[0]
         return [job_return.return_value for batch in batches for job_return in batch]
     except HydraException as error:
         raise ConfigError(f"conf/{primary}.yaml: {_first_line(error)}") from error

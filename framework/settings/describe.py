@@ -73,7 +73,8 @@ def _values(annotation: Any, metadata: Any) -> str:
     if origin in (tuple, list):
         return f"a list of {_values(get_args(annotation)[0], ())}"
     if origin is dict:
-        return "a mapping"
+        keys = get_args(annotation)[0]
+        return f"a mapping of {_values(keys, ()) if get_origin(keys) is Literal else 'names'}"
     return _plain(annotation, metadata)
 
 

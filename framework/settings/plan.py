@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from framework.settings.describe import field_at, fields_at, keys_of
 from framework.settings.errors import ConfigError
 from framework.settings.files import read_text
 from framework.settings.names import did_you_mean, shown
-from framework.settings.plain import Document, parse_yaml
+from framework.settings.plain import Document, leaves, parse_yaml
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
 
@@ -20,7 +21,17 @@ Keys = tuple[str, ...]
 VARIABLES = ("EXCHANGE_MODE", "EXCHANGE_VENUE", "MM_PROFILE", "SOAK_HOURS")
 ENVIRONMENT = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*),([^${},:]*)\}")
 
-_HYDRA_KEYS = ("output_subdir", "job", "run", "sweep", "launcher", "sweeper")
+# What a conf file may tell Hydra: where runs go and how they are spread; nothing that runs code.
+_HYDRA_KEYS = (
+    "output_subdir",
+    "job.chdir",
+    "run.dir",
+    "sweep.dir",
+    "sweep.subdir",
+    "launcher.*",
+    "sweeper.*",
+)
+_HYDRA_GROUPS = ("hydra/hydra_logging", "hydra/job_logging", "hydra/launcher", "hydra/sweeper")
 _HYDRA_TOKENS = re.compile(r"\$\{(now:[^${}]*|hydra\.job\.(num|name|override_dirname))\}")
 _WORD = re.compile(r"(?P<sign>\+\+?|~)?(?P<key>[A-Za-z_][A-Za-z0-9_./]*)(?P<value>=.*)?", re.DOTALL)
 # A list of values to sweep over: a,b or one of Hydra's functions; a comma in brackets or quotes is not one.
@@ -65,6 +76,8 @@ def find_root(start: Path | None = None) -> Path:
 def make_plan(*, root: Path, primary: str, words: Sequence[str], environ: Mapping[str, str]) -> Plan:
     """Read and check the files that ``words`` and the primary conf choose. Raises ``ConfigError``."""
     conf = root / "conf"
+    if (conf / "hydra").exists():  # Hydra would take launchers and callbacks, which run code, from here
+        raise ConfigError("conf/hydra: is not allowed; Hydra's own groups come with Hydra")
     document = _read(conf / f"{primary}.yaml", root)
     defaults = _defaults(document)
     groups, values, passed = _sort_words(words, defaults, _keys_in_reach())
@@ -133,10 +146,11 @@ def _read(path: Path, root: Path) -> Document:
             f"{document.where}:{line}: @package moves values elsewhere; allowed the folder's own group"
         )
     _refuse_tricks(document, document.data, ())
-    for key in document.data.get("hydra") or {} if path.parent.name == "conf" else {}:
-        if key not in _HYDRA_KEYS:
-            where = document.at(("hydra", key))
-            raise ConfigError(f"{where}: hydra.{key} is not for conf files; allowed {', '.join(_HYDRA_KEYS)}")
+    for (group, *rest), _ in leaves(document.data):
+        name = ".".join(rest)
+        if group == "hydra" and not any(fnmatchcase(name, allowed) for allowed in _HYDRA_KEYS):
+            where, allowed = document.at(("hydra", *rest)), ", ".join(_HYDRA_KEYS)
+            raise ConfigError(f"{where}: hydra.{name} is not for conf files; allowed {allowed}")
     return document
 
 
@@ -173,7 +187,7 @@ def _defaults(document: Document) -> dict[str, str]:
         if not (isinstance(entry, dict) and len(entry) == 1):
             raise ConfigError(f"{where}: {entry} is not a choice; allowed `- group: option` and `- _self_`")
         (group, option), *_ = entry.items()
-        if group.startswith("override hydra/"):
+        if group.removeprefix("override ") in _HYDRA_GROUPS:
             continue
         if not re.fullmatch(r"[a-z_]+", group) or not isinstance(option, str):
             raise ConfigError(

@@ -31,7 +31,8 @@ def validated(model: type[M], data: dict[str, Any], *, locate: Locate) -> M:
     try:
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        faults = error.errors(include_url=False)
+        # A misspelt name is both unknown and missing: saying that it is unknown helps more.
+        faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
         line = _line(model, data, faults[0], locate)
         more = len({_path(data, fault) for fault in faults}) - 1
         raise ConfigError(line + (f" (and {more} more)" if more else "")) from error
@@ -71,6 +72,8 @@ def _line(model: type[BaseModel], data: dict[str, Any], fault: Any, locate: Loca
     kind = fault["type"]
     if kind == "extra_forbidden":
         names = _siblings(model, data, path)
+        if field_at(model, path):  # another kind of the same group has it
+            return f"{accused} does not belong to this kind of {path[0]}; allowed {', '.join(names)}"
         return f"{accused} is unknown; allowed {', '.join(names)}{did_you_mean(path[-1], names)}"
     if kind == "missing":
         field = field_at(model, path)

@@ -37,7 +37,7 @@ class Sizing(StrictModel):
     lot_size_rounding: Literal["floor"] = knob(unit="", help="orders are never rounded up")
     use_all_in: bool = knob(
         unit="",
-        help="signal orders use the whole free balance, within the cap",
+        help="every quote is the whole notional cap, not quote_notional_usd",
         reload="next_quote",
     )
     equity_usd: float = knob(unit="USD", help="starting balance of a simulated account", gt=0.0, le=1e9)

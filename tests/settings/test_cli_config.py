@@ -1,0 +1,133 @@
+"""quoteops config, and the table of verbs it is called through."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from framework.cli import main as door
+from framework.cli.main import VERBS, main
+from tests.settings.conftest import REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY / "conf")
+    for name in ("EXCHANGE_MODE", "EXCHANGE_VENUE", "MM_PROFILE", "SOAK_HOURS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_show_prints_each_value_and_the_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", "soak.hours=1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["soak.hours", "1.0"] in [line.split() for line in lines]
+    assert lines[-1].startswith("config_sha  ")
+
+
+def test_show_with_sources_says_where_each_came_from(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOAK_HOURS", "2")
+    assert main(["config", "show", "--sources", "params.min_interval_ms=90"]) == 0
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in capsys.readouterr().out.splitlines()}
+    assert rows["params.min_interval_ms"] == "90 command line params.min_interval_ms=90"
+    assert rows["soak.hours"] == "2.0 environment SOAK_HOURS"
+    assert rows["params.tail_age_ms"].startswith("650 override file runtime_overrides/soak.yaml:")
+
+
+def test_show_as_json_is_one_canonical_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", "--json", "--sources"]) == 0
+    out = capsys.readouterr().out
+    report = json.loads(out)
+    assert out.count("\n") == 1
+    assert set(report["sources"]) == set(report["values"])
+    assert report["choices"]["profile"] == "S1"
+
+
+def test_check_says_how_much_it_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check"]) == 0
+    assert "conf/soak.yaml: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["cofig"],
+            "error: quoteops cofig: no such verb; allowed soak, config, tape, edge, kpi; did you mean",
+        ),
+        (
+            ["config", "shw"],
+            "error: quoteops config shw: no such command; allowed show, check; did you mean show?",
+        ),
+        (
+            ["config", "show", "--source"],
+            "no flag --source; allowed --sources, --json; did you mean --sources?",
+        ),
+        (["config", "check", "market=tape"], "market=tape is not needed"),
+        (
+            ["config", "show", "sizing.leverage=-1"],
+            "error: command line: sizing.leverage is -1; allowed 1.0 to 100.0",
+        ),
+    ],
+)
+def test_a_refusal_is_one_line_on_stderr_and_exit_code_two(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_no_words_print_the_usage_and_could_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert main(["--help"]) == 0
+    assert main(["config"]) == 2
+    assert main(["config", "--help"]) == 0
+    assert all(f"  {verb}" in capsys.readouterr().out for verb in ("soak",))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (KeyboardInterrupt(), "error: interrupted\n"),
+        (
+            OSError(28, "No space left on device", "report.json"),
+            "error: report.json: No space left on device\n",
+        ),
+    ],
+)
+def test_an_interruption_or_a_full_disk_is_one_line(
+    fault: BaseException, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_: list[str]) -> int:
+        raise fault
+
+    monkeypatch.setattr(door, "_dispatch", stop)
+    assert main(["config"]) == 2
+    assert capsys.readouterr().err == said
+
+
+def test_every_verb_is_a_module_that_runs() -> None:
+    from importlib import import_module
+
+    for module, _ in VERBS.values():
+        assert callable(import_module(module).run)
+
+
+def test_the_door_imports_nothing_heavy() -> None:
+    heavy = ("pydantic", "hydra", "numpy", "numba", "yaml")
+    code = f"import sys, framework.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "[]"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m framework.cli.main config show --sources | head -1"
+    out = subprocess.run(command, shell=True, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert out.stderr == ""
