@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from framework.soak.tuning.measure import EdgeDriver
-from framework.soak.tuning.params import TuningParams
+from framework.soak.tuning.params import Field, TuningParams
 from framework.soak.tuning.rows import Reason
 from framework.soak.tuning.state import start_state
 from framework.soak.tuning.step import TuningDecision
@@ -84,6 +84,16 @@ def test_losses_that_are_not_evident_do_not_call_the_fallback() -> None:
     decision = run([measured(net_bps=unsure(-0.5))] * 2)[-1]
     assert reasons(decision, "fallback_conservative") == {Reason.NO_EVIDENCE}
     assert decision.new_params == START
+    assert decision.markers[0] == (
+        "| autotune | BLOCKED:no_evidence | FALLBACK_CONSERVATIVE net was negative 2 times, evidently 0 |"
+    )
+
+
+def test_a_value_that_is_already_there_is_a_row_but_no_line() -> None:
+    decision = run([LOSS, LOSS])[-1]
+    same = [row for row in decision.rows if row.reason is Reason.AT_LIMIT]
+    assert [row.field for row in same] == [Field.IMPACT_CAP]
+    assert not any("impact_cap" in line for line in decision.markers)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from framework.soak.tuning.params import (
     TuningParams,
     quantise,
 )
-from framework.soak.tuning.propose import moves_of
 from framework.soak.tuning.rules import Kind, TuningRules
 
 
@@ -38,19 +37,14 @@ def corner_arm(*, rules: TuningRules, start: TuningParams, iterations: int) -> A
 def ratchet_corner(*, rules: TuningRules, start: TuningParams) -> TuningParams:
     """Return where drivers and triggers lead when every symptom stays and nothing ever leads back."""
     params = start
-    moves = [
-        move
-        for rule in rules.rules
-        if rule.kind in (Kind.DRIVER, Kind.TRIGGER)
-        for move in moves_of(rule=rule, evidence=())
-    ]
+    outward = (rule for rule in rules.rules if rule.kind in (Kind.DRIVER, Kind.TRIGGER))
+    steps = [step for rule in outward for step in rule.steps]
     while True:
         before = params
-        for move in moves:
-            field = move.step.field
-            value = params.value(field)
-            after, _ = limited(rules=rules, move=move, current=value, start=value)
-            params = params.with_value(field, after)
+        for step in steps:
+            value = params.value(step.field)
+            after, _ = limited(rules=rules, step=step, current=value, start=value)
+            params = params.with_value(step.field, after)
         if params == before:
             return params
 

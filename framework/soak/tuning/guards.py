@@ -12,7 +12,7 @@ from framework.soak.tuning.params import (
 )
 from framework.soak.tuning.propose import Move, wanted
 from framework.soak.tuning.rows import Reason, Row
-from framework.soak.tuning.rules import PACKAGES, TuningRules
+from framework.soak.tuning.rules import PACKAGES, FieldStep, TuningRules
 from framework.soak.tuning.state import TunerState
 
 Hold = tuple[Reason, str]
@@ -128,7 +128,7 @@ def _apply(
                 )
             )
             continue
-        after, detail = limited(rules=rules, move=move, current=before, start=params.value(field))
+        after, detail = limited(rules=rules, step=move.step, current=before, start=params.value(field))
         if after == before:
             reason = Reason.AT_LIMIT
         else:
@@ -177,18 +177,18 @@ def _change(row: Row) -> float:
     return (row.after or 0.0) - (row.before or 0.0)
 
 
-def limited(*, rules: TuningRules, move: Move, current: float, start: float) -> tuple[float, str]:
+def limited(*, rules: TuningRules, step: FieldStep, current: float, start: float) -> tuple[float, str]:
     """Return where a move may lead and which limit, if any, cut it short.
 
     The step's own limit, the runtime limit and the rise allowed in one iteration (from ``start``) apply; none
     of them ever turns a move around: a value already past a limit stays where it is.
     """
-    field, target = move.step.field, wanted(step=move.step, current=current)
+    field, target = step.field, wanted(step=step, current=current)
     bound, rise = rules.bounds[field], rules.guards.max_rise.get(field)
     up = target > current
     limits = [(bound.high if up else bound.low, "runtime limit")]
-    if move.step.limit is not None:
-        limits.append((move.step.limit, "limit of the rule"))
+    if step.limit is not None:
+        limits.append((step.limit, "limit of the rule"))
     if up and rise is not None:
         limits.append((quantise(field, start + rise), "rise per iteration"))
     limit, name = min(limits) if up else max(limits)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from framework.soak.tuning.evidence import Evidence, Finding, Standing
 from framework.soak.tuning.params import Field, TuningParams, quantise
-from framework.soak.tuning.rows import Reason, Row, return_marker
-from framework.soak.tuning.rules import FieldStep, Kind, Rule, TuningRules
+from framework.soak.tuning.rows import Reason, Row, return_marker, whole_row
+from framework.soak.tuning.rules import FieldStep, Kind, TuningRules
 from framework.soak.tuning.state import TunerState
 
 
@@ -60,9 +60,10 @@ def wanted(*, step: FieldStep, current: float) -> float:
     return current if step.at_least is None else max(current, step.at_least)
 
 
-def moves_of(*, rule: Rule, evidence: tuple[Evidence, ...]) -> tuple[Move, ...]:
-    """Return a rule's steps as moves."""
-    return tuple(Move(rule.kind, rule.name, rule.marker, step, evidence) for step in rule.steps)
+def moves_of(found: Finding) -> tuple[Move, ...]:
+    """Return the steps of a judged rule as moves."""
+    rule = found.rule
+    return tuple(Move(rule.kind, rule.name, rule.marker, step, found.evidence) for step in rule.steps)
 
 
 def propose(
@@ -77,61 +78,46 @@ def propose(
     refused: list[Row] = []
 
     def refuse(moves: Iterable[Move], reason: Reason, detail: str) -> None:
-        refused.extend(
-            move.row(
-                iteration=iteration,
-                before=params.value(move.step.field),
-                after=None,
-                reason=reason,
-                detail=detail,
+        for move in moves:
+            before = params.value(move.step.field)
+            refused.append(
+                move.row(iteration=iteration, before=before, after=None, reason=reason, detail=detail)
             )
-            for move in moves
+
+    if state.negative_streak >= rules.fallback.after_negative:
+        fallback = findings[rules.fallback.rule.name]
+        hold = _fallback_hold(rules=rules, state=state, iteration=iteration)
+        if hold is None:
+            return Proposal(moves_of(fallback), ())
+        rule = fallback.rule
+        refused.append(
+            whole_row(iteration, rule.kind, rule.name, rule.marker, *hold, evidence=fallback.evidence)
         )
-
-    fallback = findings[rules.fallback.rule.name]
-    package = moves_of(rule=fallback.rule, evidence=fallback.evidence)
-    hold = _fallback_hold(rules=rules, state=state, iteration=iteration)
-    if hold is None:
-        return Proposal(package, ())
-    if hold[0] is not Reason.AT_LIMIT:
-        refuse(package, *hold)
-
-    fails = [r for r in rules.rules if r.counts_as_fail and findings[r.name].standing is Standing.EVIDENT]
-    moves: list[Move] = []
-    for rule in rules.rules:
-        if rule.only_without_fails and fails:
-            continue
-        finding = findings[rule.name]
-        asked = moves_of(rule=rule, evidence=finding.evidence)
-        if finding.standing is Standing.EVIDENT:
-            moves.extend(asked)
-        elif finding.standing is Standing.SEEN:
-            refuse(asked, Reason.NO_EVIDENCE, "its interval does not exclude the limit")
+    fails = failing(rules=rules, findings=findings)
+    tried = [findings[r.name] for r in rules.rules if not (r.only_without_fails and fails)]
+    moves = [move for found in tried if found.standing is Standing.EVIDENT for move in moves_of(found)]
+    unproven = [move for found in tried if found.standing is Standing.SEEN for move in moves_of(found)]
+    refuse(unproven, Reason.NO_EVIDENCE, "its interval does not exclude the limit")
     if len(fails) >= rules.multi_fail.fails:
-        calm = findings[rules.multi_fail.rule.name]
-        refuse(
-            moves,
-            Reason.MULTI_FAIL,
-            f"{len(fails)} triggers fail at once: calm down only",
-        )
-        return Proposal(moves_of(rule=calm.rule, evidence=calm.evidence), tuple(refused))
+        refuse(moves, Reason.MULTI_FAIL, f"{len(fails)} triggers fail at once: calm down only")
+        return Proposal(moves_of(findings[rules.multi_fail.rule.name]), tuple(refused))
     back = ways_back(rules=rules, state=state, findings=findings, params=params, moves=moves)
     if fails:
-        refuse(back, Reason.FAILS_PRESENT, f"{fails[0].name} fails: no way back now")
-        back = ()
+        refuse(back, Reason.FAILS_PRESENT, f"{fails[0]} fails: no way back now")
+        return Proposal(tuple(moves), tuple(refused))
     return Proposal((*moves, *back), tuple(refused))
 
 
+def failing(*, rules: TuningRules, findings: Mapping[str, Finding]) -> list[str]:
+    """Return the names of the triggers that count as fails and fire with evidence."""
+    return [r.name for r in rules.rules if r.counts_as_fail and findings[r.name].standing is Standing.EVIDENT]
+
+
 def _fallback_hold(*, rules: TuningRules, state: TunerState, iteration: int) -> tuple[Reason, str] | None:
-    """Return why the fallback does not fire; None when it does. AT_LIMIT stands for: not called for."""
-    asked = rules.fallback.after_negative
-    if state.negative_streak < asked:
-        return Reason.AT_LIMIT, ""
-    if state.evident_streak < asked:
-        return (
-            Reason.NO_EVIDENCE,
-            f"net was negative {state.negative_streak} times, evidently {state.evident_streak}",
-        )
+    """Return why a fallback that net calls for does not fire; None when it does."""
+    if state.evident_streak < rules.fallback.after_negative:
+        streaks = f"net was negative {state.negative_streak} times, evidently {state.evident_streak}"
+        return Reason.NO_EVIDENCE, streaks
     if state.last_fallback is not None and iteration - state.last_fallback <= rules.fallback.min_gap:
         return Reason.FALLBACK_GAP, f"last fallback in iteration {state.last_fallback}"
     return None

@@ -77,10 +77,25 @@ class Row:
         }
 
 
+def whole_row(
+    iteration: int,
+    kind: str,
+    rule: str,
+    marker: str,
+    reason: Reason,
+    detail: str,
+    *,
+    evidence: tuple[Evidence, ...] = (),
+) -> Row:
+    """Write down a refusal that is about a whole package or step."""
+    return Row(iteration, kind, rule, marker, None, None, None, None, reason, detail, evidence)
+
+
 def markers_of(rows: tuple[Row, ...]) -> tuple[str, ...]:
     """Return the lines a run prints for a decision, in the order of its rows.
 
-    Source: spec soak_audit.md, Iteration Markers. Rules named after a driver or trigger write ``field=``.
+    A move that asked for the value already in force is a row but no line. Rules named after a driver or
+    trigger write ``field=``. Source: spec soak_audit.md, Iteration Markers.
     """
     lines: list[str] = []
     announced: set[str] = set()
@@ -88,7 +103,8 @@ def markers_of(rows: tuple[Row, ...]) -> tuple[str, ...]:
         if row.applied and row.kind in PACKAGES and row.marker not in announced:
             announced.add(row.marker)
             lines.append(f"| autotune | {row.marker} | triggered=1 |")
-        lines.append(_line(row))
+        if row.field is None or row.proposed != row.before:
+            lines.append(_line(row))
     return tuple(lines)
 
 

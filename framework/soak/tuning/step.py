@@ -1,11 +1,12 @@
 """One step of the tuner: verify, observe, propose, guard, decide."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from framework.gates.verdict import Verdict
 from framework.soak.tuning.evidence import read, weigh_all
 from framework.soak.tuning.guards import Draft, guarded
-from framework.soak.tuning.measure import TuningInput
+from framework.soak.tuning.measure import Metric, TuningInput
 from framework.soak.tuning.observe import adopt, observe, observe_nothing
 from framework.soak.tuning.params import (
     Field,
@@ -15,7 +16,7 @@ from framework.soak.tuning.params import (
     signature,
 )
 from framework.soak.tuning.propose import propose
-from framework.soak.tuning.rows import Reason, Row, markers_of
+from framework.soak.tuning.rows import Reason, Row, markers_of, whole_row
 from framework.soak.tuning.rules import Kind, TuningRules, lenient_verdict
 from framework.soak.tuning.state import Delta, Trail, TunerState
 from framework.soak.tuning.verify import Verification, verify
@@ -66,37 +67,9 @@ def step(
     found = verify(state=state, params=params)
     state = adopt(rules=rules, state=state, params=params, found=found, iteration=iteration)
     about = verification_rows(found=found, iteration=iteration)
-    unusable = _unusable(rules=rules, measurement=measurement)
-    if unusable is not None:
-        reason, detail = unusable
-        state = observe_nothing(state=state)
-        row = Row(iteration, "step", "", "STEP", None, None, None, None, reason, detail)
-        draft = Draft(params, (row,))
-    else:
-        findings = weigh_all(rules=rules, measured=measured)
-        state = observe(
-            rules=rules,
-            state=state,
-            measurement=measurement,
-            findings=findings,
-            iteration=iteration,
-        )
-        asked = propose(
-            rules=rules,
-            state=state,
-            findings=findings,
-            params=params,
-            iteration=iteration,
-        )
-        draft = guarded(
-            rules=rules,
-            state=state,
-            params=params,
-            moves=asked.moves,
-            iteration=iteration,
-            last_iteration=last_iteration,
-        )
-        draft = Draft(draft.params, (*asked.refused, *draft.rows))
+    state, draft = _drafted(
+        rules, state, measurement, measured, params, iteration=iteration, last_iteration=last_iteration
+    )
     write = signature(draft.params) != signature(params)
     rows = (*about, *draft.rows)
     return TuningDecision(
@@ -110,6 +83,35 @@ def step(
         phase=rules.phase_at(iteration).name,
         verdict=lenient_verdict(rules=rules, iteration=iteration, verdict=measurement.verdict),
     )
+
+
+def _drafted(
+    rules: TuningRules,
+    state: TunerState,
+    measurement: TuningInput,
+    measured: Mapping[str, Metric],
+    params: TuningParams,
+    *,
+    iteration: int,
+    last_iteration: bool,
+) -> tuple[TunerState, Draft]:
+    """Observe and draft the next package; an iteration that is no evidence drafts the same one."""
+    unusable = _unusable(rules=rules, measurement=measurement)
+    if unusable is not None:
+        row = whole_row(iteration, "step", "", "STEP", *unusable)
+        return observe_nothing(state=state), Draft(params, (row,))
+    findings = weigh_all(rules=rules, measured=measured)
+    state = observe(rules=rules, state=state, measurement=measurement, findings=findings, iteration=iteration)
+    asked = propose(rules=rules, state=state, findings=findings, params=params, iteration=iteration)
+    draft = guarded(
+        rules=rules,
+        state=state,
+        params=params,
+        moves=asked.moves,
+        iteration=iteration,
+        last_iteration=last_iteration,
+    )
+    return state, Draft(draft.params, (*asked.refused, *draft.rows))
 
 
 def _unusable(*, rules: TuningRules, measurement: TuningInput) -> tuple[Reason, str] | None:
