@@ -114,21 +114,29 @@ def _few_fills(decided: ProfileVerdict) -> str:
 
 
 def _loss(row: RowVerdict, totals: Mapping[str, Any]) -> str:
-    """Name the largest cost beside the edge it ate."""
+    """Name the costs that ate the edge: the fewest that together exceed it, else the largest."""
     gross = finite(totals.get("gross_bps"))
-    ranking = totals.get("cost_ranking") or []
-    worst = next(
-        (r for r in ranking if r.get("driver") in DRIVERS and finite(r.get("bps")) is not None), None
-    )
+    costs = [
+        (DRIVERS[r["driver"]], -float(r["bps"]))
+        for r in totals.get("cost_ranking") or []
+        if r.get("driver") in DRIVERS and finite(r.get("bps")) is not None
+    ]
+    if not costs or gross is None:
+        return f"{_value_words(row)}, the limit is {_threshold(row, row.hard)}"
     limit = _threshold(row, row.hard)
-    if worst is None or gross is None:
-        return f"{_value_words(row)}, the limit is {limit}"
-    _, name, why = DRIVERS[worst["driver"]]
-    cost = -float(worst["bps"])
-    if cost > gross:
-        left = f"{_net_words(totals)}, the limit is {limit}"
-        return f"{name} {cost:.3g} bps exceeds edge {gross:.3g} bps: {why} ({left})"
-    return f"{_net_words(totals)}, the limit is {limit}; the largest cost is {name}, {cost:.3g} bps: {why}"
+    if row.metric == "net_to_gross" and row.hard is not None and gross > 0.0:
+        limit = f"{row.hard * gross:.3g} bps, {row.hard:g} of it"
+    (_, name, why), worst = costs[0]
+    left = f"{_net_words(totals)}, the limit is {limit}"
+    if gross <= 0.0:
+        return f"the quotes earned no edge, gross is {gross:.3g} bps; {left}"
+    if worst > gross:
+        return f"{name} {worst:.3g} bps exceeds edge {gross:.3g} bps: {why} ({left})"
+    if sum(cost for _, cost in costs) > gross:
+        count = next(n for n in range(2, len(costs) + 1) if sum(c for _, c in costs[:n]) > gross)
+        together = " + ".join(f"{label} {cost:.3g}" for (_, label, _), cost in costs[:count])
+        return f"{together} bps exceed edge {gross:.3g} bps: above all, {why} ({left})"
+    return f"{left}; the largest cost is {name}, {worst:.3g} bps: {why}"
 
 
 def _beyond(row: RowVerdict, kind: str, limit: float | None) -> str:

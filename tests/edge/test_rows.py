@@ -93,3 +93,12 @@ def test_a_missing_or_binary_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(b"\xff\xfe")
     with pytest.raises(FileError, match="is not UTF-8"):
         read_quotes(tmp_path / "b.jsonl")
+
+
+def test_codes_of_audit_rows_are_those_the_quoter_writes() -> None:
+    # They are repeated in the edge room so that reading a report does not load the compiler.
+    from framework.edge import window as edge
+    from framework.quoting import records as quoting
+
+    assert edge.ACTIONS == quoting.ACTION_NAMES
+    assert edge.BLOCK_REASONS == quoting.BLOCK_NAMES

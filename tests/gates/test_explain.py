@@ -18,25 +18,37 @@ def gate(given: dict[str, Any], decides: str = "scaled", **more: Any) -> dict[st
     )
 
 
-def losing(bps: float, driver: str) -> dict[str, Any]:
+def losing(gross: float = 0.4, **costs: float) -> dict[str, Any]:
     given = totals(half=0.001, net_bps=-0.6, net_to_gross=-1.5)
-    given |= {"gross_bps": 0.4, "cost_ranking": [{"driver": driver, "bps": -bps}]}
+    given |= {"gross_bps": gross, "cost_ranking": [{"driver": d, "bps": -bps} for d, bps in costs.items()]}
     given["intervals"]["net_to_gross"] = {"lower": -2.0, "upper": -1.0}
     return given
 
 
 def test_a_cost_above_the_edge_is_said_in_one_sentence() -> None:
-    found = gate(losing(1.0, "adverse_bps"))
+    found = gate(losing(adverse_bps=1.0, slippage_bps=0.3))
     assert found["verdict"] == "FAIL"
     assert found["sentence"].startswith("adverse 1 bps exceeds edge 0.4 bps: fills lose it within one second")
 
 
 def test_a_cost_below_the_edge_names_what_was_kept() -> None:
-    found = gate(losing(0.3, "slippage_bps"))
+    found = gate(losing(slippage_bps=0.3))
     assert found["sentence"] == (
-        "net is -0.6 bps of 0.4 bps quoted, the limit is 0.3 of gross; the largest cost is slippage, 0.3 bps:"
-        " the mid runs away while the order rests"
+        "net is -0.6 bps of 0.4 bps quoted, the limit is 0.12 bps, 0.3 of it; the largest cost is slippage,"
+        " 0.3 bps: the mid runs away while the order rests"
     )
+
+
+def test_costs_that_exceed_the_edge_only_together_are_named_together() -> None:
+    found = gate(losing(adverse_bps=0.3, slippage_bps=0.25, fees_eff_bps=0.2))
+    assert found["sentence"].startswith(
+        "adverse 0.3 + slippage 0.25 bps exceed edge 0.4 bps: above all, fills lose"
+    )
+
+
+def test_quotes_without_an_edge_are_said_to_have_none() -> None:
+    found = gate(losing(gross=-0.2, adverse_bps=0.3, gross_bps=0.2))
+    assert found["sentence"].startswith("the quotes earned no edge, gross is -0.2 bps; net is -0.6 bps")
 
 
 def test_a_failure_without_a_ranking_still_says_value_and_limit() -> None:
