@@ -225,6 +225,8 @@ def _acf(values: Floats, lag: int) -> float:
 
 
 def _correlation(a: Floats, b: Floats) -> float:
+    if len(a) < 2:
+        return float("nan")
     a, b = a - np.mean(a), b - np.mean(b)
     scale = float(np.sqrt(np.mean(a * a) * np.mean(b * b)))
     return float(np.mean(a * b)) / scale if scale > 0 else float("nan")

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from framework.compiled.records import dtype_of, to_array, zeros
 from framework.market.errors import TapeError
 from framework.market.events import TRADE
-from framework.market.instrument import Instrument
+from framework.market.instrument import QUOTES, Instrument, split_symbol
 from framework.market.synthetic_core import advance
 from framework.market.synthetic_presets import INSTRUMENTS, PRESETS, Shape, model_of, one, profile_of
 from framework.market.synthetic_records import (
     JUMP,
     LAGS,
     LEVEL,
+    MOD_DEPTH,
     POOL,
     POOL_MARGIN,
     POOLS,
@@ -48,14 +49,15 @@ WRITTEN = {
 """Columns of a tape that the simulation writes, and the field of its rows that holds them."""
 
 
-def generate(*, preset: str, regime: str, hours: float, seed: int) -> Tape:
+def generate(*, preset: str, regime: str, hours: float, seed: int, symbol: str = "SYNTHUSDT") -> Tape:
     """Simulate a market of ``hours`` tape hours; one seed gives the same bytes again on one platform.
 
     Presets are ``liquid_perp`` and ``thin_spot``; regimes ``normal``, ``event`` and ``high_vol``; the tape
-    begins at START_NS. Raises TapeError on an unknown name, hours outside (0, 744] or a negative seed.
+    begins at START_NS. Raises TapeError on an unknown name, hours outside (0, 744], a negative seed or a
+    symbol without a known quote.
     """
     _check(preset=preset, regime=regime, hours=hours, seed=seed)
-    shape, instrument = PRESETS[preset], INSTRUMENTS[preset]
+    shape, instrument = PRESETS[preset], _named(symbol=symbol, preset=preset)
     streams = np.random.SeedSequence(seed).spawn(POOLS + 3)
     mods = modulation(
         regime=regime,
@@ -73,6 +75,15 @@ def generate(*, preset: str, regime: str, hours: float, seed: int) -> Tape:
     return Tape.from_columns(instrument=instrument, source=name, format="synthetic", **columns)
 
 
+def _named(*, symbol: str, preset: str) -> Instrument:
+    base, quote = split_symbol(symbol=symbol)
+    if not quote:
+        raise TapeError(
+            f"synthetic market: symbol is {symbol!r}; allowed one that ends in {', '.join(QUOTES)}"
+        )
+    return INSTRUMENTS[preset].changed(symbol=symbol, base=base, quote=quote)
+
+
 def _check(*, preset: str, regime: str, hours: float, seed: int) -> None:
     for what, value, allowed in (("preset", preset, PRESETS), ("regime", regime, REGIMES)):
         if value not in allowed:
@@ -87,7 +98,7 @@ def _simulate(*, shape: Shape, mods: Floats, streams: list[np.random.SeedSequenc
     """Yield the events in chunks of structured rows, refilling the pools of random numbers between them."""
     seconds = mods.shape[1]
     m = model_of(shape=shape, mods=seconds, steps_per_mod=1000 // shape.step_ms)
-    s = _opening_state(shape=shape)
+    s = _opening_state(shape=shape, depth=float(mods[MOD_DEPTH, 0]))
     rngs = [np.random.Generator(np.random.PCG64(stream)) for stream in streams]
     pool, cursor = np.empty(POOLS * POOL), np.full(POOLS, POOL, np.int64)
     book, profile = np.zeros(2 * RING, np.int64), profile_of(shape=shape)
@@ -103,7 +114,7 @@ def _simulate(*, shape: Shape, mods: Floats, streams: list[np.random.SeedSequenc
         yield to_array(Row, out, int(to_array(State, s)["rows"][0]))
 
 
-def _opening_state(*, shape: Shape) -> list[State]:
+def _opening_state(*, shape: Shape, depth: float) -> list[State]:
     values = dict.fromkeys(dtype_of(State).names or (), 0.0)
     values |= {
         "ts_ns": START_NS,
@@ -112,7 +123,7 @@ def _opening_state(*, shape: Shape) -> list[State]:
         "best_ask": shape.price_ticks + 1,
         "latent": shape.price_ticks + 0.5,
         "lean": 1.0,
-        "depth": 1.0,
+        "depth": depth,
     }
     return one(State, values)
 
@@ -163,14 +174,14 @@ class FeedClock:
 
 
 def _gather(*, chunks: Iterator[NDArray[Any]], clock: FeedClock) -> dict[str, Any]:
-    """Turn chunks of rows into the event columns of a tape, in arrays that double when full."""
+    """Turn chunks of rows into the event columns of a tape, in arrays that grow as needed."""
     held = {name: np.empty(ROWS_A_CHUNK, dtype) for name, dtype in EVENT_COLUMNS}
     count = 0
     for rows in (chunk for chunk in chunks if len(chunk)):
         end = count + len(rows)
         for name, column in held.items():
             if end > len(column):
-                column.resize(2 * len(column), refcheck=False)
+                column.resize(len(column) + len(column) // 4 + ROWS_A_CHUNK, refcheck=False)
             if name in WRITTEN:
                 column[count:end] = rows[WRITTEN[name]]
         held["recv_ts_ns"][count:end] = clock.receive(exch_ts_ns=held["exch_ts_ns"][count:end])

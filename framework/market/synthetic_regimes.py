@@ -15,7 +15,8 @@ class Regime:
     """Multiply a preset's jump size, order flow and depth, all along or at one burst.
 
     A burst begins between ``burst_from`` and ``burst_to`` of the tape, rises in 20 s and fades with
-    1 / (1 + t / fade); ``drift`` is the share of its jumps that go one way at its peak.
+    1 / (1 + t / fade), fade being ``fade_share`` of the tape; ``drift`` is the share of its jumps that go one
+    way at its peak.
     """
 
     vol: float = 1.0
@@ -27,7 +28,7 @@ class Regime:
     drift: float = 0.0
     burst_from: float = 0.25
     burst_to: float = 0.6
-    fade_s: float = 300.0
+    fade_share: float = 0.04
 
 
 REGIMES = {
@@ -73,4 +74,4 @@ def _burst(*, rule: Regime, seconds: int, rng: np.random.Generator) -> tuple[NDA
     way = 1.0 if rng.random() < 0.5 else -1.0
     since = np.arange(seconds) - begin
     rise = np.clip(since / 20.0, 0.0, 1.0)
-    return rise / (1.0 + np.maximum(since - 20.0, 0.0) / rule.fade_s), way
+    return rise / (1.0 + np.maximum(since - 20.0, 0.0) / (rule.fade_share * seconds)), way
