@@ -57,24 +57,25 @@ def allowed(field: FieldInfo) -> str:
     meta = meta_of(field)
     words = [w for w in (meta.get("unit"), field.description) if w]
     bracket = f" ({', '.join(words)})" if words else ""
-    return f"{_values(field.annotation, field.metadata)}{bracket}"
+    return f"{values_allowed(field.annotation, field.metadata)}{bracket}"
 
 
-def _values(annotation: Any, metadata: Any) -> str:
+def values_allowed(annotation: Any, metadata: Any) -> str:
+    """Say which values an annotation and its constraints allow: choices, a range, a kind of text."""
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *extra = get_args(annotation)
         flat = [m for e in extra for m in (e.metadata if isinstance(e, FieldInfo) else [e])]
-        return _values(inner, [*metadata, *flat])
+        return values_allowed(inner, [*metadata, *flat])
     if origin is Literal:
         return ", ".join(str(choice) for choice in get_args(annotation))
     if origin in (Union, types.UnionType):
-        return " or ".join(_values(arm, metadata) for arm in get_args(annotation))
+        return " or ".join(values_allowed(arm, metadata) for arm in get_args(annotation))
     if origin in (tuple, list):
-        return f"a list of {_values(get_args(annotation)[0], ())}"
+        return f"a list of {values_allowed(get_args(annotation)[0], ())}"
     if origin is dict:
         keys = get_args(annotation)[0]
-        return f"a mapping of {_values(keys, ()) if get_origin(keys) is Literal else 'names'}"
+        return f"a mapping of {values_allowed(keys, ()) if get_origin(keys) is Literal else 'names'}"
     return _plain(annotation, metadata)
 
 
@@ -86,8 +87,8 @@ def _plain(annotation: Any, metadata: Any) -> str:
     if annotation in (int, float):
         return _range("whole numbers" if annotation is int else "numbers", metadata)
     for constraint in metadata:
-        if pattern := getattr(constraint, "pattern", None):
-            return f"text matching {pattern}"
+        if isinstance(constraint, str):  # said in words beside the pattern
+            return constraint
     return "text" if annotation is str else "a mapping"
 
 

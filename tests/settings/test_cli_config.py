@@ -1,6 +1,7 @@
 """quoteops config, and the table of verbs it is called through."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -127,6 +128,7 @@ def test_the_door_imports_nothing_heavy() -> None:
     assert out.stdout.strip() == "[]"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     command = f"{sys.executable} -m framework.cli.main config show --sources | head -1"
     out = subprocess.run(command, shell=True, cwd=REPOSITORY, capture_output=True, text=True, check=False)

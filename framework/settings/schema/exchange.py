@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from framework.settings.schema.base import StrictModel, knob
 
-SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$", max_length=64)]
+SecretName = Annotated[
+    str, Field(pattern=r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$", max_length=64), "a name like BYBIT_API_KEY"
+]
 
 
 class Exchange(StrictModel):
