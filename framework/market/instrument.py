@@ -71,7 +71,9 @@ class Instrument:
 
 
 def shortest_decimal(*, value: str, where: str) -> str:
-    """Return a decimal string without exponent or trailing zeros; raises TapeError if it is none, or negative."""
+    """Return a decimal string without exponent or trailing zeros; raises TapeError if it is none, or
+    negative.
+    """
     try:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
@@ -92,9 +94,11 @@ def split_symbol(*, symbol: str) -> tuple[str, str]:
 
 
 def refuse_inverse(*, symbol: str, where: str, margined: bool) -> None:
-    """Raise TapeError for a coin-margined contract: ``BTCUSD_PERP``, ``BTCUSD_240927``, or a margined ``BTCUSD``."""
+    """Raise TapeError for a coin-margined contract: ``BTCUSD_PERP``, ``BTCUSD_240927``, or a margined
+    ``BTCUSD``.
+    """
     head, _, expiry = symbol.upper().replace("-", "").partition("_")
-    if head.endswith("USD") and not head.endswith(("FDUSD", "TUSD")) and (margined or expiry):
+    if head.endswith("USD") and (margined or expiry):
         raise TapeError(
             f"{where}: {symbol} is an inverse contract, whose profit is in the base coin; "
             "allowed linear contracts and spot"

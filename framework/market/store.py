@@ -1,16 +1,18 @@
-"""The tape archive: parquet by symbol and date beside a sidecar, replayed from memory-mapped columns in a cache.
+"""The tape archive: parquet by symbol and date beside a sidecar, replayed from memory-mapped columns in a
+cache.
 
     <root>/symbol=BTCUSDT/tape.json                       instrument, schema hash, digests, faults, span
     <root>/symbol=BTCUSDT/date=2024-07-24/events.parquet  event columns of one UTC day
     <root>/symbol=BTCUSDT/funding.parquet                 funding columns
 
-A root may be a folder or an object store's URL. The cache is ``$XDG_CACHE_HOME/quoteops/tapes/<digest>/``, one ``.npy``
-a column; it is built once, renamed into place whole, and opened without pyarrow.
+A root may be a folder or an object store's URL. The cache is ``$XDG_CACHE_HOME/quoteops/tapes/<digest>/``,
+one ``.npy`` a column; it is built once, renamed into place whole, and opened without pyarrow.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -36,6 +38,18 @@ from framework.market.tape import (
 )
 
 SIDECAR = "tape.json"
+SIDECAR_KEYS = {
+    "schema_hash",
+    "digest",
+    "instrument",
+    "source",
+    "format",
+    "faults",
+    "measures",
+    "rows",
+    "funding_rows",
+    "files",
+}
 Columns = dict[str, NDArray[Any]]
 
 
@@ -122,13 +136,17 @@ def _choose(*, root: Root, symbol: str | None) -> str:
 def _sidecar(*, text: bytes, where: str) -> dict[str, Any]:
     try:
         sidecar: dict[str, Any] = json.loads(text)
-        sidecar["files"], sidecar["digest"], sidecar["instrument"], sidecar["rows"]
-    except (ValueError, KeyError, TypeError) as error:
+        missing = sorted(SIDECAR_KEYS - set(sidecar))
+    except (ValueError, TypeError) as error:
         raise TapeError(f"{where}: not a tape's sidecar ({error}); import the tape again") from error
-    if sidecar.get("schema_hash") != SCHEMA_HASH:
+    if missing or not re.fullmatch("[0-9a-f]{64}", str(sidecar["digest"])):
         raise TapeError(
-            f"{where}: schema {str(sidecar.get('schema_hash'))[:12]} is not this version's {SCHEMA_HASH[:12]}; "
-            "import the tape again"
+            f"{where}: {', '.join(missing) or 'digest'} is missing or wrong; import the tape again"
+        )
+    found = sidecar["schema_hash"]
+    if found != SCHEMA_HASH:
+        raise TapeError(
+            f"{where}: schema {found} is not this version's {SCHEMA_HASH[:12]}…; import the tape again"
         )
     return sidecar
 
@@ -156,13 +174,15 @@ def _is_verified(*, file: Path, stamps: dict[str, str]) -> bool:
 
 
 def _build_cache(*, cached: Path, columns: Columns, stamp_file: str, stamps: dict[str, str]) -> None:
-    """Write the columns to a temporary folder and rename it into place; two builders do not disturb each other."""
+    """Write the columns to a temporary folder and rename it into place; two builders do not disturb each
+    other.
+    """
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(dir=cached.parent, prefix=f".{cached.name[:16]}-"))
         try:
             for name, column in columns.items():
-                np.save(building / f"{name}.npy", column)
+                _save(column=column, file=building / f"{name}.npy")
             (building / stamp_file).write_text(json.dumps(stamps, sort_keys=True), encoding="utf-8")
             _swap(new=building, target=cached, stamp_file=stamp_file)
         finally:
@@ -174,8 +194,17 @@ def _build_cache(*, cached: Path, columns: Columns, stamp_file: str, stamps: dic
         ) from error
 
 
+def _save(*, column: NDArray[Any], file: Path) -> None:
+    """Write a .npy file; unlike np.save, a disk that is full raises."""
+    with file.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(column))
+        stream.write(np.ascontiguousarray(column).data)
+
+
 def _swap(*, new: Path, target: Path, stamp_file: str) -> None:
-    """Rename a folder into place. One of this digest that is there already has the same columns: it is stamped."""
+    """Rename a folder into place. One of this digest that is there already has the same columns: it is
+    stamped.
+    """
     try:
         new.rename(target)
     except OSError:

@@ -51,7 +51,8 @@ class TapeMeta:
     """Say where a tape came from and what was wrong with it.
 
     ``digest`` is the sha256 of instrument and columns (of a window: of the parent's digest and the bounds);
-    ``faults`` counts each name of FAULTS; ``measures`` holds integers worth reporting (recorder clock, messages).
+    ``faults`` counts each name of FAULTS; ``measures`` holds integers worth reporting (recorder clock,
+    messages).
     """
 
     source: str
@@ -103,7 +104,8 @@ class Tape:
     ) -> Self:
         """Build a tape from columns, with types, lengths, order and values checked and the digest computed.
 
-        ``recv_ts_ns`` defaults to ``exch_ts_ns``. Raises TapeError naming the first column and row that is wrong.
+        ``recv_ts_ns`` defaults to ``exch_ts_ns``. Raises TapeError naming the first column and row that is
+        wrong.
         """
         given: dict[str, Any] = {
             "exch_ts_ns": exch_ts_ns,
@@ -151,14 +153,19 @@ class Tape:
     def window(self, *, start_ns: int | None = None, end_ns: int | None = None) -> Self:
         """Cut the events of start <= time < end (UTC ns), after the book as it stood at the start.
 
-        Those first rows, all at ``start_ns``, are a CLEAR and one DEPTH per level, or a single GAP where the book was
-        broken; there are none when the tape begins inside the window. Raises TapeError when no event is left.
+        Those first rows, all at ``start_ns``, are a CLEAR and one DEPTH per level, or a single GAP where the
+        book was broken; there are none when the tape begins inside the window. Raises TapeError when no event
+        is left.
         """
         if len(self) == 0:
             raise TapeError(f"{self.meta.source}: the tape is empty; there is nothing to cut a window from")
         start = self.start_ns if start_ns is None else start_ns
         end = self.end_ns + 1 if end_ns is None else end_ns
-        if start <= self.start_ns and end > self.end_ns:
+        first_ns, last_ns = (
+            f(int(times[i]) for times in (self.exch_ts_ns, self.funding_ts_ns) if len(times))
+            for f, i in ((min, 0), (max, -1))
+        )
+        if start <= first_ns and last_ns < end:
             return self
         first, last = (int(i) for i in np.searchsorted(self.exch_ts_ns, [start, end]))
         if first >= last:
@@ -201,8 +208,8 @@ class Tape:
 def book_at(*, tape: Tape, before: int) -> tuple[NDArray[np.int8], Ints, Ints, bool]:
     """Return (side, price_ticks, qty_lots, trusted) of the levels held before row ``before``.
 
-    Bids come first from the best down, then asks from the best up; a book broken by a GAP has no level and is not
-    trusted.
+    Bids come first from the best down, then asks from the best up; a book broken by a GAP has no level and is
+    not trusted.
     """
     kind = tape.kind[:before]
     side = tape.side[:before]
@@ -239,7 +246,9 @@ def utc(*, ns: int) -> str:
 
 
 def parse_utc(*, value: int | str | None) -> int | None:
-    """Return UTC ns of an ISO text such as ``2024-07-24T03:00`` (or of ns); raises TapeError for another text."""
+    """Return UTC ns of an ISO text such as ``2024-07-24T03:00`` (or of ns); raises TapeError for another
+    text.
+    """
     if value is None or isinstance(value, int):
         return value
     try:

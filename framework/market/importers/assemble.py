@@ -47,9 +47,7 @@ def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     measure_clock(recording=recording)
     columns = _merge(recording=recording, book=book, trades=trades)
     if (np.array(recording.messages.op) == DIFF).any() and not (columns["kind"] == CLEAR).any():
-        raise TapeError(
-            f"{recording.files[0]}: no order book snapshot; give the file that holds it, and those that continue it"
-        )
+        raise TapeError(f"{recording.files[0]}: no order book snapshot; give the file that holds it too")
     if not len(columns["kind"]):
         raise TapeError(f"{', '.join(recording.files)}: no book update and no trade of {recording.symbol}")
     return Tape.from_columns(
@@ -131,14 +129,16 @@ def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Ins
                 book.drop(side=side, upto=price_ticks)
         elif whole or book.trusted:
             middle = middles[message]
-            bid = rows[begin][1:] if middle > begin else (0, 0)
-            ask = rows[middle][1:] if stop > middle else (0, 0)
-            apply = book.touch if whole else _ticker(book, ids[message])
-            apply(bid=bid[0], bid_qty=bid[1], ask=ask[0], ask_qty=ask[1])
+            bid = rows[begin][1:] if middle > begin else None
+            ask = rows[middle][1:] if stop > middle else None
+            if whole:
+                book.touch(bid=bid, ask=ask)
+            else:
+                book.ticker(last_id=ids[message], bid=bid, ask=ask)
         filled.append(len(book.rows))
     recording.count("crossed_books", book.crossed)
     recording.measures["stale_tickers"] = book.stale_tickers
-    owner = np.repeat(np.arange(len(filled)), np.diff(filled, prepend=0))
+    owner = np.repeat(np.arange(len(filled)), np.diff(np.array(filled, np.int64), prepend=0))
     columns = np.array(book.rows, np.int64).reshape(-1, 4).T
     message = plan.message[owner]
     exch = plan.exch_ns[owner]
@@ -153,12 +153,10 @@ def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Ins
     }
 
 
-def _ticker(book: FoldedBook, last_id: int) -> Callable[..., None]:
-    return lambda **touch: book.ticker(last_id=last_id, **touch)
-
-
 def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -> dict[str, Ints]:
-    """Return the trades' rows in exchange order; counts duplicates, arrivals out of order, missing numbers."""
+    """Return the trades' rows in exchange order; counts duplicates, arrivals out of order, missing
+    numbers.
+    """
     held = recording.trades
     price, qty = _steps(
         numbers=prints, instrument=instrument, place=lambda row: recording.where(place=held.place[row])
@@ -206,7 +204,9 @@ def _merge(*, recording: Recording, book: dict[str, Ints], trades: dict[str, Int
 
 
 def _funding(*, recording: Recording, columns: dict[str, Ints]) -> dict[str, list[float]]:
-    """Return one row for each funding time within the tape: the last rate told for it, the last mark before it."""
+    """Return one row for each funding time within the tape: the last rate told for it, the last mark before
+    it.
+    """
     paid: dict[int, tuple[float, float]] = {}
     start, end = int(columns["exch_ts_ns"][0]), int(columns["exch_ts_ns"][-1])
     for exch_ns, due_ns, rate, mark in sorted(recording.marks):

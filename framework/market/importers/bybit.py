@@ -1,7 +1,7 @@
 """Bybit v5: order book and public trade messages, and the official history archives made of them.
 
-Archives (public.bybit.com, quote-saver.bycsi.com): a zip of JSON lines ``topic, type, ts, data{s,b,a,u,seq}, cts``;
-public trades as csv.gz with ``timestamp, symbol, side, size, price, …, trdMatchID``.
+Archives (public.bybit.com, quote-saver.bycsi.com): a zip of JSON lines ``topic, type, ts, data{s,b,a,u,seq},
+cts``; public trades as csv.gz with ``timestamp, symbol, side, size, price, …, trdMatchID``.
 """
 
 import json
@@ -63,7 +63,7 @@ class BybitReader:
         self.depth_topic = self.depth_topic or topic
         if topic != self.depth_topic:
             raise TapeError(
-                f"{self.recording.where(place=place)}: a second book {topic} beside {self.depth_topic}; allowed one"
+                f"{self.recording.where(place=place)}: a second book {topic} beside {self.depth_topic}"
             )
         data = message["data"]
         self.recording.add_book(

@@ -23,7 +23,9 @@ OFF_BOOK = ("INSURANCE_FUND", "ADL", "NA")
 
 
 def read_collector(*, paths: Sequence[Path], symbol: str | None) -> Recording:
-    """Read collector files in the order given; raises TapeError for several symbols without a choice, or none."""
+    """Read collector files in the order given; raises TapeError for several symbols without a choice, or
+    none.
+    """
     reader = CollectorReader(paths=paths, symbol=symbol)
     for index, path in enumerate(paths):
         reader.read_file(path=path, index=index)
@@ -101,7 +103,7 @@ class CollectorReader:
         if "lastUpdateId" in data:
             self._snapshot(data, recv_ns, place)
             return
-        kind = data.get("e") or message.get("stream", "").partition("@")[2]
+        kind = str(data.get("e") or message.get("stream", "").partition("@")[2])
         handler = self.handlers.get(kind)
         if handler is None and ("result" in data or kind):
             self.recording.measures["lines_ignored"] = self.recording.measures.get("lines_ignored", 0) + 1
@@ -126,7 +128,7 @@ class CollectorReader:
         if "pu" in data:
             self.recording.contiguous, self.recording.kind = "futures", "linear"
         self.recording.add_book(
-            op=DIFF, exch_ns=int(data.get("T", data["E"])) * MS, recv_ns=recv_ns, place=place,
+            op=DIFF, exch_ns=int(data["T" if "T" in data else "E"]) * MS, recv_ns=recv_ns, place=place,
             bids=data["b"], asks=data["a"],
             first_id=int(data["U"]), last_id=int(data["u"]), prev_id=int(data.get("pu", -1)),
         )  # fmt: skip

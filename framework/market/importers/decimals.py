@@ -61,7 +61,9 @@ def shortest(*, numbers: Decimals) -> Decimals:
 
 
 def from_floats(*, values: NDArray[np.float64]) -> Decimals:
-    """Return the shortest decimals that floats stand for; raises ValueError for one with more than 12 places."""
+    """Return the shortest decimals that floats stand for; raises ValueError for one with more than 12
+    places.
+    """
     mantissa = np.zeros(len(values), np.int64)
     places = np.full(len(values), -1, np.int8)
     if not np.isfinite(values).all() or (values < 0).any() or (values >= 2**52).any():
@@ -90,7 +92,9 @@ def join(*, parts: Sequence[Decimals]) -> Decimals:
 
 
 def grid(*, numbers: Decimals, what: str, where: str) -> str:
-    """Return the largest step that divides every number, as a decimal string; raises TapeError without numbers."""
+    """Return the largest step that divides every number, as a decimal string; raises TapeError without
+    numbers.
+    """
     used = numbers.mantissa > 0
     if not used.any():
         raise TapeError(f"{where}: no {what} above 0 to infer its step from; give --tick and --lot")
@@ -106,7 +110,7 @@ def grid(*, numbers: Decimals, what: str, where: str) -> str:
 
 def count_steps(*, numbers: Decimals, step: str, what: str, place: Callable[[int], str]) -> NDArray[np.int64]:
     """Return numbers / step; raises TapeError naming the place of the first that is not a multiple."""
-    sign, digits, exponent = Decimal(step).normalize().as_tuple()
+    _sign, digits, exponent = Decimal(step).normalize().as_tuple()
     unit = int("".join(map(str, digits)))
     scale = -int(exponent)  # the step is unit / 10**scale
     shift = scale - numbers.places.astype(np.int64)

@@ -51,7 +51,9 @@ def read_lines(*, path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def read_table(*, path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row by column name) of a CSV with a header; raises TapeError naming a missing column."""
+    """Yield (line number, row by column name) of a CSV with a header; raises TapeError naming a missing
+    column.
+    """
     with open_packed(path=path) as stream:
         reader = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
         for name in needed:
@@ -59,12 +61,14 @@ def read_table(*, path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, di
                 raise TapeError(
                     f"{path.name}:1: column {name} is missing; allowed a header with {', '.join(needed)}"
                 )
-        for row in reader:
-            if None in row or None in row.values():
-                raise TapeError(
-                    f"{path.name}:{reader.line_num}: row has not the header's {len(reader.fieldnames or ())} fields"
-                )
-            yield reader.line_num, row
+        fields = len(reader.fieldnames or ())
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise TapeError(f"{path.name}:{reader.line_num}: the row has not {fields} fields")
+                yield reader.line_num, row
+        except csv.Error as error:
+            raise TapeError(f"{path.name}:{reader.line_num}: not CSV ({error})") from error
 
 
 def first_bytes(*, path: Path, count: int = 4096) -> bytes:

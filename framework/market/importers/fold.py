@@ -8,10 +8,15 @@ from framework.market.events import BUY, CLEAR, DEPTH, SELL
 
 Level = tuple[int, int, int]
 """side, price_ticks, qty_lots"""
+Touch = tuple[int, int]
+"""price_ticks, qty_lots"""
+FAR = 1 << 62
+"""A price no level reaches."""
 
 
 class FoldedBook:
-    """Keep both sides of a book and write down every change as (kind, side, price_ticks, qty_lots) in ``rows``.
+    """Keep both sides of a book and write down every change as (kind, side, price_ticks, qty_lots) in
+    ``rows``.
 
     A change that changes nothing is not written. A ticker newer than a diff wins over it at the touch and on
     everything better; the levels it deleted do not come back from an older diff.
@@ -58,7 +63,9 @@ class FoldedBook:
         self.trusted = False
 
     def snapshot(self, *, last_id: int, levels: list[Level]) -> None:
-        """Make the book these levels: a CLEAR and its rows at first or after a break, else only what differs."""
+        """Make the book these levels: a CLEAR and its rows at first or after a break, else only what
+        differs.
+        """
         if not self.trusted:
             self.break_off()
             self.rows.append((CLEAR, 0, 0, 0))
@@ -79,32 +86,43 @@ class FoldedBook:
         while told and told[0][0] < last_id:
             told.popleft()
         self._diff_id = max(self._diff_id, last_id)
-        if not told:
-            for side, price, qty in levels:
+        bid = min((row[1] for row in told), default=FAR)
+        ask = max((row[2] for row in told), default=-1)
+        for side, price, qty in levels:
+            if price < bid if side == BUY else price > ask:
                 self._set(side, price, qty)
-        else:
-            bid = min(row[1] for row in told)
-            ask = 0 if any(row[2] == 0 for row in told) else max(row[2] for row in told)
-            for side, price, qty in levels:
-                if price < bid if side == BUY else price > ask > 0:
-                    self._set(side, price, qty)
         self._count_crossed()
 
-    def ticker(self, *, last_id: int, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
-        """Make this the touch as of ``last_id``: better levels go; a price or quantity of 0 empties its side."""
+    def ticker(self, *, last_id: int, bid: Touch | None, ask: Touch | None) -> None:
+        """Make this the touch as of ``last_id``: better levels go, and levels of the other side that it
+        crosses.
+
+        A price or quantity of 0 empties its side; None says nothing of it.
+        """
         if last_id < self._diff_id:
             self.stale_tickers += 1
             return
-        bid, ask = (bid if bid_qty else 0), (ask if ask_qty else 0)
-        while (best := self.best_bid) > bid:
-            self._set(BUY, best, 0)
-        while (best := self.best_ask) and (best < ask or not ask):
-            self._set(SELL, best, 0)
-        if bid:
-            self._set(BUY, bid, bid_qty)
-        if ask:
-            self._set(SELL, ask, ask_qty)
-        self._told.append((last_id, bid, ask))
+        bid_price = ask_price = None
+        if bid is not None:
+            bid_price = bid[0] if bid[1] else 0
+            while self.best_bid > bid_price:
+                self._set(BUY, self.best_bid, 0)
+            while 0 < self.best_ask <= bid_price and ask is None:
+                self._set(SELL, self.best_ask, 0)
+            if bid_price:
+                self._set(BUY, bid_price, bid[1])
+        if ask is not None:
+            ask_price = ask[0] if ask[1] else FAR
+            while 0 < self.best_ask < ask_price:
+                self._set(SELL, self.best_ask, 0)
+            while self.best_bid >= ask_price and bid is None:
+                self._set(BUY, self.best_bid, 0)
+            if ask_price != FAR:
+                self._set(SELL, ask_price, ask[1])
+        if last_id >= 0:
+            self._told.append(
+                (last_id, FAR if bid_price is None else bid_price, -1 if ask_price is None else ask_price)
+            )
         self._count_crossed()
 
     def drop(self, *, side: int, upto: int) -> None:
@@ -114,9 +132,9 @@ class FoldedBook:
             if price >= upto if side == BUY else price <= upto:
                 self._set(side, price, 0)
 
-    def touch(self, *, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
+    def touch(self, *, bid: Touch | None, ask: Touch | None) -> None:
         """Make this the whole book, one level a side; a recording without depth knows no more."""
-        wanted = [(BUY, bid, bid_qty), (SELL, ask, ask_qty)]
+        wanted = [(side, *told) for side, told in ((BUY, bid), (SELL, ask)) if told]
         self.snapshot(last_id=-1, levels=[level for level in wanted if level[1] and level[2]])
 
     def _set(self, side: int, price: int, qty: int) -> None:

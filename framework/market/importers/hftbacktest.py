@@ -1,7 +1,7 @@
 """hftbacktest tapes: .npz or .npy of 64-byte rows (hftbacktest.readthedocs.io, "Data").
 
-Rows of the exchange's clock are taken (flag EXCH); their order within one instant is kept, so that a replay sees what
-hftbacktest sees. A tape that begins without a snapshot begins with an empty book.
+Rows of the exchange's clock are taken (flag EXCH); their order within one instant is kept, so that a replay
+sees what hftbacktest sees. A tape that begins without a snapshot begins with an empty book.
 """
 
 import zipfile

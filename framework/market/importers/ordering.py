@@ -1,9 +1,11 @@
 """The order in which book messages happened at the exchange, and where a message is missing.
 
-Binance's rule (developers.binance.com, "How to manage a local order book correctly"): a snapshot of id L joins the
-first diff with u > L, when U <= L + 1 (spot) or pu <= L (futures); after it every diff must continue the one before.
+Binance's rule (developers.binance.com, "How to manage a local order book correctly"): a snapshot of id L
+joins the first diff with u > L, when U <= L + 1 (spot) or pu <= L (futures); after it every diff must
+continue the one before.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -114,7 +116,7 @@ def _by_update_id(*, recording: Recording, fields: Fields) -> Plan:
     parts: list[Plan] = []
     bounds = [0, *breaks.tolist(), len(diffs)]
     trusted = False
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in itertools.pairwise(bounds):
         segment = diffs[begin:end]
         if trusted:
             parts.append(Plan(segment[:1], np.array([BREAK]), exch[segment[:1]]))
@@ -165,7 +167,9 @@ def _segment(
 
 
 def _distinct(*, recording: Recording, fields: Fields, op: int) -> Ints:
-    """Return the rows of one op sorted by id, the first of each id; counts duplicates and arrivals out of order."""
+    """Return the rows of one op sorted by id, the first of each id; counts duplicates and arrivals out of
+    order.
+    """
     rows = np.flatnonzero(fields.op == op)
     _, first = np.unique(fields.last[rows], return_index=True)
     recording.count("duplicate_updates", len(rows) - len(first))

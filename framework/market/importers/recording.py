@@ -12,8 +12,8 @@ from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 
 SNAPSHOT, DIFF, TICKER, BREAK, DROP = 0, 1, 2, 3, 4
-"""What a book message is; a BREAK is a place where the source itself says that messages were lost; a DROP deletes
-every level of a side from the best one to a price (0 on the bid side: all)."""
+"""What a book message is; a BREAK is a place where the source itself says that messages were lost; a DROP
+deletes every level of a side from the best one to a price (0 on the bid side: all)."""
 
 CHUNK = 1 << 19
 PLACE_SHIFT = 40
@@ -106,8 +106,8 @@ class Trades:
 class Recording:
     """Collect one instrument's recording from one or more files.
 
-    ``contiguous`` says how update ids continue (a name of ordering.RULES); ``trades_first`` puts the trades of a
-    millisecond before its book updates (else file order holds within one instant).
+    ``contiguous`` says how update ids continue (a name of ordering.RULES); ``trades_first`` puts the trades
+    of a millisecond before its book updates (else file order holds within one instant).
     """
 
     symbol: str
@@ -176,7 +176,9 @@ class Recording:
         return f"{self.files[place >> PLACE_SHIFT]}:{place & ((1 << PLACE_SHIFT) - 1)}"
 
     def level_numbers(self) -> Decimals:
-        """Return price, quantity, price, quantity … of every level; raises TapeError naming a malformed one."""
+        """Return price, quantity, price, quantity … of every level; raises TapeError naming a malformed
+        one.
+        """
         try:
             return self.levels.get()
         except MalformedNumber as error:

@@ -36,7 +36,9 @@ FORMATS = {
 
 
 def import_tape(*, paths: Sequence[Path], format: str = "auto", flags: InstrumentFlags | None = None) -> Tape:
-    """Read recordings that belong together into one tape; raises TapeError naming file and line of what is wrong."""
+    """Read recordings that belong together into one tape; raises TapeError naming file and line of what is
+    wrong.
+    """
     if not paths:
         raise TapeError("tape import: no file given; allowed one or more recordings")
     for path in paths:
@@ -51,7 +53,9 @@ def import_tape(*, paths: Sequence[Path], format: str = "auto", flags: Instrumen
 
 
 def sniff(*, paths: Sequence[Path]) -> str:
-    """Return the one format of all files by their first bytes; raises TapeError when they differ or show none."""
+    """Return the one format of all files by their first bytes; raises TapeError when they differ or show
+    none.
+    """
     found = {path: _sniff_one(path=path) for path in paths}
     names = set(found.values())
     if len(names) > 1:

@@ -1,7 +1,7 @@
 """Tardis CSV files: trades, quotes, incremental_book_L2 (docs.tardis.dev, "Downloadable CSV files").
 
-Times are microseconds. A snapshot in the middle of an L2 file means the recorder had reconnected: a break. Quotes are
-used only where no L2 file is given; their book is the touch alone.
+Times are microseconds. A snapshot in the middle of an L2 file means the recorder had reconnected: a break.
+Quotes are used only where no L2 file is given; their book is the touch alone.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,9 @@ Row = dict[str, str]
 
 
 def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
-    """Read Tardis files of one symbol, in any order of kinds; raises TapeError for several symbols or none."""
+    """Read Tardis files of one symbol, in any order of kinds; raises TapeError for several symbols or
+    none.
+    """
     recording = Recording(
         symbol=symbol or "", venue="", kind="spot", contiguous="none", format="tardis",
         files=[path.name for path in paths],
@@ -52,7 +54,7 @@ def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         READERS[kind](recording, rows)
     if symbol and symbol not in seen:
         raise TapeError(
-            f"{paths[0].name}: symbol {symbol} is not in the file; allowed {', '.join(sorted(seen)) or 'none'}"
+            f"{paths[0].name}: symbol {symbol} is unknown; allowed {', '.join(sorted(seen)) or 'none'}"
         )
     if len(seen) > 1 and not symbol:
         raise TapeError(f"{paths[0].name}: files hold {', '.join(sorted(seen))}; choose one with --symbol")
@@ -102,7 +104,7 @@ def _note_venue(*, recording: Recording, row: Row, place: int) -> None:
     )
     if exchange in INVERSE:
         raise TapeError(
-            f"{recording.where(place=place)}: {exchange} lists inverse contracts; allowed linear contracts and spot"
+            f"{recording.where(place=place)}: {exchange} is an inverse venue; allowed linear and spot"
         )
     recording.venue = exchange.removesuffix("-futures").removesuffix("-spot")
     recording.kind = "linear" if linear else "spot"
@@ -120,8 +122,8 @@ def _read_trades(recording: Recording, rows: list[tuple[int, Row]]) -> None:
 def _read_quotes(recording: Recording, rows: list[tuple[int, Row]]) -> None:
     for place, row in rows:
         recording.add_book(
-            op=TICKER, exch_ns=int(row["timestamp"]) * US, recv_ns=int(row["local_timestamp"]) * US, place=place,
-            bids=((row["bid_price"] or "0", row["bid_amount"] or "0"),),
+            op=TICKER, exch_ns=int(row["timestamp"]) * US, recv_ns=int(row["local_timestamp"]) * US,
+            place=place, bids=((row["bid_price"] or "0", row["bid_amount"] or "0"),),
             asks=((row["ask_price"] or "0", row["ask_amount"] or "0"),),
         )  # fmt: skip
 

@@ -27,7 +27,8 @@ def to_ns(*, clock: int) -> int:
 
 
 def measure_clock(*, recording: Recording) -> None:
-    """Report receive minus exchange time over all stamped messages, and count those received before they were sent.
+    """Report receive minus exchange time over all stamped messages, and count those received before they were
+    sent.
 
     The distribution goes to ``measures`` in microseconds; the replay never uses a recorded receive time.
     """
@@ -53,8 +54,8 @@ def estimate_ticker_times(
 ) -> Ints:
     """Return exchange times of all messages, with those of unstamped tickers estimated.
 
-    A ticker's time is its receive time less the recorder's offset around it, not before a trade that arrived up to
-    TRADE_LEAD_NS later, rounded to the millisecond, and within the diffs whose ids surround its own.
+    A ticker's time is its receive time less the recorder's offset around it, not before a trade that arrived
+    up to TRADE_LEAD_NS later, rounded to the millisecond, and within the diffs whose ids surround its own.
     """
     rows = ticker_rows[exch[ticker_rows] == 0]
     if not len(rows):

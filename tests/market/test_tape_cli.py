@@ -1,0 +1,100 @@
+"""``quoteops tape`` from a recording to what is known of it, with one-line errors."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framework.cli.main import main
+from tests.market.recordings import BinanceRecording, Market
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def recording(*, broken: bool = False) -> str:
+    made = BinanceRecording(Market(seed=1, updates=200), futures=True).write()
+    if broken:
+        made.lines = [line for line in made.lines if '"U":101' not in line]
+    return str(made.save(Path("market.dat.gz")))
+
+
+def test_import_then_info_tells_span_events_faults_and_statistics(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tape", "import", recording()]) == 0
+    out = capsys.readouterr().out
+    assert "artifacts/tapes/binance_abcusdt_20231114: ABCUSDT 2023-11-14T22:13:20" in out
+    assert "tick 0.01, lot 0.1 (tick and lot inferred from the data)" in out
+    assert "faults: none" in out
+    assert main(["tape", "info", "artifacts/tapes/binance_abcusdt_20231114"]) == 0
+    assert "spread_1_share" in capsys.readouterr().out
+    assert main(["tape", "info", "artifacts/tapes/binance_abcusdt_20231114", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["events"]["trade"] == 28
+    assert told["instrument"]["symbol"] == "ABCUSDT"
+    assert told["gaps"] == 0
+
+
+def test_gaps_ends_0_without_a_gap_and_1_with_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tape", "import", recording(), "--out", "whole"]) == 0
+    assert main(["tape", "import", recording(broken=True), "--out", "broken"]) == 0
+    assert "sequence_gaps 1" in capsys.readouterr().out
+    assert main(["tape", "gaps", "whole"]) == 0
+    assert main(["tape", "gaps", "whole", "--silence", "0.01"]) == 1
+    capsys.readouterr()
+    assert main(["tape", "gaps", "broken", "--json"]) == 1
+    (gap,) = json.loads(capsys.readouterr().out)
+    assert gap["kind"] == "sequence"
+    assert gap["start"] == "2023-11-14T22:13:22.100Z"
+
+
+def test_flags_decide_the_instrument_and_the_sidecar_keeps_no_absolute_path(folder: Path) -> None:
+    words = ["--tick", "0.001", "--lot", "0.1", "--min-notional", "10", "--venue", "other"]
+    words += ["--out", "x", "--end", "2023-11-14T22:13:22Z"]
+    assert main(["tape", "import", str(folder / recording()), *words]) == 0
+    text = Path("x/symbol=ABCUSDT/tape.json").read_text()
+    assert str(folder) not in text
+    told = json.loads(text)
+    assert told["instrument"]["tick_size"] == "0.001"
+    assert told["instrument"]["min_notional"] == "10"
+    assert told["arguments"]["end"] == "2023-11-14T22:13:22Z"
+    assert told["end"] < "2023-11-14T22:13:22"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["import", "no.gz"], "no.gz: no such file"),
+        (["import"], "quoteops tape import: the following arguments are required: FILE"),
+        (["info", "no"], "no: no such tape"),
+        (["fly"], "quoteops tape: argument VERB: invalid choice: 'fly'"),
+        (["import", "market.dat.gz", "--kind", "inverse"], "kind is inverse; allowed linear or spot"),
+        (["import", "market.dat.gz", "--lot", "0.3"], "market.dat.gz:"),
+        (["import", "market.dat.gz", "--start", "2025-01-01"], "no event between"),
+        (
+            ["import", "market.dat.gz", "--symbol", "NOPE"],
+            "symbol NOPE is not in the recording; allowed ABCUSDT",
+        ),
+        (["synth", "--preset", "nope"], "nope"),
+    ],
+)
+def test_wrong_words_and_data_end_2_with_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    recording()
+    assert main(["tape", *words]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not Path("artifacts").exists()
+
+
+def test_a_synthetic_market_is_kept_as_a_tape(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--preset", "thin_spot", "--hours", "0.05", "--seed", "3", "--out", "made"]
+    assert main(["tape", "synth", *words]) == 0
+    assert main(["tape", "gaps", "made"]) == 0
+    assert "0 gaps" in capsys.readouterr().out
