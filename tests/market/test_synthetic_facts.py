@@ -7,9 +7,11 @@ import re
 
 import pytest
 
+from framework.compiled.records import interpreted
 from tests.market.stylised_facts import HOURS, PAGE, TABLES, figure, measured
 
 PRESETS = sorted(HOURS)
+pytestmark = pytest.mark.skipif(interpreted(), reason="hours of tape need the compiled code")
 
 
 @functools.cache
