@@ -18,7 +18,8 @@ def tables() -> str:
         meta = meta_of(field)
         kinds = [model.model_fields for model in models_of(RunSettings.model_fields[path[0]].annotation)]
         same = [fields[path[1]] for fields in kinds if len(path) == 2 and path[1] in fields] or [field]
-        values = dict.fromkeys(values_allowed(one.annotation, one.metadata) for one in same)
+        said = {values_allowed(one.annotation, one.metadata) for one in same}
+        values = sorted(text for text in said if not any(other.startswith(f"{text} or") for other in said))
         allowed = f"{', '.join(values)} {meta.get('unit', '')}".rstrip()
         cells = [f"`{'.'.join(path[1:])}`", allowed.replace("|", "\\|"), field.description or ""]
         if meta:
