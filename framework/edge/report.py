@@ -44,12 +44,13 @@ def build_edge_report(
     """
     _check_windows(windows)
     books = [_book(w) for w in sorted(windows, key=lambda w: w.symbol)]
+    symbols = {b.window.symbol: _section([b]) for b in books}
     report = {
         "convention": "ledger",
         "quote": windows[0].quote,
         "runtime": dict(runtime or {}),
-        "symbols": {b.window.symbol: _section([b]) for b in books},
-        "totals": _section(books),
+        "symbols": symbols,
+        "totals": _section(books) if len(books) > 1 else symbols[books[0].window.symbol],
     }
     plain: dict[str, Any] = canonical(report)
     return plain
