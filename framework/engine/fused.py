@@ -50,7 +50,10 @@ class EngineError(QuoteopsError):
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """One-way delays: of each market event (ns, non-negative) and of the k-th request and report (ns, cyclic)."""
+    """One-way delays in ns: of each market event, and of the k-th request and report.
+
+    The latter two are cyclic and their lengths powers of two.
+    """
 
     feed_ns: NDArray[np.int64]
     entry_ns: NDArray[np.int64]
@@ -91,7 +94,8 @@ def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int
 class Replay:
     """One symbol's replay: every piece of state in flat records, so it can stop at any instant and go on.
 
-    ``params`` is a buffer of ``Params`` versions ordered by ``from_ns``, ``venue`` one of length one.
+    ``params`` is a buffer of ``Params`` versions ordered by ``from_ns``, ``venue`` one of length one; ``costs`` is the
+    table of ``make_costs``, wanted when the venue has a cost model.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Replay:
         params: list[Params],
         venue: list[Venue],
         latency: Latency,
+        costs: NDArray[np.float64] | None = None,
         sample_ns: int = 1_000 * MS,
         start_ns: int | None = None,
         stop_ns: int | None = None,
@@ -110,6 +115,9 @@ class Replay:
         self.start_ns = first if start_ns is None else start_ns
         self.params = params
         self.venue = venue
+        knots = int(at(venue, 0).cost_knots)
+        if knots and (costs is None or len(costs) <= 3 * knots):
+            raise EngineError(f"replay: the venue has a cost model of {knots} knots but no table for it")
         local = tape.exch_ts_ns + latency.feed_ns
         if len(latency.feed_ns) > 1:
             local = np.maximum.accumulate(local)
@@ -125,6 +133,7 @@ class Replay:
             np.asarray(tape.funding_mark),
             latency.entry_ns,
             latency.response_ns,
+            np.zeros(0) if costs is None else costs,
         )
         self._make_state(sample_ns)
         last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0

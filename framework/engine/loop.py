@@ -21,7 +21,16 @@ from framework.engine.records import (
     Cursor,
     Sample,
 )
-from framework.market.book import EXCHANGE, LOCAL, Book, clear_book, empty_book, set_level, two_sided
+from framework.market.book import (
+    EXCHANGE,
+    LOCAL,
+    Book,
+    clear_book,
+    clear_side,
+    empty_book,
+    set_level,
+    two_sided,
+)
 from framework.market.events import BUY, CLEAR, DEPTH, SELL, TRADE
 from framework.market.records import ACCEPTED, AMENDED, Fill, Report, Request
 from framework.quoting.emit import end_run
@@ -37,7 +46,19 @@ from framework.quoting.records import (
     View,
 )
 from framework.quoting.tick import on_local_trade, on_report, run_tick
-from framework.venue.matching import Exchange, Order, Taken, Venue, on_depth, on_request, on_trade
+from framework.venue.matching import (
+    Exchange,
+    Order,
+    Taken,
+    Venue,
+    depth_concerns,
+    forget_side,
+    note_prices,
+    on_depth,
+    on_request,
+    on_trade,
+    trade_concerns,
+)
 
 MS = 1_000_000
 SPARE = 64
@@ -73,9 +94,7 @@ def step_time(
     ex.mid_before_held = ex.mid_held
     if ex.due_ns < ts:
         settle(ts, ex, fills)
-    while cursor.funding_i < len(funding_ts_ns) and funding_ts_ns[cursor.funding_i] <= ts:
-        pay_funding(ledger, funding_rate[cursor.funding_i], funding_mark[cursor.funding_i])
-        cursor.funding_i += 1
+    pay_due_funding(ts, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)
     ex.now_ns = ts
 
 
@@ -112,6 +131,38 @@ def settle(ts: int, ex: Exchange, fills: list[Fill]) -> None:
 
 
 @core
+def settle_known(until: int, venue: Venue, ex: Exchange, books: list[Book], fills: list[Fill]) -> None:
+    """Settle the horizons that lie no later than ``until`` once every event up to there has happened."""
+    if ex.due_ns > until:
+        return
+    closed = ex.mid
+    book = books[EXCHANGE]
+    if two_sided(book):
+        ex.mid = 0.5 * (book.best_bid + book.best_ask) * venue.tick
+    settle(until + 1, ex, fills)
+    ex.mid = closed
+
+
+@core
+def pay_due_funding(
+    ts: int, cursor: Cursor, ledger: Ledger, funding_ts_ns: Any, funding_rate: Any, funding_mark: Any
+) -> None:
+    """Exchange the funding due by ``ts`` on the position held just before it."""
+    while cursor.funding_i < len(funding_ts_ns) and funding_ts_ns[cursor.funding_i] <= ts:
+        pay_funding(ledger, funding_rate[cursor.funding_i], funding_mark[cursor.funding_i])
+        cursor.funding_i += 1
+
+
+@core
+def clear(books: list[Book], levels: Any, which: int, side: int) -> None:
+    """Empty a side of a book, or with side 0 the book, which may be trusted again."""
+    if side == 0:
+        clear_book(books, levels, which)
+    else:
+        clear_side(books, levels, which, side)
+
+
+@core
 def exchange_to(
     bound: int,
     tick_floor: int,
@@ -134,6 +185,7 @@ def exchange_to(
     reports: list[Report],
     ledger: Ledger,
     response_ns: Any,
+    costs: Any,
 ) -> int:
     """Run the exchange alone up to ``bound``, or up to the instant at which the desk could answer a new report."""
     i = cursor.exch_i
@@ -146,7 +198,7 @@ def exchange_to(
         known = ex.responses
         what = kind[i]
         if what == DEPTH:
-            if ex.live == 0 and ex.taken == 0:
+            if book.trusted == 0 or not depth_concerns(ex, side[i], price_ticks[i]):
                 set_level(books, levels, EXCHANGE, side[i], price_ticks[i], qty_lots[i])
             else:
                 on_depth(
@@ -165,7 +217,8 @@ def exchange_to(
                     response_ns,
                 )
         elif what == TRADE:
-            if ex.live > 0:
+            ex.traded_lots += qty_lots[i]
+            if trade_concerns(ex, side[i], price_ticks[i]):
                 on_trade(
                     side[i],
                     price_ticks[i],
@@ -177,10 +230,11 @@ def exchange_to(
                     reports,
                     ledger,
                     response_ns,
+                    costs,
                 )
         elif what == CLEAR:
-            clear_book(books, levels, EXCHANGE)
-            ex.taken = 0
+            clear(books, levels, EXCHANGE, side[i])
+            forget_side(ex, taken, side[i])
         else:
             book.trusted = 0
         i += 1
@@ -233,17 +287,18 @@ def local_to(
                 book.updated_ns = local_ts_ns[i]
             elif what == TRADE:
                 on_local_trade(side[i], price_ticks[i], qty_lots[i], desk, view, quotes)
-            elif what == CLEAR:
-                clear_book(books, levels, LOCAL)
             else:
-                book.trusted = 0
+                if what == CLEAR:
+                    clear(books, levels, LOCAL, side[i])
+                else:
+                    book.trusted = 0
                 cursor.dirty = 1
                 cursor.dirty_ns = local_ts_ns[i]
             i += 1
         if report_ns > bound:
             break
         report = reports[ex.report_head]
-        ex.report_head = (ex.report_head + 1) % len(reports)
+        ex.report_head = (ex.report_head + 1) & (len(reports) - 1)
         ex.report_count -= 1
         full = desk.inflight >= p.inflight_max
         on_report(report, p, desk, view, quotes, pending, books, levels, audits)
@@ -270,9 +325,9 @@ def send(
             cursor.overflow += 1
             return
         intent = intents[k]
-        request = requests[(cursor.request_head + cursor.request_count) % size]
+        request = requests[(cursor.request_head + cursor.request_count) & (size - 1)]
         cursor.request_count += 1
-        arrive = max(cursor.request_last_ns, now + entry_ns[cursor.requests % len(entry_ns)])
+        arrive = max(cursor.request_last_ns, now + entry_ns[cursor.requests & (len(entry_ns) - 1)])
         cursor.request_last_ns = arrive
         cursor.requests += 1
         request.arrive_ns = arrive
@@ -372,6 +427,7 @@ def next_instant(
     FLOATS,
     TIMES,
     TIMES,
+    FLOATS,
     Params,
     Cursor,
     Venue,
@@ -405,6 +461,7 @@ def advance(
     funding_mark: Any,
     entry_ns: Any,
     response_ns: Any,
+    costs: Any,
     params: list[Params],
     cursors: list[Cursor],
     venues: list[Venue],
@@ -439,6 +496,8 @@ def advance(
     if cursor.started == 0:
         empty_book(books, EXCHANGE)
         empty_book(books, LOCAL)
+        note_prices(ex, orders)
+        ex.first_ns = exch_ts_ns[0] if len(exch_ts_ns) > 0 else 0
         cursor.started = 1
     while True:
         if ex.fills + SPARE > len(fills):
@@ -449,6 +508,8 @@ def advance(
             return SAMPLES_FULL
         p = params[cursor.params_i]
         due = next_instant(local_ts_ns, p.tick_interval_ns, cursor, ex, desk, requests, reports)
+        if cursor.params_i + 1 < len(params):
+            due = min(due, params[cursor.params_i + 1].from_ns)
         now = min(due, until)
         now = exchange_to(
             now,
@@ -472,9 +533,13 @@ def advance(
             reports,
             ledger,
             response_ns,
+            costs,
         )
         if cursor.fills_noted < ex.fills:
             note_ages(cursor, ex, quotes, fills)
+        pay_due_funding(now, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)
+        desk.cash += ledger.funding - desk.funding
+        desk.funding = ledger.funding
         while cursor.params_i + 1 < len(params) and params[cursor.params_i + 1].from_ns <= now:
             cursor.params_i += 1
         p = params[cursor.params_i]
@@ -514,8 +579,9 @@ def advance(
                 reports,
                 ledger,
                 response_ns,
+                costs,
             )
-            cursor.request_head = (cursor.request_head + 1) % len(requests)
+            cursor.request_head = (cursor.request_head + 1) & (len(requests) - 1)
             cursor.request_count -= 1
         if cursor.fills_noted < ex.fills:
             note_ages(cursor, ex, quotes, fills)
@@ -531,6 +597,7 @@ def advance(
         if ex.overflow + cursor.overflow + ex.no_mid > 0:
             return BROKEN
         if now == until and due > until:
+            settle_known(until, venue, ex, books, fills)
             if cursor.end_runs == 1:
                 end_run(desk, view, quotes[0], BUY, p.version, audits)
                 end_run(desk, view, quotes[1], SELL, p.version, audits)

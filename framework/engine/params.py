@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from framework.compiled.records import at, zeros
 from framework.market.instrument import Instrument
 from framework.market.records import LIMIT, POST_ONLY
@@ -16,6 +19,8 @@ from framework.venue.matching import PROB_POWER, RISK_AVERSE, Venue
 
 MS = 1_000_000
 BUCKET_SECONDS = 10.0
+COST_KNOTS = 481
+COST_DRAWS = 65_536
 
 
 def glft_constants(*, gamma: float, kappa: float, rate_per_s: float) -> tuple[float, float]:
@@ -77,6 +82,9 @@ def _fill_strategy(row: Any, settings: RunSettings) -> None:
     row.adverse_weight = strategy.adverse_weight
     row.adverse_tau_ns = strategy.adverse_halflife_s / math.log(2.0) * 1e9
     row.vol_tau_s = strategy.vol_halflife_s / math.log(2.0)
+    row.signal_weight_bps = settings.signal.weight_bps
+    row.signal_k = settings.signal.k
+    row.momentum_tau_s = settings.signal.momentum_window_s
     row.queue_eta_target_ns = strategy.queue_eta_target_ms * MS
     row.queue_nudge_ticks = strategy.queue_nudge_ticks
     row.requote_tolerance_bps = strategy.requote_tolerance_bps
@@ -122,4 +130,22 @@ def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[Venue]:
     row.partial_fills = int(exchange.partial_fills)
     row.shared_queue = int(exchange.shared_queue)
     row.slippage_rate = settings.cost_model.slippage_rate if settings.cost_model.enabled else 0.0
+    row.cost_knots = COST_KNOTS if settings.cost_model.enabled else 0
     return rows
+
+
+def make_costs(*, settings: RunSettings) -> NDArray[np.float64]:
+    """Give the cost model as the core reads it, empty when it is off; drawn from ``soak.seed``.
+
+    Columns of COST_KNOTS values: the participation (a share of the day's volume, 2^-30 to 1), the impact of an
+    aggressive order coeff * participation^exponent (a fraction of the price), the probability that a print at a
+    passive order's price fills it, 1/(1+exp(18(participation-.035))) but not below the floor. Then uniform draws.
+    """
+    model = settings.cost_model
+    if not model.enabled:
+        return np.zeros(0)
+    share = np.exp2(np.linspace(-30.0, 0.0, COST_KNOTS))
+    impact = model.impact_cost_coeff * share**model.impact_exponent
+    filled = np.maximum(model.fill_probability_floor, 1.0 / (1.0 + np.exp(18.0 * (share - 0.035))))
+    drawn = np.random.Generator(np.random.PCG64([settings.soak.seed, 4])).random(COST_DRAWS)
+    return np.concatenate([share, impact, filled, drawn])

@@ -47,6 +47,23 @@ def clear_book(books: list[Book], levels: Any, which: int) -> None:
 
 
 @core
+def clear_side(books: list[Book], levels: Any, which: int, side: int) -> None:
+    """Remove every level of one side; the other stays, and so does the doubt of a broken feed."""
+    book = books[which]
+    at = which * 2 * book.slots - book.base_tick
+    if side != BUY:
+        at += book.slots
+    for tick in range(book.touched_low, book.touched_high + 1):
+        levels[at + tick] = 0
+    if side == BUY:
+        book.best_bid = book.base_tick - 1
+        book.low_bid = book.base_tick + book.slots
+    else:
+        book.best_ask = book.base_tick + book.slots
+        book.high_ask = book.base_tick - 1
+
+
+@core
 def empty_book(books: list[Book], which: int) -> None:
     """Set the bests of a book whose ladders hold nothing."""
     book = books[which]

@@ -50,7 +50,11 @@ REJECT_NAMES = {
 
 @record
 class Request:
-    """Ask the exchange for something; ``m0`` and ``quote_ts_ns`` belong to the decision that set the price."""
+    """Ask the exchange for something; ``m0`` and ``quote_ts_ns`` belong to the decision that set the price.
+
+    ``qty_lots`` of an amend is the order's new total, what has been filled included, so that a fill on its way
+    cannot make the order larger than was meant.
+    """
 
     arrive_ns: i8
     sent_ns: i8
@@ -78,6 +82,7 @@ class Report:
     order_id: i8
     side: i8
     price_ticks: i8
+    price: f8
     qty_lots: i8
     leaves_lots: i8
     is_maker: i8

@@ -39,6 +39,9 @@ from framework.quoting.records import (
 )
 from framework.quoting.stages import wake_at
 
+CUT_SHARE = 8  # an order is shrunk to its room once it exceeds it by this part of a quote
+UNKNOWN_AHEAD = 1e18  # until the next tick has looked at the level
+
 
 @core
 def emit(
@@ -81,42 +84,80 @@ def _emit_side(
         block(now, RISK, desk, view, quote, side, p.version, audits)
         if quote.order_id != 0 and quote.cancelling == 0:
             quote.cancelling = 1
-            _ask(CANCEL, p, desk, view, quote, side, intents[count])
+            if quote.off_since_ns == NO_TIME:
+                quote.off_since_ns = now
+            _ask(CANCEL, quote.price_ticks, 0, p, desk, view, quote, side, intents[count])
             _note(now, CANCEL_QUOTE, quote.drop, desk, view, quote, side, p.version, audits)
             quote.updated_ns = now
             desk.cancels += 1
             return count + 1
         return count
     if quote.cancelling == 1:
-        return count
-    if quote.order_id != 0 and quote.want_ticks == quote.price_ticks:
-        quote.off_since_ns = NO_TIME
-        if now - quote.confirmed_ns >= p.tail_age_ns:
-            quote.confirmed_ns = now
         block(now, NOT_BLOCKED, desk, view, quote, side, p.version, audits)
         return count
-    if quote.order_id != 0 and quote.off_since_ns == NO_TIME:
-        quote.off_since_ns = now
-    reason = _blocked_by(now, p, desk, quote)
+    on_target = quote.order_id != 0 and quote.want_ticks == quote.price_ticks
+    reason = NOT_BLOCKED
+    if on_target:
+        _confirm(now, p, desk, quote)
+    else:
+        if quote.order_id != 0 and quote.off_since_ns == NO_TIME:
+            quote.off_since_ns = now
+        reason = _blocked_by(now, p, desk, quote)
     block(now, reason, desk, view, quote, side, p.version, audits)
-    if reason != NOT_BLOCKED:
+    if on_target or reason != NOT_BLOCKED:
+        if quote.order_id != 0 and quote.leaves_lots - quote.room_lots > desk.quote_lots // CUT_SHARE:
+            _cut(now, p, desk, view, quote, side, intents[count], audits)
+            return count + 1
         return count
     if quote.order_id == 0:
         desk.next_order_id += 1
         quote.order_id = desk.next_order_id
         quote.placed_ns = now
         quote.off_since_ns = NO_TIME
-        _ask(NEW, p, desk, view, quote, side, intents[count])
+        _ask(NEW, quote.want_ticks, quote.want_lots, p, desk, view, quote, side, intents[count])
         _accept(now, view, quote)
         _note(now, PLACE, 0, desk, view, quote, side, p.version, audits)
         desk.places += 1
     else:
         desk.tokens -= 1.0
-        _ask(AMEND, p, desk, view, quote, side, intents[count])
+        total = quote.filled_lots + quote.want_lots
+        _ask(AMEND, quote.want_ticks, total, p, desk, view, quote, side, intents[count])
         _note(now, REPLACE, 0, desk, view, quote, side, p.version, audits)
         _accept(now, view, quote)
         desk.replaces += 1
     return count + 1
+
+
+@core
+def _confirm(now: int, p: Params, desk: Desk, quote: Quote) -> None:
+    """Leave a quote that is where the tick wants it; past its tail age it counts as decided again, in its place."""
+    quote.off_since_ns = NO_TIME
+    if now - quote.confirmed_ns >= p.tail_age_ns:
+        quote.confirmed_ns = now
+        quote.distance_bps = quote.want_distance_bps
+    wake_at(desk, quote.confirmed_ns + p.tail_age_ns)
+
+
+@core
+def _cut(
+    now: int,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quote: Quote,
+    side: int,
+    intent: Intent,
+    audits: list[Audit],
+) -> None:
+    """Shrink an order to the room the position limit leaves; it reduces risk, so it is as free as a cancel."""
+    quote.want_ticks = quote.price_ticks
+    quote.want_lots = quote.room_lots
+    total = quote.filled_lots + quote.room_lots
+    _ask(AMEND, quote.price_ticks, total, p, desk, view, quote, side, intent)
+    _note(now, REPLACE, POSITION_LIMIT, desk, view, quote, side, p.version, audits)
+    quote.leaves_lots = quote.room_lots
+    quote.updated_ns = now
+    desk.replaces += 1
 
 
 @core
@@ -143,7 +184,10 @@ def _accept(now: int, view: View, quote: Quote) -> None:
     quote.price_ticks = quote.want_ticks
     quote.leaves_lots = quote.want_lots
     quote.distance_bps = quote.want_distance_bps
+    quote.left_before_ns = quote.left_target_ns
     quote.left_target_ns = quote.off_since_ns if quote.off_since_ns != NO_TIME else now
+    quote.decided_before_ns = quote.decided_ns
+    quote.ahead_lots = UNKNOWN_AHEAD
     quote.m0 = view.mid
     quote.decided_ns = now
     quote.confirmed_ns = now
@@ -152,14 +196,24 @@ def _accept(now: int, view: View, quote: Quote) -> None:
 
 
 @core
-def _ask(action: int, p: Params, desk: Desk, view: View, quote: Quote, side: int, intent: Intent) -> None:
+def _ask(
+    action: int,
+    tick: int,
+    lots: int,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quote: Quote,
+    side: int,
+    intent: Intent,
+) -> None:
     intent.action = action
     intent.side = side
     intent.order_id = quote.order_id
     intent.order_kind = p.order_kind
     intent.reduce_only = p.reduce_only
-    intent.price_ticks = quote.want_ticks
-    intent.qty_lots = max(quote.want_lots, p.min_lots)
+    intent.price_ticks = tick
+    intent.qty_lots = lots
     intent.m0 = view.mid
     desk.inflight += 1
 

@@ -90,6 +90,9 @@ class Params:
     vol_tau_s: f8
     maker_fee_bps: f8
     signal_bps: f8
+    signal_weight_bps: f8
+    signal_k: f8
+    momentum_tau_s: f8
     queue_eta_target_ns: f8
     queue_nudge_ticks: i8
     requote_tolerance_bps: f8
@@ -142,14 +145,17 @@ class Quote:
     cancelling: i8
     price_ticks: i8
     leaves_lots: i8
+    filled_lots: i8
     m0: f8
     distance_bps: f8
     decided_ns: i8
+    decided_before_ns: i8
     placed_ns: i8
     confirmed_ns: i8
     updated_ns: i8
     off_since_ns: i8
     left_target_ns: i8
+    left_before_ns: i8
     audit_row: i8
     backoff_until_ns: i8
     ahead_lots: f8
@@ -180,8 +186,9 @@ class Desk:
     now_ns: i8
     position: f8
     cash: f8
-    entry_price: f8
-    equity_peak: f8
+    funding: f8
+    equity_open: f8
+    opened: i8
     inflight: i8
     next_order_id: i8
     tokens: f8
@@ -192,6 +199,9 @@ class Desk:
     vol_weight: f8
     vol_mid: f8
     vol_ns: i8
+    trend_mid: f8
+    trend_ns: i8
+    lean_bps: f8
     adverse_bps: f8
     adverse_ns: i8
     drift_bps: f8

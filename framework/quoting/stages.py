@@ -50,6 +50,7 @@ STAGES = {
 
 SECOND = 1_000_000_000
 REACH_TICKS = 4096
+NEGLIGIBLE_BPS = 0.1
 
 
 @core
@@ -83,6 +84,7 @@ def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -
     for k in range(2):
         quotes[k].want = 1
         quotes[k].drop = 0
+        quotes[k].room_lots = FOREVER
         if view.usable == 0:
             drop(quotes[k], NO_MARKET)
         elif aged:
@@ -138,7 +140,7 @@ def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending])
 
 
 @core
-def spread(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
+def spread(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], pending: list[Pending]) -> None:
     """Set the half-spread from volatility, fees and expected adverse selection, and the fair price."""
     observe(now, p, desk, view, pending)
     half = p.glft_base_bps + 0.5 * p.glft_risk * desk.sigma_bps
@@ -149,7 +151,48 @@ def spread(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) 
     half += p.slippage_penalty_coef * max(0.0, desk.drift_bps)
     half = half * p.spread_multiplier + p.base_spread_bps_delta
     desk.half_spread_bps = max(half, p.min_half_spread_bps)
-    desk.fair = view.mid * (1.0 + p.signal_bps * 1e-4)
+    for k in range(2):
+        quotes[k].want_distance_bps = desk.half_spread_bps
+    desk.lean_bps = p.signal_bps
+    if p.signal_weight_bps > 0.0 and view.usable == 1:
+        desk.lean_bps += p.signal_weight_bps * tanh(p.signal_k * momentum(now, p, desk, view))
+    desk.fair = view.mid * (1.0 + desk.lean_bps * 1e-4)
+
+
+@core
+def momentum(now: int, p: Params, desk: Desk, view: View) -> float:
+    """Give the mid's deviation from its moving average, in standard deviations of a random walk's."""
+    if desk.trend_mid == 0.0:
+        desk.trend_mid = view.mid
+        desk.trend_ns = now
+    seconds = (now - desk.trend_ns) / SECOND
+    desk.trend_mid += seconds / (seconds + p.momentum_tau_s) * (view.mid - desk.trend_mid)
+    desk.trend_ns = now
+    if desk.sigma_bps <= 0.0:
+        return 0.0
+    moved_bps = (view.mid - desk.trend_mid) / view.mid * 1e4
+    return moved_bps / (desk.sigma_bps * (0.5 * p.momentum_tau_s) ** 0.5)
+
+
+@core
+def tanh(x: float) -> float:
+    """Give the hyperbolic tangent within 1e-12, by halving and Lambert's continued fraction: + - x / only."""
+    if x > 20.0:
+        return 1.0
+    if x < -20.0:
+        return -1.0
+    halvings = 0
+    while abs(x) > 1.0:
+        x *= 0.5
+        halvings += 1
+    square = x * x
+    part = 15.0
+    for odd in range(13, 0, -2):
+        part = odd + square / part
+    result = x / part
+    for _ in range(halvings):
+        result = 2.0 * result / (1.0 + result * result)
+    return result
 
 
 @core
@@ -158,6 +201,7 @@ def guards(
 ) -> None:
     """Size the quotes and refuse what the halts, the liquidation distance or the exit liquidity forbid."""
     halted = 0
+    equity = 0.0
     if view.usable == 0 or books[LOCAL].trusted == 0:
         halted = NO_MARKET
     elif now - books[LOCAL].updated_ns > p.stale_halt_ns:
@@ -168,16 +212,17 @@ def guards(
         halted = VOLATILITY
     if view.usable == 1:
         equity = desk.cash + desk.position * view.mid
-        desk.equity_peak = max(desk.equity_peak, equity)
-        if desk.loss_halted == 1 or desk.equity_peak - equity > p.loss_halt:
+        if desk.opened == 0:
+            desk.opened = 1
+            desk.equity_open = equity
+        if desk.loss_halted == 1 or desk.equity_open - equity > p.loss_halt:
             desk.loss_halted = 1
             halted = LOSS
     desk.halted = halted
     desk.quote_lots = 0
     if halted == 0:
-        free = (
-            p.equity_start + desk.cash + desk.position * view.mid - abs(desk.position) * view.mid / p.leverage
-        )
+        wake_at(desk, books[LOCAL].updated_ns + p.stale_halt_ns + 1)
+        free = p.equity_start + equity - desk.equity_open - abs(desk.position) * view.mid / p.leverage
         desk.quote_lots = compute_order_qty(
             min(p.quote_notional, p.notional_cap),
             free,
@@ -204,7 +249,7 @@ def guards(
             and near_liquidation(p.leverage, p.maintenance_margin, p.assumed_sl, p.sl_buffer_multiplier)
         ):
             drop(quotes[k], NEAR_LIQUIDATION)
-        elif p.liquidity_enabled == 1:
+        elif p.liquidity_enabled == 1 and adds:
             shown = depth_of_levels(books, levels, LOCAL, side, p.liquidity_levels, REACH_TICKS)
             if not exit_liquidity_suffices(shown, desk.quote_lots, p.liquidity_alpha):
                 drop(quotes[k], LIQUIDITY_INSUFFICIENT)
@@ -224,7 +269,9 @@ def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
         side = BUY if k == 0 else SELL
         quote = quotes[k]
         quote.want_distance_bps = max(p.min_half_spread_bps, desk.half_spread_bps + side * skew)
-        room = int((p.max_position_quotes * size - side * desk.position) / p.lot + 1e-9)
+        room = int((p.max_position_quotes * size - side * desk.position) / p.lot + 1e-6)
+        if p.reduce_only == 1:
+            room = min(room, int(-side * desk.position / p.lot + 1e-6))
         quote.room_lots = room
         lots = min(quote.want_lots, room)
         quote.want_lots = lots
@@ -242,12 +289,12 @@ def queue_aware(
         if quote.want == 0:
             continue
         side = BUY if k == 0 else SELL
-        distance = quote.want_distance_bps
+        distance = quote.want_distance_bps * (1.0 + desk.lean_bps * 1e-4) - side * desk.lean_bps
         if quote.order_id != 0:
-            distance = max(distance, quote.distance_bps * (1.0 - p.max_delta_ratio))
-            distance = min(distance, quote.distance_bps * (1.0 + p.max_delta_ratio))
-            quote.want_distance_bps = distance
-        price = desk.fair / p.tick * (1.0 - side * distance * 1e-4)
+            step = p.max_delta_ratio * max(abs(quote.distance_bps), NEGLIGIBLE_BPS)
+            distance = min(max(distance, quote.distance_bps - step), quote.distance_bps + step)
+        quote.want_distance_bps = distance
+        price = view.mid / p.tick * (1.0 - side * distance * 1e-4)
         if side == BUY:
             want = int(price + 1e-9)
             want = min(want, view.best_ask - 1)
@@ -287,7 +334,9 @@ def _mind_queue(
     if p.queue_nudge_ticks == 0 or off > p.queue_nudge_ticks:
         return want
     rate = desk.absorb_bid if side == BUY else desk.absorb_ask
-    slow = rate <= 0.0 or quote.ahead_lots / rate * SECOND > p.queue_eta_target_ns
+    slow = quote.ahead_lots > 0.0 and (
+        rate <= 0.0 or quote.ahead_lots / rate * SECOND > p.queue_eta_target_ns
+    )
     if off == 0 and slow:
         stepped = want + side
         room = side * (view.best_ask - 1 - stepped) if side == BUY else side * (view.best_bid + 1 - stepped)
@@ -310,9 +359,8 @@ def _cap_size(p: Params, view: View, quote: Quote, side: int, books: list[Book],
     shown = depth_to(books, levels, LOCAL, side, deepest, enough)
     quote.want_lots = min(quote.want_lots, int(p.impact_cap_ratio * shown + 1e-9))
     price = quote.want_ticks * p.tick
-    if quote.order_id == 0 and (
-        quote.want_lots < p.min_lots or quote.want_lots * p.lot * price < p.min_notional
-    ):
+    stays = quote.order_id != 0 and quote.want_ticks == quote.price_ticks
+    if not stays and (quote.want_lots < p.min_lots or quote.want_lots * p.lot * price < p.min_notional):
         drop(quote, IMPACT)
 
 

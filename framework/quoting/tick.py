@@ -86,7 +86,7 @@ def run_tick(
         if stage == FETCH_MD:
             fetch_md(now, p, desk, view, quotes)
         elif stage == SPREAD:
-            spread(now, p, desk, view, pending)
+            spread(now, p, desk, view, quotes, pending)
         elif stage == GUARDS:
             guards(now, p, desk, view, quotes, books, levels)
         elif stage == INVENTORY:
@@ -161,7 +161,10 @@ def on_report(
         audits[quote.audit_row].off_target_age_ns += report.exch_ts_ns - report.sent_ns
         quote.audit_row = NO_TIME
     if ours and (kind == ACCEPTED or kind == AMENDED):
-        quote.ahead_lots = float(level_lots(books, levels, LOCAL, report.side, report.price_ticks))
+        if report.sent_ns == quote.decided_ns:
+            quote.ahead_lots = float(level_lots(books, levels, LOCAL, report.side, report.price_ticks))
+        if report.sent_ns == quote.updated_ns:
+            quote.leaves_lots = report.leaves_lots
     elif ours and (kind == CANCELLED or kind == REJECTED or kind == EXPIRED):
         if report.reason != NO_REASON:
             desk.rejects += 1
@@ -178,7 +181,7 @@ def _on_fill(
 ) -> None:
     qty = report.qty_lots * p.lot
     desk.position += report.side * qty - report.fee_base
-    desk.cash -= report.side * qty * report.price_ticks * p.tick + report.fee_quote
+    desk.cash -= report.side * qty * report.price + report.fee_quote
     if view.mid > 0.0 and ours and quote.m0 > 0.0:
         cost = -report.side * (view.mid - quote.m0) / view.mid * 1e4
         desk.drift_bps += 0.1 * (cost - desk.drift_bps)
@@ -190,6 +193,7 @@ def _on_fill(
         desk.pending += 1
     if ours:
         quote.leaves_lots -= report.qty_lots
+        quote.filled_lots += report.qty_lots
         if report.leaves_lots == 0:
             _forget(quote)
 
@@ -200,6 +204,7 @@ def _forget(quote: Quote) -> None:
     quote.order_id = 0
     quote.cancelling = 0
     quote.leaves_lots = 0
+    quote.filled_lots = 0
     quote.off_since_ns = NO_TIME
     quote.price_ticks = 0
 

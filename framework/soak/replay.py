@@ -9,7 +9,7 @@ import numpy as np
 from framework.compiled.records import at, to_array, zeros
 from framework.edge.window import LedgerPoint, WindowData
 from framework.engine.fused import Latency, Replay
-from framework.engine.params import fill_params, make_venue
+from framework.engine.params import fill_params, make_costs, make_venue
 from framework.quoting.records import FOREVER, Desk, Params
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
@@ -49,6 +49,7 @@ class SoakReplay:
             tape=tape,
             params=self.params,
             venue=make_venue(settings=settings, instrument=tape.instrument),
+            costs=make_costs(settings=settings),
             latency=Latency.draw(
                 feed_ms=exchange.feed_ms,
                 entry_ms=exchange.entry_ms,

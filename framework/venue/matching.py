@@ -43,15 +43,19 @@ from framework.market.records import (
     Request,
 )
 
+DAY = 86_400.0
+MINUTE = 60.0
 RISK_AVERSE = 0
 PROB_POWER = 1
 
 NAN = float("nan")
+NOWHERE_LOW = -(1 << 60)
+NOWHERE_HIGH = 1 << 60
 
 
 @record
 class Venue:
-    """How the exchange behaves: fees as fractions of notional, queue model, conventions, response latency."""
+    """How the exchange behaves: fees as fractions of notional, queue model, conventions, cost model (0 knots: off)."""
 
     tick: f8
     lot: f8
@@ -63,6 +67,7 @@ class Venue:
     partial_fills: i8
     shared_queue: i8
     slippage_rate: f8
+    cost_knots: i8
 
 
 @record
@@ -74,7 +79,9 @@ class Order:
     order_kind: i8
     price_ticks: i8
     leaves_lots: i8
+    filled_lots: i8
     reduce_only: i8
+    impact: f8
     ahead_lots: f8
     entry_lots: f8
     traded_lots: f8
@@ -105,6 +112,10 @@ class Exchange:
     mid_held: i8
     mid_before_held: i8
     live: i8
+    bid_high: i8
+    bid_low: i8
+    ask_low: i8
+    ask_high: i8
     taken: i8
     fills: i8
     settled_100ms: i8
@@ -118,8 +129,9 @@ class Exchange:
     report_last_ns: i8
     responses: i8
     rejects: i8
-    trades: i8
-    book_updates: i8
+    first_ns: i8
+    traded_lots: f8
+    draws: i8
     no_mid: i8
     overflow: i8
 
@@ -154,7 +166,10 @@ def on_depth(
         if order.side == side and order.price_ticks == tick:
             move_queue(venue, order, before, lots)
     if (side == BUY and book.best_bid > bid_before) or (side == SELL and book.best_ask < ask_before):
+        known = ex.fills
         _fill_crossed(side, venue, ex, books, levels, orders, taken, fills, reports, ledger, response_ns)
+        if ex.fills > known:
+            _trim_reducing(venue, ex, orders, reports, ledger, response_ns)
 
 
 @core
@@ -200,20 +215,79 @@ def _fill_crossed(
     """Fill orders of the other side that the book's ``side`` has moved onto or through."""
     book = books[EXCHANGE]
     best = book.best_bid if side == BUY else book.best_ask
+    while True:
+        k = _first_through(side, best, 1, venue, ex, orders, ledger)
+        if k < 0:
+            return
+        order = orders[k]
+        lots = open_lots(order, venue, ledger)
+        wanted = lots
+        if venue.partial_fills == 1:
+            lots = _consume(side, order.price_ticks, lots, ex, books, levels, taken)
+        if lots > 0:
+            _fill(k, lots, order.price_ticks, 1, venue, ex, orders, fills, reports, ledger, response_ns)
+        if lots < wanted:
+            return
+
+
+@core
+def _first_through(
+    aggressor: int, tick: int, at_price: int, venue: Venue, ex: Exchange, orders: list[Order], ledger: Ledger
+) -> int:
+    """Give the order the market reaches first on its way to ``tick`` (1: and at it): best price, then oldest."""
+    best = -1
+    for k in range(ex.live):
+        order = orders[k]
+        if order.side == aggressor or aggressor * (tick - order.price_ticks) + at_price <= 0:
+            continue
+        if best >= 0 and aggressor * (orders[best].price_ticks - order.price_ticks) <= 0:
+            continue
+        if open_lots(order, venue, ledger) > 0:
+            best = k
+    return best
+
+
+@core
+def reducing_lots(side: int, venue: Venue, ledger: Ledger) -> int:
+    """Give how many lots of this side would bring the position towards zero."""
+    return int(max(0.0, -side * ledger.position) / venue.lot + 1e-6)
+
+
+@core
+def open_lots(order: Order, venue: Venue, ledger: Ledger) -> int:
+    """Give how much of an order may still be filled; a reduce-only order never turns the position."""
+    if order.reduce_only == 0:
+        return order.leaves_lots
+    return min(order.leaves_lots, reducing_lots(order.side, venue, ledger))
+
+
+@core
+def _trim_reducing(
+    venue: Venue, ex: Exchange, orders: list[Order], reports: list[Report], ledger: Ledger, response_ns: Any
+) -> None:
+    """Shrink reduce-only orders to the position that is left, and take off those that have nothing to reduce."""
     k = 0
     while k < ex.live:
         order = orders[k]
-        if order.side == side or side * (best - order.price_ticks) < 0:
+        if order.reduce_only == 1:
+            order.leaves_lots = open_lots(order, venue, ledger)
+        if order.leaves_lots > 0:
             k += 1
             continue
-        lots = order.leaves_lots
-        if venue.partial_fills == 1:
-            lots = _consume(side, order.price_ticks, lots, ex, books, levels, taken)
-        gone = lots == order.leaves_lots
-        if lots > 0:
-            _fill(k, lots, order.price_ticks, 1, venue, ex, orders, fills, reports, ledger, response_ns)
-        if not gone:
-            k += 1
+        report = _push_report(ex, reports, response_ns)
+        report.report_kind = EXPIRED
+        report.reason = NOT_REDUCING
+        report.order_id = order.order_id
+        report.side = order.side
+        report.sent_ns = order.quote_ts_ns
+        report.price_ticks = order.price_ticks
+        report.price = 0.0
+        report.qty_lots = 0
+        report.leaves_lots = 0
+        report.is_maker = 0
+        report.fee_quote = 0.0
+        report.fee_base = 0.0
+        _remove(k, ex, orders)
 
 
 @core
@@ -228,33 +302,29 @@ def on_trade(
     reports: list[Report],
     ledger: Ledger,
     response_ns: Any,
+    costs: Any,
 ) -> None:
     """Let a print run into our resting orders, best price first and oldest first at one price."""
-    ex.trades += 1
+    known = ex.fills
     if venue.shared_queue == 0:
-        _trade_alone(aggressor, tick, lots, venue, ex, orders, fills, reports, ledger, response_ns)
-        return
-    left = float(lots)
-    while left > 0.0:
-        best = -1
-        for k in range(ex.live):
-            order = orders[k]
-            if order.side != aggressor and aggressor * (tick - order.price_ticks) > 0:
-                if best < 0 or aggressor * (orders[best].price_ticks - order.price_ticks) > 0:
-                    best = k
-        if best < 0:
-            break
-        whole = min(orders[best].leaves_lots, int(left))
-        if venue.partial_fills == 0:
-            whole = orders[best].leaves_lots
-        if whole <= 0:
-            break
-        left -= whole
-        _fill(
-            best, whole, orders[best].price_ticks, 1, venue, ex, orders, fills, reports, ledger, response_ns
-        )
-    if left > 0.0:
-        _trade_at(aggressor, tick, lots, left, venue, ex, orders, fills, reports, ledger, response_ns)
+        _trade_alone(aggressor, tick, lots, venue, ex, orders, fills, reports, ledger, response_ns, costs)
+    else:
+        left = lots
+        while left > 0:
+            k = _first_through(aggressor, tick, 0, venue, ex, orders, ledger)
+            if k < 0:
+                break
+            whole = open_lots(orders[k], venue, ledger)
+            if venue.partial_fills == 1:
+                whole = min(whole, left)
+            left -= whole
+            _fill(k, whole, orders[k].price_ticks, 1, venue, ex, orders, fills, reports, ledger, response_ns)
+        if left > 0:
+            _trade_at(
+                aggressor, tick, lots, left, venue, ex, orders, fills, reports, ledger, response_ns, costs
+            )
+    if ex.fills > known:
+        _trim_reducing(venue, ex, orders, reports, ledger, response_ns)
 
 
 @core
@@ -262,7 +332,7 @@ def _trade_at(
     aggressor: int,
     tick: int,
     printed: int,
-    left: float,
+    left: int,
     venue: Venue,
     ex: Exchange,
     orders: list[Order],
@@ -270,6 +340,7 @@ def _trade_at(
     reports: list[Report],
     ledger: Ledger,
     response_ns: Any,
+    costs: Any,
 ) -> None:
     """Run what is left of a print through the queue at its own price: foreign lots ahead first, then our orders."""
     own_lots = 0
@@ -282,10 +353,10 @@ def _trade_at(
         reach = int(left - order.ahead_lots + 1e-9) - own_lots
         order.ahead_lots = max(0.0, order.ahead_lots - (left - own_lots))
         order.traded_lots += printed
-        lots = min(reach, order.leaves_lots)
+        lots = min(reach, open_lots(order, venue, ledger))
         if lots > 0 and venue.partial_fills == 0:
-            lots = order.leaves_lots
-        if lots <= 0:
+            lots = open_lots(order, venue, ledger)
+        if lots <= 0 or passed_over(order.leaves_lots, venue, ex, costs):
             k += 1
             continue
         own_lots += lots
@@ -307,6 +378,7 @@ def _trade_alone(
     reports: list[Report],
     ledger: Ledger,
     response_ns: Any,
+    costs: Any,
 ) -> None:
     """Judge each of our orders alone against the whole print."""
     k = 0
@@ -316,19 +388,20 @@ def _trade_alone(
         if order.side == aggressor or through < 0:
             k += 1
             continue
+        size = open_lots(order, venue, ledger)
         if through == 0:
             order.ahead_lots -= lots
             order.traded_lots += lots
-            if order.ahead_lots > -0.5:
+            if order.ahead_lots > -0.5 or passed_over(order.leaves_lots, venue, ex, costs):
                 k += 1
                 continue
         if venue.partial_fills == 1:
-            size = lots if through > 0 else int(0.5 - order.ahead_lots)
-            size = min(order.leaves_lots, size)
-        else:
-            size = order.leaves_lots
+            size = min(size, lots if through > 0 else int(0.5 - order.ahead_lots))
         if order.ahead_lots < 0.0:
             order.ahead_lots = 0.0
+        if size == 0:
+            k += 1
+            continue
         gone = size == order.leaves_lots
         _fill(k, size, order.price_ticks, 1, venue, ex, orders, fills, reports, ledger, response_ns)
         if not gone:
@@ -348,8 +421,10 @@ def on_request(
     reports: list[Report],
     ledger: Ledger,
     response_ns: Any,
+    costs: Any,
 ) -> None:
     """Carry out one request that has just arrived; every request gets exactly one report besides its fills."""
+    known = ex.fills
     if request.action == CANCEL:
         k = find_order(ex, orders, request.order_id)
         if k < 0:
@@ -359,9 +434,27 @@ def on_request(
             _remove(k, ex, orders)
             _answer(CANCELLED, NO_REASON, request, leaves, ex, reports, response_ns)
     elif request.action == AMEND:
-        _amend(request, venue, ex, books, levels, orders, taken, fills, reports, ledger, response_ns)
+        _amend(request, venue, ex, books, levels, orders, taken, fills, reports, ledger, response_ns, costs)
     else:
-        _place(request, venue, ex, books, levels, orders, taken, fills, reports, ledger, response_ns)
+        first_ns = request.quote_ts_ns
+        _place(
+            request,
+            first_ns,
+            0,
+            venue,
+            ex,
+            books,
+            levels,
+            orders,
+            taken,
+            fills,
+            reports,
+            ledger,
+            response_ns,
+            costs,
+        )
+    if ex.fills > known:
+        _trim_reducing(venue, ex, orders, reports, ledger, response_ns)
 
 
 @core
@@ -377,8 +470,12 @@ def _amend(
     reports: list[Report],
     ledger: Ledger,
     response_ns: Any,
+    costs: Any,
 ) -> None:
-    """Change price or open quantity; a new price or a larger quantity goes to the back of the queue."""
+    """Change price or total quantity; a new price or a larger quantity goes to the back of the queue.
+
+    A total that the fills have already reached cancels what is left.
+    """
     k = find_order(ex, orders, request.order_id)
     if k < 0:
         _answer(AMEND_REJECTED, UNKNOWN_ORDER, request, 0, ex, reports, response_ns)
@@ -387,8 +484,16 @@ def _amend(
     if request.qty_lots <= 0:
         _answer(AMEND_REJECTED, BAD_ORDER, request, order.leaves_lots, ex, reports, response_ns)
         return
-    if request.price_ticks == order.price_ticks and request.qty_lots <= order.leaves_lots:
-        order.leaves_lots = request.qty_lots
+    filled = order.filled_lots
+    lots = request.qty_lots - filled
+    if order.reduce_only == 1:
+        lots = min(lots, reducing_lots(order.side, venue, ledger))
+    if lots <= 0:
+        _remove(k, ex, orders)
+        _answer(CANCELLED, NO_REASON, request, 0, ex, reports, response_ns)
+        return
+    if request.price_ticks == order.price_ticks and lots <= order.leaves_lots:
+        order.leaves_lots = lots
         _answer(AMENDED, NO_REASON, request, order.leaves_lots, ex, reports, response_ns)
         return
     moved = request.price_ticks != order.price_ticks
@@ -396,15 +501,32 @@ def _amend(
         request.order_kind = order.order_kind
         request.side = order.side
         request.reduce_only = order.reduce_only
+        first_ns = order.order_ts_ns
         _remove(k, ex, orders)
         if request.order_kind == POST_ONLY:
             _answer(CANCELLED, WOULD_TAKE, request, 0, ex, reports, response_ns)
             ex.rejects += 1
         else:
-            _place(request, venue, ex, books, levels, orders, taken, fills, reports, ledger, response_ns)
+            _place(
+                request,
+                first_ns,
+                filled,
+                venue,
+                ex,
+                books,
+                levels,
+                orders,
+                taken,
+                fills,
+                reports,
+                ledger,
+                response_ns,
+                costs,
+            )
         return
     order.price_ticks = request.price_ticks
-    order.leaves_lots = request.qty_lots
+    order.leaves_lots = lots
+    note_prices(ex, orders)
     if moved:
         order.m0 = request.m0
         order.quote_ts_ns = request.quote_ts_ns
@@ -413,7 +535,7 @@ def _amend(
     order.entry_latency_ns = ex.now_ns - request.sent_ns
     _join_queue(order, books, levels)
     _to_back(k, ex, orders)
-    _answer(AMENDED, NO_REASON, request, request.qty_lots, ex, reports, response_ns)
+    _answer(AMENDED, NO_REASON, request, lots, ex, reports, response_ns)
 
 
 @core
@@ -426,8 +548,68 @@ def marketable(books: list[Book], side: int, tick: int) -> bool:
 
 
 @core
+def other_side_shown(books: list[Book], side: int) -> bool:
+    """Tell whether the exchange shows anything that an order of this side could take."""
+    book = books[EXCHANGE]
+    if side == BUY:
+        return book.best_ask < book.base_tick + book.slots
+    return book.best_bid >= book.base_tick
+
+
+@core
+def participation(lots: int, ex: Exchange) -> float:
+    """Give an order's share of a day's volume, as far as the tape has traded, at least a minute of it."""
+    if ex.traded_lots <= 0.0:
+        return 1.0
+    seconds = max(MINUTE, (ex.now_ns - ex.first_ns) * 1e-9)
+    return min(1.0, lots * seconds / (ex.traded_lots * DAY))
+
+
+@core
+def _from_table(x: float, column: int, knots: int, costs: Any) -> float:
+    """Interpolate a column of the cost table at ``x`` between its ascending knots."""
+    low = 0
+    high = knots - 1
+    if x <= costs[low]:
+        return costs[column * knots]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if costs[middle] <= x:
+            low = middle
+        else:
+            high = middle
+    share = min(1.0, (x - costs[low]) / (costs[high] - costs[low]))
+    below = costs[column * knots + low]
+    return below + share * (costs[column * knots + high] - below)
+
+
+@core
+def impact_of(lots: int, venue: Venue, ex: Exchange, costs: Any) -> float:
+    """Give the price impact of an aggressive order as a fraction; 0 without a cost model."""
+    if venue.cost_knots == 0:
+        return 0.0
+    return _from_table(participation(lots, ex), 1, venue.cost_knots, costs)
+
+
+@core
+def passed_over(lots: int, venue: Venue, ex: Exchange, costs: Any) -> bool:
+    """Draw whether a print at an order's price, whose turn has come, yet misses it; never without a cost model.
+
+    A market that goes through the price always fills: only the kind fills are thinned.
+    """
+    if venue.cost_knots == 0:
+        return False
+    table = 3 * venue.cost_knots
+    drawn = costs[table + ex.draws % (len(costs) - table)]
+    ex.draws += 1
+    return drawn >= _from_table(participation(lots, ex), 2, venue.cost_knots, costs)
+
+
+@core
 def _place(
     request: Request,
+    first_ns: int,
+    filled: int,
     venue: Venue,
     ex: Exchange,
     books: list[Book],
@@ -438,19 +620,21 @@ def _place(
     reports: list[Report],
     ledger: Ledger,
     response_ns: Any,
+    costs: Any,
 ) -> None:
-    """Accept, refuse or execute a new order."""
-    lots = request.qty_lots
+    """Accept, refuse or execute a new order, or an amended one that now takes and has ``filled`` lots behind it."""
+    lots = request.qty_lots - filled
     if request.reduce_only == 1:
-        room = int(max(0.0, -request.side * ledger.position) / venue.lot + 1e-9)
-        lots = min(lots, room)
+        lots = min(lots, reducing_lots(request.side, venue, ledger))
         if lots <= 0:
             _refuse(NOT_REDUCING, request, ex, reports, response_ns)
             return
     if lots <= 0:
         _refuse(BAD_ORDER, request, ex, reports, response_ns)
         return
-    takes = request.order_kind == MARKET or marketable(books, request.side, request.price_ticks)
+    takes = marketable(books, request.side, request.price_ticks)
+    if request.order_kind == MARKET:
+        takes = other_side_shown(books, request.side)
     if takes and request.order_kind == POST_ONLY:
         _refuse(WOULD_TAKE, request, ex, reports, response_ns)
         return
@@ -458,7 +642,7 @@ def _place(
     if not takes and not rests:
         _refuse(NO_LIQUIDITY, request, ex, reports, response_ns)
         return
-    if ex.live >= len(orders):
+    if ex.live >= len(orders) - 1:  # the last row is spare, for the swap in _to_back
         _refuse(TOO_MANY_ORDERS, request, ex, reports, response_ns)
         return
     k = ex.live
@@ -469,17 +653,21 @@ def _place(
     order.order_kind = request.order_kind
     order.price_ticks = request.price_ticks
     order.leaves_lots = lots
+    order.filled_lots = filled
+    order.impact = 0.0
     order.reduce_only = request.reduce_only
     order.m0 = request.m0
     order.quote_ts_ns = request.quote_ts_ns
-    order.order_ts_ns = request.quote_ts_ns
+    order.order_ts_ns = first_ns
     order.rested_ns = ex.now_ns
     order.entry_latency_ns = ex.now_ns - request.sent_ns
     order.params_version = request.params_version
     order.entry_lots = 0.0
     order.ahead_lots = 0.0
     order.traded_lots = 0.0
+    note_prices(ex, orders)
     if takes:
+        order.impact = impact_of(lots, venue, ex, costs)
         _answer(ACCEPTED, NO_REASON, request, lots, ex, reports, response_ns)
         _take(k, venue, ex, books, levels, orders, taken, fills, reports, ledger, response_ns)
         if orders[k].order_id != request.order_id or k >= ex.live:
@@ -595,10 +783,54 @@ def _forget_taken(ex: Exchange, taken: list[Taken], side: int, tick: int) -> Non
 
 
 @core
+def forget_side(ex: Exchange, taken: list[Taken], side: int) -> None:
+    """Forget what was consumed of one side (0: of both)."""
+    k = 0
+    while k < ex.taken:
+        if side == 0 or taken[k].side == side:
+            _forget_taken(ex, taken, taken[k].side, taken[k].price_ticks)
+        else:
+            k += 1
+
+
+@core
 def _join_queue(order: Order, books: list[Book], levels: Any) -> None:
     order.ahead_lots = float(level_lots(books, levels, EXCHANGE, order.side, order.price_ticks))
     order.entry_lots = order.ahead_lots
     order.traded_lots = 0.0
+
+
+@core
+def note_prices(ex: Exchange, orders: list[Order]) -> None:
+    """Keep the range of our resting prices a side, by which most market events are seen not to concern us."""
+    ex.bid_high = NOWHERE_LOW
+    ex.bid_low = NOWHERE_HIGH
+    ex.ask_low = NOWHERE_HIGH
+    ex.ask_high = NOWHERE_LOW
+    for k in range(ex.live):
+        tick = orders[k].price_ticks
+        if orders[k].side == BUY:
+            ex.bid_high = max(ex.bid_high, tick)
+            ex.bid_low = min(ex.bid_low, tick)
+        else:
+            ex.ask_low = min(ex.ask_low, tick)
+            ex.ask_high = max(ex.ask_high, tick)
+
+
+@core
+def depth_concerns(ex: Exchange, side: int, tick: int) -> bool:
+    """Tell whether a level of ``side`` can move one of our queues or reach one of our orders."""
+    if ex.taken > 0:
+        return True
+    if side == BUY:
+        return (ex.bid_low <= tick and tick <= ex.bid_high) or tick >= ex.ask_low
+    return (ex.ask_low <= tick and tick <= ex.ask_high) or tick <= ex.bid_high
+
+
+@core
+def trade_concerns(ex: Exchange, aggressor: int, tick: int) -> bool:
+    """Tell whether a print can reach one of our orders."""
+    return tick >= ex.ask_low if aggressor == BUY else tick <= ex.bid_high
 
 
 @core
@@ -617,6 +849,8 @@ def _copy_order(source: Order, target: Order) -> None:
     target.order_kind = source.order_kind
     target.price_ticks = source.price_ticks
     target.leaves_lots = source.leaves_lots
+    target.filled_lots = source.filled_lots
+    target.impact = source.impact
     target.reduce_only = source.reduce_only
     target.ahead_lots = source.ahead_lots
     target.entry_lots = source.entry_lots
@@ -637,6 +871,7 @@ def _remove(k: int, ex: Exchange, orders: list[Order]) -> None:
     ex.live -= 1
     orders[ex.live].order_id = 0
     orders[ex.live].leaves_lots = 0
+    note_prices(ex, orders)
 
 
 @core
@@ -669,6 +904,7 @@ def _fill(
     order = orders[k]
     if ex.fills >= len(fills):
         ex.overflow += 1
+        _remove(k, ex, orders)
         return
     fill = fills[ex.fills]
     ex.fills += 1
@@ -680,7 +916,7 @@ def _fill(
     fill.is_maker = is_maker
     fill.price = tick * venue.tick
     if is_maker == 0:
-        fill.price *= 1.0 + order.side * venue.slippage_rate
+        fill.price *= 1.0 + order.side * (venue.slippage_rate + order.impact)
     fill.qty = lots * venue.lot
     fill.m0 = order.m0
     fill.m = ex.mid_before
@@ -708,6 +944,7 @@ def _fill(
     fill.entry_latency_ns = order.entry_latency_ns
     fill.params_version = order.params_version
     order.leaves_lots -= lots
+    order.filled_lots += lots
     order.ahead_lots = 0.0
     book_fill(ledger, fill)
     report = _push_report(ex, reports, response_ns)
@@ -719,6 +956,7 @@ def _fill(
     report.side = order.side
     report.sent_ns = order.quote_ts_ns
     report.price_ticks = tick
+    report.price = fill.price
     report.qty_lots = lots
     report.leaves_lots = order.leaves_lots
     report.is_maker = is_maker
@@ -732,14 +970,14 @@ def _fill(
 
 @core
 def _push_report(ex: Exchange, reports: list[Report], response_ns: Any) -> Report:
-    """Take the next place in the ring of reports; they arrive in order, each after a response latency."""
+    """Take the next place in the ring of reports, whose length is a power of two; they arrive in order."""
     size = len(reports)
     if ex.report_count >= size:
         ex.overflow += 1
         ex.report_count -= 1
-    report = reports[(ex.report_head + ex.report_count) % size]
+    report = reports[(ex.report_head + ex.report_count) & (size - 1)]
     ex.report_count += 1
-    arrive = ex.now_ns + response_ns[ex.responses % len(response_ns)]
+    arrive = ex.now_ns + response_ns[ex.responses & (len(response_ns) - 1)]
     ex.responses += 1
     if arrive < ex.report_last_ns:
         arrive = ex.report_last_ns
@@ -770,6 +1008,7 @@ def _answer(
     report.side = request.side
     report.sent_ns = request.sent_ns
     report.price_ticks = request.price_ticks
+    report.price = 0.0
     report.qty_lots = request.qty_lots
     report.leaves_lots = leaves
     report.is_maker = 0
