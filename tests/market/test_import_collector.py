@@ -233,3 +233,31 @@ def test_a_file_of_another_format_is_refused_on_one_line(tmp_path: Path, text: s
             import_tape(paths=[path], format=name, flags=InstrumentFlags(symbol="ABCUSDT"))
         assert "\n" not in str(caught.value)
         assert "what.dat" in str(caught.value)
+
+
+def test_a_message_with_a_malformed_number_is_lost_and_counted(tmp_path: Path) -> None:
+    recording = record()
+    for kind in ('"U":101', '"e":"trade"'):
+        at = next(i for i, line in enumerate(recording.lines) if kind in line and i > 60)
+        recording.lines[at] = recording.lines[at].replace("0000000", "00x0000")
+    tape = read(recording, tmp_path)
+    faults = tape.meta.faults
+    assert (faults["corrupt_lines"], faults["sequence_gaps"], faults["missing_trades"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("futures", [False, True])
+@pytest.mark.parametrize("error_s", [-3_000, 3_000])
+def test_one_wrong_exchange_time_does_not_drag_the_others_along(
+    tmp_path: Path, futures: bool, error_s: int
+) -> None:
+    recording = record(futures=futures)
+    clean = read(recording, tmp_path)
+    at = next(i for i, line in enumerate(recording.lines) if '"U":101' in line)
+    stamp = recording.time_of(105)
+    recording.lines[at] = recording.lines[at].replace(str(stamp), str(stamp + error_s * 1000))
+    tape = read(recording, tmp_path)
+    assert tape.meta.faults["clock_faults"] > 0
+    assert final_book(tape) == final_book(clean)
+    assert tape.start_ns == clean.start_ns
+    assert tape.end_ns == clean.end_ns
+    assert abs(tape.exch_ts_ns - clean.exch_ts_ns).max() < 200 * MS

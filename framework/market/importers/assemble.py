@@ -13,7 +13,7 @@ from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook
 from framework.market.importers.ordering import Plan, plan_book
 from framework.market.importers.recording import BREAK, DIFF, DROP, SNAPSHOT, Recording
-from framework.market.importers.times import MS, measure_clock, positive_or
+from framework.market.importers.times import MS, measure_clock, positive_or, settle
 from framework.market.instrument import Instrument, refuse_inverse, split_symbol
 from framework.market.tape import Tape
 
@@ -113,9 +113,9 @@ def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Ins
     middles, stops, ids = (ends - asks).tolist(), ends.tolist(), held.last_id
     whole = not (np.array(held.op) == DIFF).any() and not (np.array(held.op) == SNAPSHOT).any()
     book = FoldedBook()
-    filled: list[int] = []
+    written: list[int] = []
     for message, act in zip(plan.message.tolist(), plan.act.tolist(), strict=True):
-        begin, stop = begins[message], stops[message]
+        begin, stop, before = begins[message], stops[message], len(book.rows)
         if act == DIFF:
             if book.trusted:
                 book.diff(last_id=ids[message], levels=rows[begin:stop])
@@ -135,10 +135,10 @@ def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Ins
                 book.touch(bid=bid, ask=ask)
             else:
                 book.ticker(last_id=ids[message], bid=bid, ask=ask)
-        filled.append(len(book.rows))
+        written.append(len(book.rows) - before)
     recording.count("crossed_books", book.crossed)
     recording.measures["stale_tickers"] = book.stale_tickers
-    owner = np.repeat(np.arange(len(filled)), np.diff(np.array(filled, np.int64), prepend=0))
+    owner = np.repeat(np.arange(len(written)), np.array(written, np.int64))
     columns = np.array(book.rows, np.int64).reshape(-1, 4).T
     message = plan.message[owner]
     exch = plan.exch_ns[owner]
@@ -162,17 +162,22 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
         numbers=prints, instrument=instrument, place=lambda row: recording.where(place=held.place[row])
     )
     exch, ident = np.array(held.exch_ns, np.int64), np.array(held.ident, np.int64)
-    keep = np.arange(len(exch))
-    if len(ident) and ident.min() >= 0:
-        _, first = np.unique(ident, return_index=True)
-        recording.count("duplicate_trades", len(ident) - len(first))
-        keep = np.sort(first)
+    keep = np.setdiff1d(np.arange(len(exch)), sorted(held.lost))
+    if len(keep) and ident[keep].min() >= 0:
+        _, first = np.unique(ident[keep], return_index=True)
+        recording.count("duplicate_trades", len(keep) - len(first))
+        keep = keep[np.sort(first)]
         if recording.trade_ids_contiguous:
             missing = int(ident[keep].max()) - int(ident[keep].min()) + 1 - len(keep)
             recording.count("missing_trades", max(0, missing - recording.measures.get("off_book_trades", 0)))
     backwards = (np.diff(exch[keep]) < 0) | (np.diff(ident[keep]) < 0)
     recording.count("out_of_order_trades", int(backwards.sum()))
-    order = keep[np.lexsort((keep, ident[keep], exch[keep]))]
+    order = (
+        keep[np.lexsort((keep, exch[keep]))]
+        if ident[keep].min(initial=0) < 0
+        else keep[ident[keep].argsort()]
+    )
+    exch[order] = settle(recording=recording, times=exch[order])
     order = order[qty[order] > 0]
     recv = np.array(held.recv_ns, np.int64)
     return {

@@ -12,7 +12,7 @@ from typing import Any
 
 from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
-from framework.market.importers.files import first_bytes, read_lines, read_table
+from framework.market.importers.files import MALFORMED, first_bytes, read_lines, read_table
 from framework.market.importers.recording import DIFF, SNAPSHOT, Recording, place_of
 from framework.market.importers.times import MS
 from framework.market.instrument import refuse_inverse
@@ -115,9 +115,8 @@ def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
                 symbols.add(found)
             if wanted in (None, found):
                 reader.message(message=message, recv_ns=int(message["ts"]) * MS, place=place)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            reader.recording.count("corrupt_lines")
-            reader.recording.measures.setdefault("first_corrupt_line", number)
+        except MALFORMED:
+            reader.recording.corrupt(line=number)
     if not symbols:
         raise TapeError(
             f"{path.name}:1: not a Bybit order book archive; allowed JSON lines with topic and data"
@@ -129,7 +128,11 @@ def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
 
 def _read_trade_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> set[str]:
     symbols: set[str] = set()
-    for number, row in read_table(path=path, needed=TRADE_COLUMNS):
+
+    def note(line: int) -> None:
+        reader.recording.corrupt(line=line)
+
+    for number, row in read_table(path=path, needed=TRADE_COLUMNS, corrupt=note):
         found = row["symbol"]
         place = place_of(file=index, line=number)
         if found not in symbols:
@@ -142,9 +145,8 @@ def _read_trade_archive(*, reader: BybitReader, path: Path, index: int, wanted: 
             side = row["side"]
             if side not in SIDES:
                 raise ValueError(side)
-        except (ValueError, ArithmeticError):
-            reader.recording.count("corrupt_lines")
-            reader.recording.measures.setdefault("first_corrupt_line", number)
+        except MALFORMED:
+            reader.recording.corrupt(line=number)
             continue
         reader.trade(
             exch_ns=exch_ns, recv_ns=0, place=place, side=side,

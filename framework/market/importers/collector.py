@@ -12,7 +12,7 @@ from typing import Any
 from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
 from framework.market.importers.bybit import BybitReader
-from framework.market.importers.files import read_lines
+from framework.market.importers.files import MALFORMED, read_lines
 from framework.market.importers.recording import DIFF, SNAPSHOT, TICKER, Recording, place_of
 from framework.market.importers.times import MS, to_ns
 from framework.market.instrument import refuse_inverse
@@ -62,9 +62,8 @@ class CollectorReader:
                 recv_ns = to_ns(clock=int(clock))
                 self._message(json.loads(text), recv_ns, place_of(file=index, line=number))
                 understood += 1
-            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-                self.recording.count("corrupt_lines")
-                self.recording.measures.setdefault("first_corrupt_line", number)
+            except MALFORMED:
+                self.recording.corrupt(line=number)
                 if number >= 50 and not understood:
                     break
         if not understood:

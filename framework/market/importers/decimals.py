@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,10 @@ def parse(*, texts: Sequence[str]) -> Decimals:
         return Decimals(np.zeros(0, np.int64), np.zeros(0, np.int8))
     joined = "\n".join(texts)
     if "e" in joined or "E" in joined:
-        texts = [format(Decimal(text), "f") for text in texts]
+        try:
+            texts = [format(Decimal(text), "f") for text in texts]
+        except InvalidOperation as error:
+            raise ValueError("not a decimal") from error
         joined = "\n".join(texts)
     data = np.frombuffer(joined.encode("ascii"), np.uint8)
     plain = ((data >= ord("0")) & (data <= ord("9"))) | (data == ord(".")) | (data == ord("\n"))

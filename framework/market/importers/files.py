@@ -5,7 +5,7 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -14,6 +14,8 @@ from framework.market.errors import TapeError
 
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError)
+"""What reading one line may raise when the line is not what it should be; such a line is counted."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -50,9 +52,13 @@ def read_lines(*, path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line.rstrip(b"\r\n")
 
 
-def read_table(*, path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row by column name) of a CSV with a header; raises TapeError naming a missing
-    column.
+def read_table(
+    *, path: Path, needed: tuple[str, ...], corrupt: Callable[[int], None]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row by column name) of a CSV with a header.
+
+    ``corrupt`` is told the line of each row of another width. Raises TapeError naming a missing
+    column or a last row that is cut off.
     """
     with open_packed(path=path) as stream:
         reader = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
@@ -61,14 +67,20 @@ def read_table(*, path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, di
                 raise TapeError(
                     f"{path.name}:1: column {name} is missing; allowed a header with {', '.join(needed)}"
                 )
-        fields = len(reader.fieldnames or ())
+        whole = True
         try:
             for row in reader:
-                if None in row or None in row.values():
-                    raise TapeError(f"{path.name}:{reader.line_num}: the row has not {fields} fields")
-                yield reader.line_num, row
+                whole = None not in row and None not in row.values()
+                if whole:
+                    yield reader.line_num, row
+                else:
+                    corrupt(reader.line_num)
         except csv.Error as error:
             raise TapeError(f"{path.name}:{reader.line_num}: not CSV ({error})") from error
+        if not whole:
+            raise TapeError(
+                f"{path.name}:{reader.line_num}: the last line is cut off; allowed a complete file"
+            )
 
 
 def first_bytes(*, path: Path, count: int = 4096) -> bytes:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.market.errors import TapeError
-from framework.market.importers.recording import BREAK, DIFF, SNAPSHOT, TICKER, Recording
-from framework.market.importers.times import estimate_ticker_times, positive_or
+from framework.market.importers.recording import BREAK, DIFF, LOST, SNAPSHOT, TICKER, Recording
+from framework.market.importers.times import estimate_ticker_times, positive_or, settle
 
 Ints = NDArray[np.int64]
 JOINS: dict[str, Callable[[Ints, Ints, Ints], NDArray[np.bool_]]] = {
@@ -63,9 +63,7 @@ def plan_book(*, recording: Recording) -> Plan:
         plan = _by_update_id(recording=recording, fields=fields)
     else:
         plan = _by_file_order(recording=recording, fields=fields)
-    behind = np.maximum.accumulate(plan.exch_ns) - plan.exch_ns
-    recording.count("clock_faults", int((behind > 0).sum()))
-    return plan._replace(exch_ns=plan.exch_ns + behind)
+    return plan._replace(exch_ns=settle(recording=recording, times=plan.exch_ns))
 
 
 def _by_file_order(*, recording: Recording, fields: Fields) -> Plan:
@@ -89,7 +87,7 @@ def _by_file_order(*, recording: Recording, fields: Fields) -> Plan:
                 expected = last + 1
     elif recording.contiguous == "none":
         recording.count("sequence_gaps", int((act == BREAK).sum()))
-    rows = np.flatnonzero(keep)
+    rows = np.flatnonzero(keep & (act != LOST))
     exch = positive_or(times=fields.exch, other=fields.recv)
     return Plan(rows, act[rows], exch[rows])
 
@@ -104,9 +102,11 @@ def _by_update_id(*, recording: Recording, fields: Fields) -> Plan:
     whole = joins(fields.first[diffs[1:]], fields.prev[diffs[1:]], fields.last[diffs[:-1]])
     breaks = np.flatnonzero(~whole) + 1
     recording.count("sequence_gaps", len(breaks))
+    exch = fields.exch.copy()
+    exch[diffs] = settle(recording=recording, times=exch[diffs])
     exch = estimate_ticker_times(
         recording=recording,
-        exch=fields.exch,
+        exch=exch,
         recv=fields.recv,
         ticker_rows=tickers,
         diff_rows=diffs,

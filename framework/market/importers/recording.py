@@ -1,5 +1,6 @@
 """What any importer collects from its files before a tape is assembled: book messages, trades, funding."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -7,7 +8,6 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.market.errors import TapeError
 from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 
@@ -15,7 +15,11 @@ SNAPSHOT, DIFF, TICKER, BREAK, DROP = 0, 1, 2, 3, 4
 """What a book message is; a BREAK is a place where the source itself says that messages were lost; a DROP
 deletes every level of a side from the best one to a price (0 on the bid side: all)."""
 
+LOST = 5
+"""A message with a number that is none: it is dropped, and what follows does not continue."""
 CHUNK = 1 << 19
+LIMIT = 1 << 62
+PLAIN = re.compile(r"\d{1,9}(\.\d{1,9})?")
 PLACE_SHIFT = 40
 Ints = NDArray[np.int64]
 
@@ -26,6 +30,7 @@ class Numbers:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._parts: list[Decimals] = []
+        self.malformed: list[int] = []
         self._count = 0
 
     def __len__(self) -> int:
@@ -49,31 +54,32 @@ class Numbers:
             del self._texts[length - self._count :]
 
     def get(self) -> Decimals:
-        """Return everything; raises ValueError(index, reason) for the first malformed text."""
+        """Return everything; a malformed text counts as 0 and is listed in ``malformed``."""
         self._flush()
         return decimals.join(parts=self._parts)
 
     def _flush(self) -> None:
         try:
             self._parts.append(decimals.parse(texts=self._texts))
-        except (ValueError, TypeError, ArithmeticError):
+        except (ValueError, TypeError):
             for index, text in enumerate(self._texts):
-                try:
-                    decimals.parse(texts=[text])
-                except (ValueError, TypeError, ArithmeticError) as error:
-                    raise MalformedNumber(self._count + index, text) from error
-            raise
+                if not is_decimal(text):
+                    self.malformed.append(self._count + index)
+                    self._texts[index] = "0"
+            self._parts.append(decimals.parse(texts=self._texts))
         self._count += len(self._texts)
         self._texts = []
 
 
-class MalformedNumber(Exception):
-    """Carry the index and the text of a number that is none."""
-
-    def __init__(self, index: int, text: object) -> None:
-        super().__init__(index, text)
-        self.index = index
-        self.text = text
+def is_decimal(text: object) -> bool:
+    """Tell whether a value is a decimal text that can be kept exactly."""
+    if not isinstance(text, str) or PLAIN.fullmatch(text):
+        return isinstance(text, str)
+    try:
+        decimals.parse(texts=[text])
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass
@@ -100,6 +106,7 @@ class Trades:
     side: list[int] = field(default_factory=list)
     ident: list[int] = field(default_factory=list)
     place: list[int] = field(default_factory=list)
+    lost: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -144,6 +151,7 @@ class Recording:
         prev_id: int = -1,
     ) -> None:
         """Append a book message; each level is (price, quantity) as decimal texts, quantity 0 deletes."""
+        _check_size(exch_ns, recv_ns, first_id, last_id, prev_id)
         before = len(self.levels)
         self.levels.extend(chain.from_iterable(chain(bids, asks)))
         if len(self.levels) != before + 2 * (len(bids) + len(asks)):
@@ -164,6 +172,7 @@ class Recording:
         self, *, exch_ns: int, recv_ns: int, side: int, price: str, qty: str, place: int, ident: int = -1
     ) -> None:
         """Append a trade; ``side`` is the aggressor's."""
+        _check_size(exch_ns, recv_ns, ident)
         self.prints.extend((price, qty))
         self.trades.exch_ns.append(exch_ns)
         self.trades.recv_ns.append(recv_ns)
@@ -176,27 +185,34 @@ class Recording:
         return f"{self.files[place >> PLACE_SHIFT]}:{place & ((1 << PLACE_SHIFT) - 1)}"
 
     def level_numbers(self) -> Decimals:
-        """Return price, quantity, price, quantity … of every level; raises TapeError naming a malformed
-        one.
-        """
-        try:
-            return self.levels.get()
-        except MalformedNumber as error:
-            ends = 2 * np.cumsum(np.array(self.messages.bids) + np.array(self.messages.asks))
-            message = int(np.searchsorted(ends, error.index, side="right"))
-            raise self._malformed(error=error, place=self.messages.place[message]) from None
+        """Return price, quantity, price, … of every level; a message with a malformed one is lost."""
+        numbers = self.levels.get()
+        ends = 2 * np.cumsum(np.array(self.messages.bids, np.int64) + np.array(self.messages.asks, np.int64))
+        for message in np.unique(np.searchsorted(ends, self.levels.malformed, side="right")).tolist():
+            self.messages.op[message] = LOST
+            self._corrupt(place=self.messages.place[message])
+        return numbers
 
     def print_numbers(self) -> Decimals:
-        """Return price, quantity … of every trade; raises TapeError naming a malformed one."""
-        try:
-            return self.prints.get()
-        except MalformedNumber as error:
-            raise self._malformed(error=error, place=self.trades.place[error.index // 2]) from None
+        """Return price, quantity … of every trade; one with a malformed number is lost."""
+        numbers = self.prints.get()
+        for row in sorted({index // 2 for index in self.prints.malformed}):
+            self.trades.lost.add(row)
+            self._corrupt(place=self.trades.place[row])
+        return numbers
 
-    def _malformed(self, *, error: MalformedNumber, place: int) -> TapeError:
-        return TapeError(
-            f"{self.where(place=place)}: {error.text!r} is no price or quantity; allowed a decimal"
-        )
+    def corrupt(self, *, line: int) -> None:
+        """Count a line that cannot be understood and remember the first."""
+        self.count("corrupt_lines")
+        self.measures.setdefault("first_corrupt_line", line)
+
+    def _corrupt(self, *, place: int) -> None:
+        self.corrupt(line=place & ((1 << PLACE_SHIFT) - 1))
+
+
+def _check_size(*values: int) -> None:
+    if not all(-1 <= value < LIMIT for value in values):
+        raise ValueError("a time or an id is out of range")
 
 
 def place_of(*, file: int, line: int) -> int:

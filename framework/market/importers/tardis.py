@@ -4,6 +4,7 @@ Times are microseconds. A snapshot in the middle of an L2 file means the recorde
 Quotes are used only where no L2 file is given; their book is the touch alone.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -30,6 +31,8 @@ LINEAR = (
     "bitget-futures",
 )
 INVERSE = ("binance-delivery", "bitmex", "deribit", "huobi-dm-swap", "huobi-dm", "cryptofacilities")
+MICROSECONDS = re.compile(r"[0-3]?\d{1,15}")
+IDENT = re.compile(r"\d{1,18}")
 SIDES = {"buy": BUY, "sell": SELL}
 US = 1000
 Row = dict[str, str]
@@ -76,18 +79,21 @@ def _rows(
     """Return (place, row) of the wanted symbol, checked for times and side."""
     kept: list[tuple[int, Row]] = []
     last_recv = 0
-    for line, row in read_table(path=path, needed=COLUMNS[kind]):
+
+    def note(line: int) -> None:
+        recording.corrupt(line=line)
+
+    for line, row in read_table(path=path, needed=COLUMNS[kind], corrupt=note):
         place = place_of(file=index, line=line)
         if row["symbol"] not in seen:
             seen.add(row["symbol"])
             _note_venue(recording=recording, row=row, place=place)
         if symbol not in (None, row["symbol"]):
             continue
-        times = row["timestamp"].isdecimal() and row["local_timestamp"].isdecimal()
+        times = all(MICROSECONDS.fullmatch(row[name]) for name in ("timestamp", "local_timestamp"))
         sided = kind == "quotes" or row["side"] in (("bid", "ask") if kind != "trades" else SIDES)
         if not (times and sided):
-            recording.count("corrupt_lines")
-            recording.measures.setdefault("first_corrupt_line", line)
+            recording.corrupt(line=line)
             continue
         if int(row["local_timestamp"]) < last_recv:
             recording.count("clock_faults")
@@ -115,7 +121,7 @@ def _read_trades(recording: Recording, rows: list[tuple[int, Row]]) -> None:
         recording.add_trade(
             exch_ns=int(row["timestamp"]) * US, recv_ns=int(row["local_timestamp"]) * US, place=place,
             side=SIDES[row["side"]], price=row["price"], qty=row["amount"],
-            ident=int(row["id"]) if row["id"].isdecimal() else -1,
+            ident=int(row["id"]) if IDENT.fullmatch(row["id"]) else -1,
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ Ints = NDArray[np.int64]
 MS = 1_000_000
 NEARBY = 51
 """Stamped messages whose median clock offset is believed for the unstamped ones among them."""
+STRAY_NS = 1000 * MS
 TRADE_LEAD_NS = 5 * MS
 """A best-quote ticker may reach the recorder this much before the trade that caused it."""
 
@@ -24,6 +25,26 @@ def to_ns(*, clock: int) -> int:
         if clock < limit:
             return clock * factor
     return clock
+
+
+def settle(*, recording: Recording, times: Ints) -> Ints:
+    """Return times that never fall, and count what had to be changed as clock faults."""
+    settled = steady(times=times)
+    recording.count("clock_faults", int((settled != times).sum()))
+    return settled
+
+
+def steady(*, times: Ints) -> Ints:
+    """Return times that never fall.
+
+    A time that strays from the median of its four neighbours and itself by more than a second is taken to be
+    wrong and becomes that median (in order, a time is its own median); one that still falls becomes the last.
+    """
+    if not len(times):
+        return times
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(times, 2, mode="edge"), 5)
+    middle = np.partition(around, 2, axis=1)[:, 2]
+    return np.maximum.accumulate(np.where(np.abs(times - middle) > STRAY_NS, middle, times))
 
 
 def measure_clock(*, recording: Recording) -> None:
@@ -56,6 +77,7 @@ def estimate_ticker_times(
 
     A ticker's time is its receive time less the recorder's offset around it, not before a trade that arrived
     up to TRADE_LEAD_NS later, rounded to the millisecond, and within the diffs whose ids surround its own.
+    Diffs are given in the order of their ids, their times settled.
     """
     rows = ticker_rows[exch[ticker_rows] == 0]
     if not len(rows):
@@ -72,10 +94,10 @@ def estimate_ticker_times(
     guess = (guess + MS // 2) // MS * MS
     if len(trade_exch):
         order = np.argsort(trade_recv, kind="stable")
-        newest = np.maximum.accumulate(trade_exch[order])
+        newest = steady(times=trade_exch[order])
         seen = np.searchsorted(trade_recv[order], recv[rows] + TRADE_LEAD_NS, side="right")
         guess = np.where(seen > 0, np.maximum(guess, newest[np.maximum(seen - 1, 0)]), guess)
-    times = np.maximum.accumulate(exch[diff_rows])
+    times = exch[diff_rows]
     before = np.searchsorted(diff_ids, ids, side="right") - 1
     after = np.searchsorted(diff_ids, ids, side="left")
     guess = np.where(after < len(times), np.minimum(guess, times[np.minimum(after, len(times) - 1)]), guess)
