@@ -32,7 +32,9 @@ STATISTICS = (
 
 
 def describe(*, tape: Tape) -> dict[str, Any]:
-    """Return plain values for ``tape info``; ``statistics`` is empty and ``no_statistics`` says why without a book."""
+    """Return plain values for ``tape info``; ``statistics`` is empty and ``no_statistics`` says why without a
+    book.
+    """
     statistics, reason = _statistics(tape=tape)
     counts = np.bincount(tape.kind, minlength=max(KIND_NAMES) + 1)
     gaps = sequence_gaps(tape=tape)

@@ -13,7 +13,9 @@ DEFAULT_SILENCE_S = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """Hold one hole: no trusted book (``sequence``) or no event at all (``silence``) between two times, UTC ns."""
+    """Hold one hole: no trusted book (``sequence``) or no event at all (``silence``) between two times, UTC
+    ns.
+    """
 
     kind: str
     start_ns: int
@@ -26,7 +28,9 @@ class Gap:
 
 
 def sequence_gaps(*, tape: Tape) -> list[Gap]:
-    """Return each break of the feed: from the last event before it until the next snapshot, or the tape's end."""
+    """Return each break of the feed: from the last event before it until the next snapshot, or the tape's
+    end.
+    """
     clears = np.flatnonzero((tape.kind == CLEAR) & (tape.side == 0))
     gaps = []
     for row in np.flatnonzero(tape.kind == GAP):

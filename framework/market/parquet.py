@@ -1,4 +1,6 @@
-"""A tape's columns in parquet files, one a UTC day, each with its digest. The only importer of pyarrow here."""
+"""A tape's columns in parquet files, one a UTC day, each with its digest. The only importer of pyarrow
+here.
+"""
 
 import hashlib
 import io
@@ -18,7 +20,9 @@ Columns = dict[str, NDArray[Any]]
 
 
 def write_parts(*, tape: Tape, folder: Path) -> dict[str, dict[str, Any]]:
-    """Write ``date=…/events.parquet`` and ``funding.parquet`` below a folder; return digest, bytes, rows of each."""
+    """Write ``date=…/events.parquet`` and ``funding.parquet`` below a folder; return digest, bytes, rows of
+    each.
+    """
     written: dict[str, dict[str, Any]] = {}
     days = tape.exch_ts_ns // DAY_NS
     for day in np.unique(days):
@@ -32,7 +36,9 @@ def write_parts(*, tape: Tape, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def read_parts(*, root: Root, chosen: str, sidecar: dict[str, Any]) -> Columns:
-    """Read every file the sidecar names; raises TapeError for one whose digest or content is not the sidecar's."""
+    """Read every file the sidecar names; raises TapeError for one whose digest or content is not the
+    sidecar's.
+    """
     days = sorted(name for name in sidecar["files"] if name.startswith("date="))
     parts = [
         _read(root=root, chosen=chosen, name=name, sidecar=sidecar, schema=EVENT_COLUMNS) for name in days
@@ -78,8 +84,7 @@ def _read(
     data = root.read(name=f"{chosen}/{name}")
     if hashlib.sha256(data).hexdigest() != told["sha256"]:
         raise TapeError(
-            f"{where}: {len(data)} bytes whose digest is not tape.json's; the file is damaged or was changed, "
-            "import the tape again"
+            f"{where}: its digest is not the one in tape.json: damaged or changed; import the tape again"
         )
     try:
         table = pyarrow.parquet.read_table(io.BytesIO(data), columns=[name for name, _ in schema])

@@ -33,7 +33,9 @@ class Root(Protocol):
         ...
 
     def replacing(self, *, name: str) -> Any:
-        """Return a context giving a local folder whose content takes the name's place when the block succeeds."""
+        """Return a context giving a local folder whose content takes the name's place when the block
+        succeeds.
+        """
         ...
 
 
