@@ -215,7 +215,7 @@ def _write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
 
 def _write_run(result: SoakResult, folder: RunFolder, say: Say) -> None:
     """Write the reports of the whole run."""
-    from framework.soak.page import render_page
+    from framework.soak.page.render import render_page
     from framework.soak.text import results_markdown, summary_text
 
     assert result.whole is not None

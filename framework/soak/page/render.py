@@ -1,0 +1,86 @@
+"""Put the page together: figures, tables, template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.soak.page import tables
+from framework.soak.page.palette import COLOURS
+from framework.soak.page.tuner import decisions
+from framework.soak.page.words import hours, num, utc
+from framework.soak.tuning.params import RUNTIME_LIMITS
+
+if TYPE_CHECKING:
+    from framework.soak.run import SoakResult
+
+HERE = Path(__file__).parent
+
+
+def render_page(result: SoakResult) -> str:
+    """Render a run as one HTML page without scripts, links or wall time: the same bytes for the same run."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html").render(
+        **_words(result), figures=_figures(result), colours=COLOURS, style=(HERE / "report.css").read_text("utf-8")
+    )
+
+
+def _words(result: SoakResult) -> dict[str, Any]:
+    gate, totals, window = result.gate, result.report["totals"], result.whole
+    assert window is not None
+    return {
+        "symbol": window.symbol,
+        "quote": window.quote,
+        "span": f"{hours(totals['hours'])} of tape, {utc(totals['start_ns'], form='%Y-%m-%d %H:%M')} UTC",
+        "verdict": gate["verdict"],
+        "tint": tables.tint(gate["verdict"]),
+        "sentence": gate["sentence"],
+        "decides": gate["decides"],
+        "band": gate["decision"]["band"],
+        "next": tables.next_words(gate),
+        "headline": tables.headline(totals, window.quote),
+        "profiles": tables.profiles(gate),
+        "components": tables.components(totals),
+        "carry": tables.carry_words(totals),
+        "past_end": totals["markouts"]["30s"]["past_end"],
+        "reasons": tables.reasons(totals, window),
+        "quantiles": tables.quantiles(window),
+        "iteration_head": tables.ITERATION_HEAD,
+        "iterations": tables.iterations(result),
+        "tuner": decisions(result),
+        "tuned": bool(result.decisions),
+        "arms": tables.arms(result),
+        "facts": tables.run_facts(result),
+        "max_inventory": num(totals["rms_inventory_quote"]),
+    }
+
+
+def _figures(result: SoakResult) -> dict[str, Any]:
+    """Draw the charts; matplotlib is loaded here and nowhere before."""
+    from framework.soak.page import money, orders
+    from framework.soak.page.chart import house_style
+
+    window, totals, edges = result.whole, result.report["totals"], result.market.edges
+    assert window is not None
+    sizing = result.settings.sizing
+    limit = sizing.max_position_quotes * sizing.quote_notional_usd
+    packages = [package.mapping() for package in result.packages]
+    bounds = {field.value: (bound.low, bound.high) for field, bound in RUNTIME_LIMITS.items()}
+    with house_style():
+        return {
+            "equity": [money.equity_chart(window=window, edges=edges, narrow=n) for n in (False, True)],
+            "waterfall": money.waterfall(totals=totals),
+            "markout": money.markout_chart(totals=totals),
+            "price": [
+                orders.price_chart(window=window, edges=edges, limit_quote=limit, narrow=n) for n in (False, True)
+            ],
+            "close_up": orders.close_up(window=window),
+            "queue": orders.queue_chart(window=window),
+            "ages": orders.age_chart(window=window),
+            "parameters": orders.parameter_charts(packages=packages, bounds=bounds),
+            "arms": money.arms_chart(arms=result.arms) if result.arms else None,
+        }

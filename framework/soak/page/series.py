@@ -1,0 +1,104 @@
+"""The run as lines: money over time by component, thinned without losing a peak; shares below a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from framework.edge.attribution import attribute_fills
+from framework.edge.measures import equity_at
+from framework.edge.window import Rows, WindowData
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+COLUMNS = 360
+
+
+@dataclass(frozen=True)
+class Money:
+    """Cumulative result in quote currency since the start, at seconds of tape; ``parts`` add up to ``net``."""
+
+    seconds: Floats
+    net: Floats
+    parts: dict[str, Floats]
+
+
+def seconds_of(window: WindowData, ts_ns: Any) -> Floats:
+    """Give times as seconds since the window's start."""
+    return np.asarray((np.asarray(ts_ns) - window.start_ns) / 1e9, dtype=np.float64)
+
+
+def money_over_time(window: WindowData) -> Money:
+    """Split the equity curve into its components as they added up; what no fill explains is carry.
+
+    A fill's first second counts at the moment of the fill. Carry includes what the opening position gained.
+    """
+    edge = attribute_fills(window)
+    ends = np.array([window.start_ns, window.end_ns], np.int64)
+    times = np.unique(np.concatenate((window.samples["ts_ns"], ends)))
+    net = equity_at(window, times=times) - window.opening.equity
+    done = np.searchsorted(window.fills["exch_ts_ns"], times, side="right")
+
+    def added(values: Floats) -> Floats:
+        return np.asarray(np.concatenate(([0.0], np.cumsum(values)))[done], dtype=np.float64)
+
+    parts = {name: added(getattr(edge, name)) for name in ("gross", "slippage", "fees_eff", "adverse_1s")}
+    paid = np.concatenate(([window.opening.funding], window.samples["funding"], [window.closing.funding]))
+    at = np.searchsorted(window.samples["ts_ns"], times, side="right")
+    at[-1] = len(paid) - 1
+    parts["funding"] = np.asarray(paid[at] - window.opening.funding, dtype=np.float64)
+    parts["carry"] = net - np.sum(list(parts.values()), axis=0)
+    keep = np.isfinite(net)
+    return Money(
+        seconds_of(window, times)[keep], net[keep], {name: values[keep] for name, values in parts.items()}
+    )
+
+
+def thin(x: Floats, y: Floats, *, columns: int = COLUMNS) -> tuple[Floats, Floats]:
+    """Keep the first, last, lowest and highest point of each column of x, and leave out what is not finite."""
+    good = np.isfinite(x) & np.isfinite(y)
+    x, y = x[good], y[good]
+    if len(x) <= 4 * columns:
+        return x, y
+    cuts = np.searchsorted(x, np.linspace(x[0], x[-1], columns + 1)[1:-1])
+    bounds = np.unique(np.concatenate(([0], cuts, [len(x)])))
+    keep = {0, len(x) - 1}
+    for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        keep |= {a + int(np.argmin(y[a:b])), a + int(np.argmax(y[a:b]))}
+    index = np.array(sorted(keep))
+    return x[index], y[index]
+
+
+def every(rows: Rows, *, most: int) -> tuple[Rows, int]:
+    """Keep each n-th row so that at most ``most`` stay; give them and n."""
+    step = max(1, -(-len(rows) // most))
+    return rows[::step], step
+
+
+def shares_below(values: Any, *, points: int = 160) -> tuple[Floats, Floats]:
+    """Give values in order and the share at or below each, thinned to ``points`` quantiles."""
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    ordered = ordered[np.isfinite(ordered)]
+    if not len(ordered):
+        return np.zeros(0), np.zeros(0)
+    at = np.unique(np.round(np.linspace(0, len(ordered) - 1, min(points, len(ordered)))).astype(np.int64))
+    return ordered[at], (at + 1.0) / len(ordered)
+
+
+def drawdown(net: Floats) -> Floats:
+    """Give how far below its best the result stands, as a negative number."""
+    return np.asarray(net - np.maximum.accumulate(np.maximum(net, 0.0)), dtype=np.float64)
+
+
+def busiest(window: WindowData, *, seconds: float) -> tuple[int, int] | None:
+    """Find the stretch of this length with the most fills; None without fills."""
+    ts = window.fills["exch_ts_ns"]
+    if not len(ts):
+        return None
+    length = min(round(seconds * 1e9), window.end_ns - window.start_ns)
+    counts = np.searchsorted(ts, ts + length, side="left") - np.arange(len(ts))
+    k = int(np.argmax(counts))
+    centre = int(ts[k] + ts[k + int(counts[k]) - 1]) // 2
+    start = min(max(centre - length // 2, window.start_ns), window.end_ns - length)
+    return start, start + length

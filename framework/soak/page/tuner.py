@@ -1,0 +1,83 @@
+"""The tuner's reasons: what moved and why, what was held back and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from framework.soak.page.words import NONE, interval, num, percent
+
+if TYPE_CHECKING:
+    from framework.soak.run import SoakResult
+
+STANDINGS = {
+    "evident": "{}",
+    "seen": "{}, not proven",
+    "quiet": "not {}",
+    "unknown": "unknown to be {}",
+    "gone": "evidently not {}",
+}
+HELD = {
+    "no_evidence": "the interval does not exclude the limit",
+    "too_few_fills": "too few fills to move anything",
+    "verdict_error": "the iteration ended in ERROR",
+    "last_iteration": "no iteration is left to measure the change",
+    "warm_up": "the phase allows no key",
+    "patched": "a patch set the key during this run",
+    "freeze": "stable iterations: the key rests",
+    "oscillation": "the package would be the one before this one again",
+    "velocity": "the key changed in each of the last three iterations",
+    "cooldown": "a slow key that changed in the last iteration",
+    "multi_fail": "three fails: only the calm-down package is applied",
+    "fallback_gap": "the last fallback was in the previous iteration",
+    "max_changes_per_field": "already changed twice in this iteration",
+    "max_keys": "the micro-step has its keys",
+    "opposed": "an earlier rule moved it the other way",
+    "at_limit": "its limit is reached",
+    "fails_present": "a fail is present: no way back now",
+    "not_in_force": "what was ordered was not found in force",
+    "changed_outside": "somebody else changed it",
+}
+
+
+def decisions(result: SoakResult) -> dict[str, Any]:
+    """Give the moves that were made, those held back, and the tally of reasons."""
+    moved: list[dict[str, Any]] = []
+    held: list[dict[str, Any]] = []
+    for decision in result.decisions:
+        for row in decision.rows:
+            (moved if row.applied else held).append(_row(row.as_dict(), row.marker))
+    counts = Counter(row["reason"] for row in held)
+    tally = result.decisions[-1].state.tally if result.decisions else None
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "moved": moved,
+        "held": held,
+        "counts": [{"count": n, "reason": _plain(r), "why": HELD.get(r, "")} for r, n in ordered],
+        "in_force": NONE if tally is None else percent(tally.full_apply_ratio),
+    }
+
+
+def _row(row: dict[str, Any], marker: str) -> dict[str, Any]:
+    to = row["to"] if row["applied"] else row["proposed"]
+    return {
+        "iteration": row["iteration"],
+        "field": row["field"] or "all parameters",
+        "from": num(row["from"]),
+        "to": num(to),
+        "rule": marker,
+        "reason": row["reason"],
+        "why": row["detail"] or HELD.get(row["reason"], ""),
+        "evidence": [_evidence(item) for item in row["evidence"]],
+    }
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _evidence(item: dict[str, Any]) -> str:
+    bounds = interval(item["lo"], item["hi"])
+    inside = "" if bounds == NONE else f" ({bounds})"
+    side = f"{_plain(item['relation'])} {num(item['limit'])}"
+    return f"{_plain(item['metric'])} {num(item['value'])}{inside} {STANDINGS[item['standing']].format(side)}"
