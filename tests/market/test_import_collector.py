@@ -261,3 +261,14 @@ def test_one_wrong_exchange_time_does_not_drag_the_others_along(
     assert tape.start_ns == clean.start_ns
     assert tape.end_ns == clean.end_ns
     assert abs(tape.exch_ts_ns - clean.exch_ts_ns).max() < 200 * MS
+
+
+def test_perpetuals_of_two_symbols_in_one_file_are_refused_since_snapshots_do_not_name_theirs(
+    tmp_path: Path,
+) -> None:
+    recording = record(futures=True)
+    other = recording.trade(7)
+    other["data"]["s"] = "XYZUSDT"
+    recording.lines.append(recording.line(recording.time_of(200), other))
+    with pytest.raises(TapeError, match="ABCUSDT, XYZUSDT in one recording, whose snapshots do not say"):
+        read(recording, tmp_path, symbol="ABCUSDT")

@@ -10,9 +10,9 @@ from framework.market.errors import TapeError
 from framework.market.events import BUY, CLEAR, GAP, SELL, TRADE
 from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
-from framework.market.importers.fold import FoldedBook
+from framework.market.importers.fold import FoldedBook, Level, Touch
 from framework.market.importers.ordering import Plan, plan_book
-from framework.market.importers.recording import BREAK, DIFF, DROP, SNAPSHOT, Recording
+from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPSHOT, Recording
 from framework.market.importers.times import MS, measure_clock, positive_or, settle
 from framework.market.instrument import Instrument, refuse_inverse, split_symbol
 from framework.market.tape import Tape
@@ -98,59 +98,86 @@ def _steps(*, numbers: Decimals, instrument: Instrument, place: Callable[[int], 
 
 
 def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Instrument) -> dict[str, Ints]:
-    """Return the book's rows: exch, recv, place, kind, side, price, qty."""
+    """Return the book's rows in exchange order."""
     held = recording.messages
-    bids, asks = np.array(held.bids, np.int64), np.array(held.asks, np.int64)
-    ends = np.cumsum(bids + asks)
-    price, qty = _steps(
-        numbers=levels,
-        instrument=instrument,
-        place=lambda row: recording.where(place=held.place[int(np.searchsorted(ends, row, side="right"))]),
-    )
-    signs = np.repeat(np.tile([BUY, SELL], len(bids)), np.stack([bids, asks], axis=1).ravel())
-    rows = list(zip(signs.tolist(), price.tolist(), qty.tolist(), strict=True))
-    begins = (ends - bids - asks).tolist()
-    middles, stops, ids = (ends - asks).tolist(), ends.tolist(), held.last_id
-    whole = not (np.array(held.op) == DIFF).any() and not (np.array(held.op) == SNAPSHOT).any()
+    told = Levels(recording=recording, numbers=levels, instrument=instrument)
+    whole = not np.isin(held.op, (DIFF, SNAPSHOT)).any()
     book = FoldedBook()
-    written: list[int] = []
-    for message, act in zip(plan.message.tolist(), plan.act.tolist(), strict=True):
-        begin, stop, before = begins[message], stops[message], len(book.rows)
-        if act == DIFF:
-            if book.trusted:
-                book.diff(last_id=ids[message], levels=rows[begin:stop])
-        elif act == SNAPSHOT:
-            book.snapshot(last_id=ids[message], levels=rows[begin:stop])
-        elif act == BREAK:
-            book.break_off()
-            book.rows.append((GAP, 0, 0, 0))
-        elif act == DROP:
-            for side, price_ticks, _ in rows[begin:stop]:
-                book.drop(side=side, upto=price_ticks)
-        elif whole or book.trusted:
-            middle = middles[message]
-            bid = rows[begin][1:] if middle > begin else None
-            ask = rows[middle][1:] if stop > middle else None
-            if whole:
-                book.touch(bid=bid, ask=ask)
-            else:
-                book.ticker(last_id=ids[message], bid=bid, ask=ask)
-        written.append(len(book.rows) - before)
+    written, parts = np.zeros(len(plan.message), np.int64), [np.zeros((0, 4), np.int64)]
+    for row, (message, act) in enumerate(zip(plan.message.tolist(), plan.act.tolist(), strict=True)):
+        before = len(book.rows)
+        _apply(book=book, told=told, message=message, act=act, last_id=held.last_id[message], whole=whole)
+        written[row] = len(book.rows) - before
+        if len(book.rows) > CHUNK:
+            parts.append(np.array(book.rows, np.int64))
+            book.rows.clear()
     recording.count("crossed_books", book.crossed)
     recording.measures["stale_tickers"] = book.stale_tickers
-    owner = np.repeat(np.arange(len(written)), np.array(written, np.int64))
-    columns = np.array(book.rows, np.int64).reshape(-1, 4).T
-    message = plan.message[owner]
-    exch = plan.exch_ns[owner]
+    kind, side, price, qty = np.concatenate([*parts, np.array(book.rows, np.int64).reshape(-1, 4)]).T
+    owner = np.repeat(np.arange(len(written)), written)
+    message, exch = plan.message[owner], plan.exch_ns[owner]
     return {
         "exch_ts_ns": exch,
         "recv_ts_ns": positive_or(times=np.array(held.recv_ns, np.int64)[message], other=exch),
         "place": np.array(held.place, np.int64)[message],
-        "kind": columns[0],
-        "side": columns[1],
-        "price_ticks": columns[2],
-        "qty_lots": columns[3],
+        "kind": kind,
+        "side": side,
+        "price_ticks": price,
+        "qty_lots": qty,
     }
+
+
+def _apply(*, book: FoldedBook, told: "Levels", message: int, act: int, last_id: int, whole: bool) -> None:
+    """Let the book take one message; ``whole``: the recording has no depth, a ticker is all there is."""
+    if act == DIFF:
+        if book.trusted:
+            book.diff(last_id=last_id, levels=told.of(message))
+    elif act == SNAPSHOT:
+        book.snapshot(last_id=last_id, levels=told.of(message))
+    elif act == BREAK:
+        book.break_off()
+        book.rows.append((GAP, 0, 0, 0))
+    elif act == DROP:
+        for side, price, _ in told.of(message):
+            book.drop(side=side, upto=price)
+    elif whole:
+        bid, ask = told.touch(message)
+        book.touch(bid=bid, ask=ask)
+    elif book.trusted:
+        bid, ask = told.touch(message)
+        book.ticker(last_id=last_id, bid=bid, ask=ask)
+
+
+class Levels:
+    """Hand out the levels of one message at a time, in ticks and lots."""
+
+    def __init__(self, *, recording: Recording, numbers: Decimals, instrument: Instrument) -> None:
+        held = recording.messages
+        bids, asks = np.array(held.bids, np.int64), np.array(held.asks, np.int64)
+        ends = np.cumsum(bids + asks)
+        self._begins = (ends - bids - asks).tolist()
+        self._middles = (ends - asks).tolist()
+        self._ends = ends.tolist()
+        self._price, self._qty = _steps(
+            numbers=numbers,
+            instrument=instrument,
+            place=lambda row: recording.where(
+                place=held.place[int(np.searchsorted(ends, row, side="right"))]
+            ),
+        )
+
+    def of(self, message: int) -> list[Level]:
+        """Return (side, price, quantity) of every level, bids first."""
+        begin, middle, end = self._begins[message], self._middles[message], self._ends[message]
+        sides = [BUY] * (middle - begin) + [SELL] * (end - middle)
+        return list(zip(sides, self._price[begin:end].tolist(), self._qty[begin:end].tolist(), strict=True))
+
+    def touch(self, message: int) -> tuple[Touch | None, Touch | None]:
+        """Return (price, quantity) of the first bid and the first ask, None for a side not told."""
+        begin, middle, end = self._begins[message], self._middles[message], self._ends[message]
+        bid = (int(self._price[begin]), int(self._qty[begin])) if middle > begin else None
+        ask = (int(self._price[middle]), int(self._qty[middle])) if end > middle else None
+        return bid, ask
 
 
 def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -> dict[str, Ints]:
@@ -178,6 +205,7 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
         else keep[ident[keep].argsort()]
     )
     exch[order] = settle(recording=recording, times=exch[order])
+    recording.measures["empty_trades"] = int((qty[order] == 0).sum())
     order = order[qty[order] > 0]
     recv = np.array(held.recv_ns, np.int64)
     return {

@@ -86,6 +86,11 @@ class CollectorReader:
                 f"{self.recording.files[0]}: the recording holds {', '.join(sorted(self.symbols))}; "
                 "choose one with --symbol"
             )
+        if len(self.symbols) > 1 and self.recording.contiguous == "futures":
+            raise TapeError(  # their update ids are drawn from one sequence, so a snapshot fits every symbol
+                f"{self.recording.files[0]}: {', '.join(sorted(self.symbols))} in one recording, "
+                "whose snapshots do not say which they are of; allowed one symbol a file"
+            )
         self.recording.symbol = self.wanted or next(iter(self.symbols), "")
         return self.recording
 
