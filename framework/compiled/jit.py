@@ -41,7 +41,16 @@ def core(function: F) -> F:
 
     Compiled, it can be called from other compiled functions only; a test calls it interpreted or through an entry.
     """
-    dispatcher = njit(**OPTIONS, no_cpython_wrapper=True)(function)
+    return _inner(function, forceinline=False)
+
+
+def hot(function: F) -> F:
+    """Compile like ``core`` and into its caller, for what runs at every event: passing its arrays costs more."""
+    return _inner(function, forceinline=True)
+
+
+def _inner(function: F, *, forceinline: bool) -> F:
+    dispatcher = njit(**OPTIONS, no_cpython_wrapper=True, forceinline=forceinline)(function)
     if not interpreted():
         _share_specialisations(dispatcher)
     return dispatcher  # type: ignore[no-any-return]

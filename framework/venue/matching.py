@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.compiled.jit import core
+from framework.compiled.jit import core, hot
 from framework.compiled.records import f8, i8, record
 from framework.edge.ledger import Ledger, book_fill
 from framework.market.book import EXCHANGE, Book, level_lots, set_level
@@ -136,7 +136,7 @@ class Exchange:
     overflow: i8
 
 
-@core
+@hot
 def on_depth(
     side: int,
     tick: int,
