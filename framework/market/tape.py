@@ -170,7 +170,7 @@ class Tape:
         first, last = (int(i) for i in np.searchsorted(self.exch_ts_ns, [start, end]))
         if first >= last:
             raise TapeError(
-                f"{self.meta.source}: no event between {utc(ns=start)} and {utc(ns=end)}; "
+                f"{self.meta.source}: no event from {_bound(ns=start_ns)} to {_bound(ns=end_ns)}; "
                 f"allowed a window within {utc(ns=self.start_ns)} to {utc(ns=self.end_ns)}"
             )
         head = self._book_rows(before=first, at_ns=start)
@@ -243,6 +243,10 @@ def content_digest(*, instrument: Instrument, columns: Mapping[str, NDArray[Any]
 def utc(*, ns: int) -> str:
     """Return a UTC time such as ``2024-07-24T03:00:00.000Z`` for nanoseconds since the epoch."""
     return f"{np.datetime64(int(ns) // 1_000_000, 'ms')}Z"
+
+
+def _bound(*, ns: int | None) -> str:
+    return "its bound" if ns is None else utc(ns=ns)
 
 
 def parse_utc(*, value: int | str | None) -> int | None:

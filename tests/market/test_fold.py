@@ -104,3 +104,24 @@ def test_a_second_snapshot_of_a_trusted_book_writes_only_what_differs() -> None:
     written = len(book.rows)
     book.snapshot(last_id=9, levels=[(BUY, 10, 6), (SELL, 12, 5)])
     assert sorted(book.rows[written:]) == [(DEPTH, BUY, 9, 0), (DEPTH, BUY, 10, 6)]
+
+
+def test_a_book_that_moves_is_never_crossed_between_two_rows_of_one_message() -> None:
+    book, reference = FoldedBook(), ReferenceBook()
+    book.snapshot(last_id=1, levels=[(BUY, 10, 5), (SELL, 11, 5), (SELL, 13, 5)])
+    book.ticker(last_id=2, bid=(11, 4), ask=(12, 4))
+    book.diff(last_id=3, levels=[(BUY, 12, 1), (SELL, 12, 0), (BUY, 11, 3)])
+    book.ticker(last_id=4, bid=(9, 1), ask=(10, 1))
+    for row in book.rows:
+        reference.apply(*row)
+        bids = [price for side, price in reference.levels if side == BUY]
+        asks = [price for side, price in reference.levels if side == SELL]
+        assert max(bids, default=0) < min(asks, default=99)
+
+
+def test_tickers_without_ids_rule_only_until_the_next_diff() -> None:
+    book = FoldedBook()
+    book.snapshot(last_id=-1, levels=[(BUY, 10, 5), (SELL, 12, 5)])
+    book.ticker(last_id=-1, bid=(9, 1), ask=(12, 5))
+    book.diff(last_id=-1, levels=[(BUY, 11, 2)])
+    assert held(book) == {(BUY, 11): 2, (BUY, 9): 1, (SELL, 12): 5}

@@ -63,7 +63,7 @@ def test_a_window_replays_like_the_whole_tape_from_that_instant(tape: Tape, star
     end = start + length
     expected = [row for row in states(tape) if start <= row[0] < end]
     if not expected:
-        with pytest.raises(TapeError, match="no event between"):
+        with pytest.raises(TapeError, match="no event from"):
             tape.window(start_ns=start, end_ns=end)
         return
     window = tape.window(start_ns=start, end_ns=end)

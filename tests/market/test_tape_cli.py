@@ -73,7 +73,7 @@ def test_flags_decide_the_instrument_and_the_sidecar_keeps_no_absolute_path(fold
         (["fly"], "quoteops tape: argument VERB: invalid choice: 'fly'"),
         (["import", "market.dat.gz", "--kind", "inverse"], "kind is inverse; allowed linear or spot"),
         (["import", "market.dat.gz", "--lot", "0.3"], "market.dat.gz:"),
-        (["import", "market.dat.gz", "--start", "2025-01-01"], "no event between"),
+        (["import", "market.dat.gz", "--start", "2025-01-01"], "no event from"),
         (
             ["import", "market.dat.gz", "--symbol", "NOPE"],
             "symbol NOPE is not in the recording; allowed ABCUSDT",

@@ -1,7 +1,6 @@
 """One book out of three streams: snapshots, diffs and best-quote tickers, told apart by their update ids."""
 
 from collections import deque
-from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from framework.market.events import BUY, CLEAR, DEPTH, SELL
@@ -80,49 +79,45 @@ class FoldedBook:
         self._diff_id = last_id
         self._count_crossed()
 
-    def diff(self, *, last_id: int, levels: Iterable[Level]) -> None:
-        """Apply absolute quantities as of ``last_id``, except where a newer ticker has told otherwise."""
+    def diff(self, *, last_id: int, levels: list[Level]) -> None:
+        """Apply absolute quantities as of ``last_id``, except where a newer ticker has told otherwise.
+
+        Deletions come first, so that the book is not crossed between two rows of one message.
+        """
         told = self._told
         while told and told[0][0] < last_id:
             told.popleft()
         self._diff_id = max(self._diff_id, last_id)
         bid = min((row[1] for row in told), default=FAR)
-        ask = max((row[2] for row in told), default=-1)
-        for side, price, qty in levels:
+        ask = max((row[2] for row in told), default=0)
+        for side, price, qty in sorted(levels, key=_is_set):
             if price < bid if side == BUY else price > ask:
                 self._set(side, price, qty)
         self._count_crossed()
 
     def ticker(self, *, last_id: int, bid: Touch | None, ask: Touch | None) -> None:
-        """Make this the touch as of ``last_id``: better levels go, and levels of the other side that it
-        crosses.
+        """Make this the touch as of ``last_id``: levels better than it go.
 
-        A price or quantity of 0 empties its side; None says nothing of it.
+        A price or quantity of 0 empties its side; None says nothing of it, but levels there that the other
+        side crosses go too. Deletions come first.
         """
         if last_id < self._diff_id:
             self.stale_tickers += 1
             return
-        bid_price = ask_price = None
-        if bid is not None:
-            bid_price = bid[0] if bid[1] else 0
-            while self.best_bid > bid_price:
-                self._set(BUY, self.best_bid, 0)
-            while 0 < self.best_ask <= bid_price and ask is None:
-                self._set(SELL, self.best_ask, 0)
-            if bid_price:
-                self._set(BUY, bid_price, bid[1])
-        if ask is not None:
-            ask_price = ask[0] if ask[1] else FAR
-            while 0 < self.best_ask < ask_price:
-                self._set(SELL, self.best_ask, 0)
-            while self.best_bid >= ask_price and bid is None:
-                self._set(BUY, self.best_bid, 0)
-            if ask_price != FAR:
-                self._set(SELL, ask_price, ask[1])
-        if last_id >= 0:
-            self._told.append(
-                (last_id, FAR if bid_price is None else bid_price, -1 if ask_price is None else ask_price)
-            )
+        bid_price = FAR if bid is None else bid[0] if bid[1] else 0
+        ask_price = 0 if ask is None else ask[0] if ask[1] else FAR
+        if last_id >= 0:  # without ids the order of arrival is all there is
+            self._told.append((last_id, bid_price, ask_price))
+        bids_until = min(bid_price, FAR if ask is None or bid is not None else ask_price - 1)
+        asks_from = max(ask_price, 0 if bid is None or ask is not None else bid_price + 1)
+        while self.best_bid > bids_until:
+            self._set(BUY, self.best_bid, 0)
+        while 0 < self.best_ask < asks_from:
+            self._set(SELL, self.best_ask, 0)
+        if bid is not None and bid[1]:
+            self._set(BUY, *bid)
+        if ask is not None and ask[1]:
+            self._set(SELL, *ask)
         self._count_crossed()
 
     def drop(self, *, side: int, upto: int) -> None:
@@ -157,3 +152,7 @@ class FoldedBook:
         bid, ask = self.best_bid, self.best_ask
         if bid and ask and bid >= ask:
             self.crossed += 1
+
+
+def _is_set(level: Level) -> bool:
+    return level[2] > 0
