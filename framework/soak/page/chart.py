@@ -1,6 +1,6 @@
 """A chart: matplotlib without pyplot, drawn once, cleaned into an inline SVG that the page colours.
 
-The only door of matplotlib. Text stays text in the page's own face; nothing names a file, a font or a time.
+Text stays text in the page's own face; nothing names a file, a font or a time.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import matplotlib
 import numpy as np
-from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from framework.soak.page.palette import LIGHT, by_name
 from framework.soak.page.words import compact, utc
 
 SMALL = 11.0
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "quoteops",
     "text.parse_math": False,
@@ -103,11 +103,12 @@ def canvas(
     return figure, made
 
 
-def svg(figure: Figure, *, name: str, label: str) -> Markup:
-    """Write a figure as inline SVG; ``name`` keeps its ids apart from other charts', ``label`` is read aloud."""
+def svg(figure: Figure, *, name: str, label: str) -> str:
+    """Write a figure as inline SVG; ``name`` keeps its ids apart from others', ``label`` is read aloud."""
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        canvas_of: Any = FigureCanvasSVG(figure)
+        canvas_of.print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     width, height = (round(x * 72) for x in figure.get_size_inches())
     body = out.getvalue()
     body = body[body.index("<g ") : body.rindex("</svg>")]
@@ -115,7 +116,7 @@ def svg(figure: Figure, *, name: str, label: str) -> Markup:
         body = pattern.sub(new, body)
     body = _TAG.sub(lambda tag: _LONG.sub(_rounded, tag[0]), body)
     head = f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label='
-    return Markup(f'{head}"{escape(label)}">{by_name(body)}</svg>')
+    return f'{head}"{escape(label)}">{by_name(body)}</svg>'
 
 
 def _rounded(found: re.Match[str]) -> str:
@@ -131,7 +132,7 @@ _CLEAN: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"<defs>\s*</defs>\s*"), ""),
     (re.compile(r'(<g) id="[^"]*"'), r"\1"),
     (re.compile(r"xlink:href"), "href"),
-    (re.compile(r"font: (?:normal )*(.*?)px 'DejaVu Sans'[^;\"]*"), r"font: \1px var(--face)"),
+    (re.compile(r"font-family: 'DejaVu Sans'; "), ""),
     (re.compile(r"\s*\n\s*"), "\n"),
 )
 
@@ -147,21 +148,59 @@ def write_numbers(axis: Any, *, plus: bool = False, most: int = 5) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: compact(value, plus=plus)))
 
 
-_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
+_STEPS_S = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+    86400,
+    172800,
+    604800,
+)
 
 
 def write_times(axes: Axes, *, start_ns: int, end_ns: int, most: int) -> None:
     """Put UTC times under an axis whose unit is seconds since ``start_ns``."""
     length = max((end_ns - start_ns) / 1e9, 1e-9)
-    step = next((s for s in _STEPS_S if length / s <= most), _STEPS_S[-1] * (1 + int(length / _STEPS_S[-1] / most)))
+    step = next(
+        (s for s in _STEPS_S if length / s <= most), _STEPS_S[-1] * (1 + int(length / _STEPS_S[-1] / most))
+    )
     first = -(-start_ns // (step * 1_000_000_000)) * step * 1_000_000_000
     at = np.arange(first, end_ns + 1, step * 1_000_000_000)
-    form = "%H:%M:%S" if step < 60 else "%H:%M" if length <= 1.5 * 86400 else "%d %b" if step >= 86400 else "%d %b %H:%M"
+    form = (
+        "%H:%M:%S"
+        if step < 60
+        else "%H:%M"
+        if length <= 1.5 * 86400
+        else "%d %b"
+        if step >= 86400
+        else "%d %b %H:%M"
+    )
     axes.set_xlim(0.0, length)
-    axes.xaxis.set_major_locator(FixedLocator((at - start_ns) / 1e9))
+    axes.xaxis.set_major_locator(FixedLocator(((at - start_ns) / 1e9).tolist()))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda x, _: utc(start_ns + round(x * 1e9) + 500_000, form=form))
     )
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make the x axis logarithmic, with a number at each power of ten."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def zero_line(axes: Axes) -> None:
@@ -175,7 +214,7 @@ def end_labels(axes: Axes, *, labels: Sequence[tuple[float, str, str]], gap: flo
         return
     low, high = axes.get_ylim()
     box = axes.get_position()
-    tall = box.height * float(axes.figure.get_size_inches()[1]) * 72.0
+    tall = box.height * axes.figure.bbox.height
     wanted = [(value - low) / (high - low) * tall for value, _, _ in labels]
     for place, (_, text, name) in zip(spread_out(wanted, gap=gap, top=tall), labels, strict=True):
         axes.annotate(
@@ -185,7 +224,7 @@ def end_labels(axes: Axes, *, labels: Sequence[tuple[float, str, str]], gap: flo
 
 
 def spread_out(places: Sequence[float], *, gap: float, top: float) -> list[float]:
-    """Move places apart to at least ``gap``, keeping their order and, where there is room, within 0 to ``top``."""
+    """Move places apart to at least ``gap``, in their order and, where there is room, within 0 to ``top``."""
     order = sorted(range(len(places)), key=lambda i: (places[i], i))
     moved = [places[i] for i in order]
     for _ in range(60):

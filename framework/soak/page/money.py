@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
 from framework.edge.window import HORIZONS, WindowData
 from framework.soak.page.chart import canvas, colour, end_labels, svg, write_numbers, write_times, zero_line
 from framework.soak.page.series import COLUMNS, Money, drawdown, money_over_time, thin
@@ -28,10 +26,17 @@ PARTS = {
 }
 """Component: its word and its colour."""
 
-HORIZON_WORDS = {"fill": "at fill", "100ms": "0.1 s", "500ms": "0.5 s", "1s": "1 s", "5s": "5 s", "30s": "30 s"}
+HORIZON_WORDS = {
+    "fill": "at fill",
+    "100ms": "0.1 s",
+    "500ms": "0.5 s",
+    "1s": "1 s",
+    "5s": "5 s",
+    "30s": "30 s",
+}
 
 
-def equity_chart(*, window: WindowData, edges: tuple[int, ...], narrow: bool) -> Markup:
+def equity_chart(*, window: WindowData, edges: tuple[int, ...], narrow: bool) -> str:
     """Draw the equity with its drawdown over the components that add up to it, iterations marked."""
     money = money_over_time(window)
     width, right = (380, 108) if narrow else (1040, 132)
@@ -53,7 +58,9 @@ def equity_chart(*, window: WindowData, edges: tuple[int, ...], narrow: bool) ->
 def _equity(axes: Axes, money: Money, quote: str, columns: int) -> None:
     x, y = thin(money.seconds, money.net, columns=columns)
     zero_line(axes)
-    axes.fill_between(x, y, 0.0, where=(y >= 0.0).tolist(), color=colour("good"), alpha=0.14, interpolate=True)
+    axes.fill_between(
+        x, y, 0.0, where=(y >= 0.0).tolist(), color=colour("good"), alpha=0.14, interpolate=True
+    )
     axes.fill_between(x, y, 0.0, where=(y <= 0.0).tolist(), color=colour("bad"), alpha=0.14, interpolate=True)
     axes.plot(x, y, color=colour("net"), linewidth=1.7)
     axes.set_title(f"Equity, change since the start ({quote})")
@@ -110,11 +117,11 @@ def mark_iterations(axes: Axes, *, window: WindowData, edges: tuple[int, ...], n
             )  # fmt: skip
 
 
-def waterfall(*, totals: dict[str, Any]) -> Markup:
+def waterfall(*, totals: dict[str, Any]) -> str:
     """Draw the components in bps of turnover, each from where the one before ended, down to the net."""
     breakdown = totals["component_breakdown"]
-    shown = [n for n in PARTS if n not in ("opening", "funding") or known(breakdown[n]["bps"])]
-    figure, (axes,) = canvas(width=500, height=300, left=44, bottom=38)
+    shown = [n for n in PARTS if n not in ("opening", "funding") or _counts(breakdown[n]["bps"])]
+    figure, (axes,) = canvas(width=440, height=270, left=44, bottom=38)
     level, names = 0.0, []
     for k, name in enumerate(shown):
         step = known(breakdown[name]["bps"]) or 0.0
@@ -137,18 +144,23 @@ def waterfall(*, totals: dict[str, Any]) -> Markup:
     return svg(figure, name="waterfall", label="Components of the net in basis points of turnover")
 
 
+def _counts(bps: Any) -> bool:
+    """Tell whether a component shows at two decimals."""
+    return abs(known(bps) or 0.0) >= 0.005
+
+
 def _bar_value(axes: Axes, x: float, y: float, value: Any, tint: str) -> None:
     axes.annotate(
-        fixed(value, plus=True), xy=(x, y), xytext=(0, 4), textcoords="offset points", ha="center", va="bottom",
-        color=colour(tint), fontweight="bold", fontsize=10.5,
+        fixed(value, plus=True), xy=(x, y), xytext=(0, 4), textcoords="offset points", ha="center",
+        va="bottom", color=colour(tint), fontweight="bold", fontsize=10.5,
     )  # fmt: skip
 
 
-def markout_chart(*, totals: dict[str, Any]) -> Markup:
-    """Draw what fills are worth against the mid at each horizon, before and after fees, with 90 % intervals."""
+def markout_chart(*, totals: dict[str, Any]) -> str:
+    """Draw what fills are worth at each horizon's mid, before and after fees, with 90 % intervals."""
     curve = totals["markouts"]
     names = ["fill", *HORIZONS]
-    figure, (axes,) = canvas(width=500, height=300, left=44, right=84, bottom=38)
+    figure, (axes,) = canvas(width=440, height=270, left=44, right=84, bottom=38)
     zero_line(axes)
     ends = []
     for field, error, word, tint in (
@@ -160,10 +172,8 @@ def markout_chart(*, totals: dict[str, Any]) -> Markup:
         errors = [Z90 * (known(curve[names[k]][error]) or 0.0) for k in at]
         if not at:
             continue
-        axes.fill_between(
-            at, [v - e for v, e in zip(values, errors, strict=True)], [v + e for v, e in zip(values, errors, strict=True)],
-            color=colour(tint), alpha=0.12,
-        )  # fmt: skip
+        low, high = ([v + sign * e for v, e in zip(values, errors, strict=True)] for sign in (-1.0, 1.0))
+        axes.fill_between(at, low, high, color=colour(tint), alpha=0.12)
         axes.errorbar(
             at, values, yerr=errors, color=colour(tint), marker="o", markersize=4.5, capsize=3, linewidth=1.6
         )
@@ -177,33 +187,34 @@ def markout_chart(*, totals: dict[str, Any]) -> Markup:
     return svg(figure, name="markout", label="Markout of the fills by horizon, before and after fees")
 
 
-def arms_chart(*, arms: list[dict[str, Any]]) -> Markup:
-    """Draw net and 30-s markout net of each arm with 90 % intervals."""
-    height = 64 + 34 * len(arms)
-    figure, panels = canvas(width=1040, height=height, columns=2, left=74, apart=30)
-    kinds = (("net_bps", "Net, bps"), ("markout_net_30s_bps", "30-s markout net, bps"))
-    for axes, (field, title) in zip(panels, kinds, strict=True):
-        axes.grid(axis="x")
-        axes.grid(visible=False, axis="y")
-        axes.axvline(0.0, color=colour("faint"), linewidth=1.0)
-        for k, row in enumerate(arms):
-            value, bounds = known(row[field]), _bounds(row, field)
-            if value is None:
-                continue
-            tint = colour("net" if k == 0 else "muted")
-            if bounds:
-                axes.plot(bounds, [k, k], color=tint, linewidth=3.0, alpha=0.4, solid_capstyle="round")
-            axes.plot([value], [k], color=tint, marker="o", markersize=6.5)
-            axes.annotate(
-                fixed(value, plus=True), xy=(value, k), xytext=(0, 6), textcoords="offset points", ha="center",
-                va="bottom", color=tint, fontsize=10.0,
-            )  # fmt: skip
-        axes.set_ylim(len(arms) - 0.5, -0.8)
-        axes.set_yticks(range(len(arms)), [row["arm"] for row in arms] if axes is panels[0] else [""] * len(arms))
-        axes.set_title(title)
-        axes.margins(x=0.1)
-        write_numbers(axes.xaxis, plus=True)
-    return svg(figure, name="arms", label="Tuned run against static, corner and placebo on the same tape")
+def arms_charts(*, arms: list[dict[str, Any]]) -> list[str]:
+    """Draw net and 30-s markout net of each arm with 90 % intervals, one chart each."""
+    return [_arms(arms, "net_bps", "Net, bps"), _arms(arms, "markout_net_30s_bps", "30-s markout net, bps")]
+
+
+def _arms(arms: list[dict[str, Any]], field: str, title: str) -> str:
+    figure, (axes,) = canvas(width=440, height=58 + 32 * len(arms), left=62)
+    axes.grid(axis="x")
+    axes.grid(visible=False, axis="y")
+    axes.axvline(0.0, color=colour("faint"), linewidth=1.0)
+    for k, row in enumerate(arms):
+        value, bounds = known(row[field]), _bounds(row, field)
+        if value is None:
+            continue
+        tint = colour("net" if k == 0 else "muted")
+        if bounds:
+            axes.plot(bounds, [k, k], color=tint, linewidth=3.0, alpha=0.4, solid_capstyle="round")
+        axes.plot([value], [k], color=tint, marker="o", markersize=6.5)
+        axes.annotate(
+            fixed(value, plus=True), xy=(value, k), xytext=(0, 6), textcoords="offset points", ha="center",
+            va="bottom", color=tint, fontsize=10.0,
+        )  # fmt: skip
+    axes.set_ylim(len(arms) - 0.5, -0.8)
+    axes.set_yticks(range(len(arms)), [row["arm"] for row in arms])
+    axes.set_title(title)
+    axes.margins(x=0.1)
+    write_numbers(axes.xaxis, plus=True)
+    return svg(figure, name=f"arms-{field}", label=f"{title}: tuned against static, corner and placebo")
 
 
 def _bounds(row: dict[str, Any], field: str) -> tuple[float, float] | None:
@@ -212,5 +223,7 @@ def _bounds(row: dict[str, Any], field: str) -> tuple[float, float] | None:
         low, high = known(given.get("lower")), known(given.get("upper"))
     else:
         value, error = known(row[field]), known(row.get("markout_net_30s_se_bps"))
-        low, high = (None, None) if value is None or error is None else (value - Z90 * error, value + Z90 * error)
+        low, high = (
+            (None, None) if value is None or error is None else (value - Z90 * error, value + Z90 * error)
+        )
     return None if low is None or high is None else (low, high)

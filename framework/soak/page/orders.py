@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup
-from matplotlib.ticker import NullLocator
 
 from framework.edge.measures import ages_ms
 from framework.edge.window import WindowData
-from framework.soak.page.chart import canvas, colour, end_labels, svg, write_numbers, write_times, zero_line
+from framework.soak.page.chart import (
+    canvas,
+    colour,
+    end_labels,
+    logarithmic,
+    svg,
+    write_numbers,
+    write_times,
+    zero_line,
+)
 from framework.soak.page.money import mark_iterations
 from framework.soak.page.series import busiest, every, seconds_of, shares_below, thin
-from framework.soak.page.words import compact, num, whole
+from framework.soak.page.words import NONE, compact, num, percent, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,12 +30,12 @@ CLOSE_UP_S = 120.0
 SIDES = ((1, "buy", "gross", "^"), (-1, "sell", "adverse", "v"))
 
 
-def price_chart(*, window: WindowData, edges: tuple[int, ...], limit_quote: float | None, narrow: bool) -> Markup:
+def price_chart(
+    *, window: WindowData, edges: tuple[int, ...], limit_quote: float | None, narrow: bool
+) -> str:
     """Draw the mid with our fills on it, above our quoted spread and our inventory with its limit."""
     width = 380 if narrow else 1040
-    figure, panels = canvas(
-        width=width, height=560, rows=(1.6, 0.5, 0.9), share_x=True, left=62, right=18 if narrow else 132
-    )
+    figure, panels = canvas(width=width, height=560, rows=(1.6, 0.5, 0.9), share_x=True, left=62, right=18)
     price, spread, inventory = panels
     _mid_and_fills(price, window)
     _quoted_spread(spread, window)
@@ -52,7 +59,9 @@ def _mid_and_fills(axes: Axes, window: WindowData) -> None:
             seconds_of(window, mine["exch_ts_ns"]), mine["price"], marker=marker, s=17, color=colour(tint),
             alpha=0.75, zorder=3, linewidths=0,
         )  # fmt: skip
-    shown = f"every {_ordinal(step)} of {whole(len(window.fills))}" if step > 1 else f"all {len(window.fills)}"
+    shown = (
+        f"every {_ordinal(step)} of {whole(len(window.fills))}" if step > 1 else f"all {len(window.fills)}"
+    )
     axes.set_title(f"Mid and fills, {shown}: ▲ buys, ▼ sells")
     axes.margins(y=0.10)
     write_numbers(axes.yaxis)
@@ -69,13 +78,11 @@ def _quoted_spread(axes: Axes, window: WindowData) -> None:
     wide = (rows["ask_ticks"] - rows["bid_ticks"]) * window.tick / rows["mid"] * 1e4
     x, y = thin(seconds_of(window, rows["ts_ns"]), wide, columns=240)
     axes.plot(x, y, color=colour("net"), linewidth=0.8, alpha=0.8)
-    share = len(rows) / len(window.samples) if len(window.samples) else 0.0
-    axes.set_title(f"Our spread, bps (two-sided {num(share * 100)} % of the time)")
+    share = len(rows) / len(window.samples) if len(window.samples) else None
+    middle = num(np.median(wide)) if len(wide) else NONE
+    axes.set_title(f"Our spread, bps: median {middle}, two-sided {percent(share)} of the time")
     axes.set_ylim(bottom=0.0)
     write_numbers(axes.yaxis, most=3)
-    if len(wide):
-        middle = float(np.median(wide))
-        end_labels(axes, labels=[(middle, f"median {num(middle)}", "net")])
 
 
 def _inventory(axes: Axes, window: WindowData, limit_quote: float | None) -> None:
@@ -89,13 +96,12 @@ def _inventory(axes: Axes, window: WindowData, limit_quote: float | None) -> Non
     if limit_quote is not None:
         for sign in (1.0, -1.0):
             axes.axhline(sign * limit_quote, color=colour("bad"), linewidth=1.0, linestyle=(0, (4, 3)))
-        labels = [(sign * limit_quote, f"limit {num(sign * limit_quote, plus=True)}", "bad") for sign in (1.0, -1.0)]
-        end_labels(axes, labels=labels)
-    axes.set_title(f"Inventory at the mid ({window.quote})")
+    beside = "" if limit_quote is None else f", limit ±{num(limit_quote)}"
+    axes.set_title(f"Inventory at the mid ({window.quote}){beside}")
     write_numbers(axes.yaxis, plus=True, most=4)
 
 
-def close_up(*, window: WindowData) -> Markup | None:
+def close_up(*, window: WindowData) -> str | None:
     """Draw the two minutes with the most fills: mid, our quotes and the fills; None without fills."""
     span = busiest(window, seconds=CLOSE_UP_S)
     if span is None:
@@ -104,7 +110,7 @@ def close_up(*, window: WindowData) -> Markup | None:
     rows = window.samples
     rows = rows[(rows["ts_ns"] >= start) & (rows["ts_ns"] <= end)]
     fills = window.fills[(window.fills["exch_ts_ns"] >= start) & (window.fills["exch_ts_ns"] <= end)]
-    figure, (axes,) = canvas(width=500, height=300, left=62, right=64)
+    figure, (axes,) = canvas(width=440, height=270, left=62, right=64)
     at = (rows["ts_ns"] - start) / 1e9
     axes.plot(at, np.where(rows["mid"] > 0, rows["mid"], np.nan), color=colour("muted"), linewidth=1.2)
     ends = [(float(rows["mid"][-1]), "mid", "muted")] if len(rows) and np.isfinite(rows["mid"][-1]) else []
@@ -113,8 +119,8 @@ def close_up(*, window: WindowData) -> Markup | None:
         axes.step(at, quoted, where="post", color=colour(tint), linewidth=1.1, alpha=0.75)
         mine = fills[fills["side"] == side]
         axes.scatter(
-            (mine["exch_ts_ns"] - start) / 1e9, mine["price"], marker=marker, s=34, color=colour(tint), zorder=3,
-            linewidths=0,
+            (mine["exch_ts_ns"] - start) / 1e9, mine["price"], marker=marker, s=34, color=colour(tint),
+            zorder=3, linewidths=0,
         )  # fmt: skip
         seen = np.flatnonzero(np.isfinite(quoted))
         if len(seen):
@@ -127,10 +133,10 @@ def close_up(*, window: WindowData) -> Markup | None:
     return svg(figure, name="close-up", label="Mid, our quotes and fills in the busiest two minutes")
 
 
-def queue_chart(*, window: WindowData) -> Markup:
+def queue_chart(*, window: WindowData) -> str:
     """Draw how much was ahead of us when an order was placed and when it was filled."""
     rows = window.fills[window.fills["is_maker"] != 0]
-    figure, (axes,) = canvas(width=500, height=280, left=52, right=20, bottom=40)
+    figure, (axes,) = canvas(width=440, height=250, left=52, right=20, bottom=40)
     _shares(
         axes,
         (
@@ -144,10 +150,10 @@ def queue_chart(*, window: WindowData) -> Markup:
     return svg(figure, name="queue", label="Distribution of the queue ahead at entry and at fill")
 
 
-def age_chart(*, window: WindowData) -> Markup:
+def age_chart(*, window: WindowData) -> str:
     """Draw how long orders rested, were off target, and took to fill."""
     makers = window.fills[window.fills["is_maker"] != 0]
-    figure, (axes,) = canvas(width=500, height=280, left=52, right=20, bottom=40)
+    figure, (axes,) = canvas(width=440, height=250, left=52, right=20, bottom=40)
     _shares(
         axes,
         (
@@ -163,26 +169,33 @@ def age_chart(*, window: WindowData) -> Markup:
 
 
 def _shares(axes: Axes, lines: Any, *, floor: float) -> None:
-    axes.set_xscale("log")
+    logarithmic(axes)
     for word, values, tint, style in lines:
         x, share = shares_below(values)
         if not len(x):
             continue
-        axes.plot(np.maximum(x, floor), share * 100.0, color=colour(tint), linestyle=style, drawstyle="steps-post", label=word)
+        axes.plot(
+            np.maximum(x, floor),
+            share * 100.0,
+            color=colour(tint),
+            linestyle=style,
+            drawstyle="steps-post",
+            label=word,
+        )
     axes.set_ylim(0.0, 103.0)
     axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
-    axes.xaxis.set_major_formatter(lambda value, _: compact(value))
-    axes.xaxis.set_minor_locator(NullLocator())
     if axes.lines:
         axes.legend(loc="lower right", frameon=False, fontsize=10.5, handlelength=1.4, labelcolor="linecolor")
 
 
-def parameter_charts(*, packages: list[dict[str, float]], bounds: dict[str, tuple[float, float]]) -> list[Markup]:
+def parameter_charts(
+    *, packages: list[dict[str, float]], bounds: dict[str, tuple[float, float]]
+) -> list[str]:
     """Draw each run-time parameter over the iterations within its bounds; one that never moved is faint."""
     return [_parameter(name, [float(p[name]) for p in packages], bounds.get(name)) for name in packages[0]]
 
 
-def _parameter(name: str, values: list[float], bound: tuple[float, float] | None) -> Markup:
+def _parameter(name: str, values: list[float], bound: tuple[float, float] | None) -> str:
     figure, (axes,) = canvas(width=170, height=116, left=34, right=34, top=24, bottom=20)
     tint, last = "net" if len(set(values)) > 1 else "faint", len(values)
     axes.step([*range(1, last + 2)], [*values, values[-1]], where="post", color=colour(tint), linewidth=1.8)
@@ -196,4 +209,6 @@ def _parameter(name: str, values: list[float], bound: tuple[float, float] | None
     axes.set_xticks([1.5, last + 0.5], ["1", str(last)]) if last > 1 else axes.set_xticks([1.5], ["1"])
     axes.tick_params(axis="x", length=0)
     end_labels(axes, labels=[(values[-1], compact(values[-1]), tint)])
-    return svg(figure, name=name, label=f"{name}: {compact(values[0])} at first, {compact(values[-1])} at last")
+    return svg(
+        figure, name=name, label=f"{name}: {compact(values[0])} at first, {compact(values[-1])} at last"
+    )

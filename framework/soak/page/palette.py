@@ -23,7 +23,7 @@ COLOURS: dict[str, tuple[str, str]] = {
     "adverse": ("#c2463c", "#e57f75"),
     "carry": ("#3f93a8", "#6cbccf"),
 }
-"""Name: light, dark. Charts are drawn in the light value, which the page then names, so that each is used once."""
+"""Name: light, dark. Charts are drawn in the light value, which the page then names: each is used once."""
 
 LIGHT = {name: light for name, (light, _) in COLOURS.items()}
 VERDICT_COLOURS = {"PASS": "good", "WARN": "warn", "FAIL": "bad", "INCONCLUSIVE": "open", "ERROR": "bad"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.soak.page import tables
+from framework.soak.page import earnings, standing, tables
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.tuner import decisions
 from framework.soak.page.words import hours, num, utc
@@ -22,10 +22,17 @@ def render_page(result: SoakResult) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report.html").render(
-        **_words(result), figures=_figures(result), colours=COLOURS, style=(HERE / "report.css").read_text("utf-8")
+        **_words(result),
+        figures=_figures(result),
+        colours=COLOURS,
+        style=(HERE / "report.css").read_text("utf-8"),
     )
 
 
@@ -37,15 +44,15 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "quote": window.quote,
         "span": f"{hours(totals['hours'])} of tape, {utc(totals['start_ns'], form='%Y-%m-%d %H:%M')} UTC",
         "verdict": gate["verdict"],
-        "tint": tables.tint(gate["verdict"]),
+        "tint": standing.tint(gate["verdict"]),
         "sentence": gate["sentence"],
         "decides": gate["decides"],
         "band": gate["decision"]["band"],
-        "next": tables.next_words(gate),
-        "headline": tables.headline(totals, window.quote),
-        "profiles": tables.profiles(gate),
-        "components": tables.components(totals),
-        "carry": tables.carry_words(totals),
+        "next": standing.next_words(gate),
+        "headline": earnings.headline(totals, window.quote),
+        "profiles": standing.profiles(gate),
+        "components": earnings.components(totals),
+        "carry": earnings.carry_words(totals),
         "past_end": totals["markouts"]["30s"]["past_end"],
         "reasons": tables.reasons(totals, window),
         "quantiles": tables.quantiles(window),
@@ -76,11 +83,12 @@ def _figures(result: SoakResult) -> dict[str, Any]:
             "waterfall": money.waterfall(totals=totals),
             "markout": money.markout_chart(totals=totals),
             "price": [
-                orders.price_chart(window=window, edges=edges, limit_quote=limit, narrow=n) for n in (False, True)
+                orders.price_chart(window=window, edges=edges, limit_quote=limit, narrow=n)
+                for n in (False, True)
             ],
             "close_up": orders.close_up(window=window),
             "queue": orders.queue_chart(window=window),
             "ages": orders.age_chart(window=window),
             "parameters": orders.parameter_charts(packages=packages, bounds=bounds),
-            "arms": money.arms_chart(arms=result.arms) if result.arms else None,
+            "arms": money.arms_charts(arms=result.arms) if result.arms else [],
         }

@@ -17,7 +17,7 @@ COLUMNS = 360
 
 @dataclass(frozen=True)
 class Money:
-    """Cumulative result in quote currency since the start, at seconds of tape; ``parts`` add up to ``net``."""
+    """Cumulative result in quote currency, at seconds since the start; ``parts`` add up to ``net``."""
 
     seconds: Floats
     net: Floats
@@ -56,7 +56,7 @@ def money_over_time(window: WindowData) -> Money:
 
 
 def thin(x: Floats, y: Floats, *, columns: int = COLUMNS) -> tuple[Floats, Floats]:
-    """Keep the first, last, lowest and highest point of each column of x, and leave out what is not finite."""
+    """Keep both ends and each column's lowest and highest point; leave out what is not finite."""
     good = np.isfinite(x) & np.isfinite(y)
     x, y = x[good], y[good]
     if len(x) <= 4 * columns:

@@ -1,4 +1,4 @@
-"""What the page says in words and tables: profiles, components, blocks, quantiles, iterations, arms, the run."""
+"""Tables of the page: blocks, quantiles, iterations, arms, the run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import numpy as np
 
 from framework.edge.measures import ages_ms
 from framework.edge.window import HALT, WindowData
-from framework.gates.kpi import METRICS
 from framework.quoting.records import DROP_NAMES
-from framework.soak.page.money import PARTS
-from framework.soak.page.palette import VERDICT_COLOURS
+from framework.soak.page.standing import tint
 from framework.soak.page.words import (
     NONE,
     fixed,
@@ -37,165 +35,6 @@ ARMS = {
     "placebo": "the same steps at shuffled times with random signs",
 }
 QUANTILES = (0.05, 0.5, 0.95, 0.99)
-HIDDEN_CARRY = 0.5
-"""From this share of the net on, carry is called out: it is luck with the position before it is edge."""
-
-
-def tint(verdict: str) -> str:
-    """Give the colour name of a verdict."""
-    return VERDICT_COLOURS.get(verdict, "muted")
-
-
-def next_words(gate: dict[str, Any]) -> str:
-    """Say what to do: the decision matrix's action where the verdict backs it, else collect evidence."""
-    if gate["decision"]["holds"]:
-        return str(gate["decision"]["action"])
-    needed = known(gate["hours_needed"])
-    more = "" if needed is None else f", about {hours(needed)} of tape in all"
-    return f"collect more evidence{more}; the matrix would say: {gate['decision']['action']}"
-
-
-def profiles(gate: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give each profile with its rows, the deciding one first."""
-    names = sorted(gate["profiles"], key=lambda name: (name != gate["decides"], name))
-    return [_profile(name, gate["profiles"][name], decides=name == gate["decides"]) for name in names]
-
-
-def _profile(name: str, judged: dict[str, Any], *, decides: bool) -> dict[str, Any]:
-    how = "judged on 90 % intervals" if judged["judge"] == "interval" else "judged on the measured values"
-    return {
-        "name": name,
-        "decides": decides,
-        "verdict": judged["verdict"],
-        "tint": tint(judged["verdict"]),
-        "how": f"{how}, from {judged['min_fills']} fills",
-        "hours": None if judged["hours_needed"] is None else hours(judged["hours_needed"]),
-        "rows": [_kpi_row(row) for row in judged["rows"]],
-    }
-
-
-def _kpi_row(row: dict[str, Any]) -> dict[str, Any]:
-    sign = "≥" if row["better"] == "higher" else "≤"
-    limits = [(word, known(row[word])) for word in ("hard", "soft", "ideal")]
-    kinds = {"hard": "limit", "soft": "target", "ideal": "ideal"}
-    needed = known(row["hours_needed"])
-    return {
-        "label": METRICS[row["metric"]].label,
-        "unit": row["unit"],
-        "value": num(row["value"]),
-        "interval": interval(row["lower"], row["upper"]),
-        "limits": [f"{kinds[word]} {sign} {num(x)}" for word, x in limits if x is not None],
-        "verdict": row["verdict"],
-        "tint": tint(row["verdict"]),
-        "note": row["note"],
-        "hours": None if needed is None else f"{hours(needed)} of tape would tell",
-        "gauge": gauge(row),
-    }
-
-
-def gauge(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Place value, interval and limits of a KPI on a line from 0 to 100; None when nothing was measured."""
-    value = known(row["value"])
-    limits = [x for x in (known(row["hard"]), known(row["soft"])) if x is not None]
-    if value is None or not limits:
-        return None
-    given = [value, *limits]
-    room = (max(given) - min(given)) * 0.5 or abs(value) * 0.5 or 1.0
-    low, high = min(given) - room, max(given) + room
-
-    def place(x: float | None, otherwise: float) -> float:
-        return otherwise if x is None else round(min(max((x - low) / (high - low), 0.0), 1.0) * 100.0, 1)
-
-    start, end = place(known(row["lower"]), 0.0), place(known(row["upper"]), 100.0)
-    bounded = known(row["lower"]) is not None or known(row["upper"]) is not None
-    return {
-        "value": place(value, 0.0),
-        "start": start,
-        "width": round(max(end - start, 0.0), 1) if bounded else 0.0,
-        "limits": [place(x, 0.0) for x in limits],
-    }
-
-
-def headline(totals: dict[str, Any], quote: str) -> list[dict[str, str]]:
-    """Give the numbers at the top of the page: name, value, and what to read beside it."""
-    net = totals["intervals"].get("net_bps") or {}
-    markout, error = totals["markout_net_30s_bps"], totals["markout_net_30s_se_bps"]
-    return [
-        _tile("Net", f"{fixed(totals['net_bps'], plus=True)} bps", _range_words(net)),
-        _tile("Quoted edge", f"{fixed(totals['gross_bps'], plus=True)} bps", f"net is {percent(totals['net_to_gross'])} of it"),
-        _tile("30-s markout, net", f"{fixed(markout, plus=True)} bps", f"± {num(error)} (one standard error)"),
-        _tile("Net without carry", f"{fixed(_without_carry(totals), plus=True)} bps", _carry_share(totals)),
-        _tile("Result", f"{num(totals['net_quote'], plus=True)} {quote}", f"worst drawdown {num(totals['max_drawdown_quote'])}"),
-        _tile("Fills", whole(totals["fills"]), f"turnover {num(totals['turnover_quote'])} {quote}"),
-    ]  # fmt: skip
-
-
-def _tile(name: str, value: str, beside: str) -> dict[str, str]:
-    return {"name": name, "value": value if not value.startswith(NONE) else NONE, "beside": beside}
-
-
-def _range_words(given: dict[str, Any]) -> str:
-    words = interval(given.get("lower"), given.get("upper"), digits=2)
-    return "no interval yet" if words == NONE else f"90 %: {words}"
-
-
-def _carried(totals: dict[str, Any]) -> float | None:
-    parts = [known(totals["component_breakdown"][name]["bps"]) for name in ("carry", "opening")]
-    return None if None in parts else sum(x for x in parts if x is not None)
-
-
-def _without_carry(totals: dict[str, Any]) -> float | None:
-    net, carried = known(totals["net_bps"]), _carried(totals)
-    return None if net is None or carried is None else net - carried
-
-
-def _carry_share(totals: dict[str, Any]) -> str:
-    share = known(totals["carry_share_of_net"])
-    return "carry share of net unknown" if share is None else f"carry is {percent(share)} of net"
-
-
-def carry_words(totals: dict[str, Any]) -> dict[str, str]:
-    """Say how much of the net is carry, and how to read it."""
-    net, carried, share = known(totals["net_bps"]), _carried(totals), known(totals["carry_share_of_net"])
-    markout, error = known(totals["markout_net_30s_bps"]), known(totals["markout_net_30s_se_bps"])
-    if net is None or carried is None:
-        return {"tint": "open", "text": "There are no fills, so there is no net to divide."}
-    beside = f"the 30-s markout net is {fixed(markout, plus=True)} ± {num(error)} bps"
-    if share is None:
-        return {"tint": "open", "text": f"The net is zero; carry is {fixed(carried, plus=True)} bps and {beside}."}
-    start = f"Carry is {fixed(carried, plus=True)} bps, {percent(share)} of the net of {fixed(net, plus=True)} bps"
-    if abs(share) >= HIDDEN_CARRY:
-        return {
-            "tint": "warn",
-            "text": f"{start}: most of this result is what the position did after the first second of each fill,"
-            f" luck before it is edge. Without it the net is {fixed(net - carried, plus=True)} bps; {beside}.",
-        }
-    return {
-        "tint": "good",
-        "text": f"{start}: the result is made by the fills, not by the position held after them. Without it the"
-        f" net is {fixed(net - carried, plus=True)} bps; {beside}.",
-    }
-
-
-def components(totals: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give each component with its share in bps and quote currency and its interval where there is one."""
-    named = {**PARTS, "inventory": ("inventory: adverse 1 s, carry, opening, funding", "carry"), "net": ("net", "net")}
-    return [
-        {
-            "name": named[name][0],
-            "tint": named[name][1],
-            "total": name in ("inventory", "net"),
-            "bps": fixed(part["bps"], digits=3, plus=True),
-            "quote": fixed(part["quote"], plus=True),
-            "interval": _interval_of(totals, f"{name}_bps"),
-        }
-        for name, part in totals["component_breakdown"].items()
-    ]
-
-
-def _interval_of(totals: dict[str, Any], name: str) -> str:
-    given = totals["intervals"].get(name) or {}
-    return interval(given.get("lower"), given.get("upper"), digits=3)
 
 
 def bars(rows: list[tuple[str, int]], *, of: int) -> list[dict[str, Any]]:
@@ -225,7 +64,7 @@ def reasons(totals: dict[str, Any], window: WindowData) -> list[dict[str, Any]]:
     sides = 2 * counters.get("ticks", 0)
     per_fill = num(totals["requests_per_fill"])
     return [
-        _reason("Blocked", blocks, f"{percent(_part(sum(n for _, n in blocks), sides))} of sides and ticks"),
+        _reason("Blocked", blocks, f"{percent(_part(sum(n for _, n in blocks), sides))} of side-ticks"),
         _reason("Dropped", [row for row in drops if row[1]], "not quoted although nothing limits the rate"),
         _reason("Halts", [row for row in halted if row[1]], "all quotes withdrawn"),
         _reason("Requests", sent, f"{per_fill} per fill, {whole(rejects)} refused by the exchange"),
@@ -269,15 +108,17 @@ def _quantile_row(name: str, values: Any, write: Any) -> dict[str, Any]:
 
 
 ITERATION_HEAD = (
-    "window, UTC", "verdict", "net bps", "gross", "slippage", "fees", "inventory", "30-s markout net", "fills", "turnover",
-    "adverse p95 u", "slippage p95 u", "off-target p95 ms", "risk blocks", "requests / fill",
+    "window, UTC", "verdict", "net bps", "gross", "slippage", "fees", "inventory", "30-s markout net",
+    "fills", "turnover", "adverse p95 u", "slippage p95 u", "off-target p95 ms", "risk blocks", "requests / fill",
 )  # fmt: skip
 
 
 def iterations(result: SoakResult) -> list[dict[str, Any]]:
     """Give one row an iteration."""
     rows = []
-    for k, (report, gate, window) in enumerate(zip(result.reports, result.gates, result.windows, strict=True), 1):
+    for k, (report, gate, window) in enumerate(
+        zip(result.reports, result.gates, result.windows, strict=True), 1
+    ):
         t = report["totals"]
         form = "%H:%M:%S" if window.hours < 0.05 else "%H:%M"
         markout = fixed(t["markout_net_30s_bps"], plus=True)
@@ -291,7 +132,10 @@ def iterations(result: SoakResult) -> list[dict[str, Any]]:
                 "net": fixed(t["net_bps"], plus=True),
                 "net_tint": "bad" if (known(t["net_bps"]) or 0.0) < 0.0 else "good",
                 "cells": [
-                    *(fixed(t[f"{name}_bps"], plus=True) for name in ("gross", "slippage", "fees_eff", "inventory")),
+                    *(
+                        fixed(t[f"{name}_bps"], plus=True)
+                        for name in ("gross", "slippage", "fees_eff", "inventory")
+                    ),
                     markout + error,
                     whole(t["fills"]),
                     whole(t["turnover_quote"]),
@@ -320,7 +164,8 @@ def arms(result: SoakResult) -> list[dict[str, Any]]:
                 "cells": [
                     fixed(arm["net_bps"], plus=True),
                     interval(bounds.get("lower"), bounds.get("upper"), digits=2),
-                    fixed(arm["markout_net_30s_bps"], plus=True) + ("" if error is None else f" ± {num(error)}"),
+                    fixed(arm["markout_net_30s_bps"], plus=True)
+                    + ("" if error is None else f" ± {num(error)}"),
                     num(arm["net_quote"], plus=True),
                     whole(arm["fills"]),
                     whole(arm["turnover_quote"]),
@@ -340,7 +185,10 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         ("tape", str(runtime["tape"])),
         ("tape digest", str(runtime["tape_digest"])),
         ("window", f"{utc(totals['start_ns'])} to {utc(totals['end_ns'])} UTC, {hours(totals['hours'])}"),
-        ("instrument", f"{instrument.symbol}, {instrument.kind}, tick {instrument.tick_size}, lot {instrument.lot_size}"),
+        (
+            "instrument",
+            f"{instrument.symbol}, {instrument.kind}, tick {instrument.tick_size}, lot {instrument.lot_size}",
+        ),
         ("clock", str(runtime["clock"])),
         ("fees", f"maker {num(runtime['maker_fee_bps'])} bps, taker {num(runtime['taker_fee_bps'])} bps"),
         (
@@ -350,8 +198,8 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         ),
         (
             "latency",
-            f"{exchange.latency_model}: feed {num(exchange.feed_ms)} ms, entry {num(exchange.entry_ms)} ms, response"
-            f" {num(exchange.response_ms)} ms",
+            f"{exchange.latency_model}: feed {num(exchange.feed_ms)} ms, entry {num(exchange.entry_ms)} ms,"
+            f" response {num(exchange.response_ms)} ms",
         ),
         (
             "sizing",
@@ -362,8 +210,11 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         ("mids held at fills", whole(totals["mids_held"])),
         ("config_sha", str(runtime["config_sha"])),
         ("seed", str(runtime["seed"])),
-        ("versions", f"quoteops {runtime['version']}, Python {platform.python_version()}, numpy {version('numpy')}"),
-    ]  # fmt: skip
+        (
+            "versions",
+            f"quoteops {runtime['version']}, Python {platform.python_version()}, numpy {version('numpy')}",
+        ),
+    ]
 
 
 def _yes(value: bool) -> str:

@@ -34,7 +34,7 @@ def num(value: Any, *, plus: bool = False) -> str:
 
 
 def fixed(value: Any, *, digits: int = 2, plus: bool = False) -> str:
-    """Write a number with a fixed count of decimals, so that a column lines up; a huge one as ``num`` does."""
+    """Write a number with so many decimals, so that a column lines up; a huge one as ``num`` does."""
     number = known(value)
     if number is None:
         return NONE
@@ -55,7 +55,9 @@ def compact(value: Any, *, plus: bool = False) -> str:
 def whole(value: Any) -> str:
     """Write a count."""
     number = known(value)
-    return NONE if number is None else num(number) if abs(number) >= 1e15 else _signed(f"{number:,.0f}", False)
+    return (
+        NONE if number is None else num(number) if abs(number) >= 1e15 else _signed(f"{number:,.0f}", False)
+    )
 
 
 def percent(share: Any) -> str:
@@ -71,8 +73,8 @@ def interval(lower: Any, upper: Any, *, digits: int | None = None) -> str:
     low, high = known(lower), known(upper)
     if low is None and high is None:
         return NONE
-    write = num if digits is None else lambda x: fixed(x, digits=digits)
-    return f"{MINUS + '∞' if low is None else write(low)} to {'∞' if high is None else write(high)}"
+    below, above = (num(x) if digits is None else fixed(x, digits=digits) for x in (low, high))
+    return f"{MINUS + '∞' if low is None else below} to {'∞' if high is None else above}"
 
 
 def hours(value: Any) -> str:
