@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.compiled.jit import array, core, entry
+from framework.compiled.jit import array, core, entry, hot
+from framework.compiled.rows import rows
 from framework.edge.ledger import Ledger, pay_funding
 from framework.engine.records import (
     AUDITS_FULL,
@@ -70,7 +71,7 @@ FLOATS = array("f8", writable=False)
 LEVELS = array("i8")
 
 
-@core
+@hot
 def step_time(
     ts: int,
     cursor: Cursor,
@@ -162,7 +163,7 @@ def clear(books: list[Book], levels: Any, which: int, side: int) -> None:
         clear_side(books, levels, which, side)
 
 
-@core
+@hot
 def exchange_to(
     bound: int,
     tick_floor: int,
@@ -249,7 +250,7 @@ def exchange_to(
     return bound
 
 
-@core
+@hot
 def local_to(
     bound: int,
     local_ts_ns: Any,
@@ -390,7 +391,7 @@ def sample(
     cursor.next_sample_ns += cursor.sample_interval_ns
 
 
-@core
+@hot
 def next_instant(
     local_ts_ns: Any,
     tick_interval_ns: int,
@@ -487,6 +488,31 @@ def advance(
     Gives REACHED, or FILLS_FULL, AUDITS_FULL, SAMPLES_FULL when the driver must give more room and call again,
     or BROKEN when a ring overflowed or a fill had no mid.
     """
+    exch_ts_ns = rows(exch_ts_ns)
+    local_ts_ns = rows(local_ts_ns)
+    kind = rows(kind)
+    side = rows(side)
+    price_ticks = rows(price_ticks)
+    qty_lots = rows(qty_lots)
+    funding_ts_ns = rows(funding_ts_ns)
+    funding_rate = rows(funding_rate)
+    funding_mark = rows(funding_mark)
+    entry_ns = rows(entry_ns)
+    response_ns = rows(response_ns)
+    costs = rows(costs)
+    params = rows(params)
+    books = rows(books)
+    levels = rows(levels)
+    orders = rows(orders)
+    taken = rows(taken)
+    requests = rows(requests)
+    reports = rows(reports)
+    quotes = rows(quotes)
+    pending = rows(pending)
+    intents = rows(intents)
+    fills = rows(fills)
+    audits = rows(audits)
+    samples = rows(samples)
     cursor = cursors[0]
     venue = venues[0]
     ex = exchanges[0]
@@ -537,9 +563,11 @@ def advance(
         )
         if cursor.fills_noted < ex.fills:
             note_ages(cursor, ex, quotes, fills)
-        pay_due_funding(now, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)
-        desk.cash += ledger.funding - desk.funding
-        desk.funding = ledger.funding
+        if cursor.funding_i < len(funding_ts_ns) and funding_ts_ns[cursor.funding_i] <= now:
+            pay_due_funding(now, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)
+        if desk.funding != ledger.funding:
+            desk.cash += ledger.funding - desk.funding
+            desk.funding = ledger.funding
         while cursor.params_i + 1 < len(params) and params[cursor.params_i + 1].from_ns <= now:
             cursor.params_i += 1
         p = params[cursor.params_i]
