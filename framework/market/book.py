@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.compiled.jit import core
+from framework.compiled.jit import core, hot
 from framework.compiled.records import i8, record
 from framework.market.events import BUY
 
@@ -84,7 +84,7 @@ def two_sided(book: Book) -> bool:
     )
 
 
-@core
+@hot
 def level_lots(books: list[Book], levels: Any, which: int, side: int, tick: int) -> int:
     """Give the displayed quantity at a price of one side, 0 outside the ladder."""
     book = books[which]
@@ -96,7 +96,7 @@ def level_lots(books: list[Book], levels: Any, which: int, side: int, tick: int)
     return levels[(which * 2 + 1) * book.slots + slot]
 
 
-@core
+@hot
 def set_level(books: list[Book], levels: Any, which: int, side: int, tick: int, lots: int) -> int:
     """Set the quantity of one level, keep the bests true, give the quantity it had (-1: outside the ladder)."""
     book = books[which]
@@ -113,7 +113,7 @@ def set_level(books: list[Book], levels: Any, which: int, side: int, tick: int, 
     return _set_ask(book, levels, which * 2 * book.slots, tick, lots)
 
 
-@core
+@hot
 def _set_bid(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
     at = offset - book.base_tick
     before = levels[at + tick]
@@ -142,7 +142,7 @@ def _set_bid(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
     return before
 
 
-@core
+@hot
 def _set_ask(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
     at = offset + book.slots - book.base_tick
     before = levels[at + tick]
@@ -171,7 +171,7 @@ def _set_ask(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
     return before
 
 
-@core
+@hot
 def depth_to(books: list[Book], levels: Any, which: int, side: int, tick: int, enough: int) -> int:
     """Sum the visible lots of one side from its best to ``tick`` inclusive, stopping once ``enough`` is reached."""
     book = books[which]
@@ -193,7 +193,7 @@ def depth_to(books: list[Book], levels: Any, which: int, side: int, tick: int, e
     return total
 
 
-@core
+@hot
 def depth_of_levels(books: list[Book], levels: Any, which: int, side: int, count: int, reach: int) -> int:
     """Sum the lots of the first ``count`` populated levels of one side, looking at most ``reach`` ticks deep."""
     book = books[which]

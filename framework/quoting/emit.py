@@ -6,7 +6,7 @@ Cancels are free: neither the interval nor the bucket holds them back.
 
 from __future__ import annotations
 
-from framework.compiled.jit import core
+from framework.compiled.jit import core, hot
 from framework.market.events import BUY, SELL
 from framework.market.records import AMEND, CANCEL, NEW
 from framework.quoting.records import (
@@ -43,7 +43,7 @@ CUT_SHARE = 8  # an order is shrunk to its room once it exceeds it by this part 
 UNKNOWN_AHEAD = 1e18  # until the next tick has looked at the level
 
 
-@core
+@hot
 def emit(
     now: int,
     p: Params,
@@ -67,7 +67,7 @@ def _refill(now: int, p: Params, desk: Desk) -> None:
     desk.tokens_ns = now
 
 
-@core
+@hot
 def _emit_side(
     now: int,
     p: Params,
@@ -128,7 +128,7 @@ def _emit_side(
     return count + 1
 
 
-@core
+@hot
 def _confirm(now: int, p: Params, desk: Desk, quote: Quote) -> None:
     """Leave a quote that is where the tick wants it; past its tail age it counts as decided again, in its place."""
     quote.off_since_ns = NO_TIME
@@ -160,7 +160,7 @@ def _cut(
     desk.replaces += 1
 
 
-@core
+@hot
 def _blocked_by(now: int, p: Params, desk: Desk, quote: Quote) -> int:
     """Give the first limit in the way, and ask to be woken when it is gone."""
     ready = quote.updated_ns + p.min_interval_ns
@@ -218,7 +218,7 @@ def _ask(
     desk.inflight += 1
 
 
-@core
+@hot
 def block(
     now: int, reason: int, desk: Desk, view: View, quote: Quote, side: int, version: int, audits: list[Audit]
 ) -> None:

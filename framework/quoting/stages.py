@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.compiled.jit import core
+from framework.compiled.jit import core, hot
 from framework.market.book import LOCAL, Book, depth_of_levels, depth_to, level_lots, two_sided
 from framework.market.events import BUY, SELL
 from framework.quoting.records import (
@@ -53,7 +53,7 @@ REACH_TICKS = 4096
 NEGLIGIBLE_BPS = 0.1
 
 
-@core
+@hot
 def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: Any) -> None:
     """Copy the top of the local book into the snapshot when the cache's rules ask for it; the driver's part."""
     book = books[LOCAL]
@@ -73,7 +73,7 @@ def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: Any
         view.mid = 0.5 * (book.best_bid + book.best_ask) * p.tick
 
 
-@core
+@hot
 def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -> None:
     """Judge the snapshot's age against the pricing limit and start both sides afresh."""
     if view.hit == 1:
@@ -99,7 +99,7 @@ def drop(quote: Quote, reason: int) -> None:
         quote.drop = reason
 
 
-@core
+@hot
 def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
     """Update realised volatility, queue absorption and the adverse move after our fills from the current mid."""
     if view.usable == 0:
@@ -139,7 +139,7 @@ def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending])
         desk.pending -= 1
 
 
-@core
+@hot
 def spread(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], pending: list[Pending]) -> None:
     """Set the half-spread from volatility, fees and expected adverse selection, and the fair price."""
     observe(now, p, desk, view, pending)
@@ -195,7 +195,7 @@ def tanh(x: float) -> float:
     return result
 
 
-@core
+@hot
 def guards(
     now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: Any
 ) -> None:
@@ -255,7 +255,7 @@ def guards(
                 drop(quotes[k], LIQUIDITY_INSUFFICIENT)
 
 
-@core
+@hot
 def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
     """Lean both distances against the position and keep it inside its limit."""
     if desk.quote_lots == 0:
@@ -279,7 +279,7 @@ def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
             drop(quote, POSITION_LIMIT)
 
 
-@core
+@hot
 def queue_aware(
     now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: Any
 ) -> None:
@@ -308,7 +308,7 @@ def queue_aware(
         _cap_size(p, view, quote, side, books, levels)
 
 
-@core
+@hot
 def _mind_queue(
     now: int,
     p: Params,
@@ -350,7 +350,7 @@ def _mind_queue(
     return want
 
 
-@core
+@hot
 def _cap_size(p: Params, view: View, quote: Quote, side: int, books: list[Book], levels: Any) -> None:
     """Hold the size at its share of the cumulative visible depth up to our price (the touch when we improve it)."""
     touch = view.best_bid if side == BUY else view.best_ask

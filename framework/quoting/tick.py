@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.compiled.jit import core
+from framework.compiled.jit import core, hot
 from framework.market.book import LOCAL, Book, level_lots
 from framework.market.events import BUY, SELL
 from framework.market.records import (
     ACCEPTED,
-    AMEND_REJECTED,
     AMENDED,
     CANCEL_REJECTED,
     CANCELLED,
@@ -19,12 +18,11 @@ from framework.market.records import (
     REJECTED,
     Report,
 )
-from framework.quoting.emit import block, emit
+from framework.quoting.emit import emit
 from framework.quoting.records import (
     FOREVER,
     HALT,
     NO_TIME,
-    NOT_BLOCKED,
     REJECT,
     Audit,
     Desk,
@@ -59,7 +57,7 @@ def pack_plan(stage_ids: list[int]) -> int:
     return plan
 
 
-@core
+@hot
 def run_tick(
     now: int,
     p: Params,
