@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from framework.soak.page import earnings, standing, tables
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.tuner import decisions
-from framework.soak.page.words import hours, num, utc
+from framework.soak.page.words import hours, num, typeset, utc
 from framework.soak.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "span": f"{hours(totals['hours'])} of tape, {utc(totals['start_ns'], form='%Y-%m-%d %H:%M')} UTC",
         "verdict": gate["verdict"],
         "tint": standing.tint(gate["verdict"]),
-        "sentence": gate["sentence"],
+        "sentence": typeset(gate["sentence"]),
         "decides": gate["decides"],
         "band": gate["decision"]["band"],
         "next": standing.next_words(gate),

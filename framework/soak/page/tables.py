@@ -109,7 +109,8 @@ def _quantile_row(name: str, values: Any, write: Any) -> dict[str, Any]:
 
 ITERATION_HEAD = (
     "window, UTC", "verdict", "net bps", "gross", "slippage", "fees", "inventory", "30-s markout net",
-    "fills", "turnover", "adverse p95 u", "slippage p95 u", "off-target p95 ms", "risk blocks", "requests / fill",
+    "fills", "turnover", "adverse p95 u", "slippage p95 u", "off-target p95 ms", "risk blocks",
+    "requests / fill",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +82,11 @@ def hours(value: Any) -> str:
     """Write hours of tape."""
     number = known(value)
     return NONE if number is None else f"{num(number)} h"
+
+
+def typeset(sentence: str) -> str:
+    """Put a true minus and the sign of infinity into a sentence of plain characters."""
+    return re.sub(r"-(?=[\d∞])", MINUS, re.sub(r"\binf\b", "∞", sentence))
 
 
 def utc(ns: int, *, form: str = "%Y-%m-%d %H:%M:%S") -> str:

@@ -1,0 +1,267 @@
+"""The page: whole, closed in itself, the same bytes twice, and readable whatever the run was."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framework.soak.page.palette import COLOURS
+from framework.soak.page.render import render_page
+from framework.soak.page.series import money_over_time, shares_below, thin
+from framework.soak.page.words import compact, fixed, interval, milliseconds, num, percent, typeset
+from framework.soak.run import SoakResult
+from tests.soak.page_cases import ROOT, random_fills, result
+
+AWKWARD = "<b>&\"X'USDT"
+CASES: dict[str, Callable[[], SoakResult]] = {
+    "ordinary": result,
+    "no fills": lambda: result(fills=lambda k: []),
+    "no fills, not tuned": lambda: result(fills=lambda k: [], tuned=False),
+    "one iteration": lambda: result(iterations=1),
+    "one iteration, not tuned": lambda: result(iterations=1, tuned=False),
+    "one fill": lambda: result(iterations=1, fills=lambda k: random_fills(k, count=1)),
+    "few fills, inconclusive": lambda: result(fills=lambda k: random_fills(k, count=4)),
+    "many iterations": lambda: result(iterations=50, fills=lambda k: random_fills(k, count=8), tuned=False),
+    "huge numbers": lambda: result(fills=lambda k: random_fills(k, scale=1e8, qty=1e6), scale=1e8),
+    "tiny numbers": lambda: result(fills=lambda k: random_fills(k, scale=1e-7), scale=1e-7),
+    "awkward names": lambda: result(symbol=AWKWARD, source="<script>alert('&')</script>"),
+    "mids not known at first": lambda: result(
+        unknown_mids=300, fills=lambda k: [] if k == 0 else random_fills(k)
+    ),
+}
+VOID = {"meta", "br", "img", "hr", "input", "link"}
+
+
+class Reader(HTMLParser):
+    """Follow the tags of a page; remember what is not closed, ids, attributes and the text people see."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.ids: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.seen: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(name, value or "") for name, value in attrs]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.seen.append(data)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def page(request: pytest.FixtureRequest) -> str:
+    return render_page(CASES[request.param]())
+
+
+def test_every_tag_is_closed_and_every_id_is_used_once(page: str) -> None:
+    reader = Reader(page)
+    assert not reader.wrong
+    assert not reader.open
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_every_reference_leads_to_an_id_of_the_page(page: str) -> None:
+    reader = Reader(page)
+    wanted = {value for name, value in reader.attributes if name in ("href", "xlink:href")}
+    wanted |= set(re.findall(r"url\(([^)]*)\)", page))
+    assert wanted
+    assert not wanted - {f"#{name}" for name in reader.ids}
+
+
+def test_the_page_asks_for_nothing_from_outside_and_runs_nothing(page: str) -> None:
+    reader = Reader(page)
+    assert "://" not in page
+    assert "@import" not in page
+    assert "<script" not in page
+    assert not [name for name, _ in reader.attributes if name.startswith("on") or name in ("src", "srcset")]
+
+
+def test_no_reader_meets_nan_none_or_an_infinite_word(page: str) -> None:
+    words = re.findall(r"[a-z]+", " ".join(Reader(page).seen).lower())
+    assert not {"nan", "inf", "infinity", "null", "undefined"} & set(words)
+    assert "None" not in " ".join(Reader(page).seen).split()
+    assert not re.search(r'"[^"<>]*\bnan\b[^"<>]*"', page, re.I)
+
+
+def test_every_colour_of_a_chart_is_a_colour_of_the_page(page: str) -> None:
+    named = set(re.findall(r"var\(--([a-z]+)\)", page))
+    assert named <= {*COLOURS, "tone", "face"}
+    charts = "".join(re.findall(r"<svg.*?</svg>", page, re.S))
+    assert charts
+    assert not re.search(r"#[0-9a-f]{6}\b", charts)
+
+
+def test_a_page_stays_small(page: str) -> None:
+    assert len(page.encode()) < 1_500_000
+
+
+def test_the_same_run_gives_the_same_bytes() -> None:
+    assert render_page(result()) == render_page(result())
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes() -> None:
+    code = (
+        "import hashlib; from tests.soak.page_cases import result;"
+        "from framework.soak.page.render import render_page;"
+        "print(hashlib.sha256(render_page(result(iterations=2)).encode()).hexdigest())"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
+        ).stdout
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    }  # fmt: skip
+    assert len(made) == 1
+
+
+def test_names_from_outside_are_shown_as_text() -> None:
+    made = CASES["awkward names"]()
+    seen = " ".join(Reader(render_page(made)).seen)
+    assert AWKWARD in seen
+    assert "<script>alert('&')</script>" in seen
+
+
+def test_verdict_and_sentence_stand_first_and_both_profiles_beside_each_other() -> None:
+    made = result()
+    seen = " ".join(" ".join(Reader(render_page(made)).seen).split())
+    assert seen.index(made.gate["verdict"]) < seen.index(typeset(made.gate["sentence"])) < seen.index("Next:")
+    assert "scaled" in seen
+    assert "audit_3h" in seen
+
+
+def test_an_inconclusive_run_says_how_many_hours_would_tell() -> None:
+    made = CASES["few fills, inconclusive"]()
+    made.gate["profiles"]["scaled"]["hours_needed"] = 12.5
+    made.gate["hours_needed"] = 12.5
+    seen = " ".join(" ".join(Reader(render_page(made)).seen).split())
+    assert made.gate["verdict"] == "INCONCLUSIVE"
+    assert "about 12.5 h of such tape would tell" in seen
+    assert "collect more evidence, about 12.5 h of tape in all" in seen
+
+
+def test_what_the_tuner_moved_and_held_back_is_told_with_its_reason() -> None:
+    made = result()
+    seen = " ".join(" ".join(Reader(render_page(made)).seen).split())
+    rows = [row for decision in made.decisions for row in decision.rows]
+    assert rows
+    for row in rows:
+        assert row.marker in seen
+        assert row.detail in seen
+
+
+def test_components_over_time_add_up_to_the_equity_and_end_at_the_net() -> None:
+    made = result()
+    assert made.whole is not None
+    money = money_over_time(made.whole)
+    assert np.allclose(np.sum(list(money.parts.values()), axis=0), money.net)
+    assert money.net[-1] == pytest.approx(made.report["totals"]["net_quote"])
+    for name in ("gross", "slippage", "fees_eff", "adverse_1s"):
+        quote = made.report["totals"]["component_breakdown"][name]["quote"]
+        assert money.parts[name][-1] == pytest.approx(quote)
+
+
+def test_thinning_keeps_both_ends_and_every_extreme() -> None:
+    x = np.arange(50_000.0)
+    y = np.sin(x / 700.0)
+    y[31_234], y[7] = 9.0, -9.0
+    thin_x, thin_y = thin(x, y, columns=100)
+    assert len(thin_x) <= 202
+    assert {0.0, 7.0, 31_234.0, 49_999.0} <= set(thin_x.tolist())
+    assert (thin_y.max(), thin_y.min()) == (9.0, -9.0)
+    assert np.all(np.diff(thin_x) > 0)
+
+
+def test_thinning_leaves_out_what_is_not_known() -> None:
+    x, y = thin(np.array([0.0, 1.0, np.nan, 3.0]), np.array([np.inf, 1.0, 2.0, 3.0]))
+    assert (x.tolist(), y.tolist()) == ([1.0, 3.0], [1.0, 3.0])
+
+
+def test_shares_end_at_one_and_count_from_the_lowest() -> None:
+    values, share = shares_below([3.0, 1.0, 2.0, 2.0])
+    assert values.tolist() == [1.0, 2.0, 2.0, 3.0]
+    assert share.tolist() == [0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        (num(None), "–"),
+        (num(float("nan")), "–"),
+        (num(0), "0"),
+        (num(-0.0), "0"),
+        (num(-0.12345), "−0.123"),
+        (num(99.96), "100"),
+        (num(999.7), "1,000"),
+        (num(1234567.0), "1,234,567"),
+        (num(5e-7), "5.00e-07"),
+        (num(1.5, plus=True), "+1.5"),
+        (num(3e12), "3.00e+12"),
+        (fixed(-0.001), "0.00"),
+        (fixed(1.005e9), "1.00e+09"),
+        (fixed(2, digits=3, plus=True), "+2.000"),
+        (compact(-1500), "−1,500"),
+        (compact(2.5e15), "2.5e+15"),
+        (percent(0.107), "10.7 %"),
+        (interval(None, 2.0), "−∞ to 2"),
+        (interval(None, None), "–"),
+        (milliseconds(66_600.0), "1.11 min"),
+        (typeset("net -0.5 (90 %: -inf to inf) non-zero"), "net −0.5 (90 %: −∞ to ∞) non-zero"),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(written: str, wanted: str) -> None:
+    assert written == wanted
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+    "--enable-logging=stderr",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine to look at the page with")
+def test_a_browser_shows_the_page_and_logs_nothing(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    assert BROWSER is not None
+    (tmp_path / "report.html").write_text(render_page(result()), encoding="utf-8")
+    shown = subprocess.run(
+        [
+            BROWSER, *QUIET, f"--user-data-dir={tmp_path / 'profile'}",
+            f"--screenshot={tmp_path / 'page.png'}", "--window-size=1200,3000",
+            (tmp_path / "report.html").as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "CONSOLE" not in shown.stderr
+    picture = np.asarray(imread(tmp_path / "page.png"))[..., :3]
+    assert picture.shape[:2] == (3000, 1200)
+    inked = np.abs(picture - picture[0, 0]).max(axis=2) > 0.05
+    assert 0.01 < inked.mean() < 0.6
+    thirds = [part.mean() for part in np.array_split(inked, 3)]
+    assert min(thirds) > 0.005
