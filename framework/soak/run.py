@@ -10,7 +10,6 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ import numpy as np
 
 from framework.compiled.jit import source_digest
 from framework.edge.rows import audit_rows, trade_rows
-from framework.edge.window import WindowData
 from framework.gates.verdict import Verdict
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
@@ -29,38 +27,15 @@ from framework.soak.errors import SoakError
 from framework.soak.judge import Judge, make_judge
 from framework.soak.market import SoakMarket, open_market
 from framework.soak.replay import SoakReplay, package_of
+from framework.soak.result import SoakResult
 from framework.soak.tuning.load import rules_from_mapping
 from framework.soak.tuning.params import TuningParams
 from framework.soak.tuning.rules import TuningRules
 from framework.soak.tuning.state import start_state
-from framework.soak.tuning.step import TuningDecision, step
+from framework.soak.tuning.step import step
 from framework.soak.tuning.totals import input_from_totals
 
 Say = Callable[[str], None]
-
-
-@dataclass
-class SoakResult:
-    """Everything a soak found out; what the reports and the page are made of."""
-
-    settings: RunSettings
-    market: SoakMarket
-    root: Path
-    runtime: dict[str, Any]
-    windows: list[WindowData] = field(default_factory=list)
-    packages: list[TuningParams] = field(default_factory=list)
-    reports: list[dict[str, Any]] = field(default_factory=list)
-    gates: list[dict[str, Any]] = field(default_factory=list)
-    decisions: list[TuningDecision] = field(default_factory=list)
-    whole: WindowData | None = None
-    report: dict[str, Any] = field(default_factory=dict)
-    gate: dict[str, Any] = field(default_factory=dict)
-    arms: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def verdict(self) -> Verdict:
-        """Give the verdict of the whole run."""
-        return Verdict(self.gate["verdict"])
 
 
 def run_soak(

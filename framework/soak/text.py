@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from framework.soak.run import SoakResult
+    from framework.soak.result import SoakResult
 
 
 def summary_text(result: SoakResult) -> str:

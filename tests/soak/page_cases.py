@@ -15,7 +15,7 @@ from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.soak.judge import make_judge
 from framework.soak.market import SoakMarket
-from framework.soak.run import SoakResult
+from framework.soak.result import SoakResult
 from framework.soak.tuning.state import start_state
 from framework.soak.tuning.step import step
 from framework.soak.tuning.totals import input_from_totals

@@ -16,7 +16,7 @@ from framework.soak.page.palette import COLOURS
 from framework.soak.page.render import render_page
 from framework.soak.page.series import money_over_time, shares_below, thin
 from framework.soak.page.words import compact, fixed, interval, milliseconds, num, percent, typeset
-from framework.soak.run import SoakResult
+from framework.soak.result import SoakResult
 from tests.soak.page_cases import ROOT, random_fills, result
 
 AWKWARD = "<b>&\"X'USDT"

@@ -12,7 +12,7 @@ from framework.soak.page.words import hours, num, typeset, utc
 from framework.soak.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
-    from framework.soak.run import SoakResult
+    from framework.soak.result import SoakResult
 
 HERE = Path(__file__).parent
 

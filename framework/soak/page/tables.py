@@ -26,7 +26,7 @@ from framework.soak.page.words import (
 )
 
 if TYPE_CHECKING:
-    from framework.soak.run import SoakResult
+    from framework.soak.result import SoakResult
 
 ARMS = {
     "tuned": "this run",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from framework.soak.page.words import NONE, interval, num, percent
 
 if TYPE_CHECKING:
-    from framework.soak.run import SoakResult
+    from framework.soak.result import SoakResult
 
 STANDINGS = {
     "evident": "{}",
