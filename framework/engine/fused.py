@@ -17,6 +17,7 @@ from framework.engine.records import (
     FILLS_FULL,
     REACHED,
     SAMPLES_FULL,
+    TICK_DUE,
     Cursor,
     Sample,
 )
@@ -121,7 +122,7 @@ class Replay:
         local = tape.exch_ts_ns + latency.feed_ns
         if len(latency.feed_ns) > 1:
             local = np.maximum.accumulate(local)
-        self._tape_columns = (
+        columns = (
             np.asarray(tape.exch_ts_ns),
             local,
             np.asarray(tape.kind),
@@ -135,6 +136,7 @@ class Replay:
             latency.response_ns,
             np.zeros(0) if costs is None else costs,
         )
+        self._tape_columns: Any = tuple(c.tolist() for c in columns) if interpreted() else columns
         self._make_state(sample_ns)
         last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0
         expected = max(0, (stop_ns or last) - self.start_ns) // sample_ns + 2
@@ -143,7 +145,7 @@ class Replay:
         self.samples = zeros(Sample, int(expected))
 
     def _make_state(self, sample_ns: int) -> None:
-        base_tick, slots = ladder(self._tape_columns[4], self._tape_columns[2])
+        base_tick, slots = ladder(self.tape.price_ticks, self.tape.kind)
         self.books = zeros(Book, 2)
         for which in (EXCHANGE, LOCAL):
             at(self.books, which).base_tick = base_tick
@@ -180,10 +182,18 @@ class Replay:
 
         Raises EngineError on an internal inconsistency.
         """
-        run = advance.load()
         at(self.cursor, 0).end_runs = int(end_runs)
+        while self.step(until_ns) != REACHED:
+            pass
+
+    def step(self, until_ns: int) -> int:
+        """Replay to an instant and give REACHED, or TICK_DUE at a tick that the driver is to run itself.
+
+        Raises EngineError on an internal inconsistency.
+        """
+        run = advance.load()
         while True:
-            status = run(
+            status: int = run(
                 until_ns,
                 *self._tape_columns,
                 self.params,
@@ -206,8 +216,8 @@ class Replay:
                 self.audits,
                 self.samples,
             )
-            if status == REACHED:
-                return
+            if status in (REACHED, TICK_DUE):
+                return status
             if status == FILLS_FULL:
                 self.fills = _grown(Fill, self.fills)
             elif status == AUDITS_FULL:

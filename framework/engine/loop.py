@@ -19,6 +19,7 @@ from framework.engine.records import (
     FILLS_FULL,
     REACHED,
     SAMPLES_FULL,
+    TICK_DUE,
     Cursor,
     Sample,
 )
@@ -486,7 +487,8 @@ def advance(
     """Replay up to and including ``until``; all state lies in the records, so a run may stop anywhere and go on.
 
     Gives REACHED, or FILLS_FULL, AUDITS_FULL, SAMPLES_FULL when the driver must give more room and call again,
-    or BROKEN when a ring overflowed or a fill had no mid.
+    BROKEN when a ring overflowed or a fill had no mid, or with ``by_stage`` TICK_DUE when the driver must run the tick
+    of ``last_tick_ns`` itself and leave the number of intents in ``staged``.
     """
     exch_ts_ns = rows(exch_ts_ns)
     local_ts_ns = rows(local_ts_ns)
@@ -525,6 +527,17 @@ def advance(
         note_prices(ex, orders)
         ex.first_ns = exch_ts_ns[0] if len(exch_ts_ns) > 0 else 0
         cursor.started = 1
+    if cursor.staged > 0:
+        send(
+            cursor.last_tick_ns,
+            cursor.staged,
+            params[cursor.params_i].version,
+            cursor,
+            intents,
+            requests,
+            entry_ns,
+        )
+        cursor.staged = 0
     while True:
         if ex.fills + SPARE > len(fills):
             return FILLS_FULL
@@ -619,6 +632,8 @@ def advance(
         if now >= floor and ((cursor.dirty == 1 and cursor.dirty_ns <= now) or desk.wake_ns <= now):
             cursor.dirty = 0
             cursor.last_tick_ns = now
+            if cursor.by_stage == 1:
+                return TICK_DUE
             count = run_tick(now, p, desk, view, quotes, pending, books, levels, intents, audits)
             if count > 0:
                 send(now, count, p.version, cursor, intents, requests, entry_ns)

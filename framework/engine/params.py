@@ -126,7 +126,7 @@ def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[Venue]:
     row.taker_fee = exchange.taker_fee_bps * 1e-4
     row.fee_in_base = int(exchange.fee_in_base)
     row.queue_model = PROB_POWER if exchange.queue_model == "prob_power" else RISK_AVERSE
-    row.queue_power = int(exchange.queue_power_n)
+    row.queue_power = exchange.queue_power_n
     row.partial_fills = int(exchange.partial_fills)
     row.shared_queue = int(exchange.shared_queue)
     row.slippage_rate = settings.cost_model.slippage_rate if settings.cost_model.enabled else 0.0

@@ -10,6 +10,7 @@ FILLS_FULL = 1
 AUDITS_FULL = 2
 SAMPLES_FULL = 3
 BROKEN = 4
+TICK_DUE = 5
 
 
 @record
@@ -18,6 +19,8 @@ class Cursor:
 
     started: i8
     end_runs: i8
+    by_stage: i8
+    staged: i8
     exch_i: i8
     local_i: i8
     funding_i: i8

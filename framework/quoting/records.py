@@ -214,6 +214,7 @@ class Desk:
     fair: f8
     quote_lots: i8
     halted: i8
+    halted_before: i8
     loss_halted: i8
     audits: i8
     ticks: i8

@@ -8,6 +8,7 @@ made, so no transcendental function runs here. q is the position in quote sizes.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from framework.compiled.jit import core, hot
@@ -115,7 +116,7 @@ def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending])
         weight = seconds / (seconds + p.vol_tau_s)
         desk.vol_var += weight * (move * move / seconds - desk.vol_var)
         desk.vol_weight += weight * (1.0 - desk.vol_weight)
-        desk.sigma_bps = (desk.vol_var / desk.vol_weight) ** 0.5
+        desk.sigma_bps = math.sqrt(desk.vol_var / desk.vol_weight)
         desk.absorb_bid += weight * (desk.absorbed_bid / seconds - desk.absorb_bid)
         desk.absorb_ask += weight * (desk.absorbed_ask / seconds - desk.absorb_ask)
         desk.absorbed_bid = 0.0
@@ -171,7 +172,7 @@ def momentum(now: int, p: Params, desk: Desk, view: View) -> float:
     if desk.sigma_bps <= 0.0:
         return 0.0
     moved_bps = (view.mid - desk.trend_mid) / view.mid * 1e4
-    return moved_bps / (desk.sigma_bps * (0.5 * p.momentum_tau_s) ** 0.5)
+    return moved_bps / (desk.sigma_bps * math.sqrt(0.5 * p.momentum_tau_s))
 
 
 @core

@@ -71,32 +71,62 @@ def run_tick(
     audits: list[Audit],
 ) -> int:
     """Run the planned stages once; give the number of intents written."""
-    desk.now_ns = now
-    desk.ticks += 1
-    desk.wake_ns = FOREVER
-    refresh_view(now, p, view, books, levels)
-    halted = desk.halted
+    begin_tick(now, p, desk, view, books, levels)
     count = 0
     plan = p.plan
     while plan != 0:
-        stage = plan & 15
+        count += run_stage(plan & 15, now, p, desk, view, quotes, pending, books, levels, intents, audits)
         plan >>= 4
-        if stage == FETCH_MD:
-            fetch_md(now, p, desk, view, quotes)
-        elif stage == SPREAD:
-            spread(now, p, desk, view, quotes, pending)
-        elif stage == GUARDS:
-            guards(now, p, desk, view, quotes, books, levels)
-        elif stage == INVENTORY:
-            inventory(p, desk, quotes)
-        elif stage == QUEUE_AWARE:
-            queue_aware(now, p, desk, view, quotes, books, levels)
-        elif stage == EMIT:
-            count = emit(now, p, desk, view, quotes, intents, audits)
-    if desk.halted != halted and desk.halted != 0:
+    end_tick(now, p, desk, view, audits)
+    return count
+
+
+@hot
+def begin_tick(now: int, p: Params, desk: Desk, view: View, books: list[Book], levels: Any) -> None:
+    """Count the tick, withdraw earlier wishes for one, and refresh the snapshot it is served from."""
+    desk.now_ns = now
+    desk.ticks += 1
+    desk.wake_ns = FOREVER
+    desk.halted_before = desk.halted
+    refresh_view(now, p, view, books, levels)
+
+
+@hot
+def run_stage(
+    stage: int,
+    now: int,
+    p: Params,
+    desk: Desk,
+    view: View,
+    quotes: list[Quote],
+    pending: list[Pending],
+    books: list[Book],
+    levels: Any,
+    intents: list[Intent],
+    audits: list[Audit],
+) -> int:
+    """Run one stage by its id; give the number of intents it wrote."""
+    if stage == FETCH_MD:
+        fetch_md(now, p, desk, view, quotes)
+    elif stage == SPREAD:
+        spread(now, p, desk, view, quotes, pending)
+    elif stage == GUARDS:
+        guards(now, p, desk, view, quotes, books, levels)
+    elif stage == INVENTORY:
+        inventory(p, desk, quotes)
+    elif stage == QUEUE_AWARE:
+        queue_aware(now, p, desk, view, quotes, books, levels)
+    elif stage == EMIT:
+        return emit(now, p, desk, view, quotes, intents, audits)
+    return 0
+
+
+@hot
+def end_tick(now: int, p: Params, desk: Desk, view: View, audits: list[Audit]) -> None:
+    """Note a halt that this tick has begun."""
+    if desk.halted != desk.halted_before and desk.halted != 0:
         desk.halts += 1
         _note_halt(now, desk, view, p.version, audits)
-    return count
 
 
 @core

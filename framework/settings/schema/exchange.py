@@ -36,7 +36,7 @@ class Exchange(StrictModel):
         unit="",
         help="who leaves the queue ahead of us: nobody, or in proportion to a power",
     )
-    queue_power_n: float = knob(unit="", help="the power of prob_power", ge=0.5, le=10.0)
+    queue_power_n: int = knob(unit="", help="the power of prob_power", ge=1, le=10)
     partial_fills: bool = knob(unit="", help="a trade smaller than our order fills part of it")
     shared_queue: bool = knob(unit="", help="our own orders at one price share one queue")
     api_key_env: SecretName | None = knob(

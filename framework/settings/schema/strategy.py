@@ -107,8 +107,10 @@ class Strategy(StrictModel):
         stages = self.stages
         if len(set(stages)) != len(stages):
             raise ValueError(f"stages names one twice: {', '.join(stages)}")
-        if len(stages) < 3 or stages[0] != "fetch_md" or stages[1] != "spread" or stages[-1] != "emit":
+        needed = {"guards", "queue_aware"} <= set(stages)  # they size and price the quotes
+        if not needed or stages[:2] != ("fetch_md", "spread") or stages[-1] != "emit":
             raise ValueError(
-                f"stages is {', '.join(stages)}; allowed fetch_md, spread, any of the others, emit last"
+                f"stages is {', '.join(stages)}; allowed fetch_md, spread, guards and queue_aware with or without"
+                " inventory, emit last"
             )
         return self

@@ -1,0 +1,149 @@
+"""How long each stage of a tick takes: the same replay with the clock read between the stages.
+
+It has an entry of its own, so that the loop everybody runs carries no clock.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from framework.compiled.jit import array, core, entry
+from framework.compiled.records import at, interpreted
+from framework.engine.fused import EngineError, Replay
+from framework.engine.records import TICK_DUE
+from framework.market.book import Book
+from framework.quoting.records import Audit, Desk, Intent, Params, Pending, Quote, View
+from framework.quoting.stages import STAGES
+from framework.quoting.tick import begin_tick, end_tick, run_stage
+
+CLOCK_MONOTONIC = 6 if sys.platform == "darwin" else 1
+MOST_STAGES = 15
+TIMES = array("i8")
+
+_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
+
+
+@core
+def _compiled_now_ns(clock: Any) -> int:
+    _clock_gettime(CLOCK_MONOTONIC, clock.ctypes.data)
+    return clock[0] * 1_000_000_000 + clock[1]
+
+
+def _plain_now_ns(clock: Any) -> int:
+    return perf_counter_ns()
+
+
+_now_ns = _plain_now_ns if interpreted() else _compiled_now_ns
+
+
+@entry(
+    TIMES.dtype,
+    TIMES.dtype,
+    TIMES,
+    TIMES,
+    Params,
+    Desk,
+    View,
+    Quote,
+    Pending,
+    Book,
+    TIMES,
+    Intent,
+    Audit,
+)
+def timed_tick(
+    now: int,
+    version: int,
+    clock: Any,
+    read: Any,
+    params: list[Params],
+    desks: list[Desk],
+    views: list[View],
+    quotes: list[Quote],
+    pending: list[Pending],
+    books: list[Book],
+    levels: Any,
+    intents: list[Intent],
+    audits: list[Audit],
+) -> int:
+    """Run one tick and read the clock twice at first, then after its beginning, each stage and its end."""
+    p = params[version]
+    read[0] = _now_ns(clock)
+    read[1] = _now_ns(clock)
+    begin_tick(now, p, desks[0], views[0], books, levels)
+    read[2] = _now_ns(clock)
+    k = 3
+    count = 0
+    plan = p.plan
+    while plan != 0:
+        stage = plan & 15
+        plan >>= 4
+        count += run_stage(stage, now, p, desks[0], views[0], quotes, pending, books, levels, intents, audits)
+        read[k] = _now_ns(clock)
+        k += 1
+    end_tick(now, p, desks[0], views[0], audits)
+    read[k] = _now_ns(clock)
+    return count
+
+
+def stage_timings(*, replay: Replay, until_ns: int) -> dict[str, dict[str, float]]:
+    """Play on to an instant and give mean, p50 and p95 (µs) and calls of every stage and of the whole tick.
+
+    The outcome is that of ``Replay.advance``. What reading the clock costs is taken off. Raises EngineError where
+    there is no ``clock_gettime`` (Windows).
+    """
+    if sys.platform == "win32":
+        raise EngineError("stage timings: this system has no clock_gettime; allowed on Linux and macOS")
+    plan = int(at(replay.params, at(replay.cursor, 0).params_i).plan)
+    ids = [(plan >> shift) & 15 for shift in range(0, 60, 4) if (plan >> shift) & 15]
+    reads: list[Any] = []
+    cursor = at(replay.cursor, 0)
+    cursor.by_stage = 1
+    while replay.step(until_ns) == TICK_DUE:
+        reads.append(_one_tick(replay, cursor))
+    cursor.by_stage = 0
+    if not reads:
+        return {}
+    names = {number: name for name, number in STAGES.items()}
+    return _summary([names[number] for number in ids], np.array(reads)[:, : len(ids) + 4])
+
+
+def _one_tick(replay: Replay, cursor: Any) -> Any:
+    read: Any = np.zeros(MOST_STAGES + 4, np.int64)
+    cursor.staged = timed_tick.load()(
+        int(cursor.last_tick_ns),
+        int(cursor.params_i),
+        np.zeros(2, np.int64),
+        read,
+        replay.params,
+        replay.desk,
+        replay.view,
+        replay.quotes,
+        replay.pending,
+        replay.books,
+        replay.levels,
+        replay.intents,
+        replay.audits,
+    )
+    return read
+
+
+def _summary(names: list[str], reads: np.ndarray[Any, Any]) -> dict[str, dict[str, float]]:
+    """Turn rows of clock readings into percentiles: nothing, beginning, the stages in order, end."""
+    spent = np.diff(reads, axis=1)
+    own = np.maximum(spent - np.median(spent[:, 0]), 0.0) / 1e3
+    columns = dict(zip(names, own[:, 2:-1].T, strict=True)) | {"tick_total": own[:, 1:].sum(axis=1)}
+    return {
+        name: {
+            "mean_us": float(np.mean(column)),
+            "p50_us": float(np.percentile(column, 50)),
+            "p95_us": float(np.percentile(column, 95)),
+            "calls": float(len(column)),
+        }
+        for name, column in columns.items()
+    }
