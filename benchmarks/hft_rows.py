@@ -1,4 +1,4 @@
-"""Convert tape columns to hftbacktest's 64-byte rows; imports numpy alone, so that both environments can use it."""
+"""Convert tape columns to hftbacktest's 64-byte rows; numpy alone, so that both environments can."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ DEPTH, TRADE, CLEAR = 1, 2, 3
 def hft_rows(
     *, cols: Mapping[str, NDArray[Any]], tick: float, lot: float, feed_latency_ns: int
 ) -> NDArray[Any]:
-    """Return one row an event, local time being exchange time plus the constant latency; GAP rows are refused.
+    """Return one row an event, local time being exchange time plus a constant latency.
 
-    ``cols`` holds exch_ts_ns, kind, side, price_ticks, qty_lots; ``tick`` and ``lot`` are in quote and base units.
+    ``cols`` holds exch_ts_ns, kind, side, price_ticks, qty_lots; ``tick`` and ``lot`` are in quote and base
+    units. Raises ValueError on GAP rows, which hftbacktest has no word for.
     """
     kind = cols["kind"].astype(np.uint64)
     if ((kind < DEPTH) | (kind > CLEAR)).any():

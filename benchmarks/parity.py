@@ -1,8 +1,9 @@
-"""Play one order script through our exchange and through hftbacktest, and compare the fills one by one.
+"""Play order scripts through our exchange and through hftbacktest, and compare the fills one by one.
 
-hftbacktest is used in its no-partial-fill mode, with constant latency and either queue model; our exchange in the plain convention
-(``partial_fills = 0``, ``shared_queue = 0``). A script has submits of every order kind, cancels, and reductions of quantity at an unchanged
-price. An amend to another price is left out: the oracle re-queues such an order at its old price.
+hftbacktest is used in its no-partial-fill mode, with constant latency and either queue model; our exchange in
+the plain convention (``partial_fills = 0``, ``shared_queue = 0``). A script has submits of every order kind,
+cancels, and reductions of quantity at an unchanged price. An amend to another price is left out: the oracle
+re-queues such an order at its old price.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -32,11 +33,15 @@ from framework.venue.matching import PROB_POWER, RISK_AVERSE, Venue
 MS = 1_000_000
 QUEUES = {"risk_averse": RISK_AVERSE, "prob_power": PROB_POWER}
 FILL_COLUMNS = ("exch_ts_ns", "order_id", "side", "price_ticks", "qty_lots", "is_maker")
+TAPE_COLUMNS = ("exch_ts_ns", "kind", "side", "price_ticks", "qty_lots")
 SCRIPT_COLUMNS = ("sent_ns", "action", "order_id", "order_side", "order_kind", "order_ticks", "order_lots")
 KINDS = (POST_ONLY, LIMIT, IOC, MARKET)
 KIND_SHARES = (0.62, 0.25, 0.09, 0.04)
 STYLES = {"wide": (15.0, 4), "touch": (0.5, 1)}
 """Mean life of an order in seconds and how far from the last trade it may lie, in ticks."""
+
+MEAN_LIVE_ORDERS = 16
+"""A script is thinned so that its resting orders stay well below what the exchange holds."""
 
 Script = Mapping[str, NDArray[np.int64]]
 
@@ -54,22 +59,33 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The fills of one engine, rows of FILL_COLUMNS sorted by time and order, and how many orders it refused."""
+    """One engine's fills, rows of FILL_COLUMNS by time and order, and how many orders it refused."""
 
     fills: NDArray[np.int64]
     refused: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One comparison: a tape, a script of requests, and how both exchanges behave."""
+
+    name: str
+    tape: Tape
+    script: Script
+    setting: Setting
+
+
 def random_script(*, tape: Tape, seed: int, orders: int, setting: Setting, style: str) -> Script:
     """Write a random script around the traded price: submits, reductions and one cancel for every order.
 
-    A third of the requests arrive exactly when a market event happens. Requests for one order are further apart than a round trip, because
-    the oracle refuses a request while another is under way.
+    A third of the requests arrive exactly when a market event happens. Requests for one order are
+    further apart than a round trip, because the oracle refuses a request while another is under way.
     """
     mean_life_s, reach_ticks = STYLES[style]
     rng = np.random.default_rng(seed)
     trades = np.flatnonzero(tape.kind == TRADE)
     first, last = int(tape.exch_ts_ns[trades[0]]), int(tape.exch_ts_ns[-1]) - 2_000 * MS
+    orders = min(orders, int((last - first) / 1e9 / mean_life_s * MEAN_LIVE_ORDERS))
     round_trip = setting.entry_ns + setting.response_ns + MS
     rows: list[tuple[int, ...]] = []
     for order_id in range(1, orders + 1):
@@ -94,15 +110,16 @@ def random_script(*, tape: Tape, seed: int, orders: int, setting: Setting, style
 
 
 def _instant(rng: np.random.Generator, tape: Tape, sent: Any, entry_ns: int) -> int:
-    """Return ``sent``, in one case of three moved so that the request arrives together with a later market event."""
+    """Return ``sent``, in one case of three moved so that the request arrives with a later market event."""
     if rng.random() < 1 / 3:
         row = min(int(np.searchsorted(tape.exch_ts_ns, int(sent) + entry_ns)), len(tape) - 1)
         return int(tape.exch_ts_ns[row]) - entry_ns
     return int(sent)
 
 
-def play_ours(*, tape: Tape, script: Script, setting: Setting) -> Outcome:
-    """Play a script through the engine's own loop with an empty plan of stages, so that nobody else quotes."""
+def play_ours(*, case: Case) -> Outcome:
+    """Play a script through the engine's own loop; its plan of stages is empty, so nobody else quotes."""
+    tape, script, setting = case.tape, case.script, case.setting
     params, venue = zeros(Params, 1), zeros(Venue, 1)
     p, v = at(params, 0), at(venue, 0)
     p.tick, p.lot, p.tick_interval_ns = tape.instrument.tick, tape.instrument.lot, 1 << 60
@@ -130,33 +147,45 @@ def play_ours(*, tape: Tape, script: Script, setting: Setting) -> Outcome:
     return Outcome(fills=_sorted(fills), refused=int(at(replay.exchange, 0).rejects))
 
 
-def play_oracle(*, tape: Tape, script: Script, setting: Setting) -> Outcome:
-    """Play a script through hftbacktest in its own environment; raises FileNotFoundError when that is absent."""
+def play_oracle(*, cases: Sequence[Case]) -> list[Outcome]:
+    """Play cases through hftbacktest in one process; raises FileNotFoundError without its environment."""
     python = oracle_python()
     if python is None:
         raise FileNotFoundError(MISSING)
-    columns = {
-        name: getattr(tape, name) for name in ("exch_ts_ns", "kind", "side", "price_ticks", "qty_lots")
-    }
-    scalars = {
-        "tick": tape.instrument.tick, "lot": tape.instrument.lot, "feed_ns": setting.feed_ns,
-        "entry_ns": setting.entry_ns, "response_ns": setting.response_ns,
-        "queue_model": QUEUES[setting.queue], "queue_power": setting.queue_power,
-    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        np.savez(
-            given, allow_pickle=False, **columns, **script, **{k: np.asarray(v) for k, v in scalars.items()}
-        )
+        files = [(Path(folder) / f"in{k}.npz", Path(folder) / f"out{k}.npz") for k in range(len(cases))]
+        for case, (given, _) in zip(cases, files, strict=True):
+            np.savez(given, allow_pickle=False, **_as_arrays(case))
+        names = [str(path) for pair in files for path in pair]
         subprocess.run(
-            [str(python), str(HERE / "oracle" / "play_script.py"), str(given), str(found)], check=True
+            [str(python), "-m", "benchmarks.oracle.play_script", *names], check=True, cwd=HERE.parent
         )
-        with np.load(found) as stored:
-            return Outcome(fills=_sorted(stored["fills"]), refused=int(stored["counts"][1]))
+        return [_outcome(found) for _, found in files]
+
+
+def _as_arrays(case: Case) -> dict[str, Any]:
+    """Return what the oracle's process reads: tape, script and scalars under its names."""
+    instrument, setting = case.tape.instrument, case.setting
+    scalars = {
+        "tick": instrument.tick,
+        "lot": instrument.lot,
+        "feed_ns": setting.feed_ns,
+        "entry_ns": setting.entry_ns,
+        "response_ns": setting.response_ns,
+        "queue_model": QUEUES[setting.queue],
+        "queue_power": setting.queue_power,
+    }
+    columns = {name: getattr(case.tape, name) for name in TAPE_COLUMNS}
+    return {**columns, **case.script, **{name: np.asarray(value) for name, value in scalars.items()}}
+
+
+def _outcome(path: Path) -> Outcome:
+    with np.load(path) as stored:
+        return Outcome(fills=_sorted(stored["fills"]), refused=int(stored["counts"][1]))
 
 
 def _sorted(fills: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sort by time, then order: among several own orders filled by one event the oracle's order is a hash's."""
+    """Sort by time, then order: of several own orders filled by one event the oracle's order is a hash's."""
     return fills[np.lexsort((fills[:, 1], fills[:, 0]))]
 
 
@@ -166,7 +195,10 @@ def first_difference(*, ours: Outcome, oracle: Outcome) -> str | None:
         left = ours.fills[k].tolist() if k < len(ours.fills) else None
         right = oracle.fills[k].tolist() if k < len(oracle.fills) else None
         if left != right:
-            return f"fill {k} of {len(ours.fills)} / {len(oracle.fills)}: ours {left}, oracle {right}; columns {FILL_COLUMNS}"
+            return (
+                f"fill {k} of {len(ours.fills)} / {len(oracle.fills)}: ours {left}, oracle {right}; "
+                f"columns {FILL_COLUMNS}"
+            )
     if ours.refused != oracle.refused:
         return f"ours refused {ours.refused} orders, the oracle {oracle.refused}"
     return None
@@ -182,20 +214,21 @@ def whole(*, tape: Tape) -> Tape:
     return tape.window(start_ns=int(edges[longest]), end_ns=int(edges[longest + 1] - 1))
 
 
-def compare(
-    *, tape: Tape, seed: int, orders: int, setting: Setting, style: str
-) -> tuple[str | None, Outcome]:
-    """Play one random script both ways; give the first difference (None: identical) and our outcome."""
-    script = random_script(tape=tape, seed=seed, orders=orders, setting=setting, style=style)
-    ours = play_ours(tape=tape, script=script, setting=setting)
-    oracle = play_oracle(tape=tape, script=script, setting=setting)
-    return first_difference(ours=ours, oracle=oracle), ours
+def cases(*, tapes: Mapping[str, Tape], seeds: int, orders: int) -> list[Case]:
+    """Return a random script for every tape, queue model, style and seed."""
+    made = []
+    for (name, tape), queue, style, seed in product(tapes.items(), QUEUES, STYLES, range(seeds)):
+        setting = Setting(queue=queue)
+        script = random_script(tape=tape, seed=seed, orders=orders, setting=setting, style=style)
+        label = f"{name} {queue} {style} seed {seed}"
+        made.append(Case(name=label, tape=tape, script=script, setting=setting))
+    return made
 
 
 def main() -> int:
-    """Compare both queue models on the reference tape, and on tapes named on the command line."""
+    """Compare on the reference tape and on archives named on the command line; 1 when a fill differs."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--tape", action="append", default=[], help="a tape folder of the parquet archive")
+    parser.add_argument("--tape", action="append", default=[], help="a folder of the parquet archive")
     parser.add_argument("--orders", type=int, default=8_000)
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
@@ -204,18 +237,15 @@ def main() -> int:
         from framework.market.store import open_tape
 
         tapes[path] = whole(tape=open_tape(path))
+    todo = cases(tapes=tapes, seeds=args.seeds, orders=args.orders)
     failed = 0
-    for (name, tape), queue, style, seed in product(tapes.items(), QUEUES, STYLES, range(args.seeds)):
-        difference, ours = compare(
-            tape=tape, seed=seed, orders=args.orders, setting=Setting(queue=queue), style=style
-        )
+    for case, oracle in zip(todo, play_oracle(cases=todo), strict=True):
+        ours = play_ours(case=case)
+        difference = first_difference(ours=ours, oracle=oracle)
         failed += difference is not None
         makers = int(ours.fills[:, 5].sum())
-        print(
-            f"{name} {queue} {style} seed {seed}: {len(ours.fills)} fills ({makers} maker), "
-            f"{ours.refused} refused: {difference or 'identical'}",
-            flush=True,
-        )
+        told = difference or "identical"
+        print(f"{case.name}: {len(ours.fills)} fills ({makers} maker), {ours.refused} refused: {told}")
     return 1 if failed else 0
 
 

@@ -1,8 +1,9 @@
 """The reference tape: one seeded market every engine replays, so that their times can be compared.
 
-1,000,050 events over three hours: a snapshot of 25 + 25 levels, 600,000 depth rows and 400,000 trades. Tick 0.1, lot 0.001; the book is never
-crossed, its spread is one tick or two (mean about 1.12). A trade burst is printed at one instant together with the depth row it leaves; a
-touched-out level is soon filled again by the same side or by the other, which is how the price moves.
+1,000,050 events over three hours: a snapshot of 25 + 25 levels, 600,000 depth rows and 400,000 trades.
+Tick 0.1, lot 0.001; the book is never crossed, its spread is one tick or two (mean about 1.12). A trade
+burst is printed at one instant together with the depth row it leaves; a touched-out level is soon filled
+again by the same side or by the other, which is how the price moves.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class _Market:
         self.depth(side, price, lots)
 
     def fill_the_gap(self) -> None:
-        """Close a two-tick spread: the emptied side comes back, or the other side steps up and the price has moved."""
+        """Close a two-tick spread: the emptied side comes back, or the other steps up: the price moved."""
         if self.rng.random() < 0.5:
             self.best_bid += 1
             self.depth(1, self.best_bid, self.level_size(0))
@@ -88,7 +89,7 @@ class _Market:
             self.depth(-1, self.best_ask, self.level_size(0))
 
     def market_order(self, prints_left: int) -> None:
-        """Print a taker's trades at the touch and the depth row they leave; a taken-out level deepens the spread."""
+        """Print a taker's trades at the touch and the depth row they leave; the spread may widen."""
         side = 1 if self.rng.random() < 0.5 else -1
         price = self.best_ask if side > 0 else self.best_bid
         book = self.asks if side > 0 else self.bids
@@ -133,7 +134,8 @@ class _Market:
 def columns(*, seed: int = SEED, depth_rows: int = DEPTH_ROWS, trade_rows: int = TRADE_ROWS) -> Columns:
     """Generate the tape as equal-length column arrays named as a Tape's, the leading CLEAR row included.
 
-    ``depth_rows`` and ``trade_rows`` count what follows the snapshot; the span scales with them, so a smaller tape has the same event rate.
+    ``depth_rows`` and ``trade_rows`` count what follows the snapshot; the span scales with them, so that a
+    smaller tape has the same event rate.
     """
     market = _Market(rng=Random(seed))
     market.snapshot()
@@ -152,7 +154,8 @@ def columns(*, seed: int = SEED, depth_rows: int = DEPTH_ROWS, trade_rows: int =
                 market.change_a_level()
     if (market.depth_rows, market.trade_rows) != (depth_rows, trade_rows):
         raise ValueError(
-            f"reference tape: {market.depth_rows} + {market.trade_rows} rows; wanted {depth_rows} + {trade_rows}"
+            f"reference tape: {market.depth_rows} depth rows and {market.trade_rows} trades; "
+            f"allowed {depth_rows} and {trade_rows}"
         )
     rows = np.array(market.rows, dtype=np.int64)
     return _columns(
@@ -163,7 +166,7 @@ def columns(*, seed: int = SEED, depth_rows: int = DEPTH_ROWS, trade_rows: int =
 
 
 def _columns(*, rows: NDArray[np.int64], span_ns: int, seed: int) -> Columns:
-    """Stamp groups with exponential gaps, in whole microseconds, over the span, and put the CLEAR in front."""
+    """Stamp groups with exponential gaps in whole microseconds over the span, and put the CLEAR in front."""
     groups = int(rows[-1, 0])
     steps = np.random.default_rng(seed).exponential(size=groups)
     offsets_us = np.floor(np.cumsum(steps) * (span_ns / 1000.0 / steps.sum())).astype(np.int64)
@@ -220,11 +223,12 @@ def as_tape(*, cols: Columns) -> Tape:
     """Wrap columns as a Tape of REFUSDT."""
     from framework.market.tape import Tape
 
-    return Tape.from_columns(instrument=instrument(), source="reference", format="reference", **cols)
+    given: dict[str, Any] = dict(cols)
+    return Tape.from_columns(instrument=instrument(), source="reference", format="reference", **given)
 
 
 def describe(*, cols: Columns) -> dict[str, float]:
-    """Measure what the description promises: counts, time-weighted spread in ticks, crossings, distinct times."""
+    """Measure what the description promises: counts, time-weighted spread, crossings, distinct times."""
     bids: dict[int, int] = {}
     asks: dict[int, int] = {}
     best = [0, 0]

@@ -1,8 +1,10 @@
-"""Replay the reference tape with our whole loop and with hftbacktest's bare one, in turn, and print the ratios.
+"""Replay the reference tape with our whole loop and with hftbacktest's bare one, in turn; print the ratios.
 
-Ours does the six stages, both books, partial fills with a shared queue, the ledger and a row per fill; hftbacktest runs two post-only quotes and
-keeps no record, in the faster of its two book types. Both quote the same size at the touch, are never throttled, and see 10 ms each way. Each
-engine lives in a process of its own, in its own environment; a round asks each in turn, so that a disturbance of the machine hits both.
+Ours does the six stages, both books, partial fills with a shared queue, the ledger and a row per fill;
+hftbacktest runs two post-only quotes and keeps no record, in the faster of its two book types. Both quote
+the same size at the touch, are never throttled, and see 10 ms each way. Each engine lives in a process of
+its own, in its own environment; a round asks each in turn, so that a disturbance of the machine hits
+both.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ GOALS = {"ratio": 0.5, "cold_s": 0.8, "peak_mb": 250.0, "first_compile_s": 6.0}
 
 
 def bench_params(*, cadence: str) -> Any:
-    """Return one Params version that quotes 0.01 at the touch up to 0.2, as the bare strategy does, unthrottled."""
+    """Return one Params version that quotes 0.01 at the touch up to 0.2 unthrottled, as the bare strategy."""
     from framework.compiled.records import at, zeros
     from framework.engine.params import fill_params
     from framework.quoting.records import Params
@@ -118,7 +120,8 @@ def server(*, command: list[str]) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin is not None
+        assert process.stdout is not None
         if not process.stdout.readline():
             raise RuntimeError(f"{' '.join(command)}: ended before it was ready")
         yield process
@@ -127,7 +130,8 @@ def server(*, command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 def ask(*, process: subprocess.Popen[str], question: dict[str, str]) -> dict[str, Any]:
     """Ask a served engine for one replay."""
-    assert process.stdin and process.stdout
+    assert process.stdin is not None
+    assert process.stdout is not None
     print(json.dumps(question), file=process.stdin, flush=True)
     answer: dict[str, Any] = json.loads(process.stdout.readline())
     return answer
@@ -226,18 +230,20 @@ def report(*, found: dict[str, Any]) -> str:
     for cadence, row in found["warm"].items():
         lines.append(
             f"{CADENCE_NAMES[cadence]}: ours {row['ours_s'] * 1e3:.1f} ms ({row['ours']['steps']} ticks, "
-            f"{row['ours']['fills']} fills), hftbacktest {row['peer_s'] * 1e3:.1f} ms ({row['peer']['steps']} steps, "
-            f"{row['peer']['fills']} fills, {row['peer_book']} book): ratio {row['ratio']:.2f}, "
+            f"{row['ours']['fills']} fills), hftbacktest {row['peer_s'] * 1e3:.1f} ms "
+            f"({row['peer']['steps']} steps, {row['peer']['fills']} fills, {row['peer_book']} book): "
+            f"ratio {row['ratio']:.2f}, "
             f"in processor time {row['cpu_ratio']:.2f} (goal {GOALS['ratio']})"
         )
     row = found["cold"]
     lines.append(
-        f"whole cold process: ours {row['ours_s']:.2f} s, {row['ours_peak_mb']:.0f} MB (goal {GOALS['cold_s']} s, "
-        f"{GOALS['peak_mb']:.0f} MB), hftbacktest {row['peer_s']:.2f} s, {row['peer_peak_mb']:.0f} MB"
+        f"whole cold process: ours {row['ours_s']:.2f} s, {row['ours_peak_mb']:.0f} MB "
+        f"(goal {GOALS['cold_s']} s, {GOALS['peak_mb']:.0f} MB), "
+        f"hftbacktest {row['peer_s']:.2f} s, {row['peer_peak_mb']:.0f} MB"
     )
     lines.append(
-        f"first run with an empty compile cache: {row['first_compile_s']:.2f} s, {row['first_compile_peak_mb']:.0f} MB "
-        f"(goal {GOALS['first_compile_s']} s)"
+        f"first run with an empty compile cache: {row['first_compile_s']:.2f} s, "
+        f"{row['first_compile_peak_mb']:.0f} MB (goal {GOALS['first_compile_s']} s)"
     )
     return "\n".join(lines)
 
@@ -258,7 +264,7 @@ def main() -> int:
         return 0
     write_archive()
     ours = [sys.executable, "-m", "benchmarks.replay"]
-    peer = [str(create()), str(HERE / "oracle" / "two_quotes.py"), "--tape", str(CACHE / "rows.npy")]
+    peer = [str(create()), "-m", "benchmarks.oracle.two_quotes", "--tape", str(CACHE / "rows.npy")]
     found = {
         "warm": warm_ratios(ours=ours, peer=peer, rounds=args.rounds),
         "cold": cold_runs(ours=[*ours, "--once", "100ms"], peer=peer, rounds=args.cold_rounds),

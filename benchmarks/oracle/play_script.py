@@ -1,21 +1,20 @@
-"""Play a script of order requests through hftbacktest and write down every fill it reports.
+"""Play scripts of order requests through hftbacktest and write down every fill it reports.
 
-Runs inside the oracle's own environment: ``python play_script.py IN.npz OUT.npz``. IN holds the tape's columns, the script's columns and the
-scalars tick, lot, feed_ns, entry_ns, response_ns, queue_model (0 risk-averse, 1 power), queue_power.
+Runs inside the oracle's own environment: ``python play_script.py IN.npz OUT.npz [IN.npz OUT.npz ...]``. An IN
+holds the tape's columns, the script's columns and the scalars tick, lot, feed_ns, entry_ns, response_ns,
+queue_model (0 risk-averse, 1 power), queue_power.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hftbacktest import BacktestAsset, HashMapMarketDepthBacktest
 from numba import njit
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from hft_rows import hft_rows
+from benchmarks.hft_rows import hft_rows
 
 # the project's numbers for actions and order kinds
 NEW, AMEND, CANCEL = 1, 2, 3
@@ -24,6 +23,7 @@ LIMIT, POST_ONLY, IOC, MARKET = 1, 2, 3, 4
 GTC, GTX, HFT_IOC = 0, 1, 3
 HFT_LIMIT, HFT_MARKET = 0, 1
 EXPIRED, FILLED, CANCELED = 2, 3, 4
+SCRIPT = ("sent_ns", "action", "order_id", "order_side", "order_kind", "order_ticks", "order_lots")
 
 
 @njit
@@ -47,8 +47,10 @@ def collect(orders, out, counts):  # type: ignore[no-untyped-def]
 
 
 @njit
-def play(hbt, sent, action, order_id, side, kind, price_ticks, qty_lots, tick, lot, out):  # type: ignore[no-untyped-def]
-    """Send every request at its time; give counts of fills, expired, cancelled, and requests the desk side refused."""
+def play(  # type: ignore[no-untyped-def]
+    hbt, sent, action, order_id, side, kind, price_ticks, qty_lots, tick, lot, out
+):
+    """Send every request at its time; count fills, expired, cancelled, and requests refused locally."""
     counts = np.zeros(4, np.int64)
     orders = hbt.orders(0)
     hbt.elapse(0)
@@ -99,20 +101,25 @@ def backtest(*, given: Any, rows: np.ndarray[Any, Any]) -> Any:
     return HashMapMarketDepthBacktest([asset])
 
 
-def main() -> None:
-    with np.load(sys.argv[1]) as stored:
+def answer(*, given_path: str, found_path: str) -> None:
+    """Play one case and write its fills and counts."""
+    with np.load(given_path) as stored:
         given = {name: stored[name] for name in stored.files}
     tick, lot = float(given["tick"]), float(given["lot"])
     rows = hft_rows(cols=given, tick=tick, lot=lot, feed_latency_ns=int(given["feed_ns"]))
     out = np.zeros((len(given["sent_ns"]) + 1, 6), np.int64)
     counts = play(
-        backtest(given=given, rows=rows), given["sent_ns"], given["action"], given["order_id"],
-        given["order_side"], given["order_kind"], given["order_ticks"], given["order_lots"], tick, lot, out,
-    )  # fmt: skip
+        backtest(given=given, rows=rows),
+        *(given[name] for name in SCRIPT),
+        tick,
+        lot,
+        out,
+    )
     fills = out[: counts[0]]
     fills[:, 4] = np.rint(fills[:, 4] / 1e12 / lot).astype(np.int64)
-    np.savez(sys.argv[2], allow_pickle=False, fills=fills, counts=counts)
+    np.savez(found_path, allow_pickle=False, fills=fills, counts=counts)
 
 
 if __name__ == "__main__":
-    main()
+    for given_path, found_path in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        answer(given_path=given_path, found_path=found_path)

@@ -1,7 +1,8 @@
 """hftbacktest's side of the replay benchmark: a bare two-quote strategy, compiled, without a recorder.
 
-Runs inside the oracle's own environment. Without ``--serve`` it replays once and prints one JSON line (that is the cold process); with it, one
-line of JSON on standard input asks for one replay, and the line printed back holds its time without compilation.
+Runs inside the oracle's own environment. Without ``--serve`` it replays once and prints one JSON line
+(that is the cold process); with it, a line of JSON on standard input asks for one replay, and the line
+printed back holds its time without compilation.
 """
 
 from __future__ import annotations
@@ -11,15 +12,13 @@ import json
 import resource
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hftbacktest import GTX, LIMIT, BacktestAsset, HashMapMarketDepthBacktest, ROIVectorMarketDepthBacktest
 from numba import njit
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from hft_rows import hft_rows  # noqa: E402
+from benchmarks.hft_rows import hft_rows
 
 TICK, LOT = 0.1, 0.001
 STEP_NS, LATENCY_NS = 100_000_000, 10_000_000
@@ -114,6 +113,10 @@ def replay(*, rows: np.ndarray[Any, Any], depth: str, cadence: str) -> dict[str,
 
 
 def load(path: str) -> np.ndarray[Any, Any]:
+    """Read rows from a .npy, or convert the columns of a .npz."""
+    if path.endswith(".npy"):
+        rows: np.ndarray[Any, Any] = np.load(path)
+        return rows
     with np.load(path) as stored:
         cols = {name: stored[name] for name in stored.files}
     return hft_rows(cols=cols, tick=TICK, lot=LOT, feed_latency_ns=LATENCY_NS)
@@ -126,7 +129,7 @@ def main() -> None:
     parser.add_argument("--cadence", choices=("100ms", "event"), default="100ms")
     parser.add_argument("--serve", action="store_true")
     args = parser.parse_args()
-    rows = np.load(args.tape) if args.tape.endswith(".npy") else load(args.tape)
+    rows = load(args.tape)
     if not args.serve:
         print(json.dumps(replay(rows=rows, depth=args.depth, cadence=args.cadence)))
         return

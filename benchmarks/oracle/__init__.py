@@ -1,0 +1,1 @@
+"""What runs inside the oracle's own environment."""
