@@ -64,11 +64,12 @@ def carry_words(totals: dict[str, Any]) -> dict[str, str]:
     beside = f"the 30-s markout net is {fixed(markout, plus=True)} ± {num(error)} bps"
     if share is None:
         return {"tint": "open", "text": f"The net is zero; carry is {_in_bps(carried)} and {beside}."}
-    reading = (
-        "most of this result is what the position did after each fill's first second, luck before it is edge"
-        if abs(share) >= HIDDEN_CARRY
-        else "the result is made by the fills, not by the position held after them"
-    )
+    if share <= -HIDDEN_CARRY:
+        reading = "what the position did after each fill's first second worked against all the rest"
+    elif share >= HIDDEN_CARRY:
+        reading = "most of it is what the position did after each fill's first second, luck before it is edge"
+    else:
+        reading = "the result is made by the fills, not by the position held after them"
     return {
         "tint": "warn" if abs(share) >= HIDDEN_CARRY else "open",
         "text": f"Carry is {_in_bps(carried)}, {percent(share)} of the net of {_in_bps(net)}: {reading}."

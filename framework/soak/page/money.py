@@ -77,7 +77,7 @@ def _drawdown(axes: Axes, money: Money, columns: int) -> None:
     write_numbers(axes.yaxis, most=2)
     if len(y):
         worst = float(y.min())
-        axes.set_ylim(min(worst * 1.05, -1e-9), 0.0)
+        axes.set_ylim(worst * 1.05 if worst else -1.0, 0.0)
         end_labels(axes, labels=[(worst / 2, f"worst {num(worst)}", "muted")])
 
 
@@ -117,8 +117,10 @@ def mark_iterations(axes: Axes, *, window: WindowData, edges: tuple[int, ...], n
             )  # fmt: skip
 
 
-def waterfall(*, totals: dict[str, Any]) -> str:
-    """Draw the components in bps of turnover, each from where the one before ended, down to the net."""
+def waterfall(*, totals: dict[str, Any]) -> str | None:
+    """Draw the components in bps of turnover, each from where the one before ended; None without a net."""
+    if known(totals["net_bps"]) is None:
+        return None
     breakdown = totals["component_breakdown"]
     shown = [n for n in PARTS if n not in ("opening", "funding") or _counts(breakdown[n]["bps"])]
     figure, (axes,) = canvas(width=440, height=270, left=44, bottom=38)
@@ -156,9 +158,11 @@ def _bar_value(axes: Axes, x: float, y: float, value: Any, tint: str) -> None:
     )  # fmt: skip
 
 
-def markout_chart(*, totals: dict[str, Any]) -> str:
-    """Draw what fills are worth at each horizon's mid, before and after fees, with 90 % intervals."""
+def markout_chart(*, totals: dict[str, Any]) -> str | None:
+    """Draw what fills are worth at each horizon's mid, before and after fees; None without fills."""
     curve = totals["markouts"]
+    if known(curve["fill"]["bps"]) is None:
+        return None
     names = ["fill", *HORIZONS]
     figure, (axes,) = canvas(width=440, height=270, left=44, right=84, bottom=38)
     zero_line(axes)
@@ -188,7 +192,9 @@ def markout_chart(*, totals: dict[str, Any]) -> str:
 
 
 def arms_charts(*, arms: list[dict[str, Any]]) -> list[str]:
-    """Draw net and 30-s markout net of each arm with 90 % intervals, one chart each."""
+    """Draw net and 30-s markout net of each arm with 90 % intervals, one chart each; none without fills."""
+    if all(known(row["net_bps"]) is None for row in arms):
+        return []
     return [_arms(arms, "net_bps", "Net, bps"), _arms(arms, "markout_net_30s_bps", "30-s markout net, bps")]
 
 

@@ -133,15 +133,17 @@ def close_up(*, window: WindowData) -> str | None:
     return svg(figure, name="close-up", label="Mid, our quotes and fills in the busiest two minutes")
 
 
-def queue_chart(*, window: WindowData) -> str:
-    """Draw how much was ahead of us when an order was placed and when it was filled."""
+def queue_chart(*, window: WindowData) -> str | None:
+    """Draw how much was ahead of us when an order was placed and when it was filled; None without fills."""
     rows = window.fills[window.fills["is_maker"] != 0]
+    if not len(rows):
+        return None
     figure, (axes,) = canvas(width=440, height=250, left=52, right=20, bottom=40)
     _shares(
         axes,
         (
-            ("at entry", rows["queue_ahead_entry_lots"] * window.lot, "adverse", "-"),
-            ("when filled", rows["queue_ahead_fill_lots"] * window.lot, "net", "-"),
+            ("at entry", rows["queue_ahead_entry_lots"] * window.lot, "adverse"),
+            ("when filled", rows["queue_ahead_fill_lots"] * window.lot, "net"),
         ),
         floor=window.lot,
     )
@@ -150,19 +152,18 @@ def queue_chart(*, window: WindowData) -> str:
     return svg(figure, name="queue", label="Distribution of the queue ahead at entry and at fill")
 
 
-def age_chart(*, window: WindowData) -> str:
-    """Draw how long orders rested, were off target, and took to fill."""
+def age_chart(*, window: WindowData) -> str | None:
+    """Draw how long orders rested, were off target, and took to fill; None where there are no ages."""
     makers = window.fills[window.fills["is_maker"] != 0]
-    figure, (axes,) = canvas(width=440, height=250, left=52, right=20, bottom=40)
-    _shares(
-        axes,
-        (
-            ("off target", ages_ms(window, field="off_target_age_ns")[1], "adverse", "-"),
-            ("resting", ages_ms(window, field="resting_age_ns")[1], "carry", "-"),
-            ("placed → filled", (makers["exch_ts_ns"] - makers["order_ts_ns"]) / 1e6, "net", "-"),
-        ),
-        floor=1.0,
+    lines = (
+        ("off target", ages_ms(window, field="off_target_age_ns")[1], "adverse"),
+        ("resting", ages_ms(window, field="resting_age_ns")[1], "carry"),
+        ("placed → filled", (makers["exch_ts_ns"] - makers["order_ts_ns"]) / 1e6, "net"),
     )
+    if not any(len(values) for _, values, _ in lines):
+        return None
+    figure, (axes,) = canvas(width=440, height=250, left=52, right=20, bottom=40)
+    _shares(axes, lines, floor=1.0)
     axes.set_title("Ages of quotes, share at or below")
     axes.set_xlabel("ms, logarithmic; what is shorter than 1 ms stands at 1")
     return svg(figure, name="ages", label="Distribution of off-target age, resting age and time to fill")
@@ -170,7 +171,7 @@ def age_chart(*, window: WindowData) -> str:
 
 def _shares(axes: Axes, lines: Any, *, floor: float) -> None:
     logarithmic(axes)
-    for word, values, tint, style in lines:
+    for word, values, tint in lines:
         x, share = shares_below(values)
         if not len(x):
             continue
@@ -178,7 +179,6 @@ def _shares(axes: Axes, lines: Any, *, floor: float) -> None:
             np.maximum(x, floor),
             share * 100.0,
             color=colour(tint),
-            linestyle=style,
             drawstyle="steps-post",
             label=word,
         )

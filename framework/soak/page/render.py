@@ -90,5 +90,5 @@ def _figures(result: SoakResult) -> dict[str, Any]:
             "queue": orders.queue_chart(window=window),
             "ages": orders.age_chart(window=window),
             "parameters": orders.parameter_charts(packages=packages, bounds=bounds),
-            "arms": money.arms_charts(arms=result.arms) if result.arms else [],
+            "arms": money.arms_charts(arms=result.arms),
         }

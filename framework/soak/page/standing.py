@@ -79,6 +79,6 @@ def gauge(row: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "value": place(value, 0.0),
         "start": start,
-        "width": round(max(end - start, 0.0), 1) if bounded else 0.0,
+        "width": round(max(end - start, 0.0), 1) if bounded else None,
         "limits": [place(x, 0.0) for x in limits],
     }
