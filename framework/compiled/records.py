@@ -1,8 +1,8 @@
 """Flat records: one declaration gives a numpy dtype for compiled code and a slots class for the interpreter.
 
 ``@record`` reads the annotations of a class. Compiled code indexes an ndarray of the dtype; with
-``NUMBA_DISABLE_JIT=1`` the same source indexes a list of slots objects, which is about thirty times faster than
-``numpy.record`` and lets a debugger and a coverage tool see every line.
+``NUMBA_DISABLE_JIT=1`` the same source indexes a list of slots objects, which is about thirty times faster
+than ``numpy.record`` and lets a debugger and a coverage tool see every line.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def interpreted() -> bool:
 def record(cls: type[T]) -> type[T]:
     """Turn an annotated class into a record with ``dtype`` and ``__slots__``.
 
-    Fields are ``i8`` or ``f8``. Raises TypeError on another type or on a name that is also an ndarray attribute,
-    which would mean something else in interpreted mode.
+    Fields are ``i8`` or ``f8``. Raises TypeError on another type or on a name that is also an ndarray
+    attribute, which would mean something else in interpreted mode.
     """
     fields: list[tuple[str, Any]] = []
     for name, kind in cls.__annotations__.items():

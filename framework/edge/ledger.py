@@ -1,8 +1,9 @@
 """The running ledger: cash, position, fees and the parts of every fill; pure and compiled.
 
-Signs are economic: a cost is negative. With side s, price p, quantity q, decision mid m0 and last mid m before the
-fill: gross = s(m0-p)q, slippage = s(m-m0)q, fees_eff = -fee - f*m, where f is a fee taken in base coin. What is
-left of the identity, the inventory, is known only at a window's end (``framework.edge.report``).
+Signs are economic: a cost is negative. With side s, price p, quantity q, decision mid m0 and last mid m
+before the fill: gross = s(m0-p)q, slippage = s(m-m0)q, fees_eff = -fee - f*m, where f is a fee taken in base
+coin. What is left of the identity, the inventory, is known only at a window's end
+(``framework.edge.report``).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Ledger:
 
 @core
 def book_fill(ledger: Ledger, fill: Fill) -> None:
-    """Add one fill, whose side, price, quantity, fees and both mids are set, and note the position after it."""
+    """Add one fill, whose side, price, quantity, fees and both mids are set, and note the position after it.
+    """
     signed = fill.side * fill.qty
     moved = signed - fill.fee_base
     before = ledger.position

@@ -80,7 +80,9 @@ class Latency:
 
 
 def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int, int]:
-    """Choose the first tick and the number of slots of the price ladder for a tape; far outliers are left out."""
+    """Choose the first tick and the number of slots of the price ladder for a tape; far outliers are left
+    out.
+    """
     depth = price_ticks[kind == DEPTH]
     if len(depth) == 0:
         return 0, 8
@@ -95,8 +97,8 @@ def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int
 class Replay:
     """One symbol's replay: every piece of state in flat records, so it can stop at any instant and go on.
 
-    ``params`` is a buffer of ``Params`` versions ordered by ``from_ns``, ``venue`` one of length one; ``costs`` is the
-    table of ``make_costs``, wanted when the venue has a cost model.
+    ``params`` is a buffer of ``Params`` versions ordered by ``from_ns``, ``venue`` one of length one;
+    ``costs`` is the table of ``make_costs``, wanted when the venue has a cost model.
     """
 
     def __init__(
@@ -178,7 +180,8 @@ class Replay:
         self.intents = zeros(Intent, 4)
 
     def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
-        """Replay up to and including an instant (ns); ``end_runs`` also writes the block runs still open then.
+        """Replay up to and including an instant (ns); ``end_runs`` also writes the block runs still open
+        then.
 
         Raises EngineError on an internal inconsistency.
         """
@@ -230,7 +233,9 @@ class Replay:
     def _why_broken(self) -> str:
         exchange = at(self.exchange, 0)
         if exchange.no_mid:
-            return f"replay at {exchange.now_ns} ns: a fill came before any two-sided book; no mid to judge it by"
+            return (
+                f"replay at {exchange.now_ns} ns: a fill before any two-sided book has no mid to judge it by"
+            )
         return f"replay at {exchange.now_ns} ns: a ring of requests, reports or taken levels overflowed"
 
     def fill_rows(self) -> NDArray[Any]:

@@ -1,9 +1,9 @@
 """Tape, tick, matching and ledger as one compiled loop over two clocks.
 
-The exchange's clock runs ahead of the desk's by the feed latency; requests and reports cross with latencies of their
-own. Between two instants at which the desk could act the exchange may run on alone, because nothing can reach it:
-that is what makes the loop fast. At one instant the order is: market data at the exchange, market data and reports at
-the desk, requests at the exchange, sample, tick.
+The exchange's clock runs ahead of the desk's by the feed latency; requests and reports cross with latencies
+of their own. Between two instants at which the desk could act the exchange may run on alone, because nothing
+can reach it: that is what makes the loop fast. At one instant the order is: market data at the exchange,
+market data and reports at the desk, requests at the exchange, sample, tick.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def step_time(
     funding_rate: Any,
     funding_mark: Any,
 ) -> None:
-    """Let the exchange's clock reach ``ts``: close the mid of the past instant, settle markouts, pay funding."""
+    """Let the exchange's clock reach ``ts``: close the mid of the past instant, settle markouts, pay
+    funding.
+    """
     book = books[EXCHANGE]
     if two_sided(book):
         ex.mid = 0.5 * (book.best_bid + book.best_ask) * venue.tick
@@ -156,7 +158,7 @@ def pay_due_funding(
 
 
 @core
-def clear(books: list[Book], levels: Any, which: int, side: int) -> None:
+def clear(books: list[Book], levels: list[int], which: int, side: int) -> None:
     """Empty a side of a book, or with side 0 the book, which may be trusted again."""
     if side == 0:
         clear_book(books, levels, which)
@@ -180,16 +182,18 @@ def exchange_to(
     venue: Venue,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
-    costs: Any,
+    response_ns: list[int],
+    costs: list[float],
 ) -> int:
-    """Run the exchange alone up to ``bound``, or up to the instant at which the desk could answer a new report."""
+    """Run the exchange alone up to ``bound``, or up to the instant at which the desk could answer a new
+    report.
+    """
     i = cursor.exch_i
     n = len(exch_ts_ns)
     book = books[EXCHANGE]
@@ -262,7 +266,7 @@ def local_to(
     cursor: Cursor,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     reports: list[Report],
     p: Params,
     desk: Desk,
@@ -271,7 +275,9 @@ def local_to(
     pending: list[Pending],
     audits: list[Audit],
 ) -> None:
-    """Let the desk see market data and reports up to ``bound``, in order of arrival, data first at one instant."""
+    """Let the desk see market data and reports up to ``bound``, in order of arrival, data first at one
+    instant.
+    """
     i = cursor.local_i
     n = len(local_ts_ns)
     book = books[LOCAL]
@@ -318,7 +324,7 @@ def send(
     cursor: Cursor,
     intents: list[Intent],
     requests: list[Request],
-    entry_ns: Any,
+    entry_ns: list[int],
 ) -> None:
     """Put intents on their way to the exchange, in order, each after an entry latency."""
     size = len(requests)
@@ -348,7 +354,9 @@ def send(
 
 @core
 def note_ages(cursor: Cursor, ex: Exchange, quotes: list[Quote], fills: list[Fill]) -> None:
-    """Give new maker fills their off-target age: how long the filled price had not been what the tick wanted."""
+    """Give new maker fills their off-target age: how long the filled price had not been what the tick
+    wanted.
+    """
     while cursor.fills_noted < ex.fills:
         fill = fills[cursor.fills_noted]
         cursor.fills_noted += 1
@@ -461,15 +469,15 @@ def advance(
     funding_ts_ns: Any,
     funding_rate: Any,
     funding_mark: Any,
-    entry_ns: Any,
-    response_ns: Any,
-    costs: Any,
+    entry_ns: list[int],
+    response_ns: list[int],
+    costs: list[float],
     params: list[Params],
     cursors: list[Cursor],
     venues: list[Venue],
     exchanges: list[Exchange],
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     requests: list[Request],
@@ -484,11 +492,12 @@ def advance(
     audits: list[Audit],
     samples: list[Sample],
 ) -> int:
-    """Replay up to and including ``until``; all state lies in the records, so a run may stop anywhere and go on.
+    """Replay up to and including ``until``; all state lies in the records, so a run may stop anywhere and go
+    on.
 
-    Gives REACHED, or FILLS_FULL, AUDITS_FULL, SAMPLES_FULL when the driver must give more room and call again,
-    BROKEN when a ring overflowed or a fill had no mid, or with ``by_stage`` TICK_DUE when the driver must run the tick
-    of ``last_tick_ns`` itself and leave the number of intents in ``staged``.
+    Gives REACHED, or FILLS_FULL, AUDITS_FULL, SAMPLES_FULL when the driver must give more room and call
+    again, BROKEN when a ring overflowed or a fill had no mid, or with ``by_stage`` TICK_DUE when the driver
+    must run the tick of ``last_tick_ns`` itself and leave the number of intents in ``staged``.
     """
     exch_ts_ns = rows(exch_ts_ns)
     local_ts_ns = rows(local_ts_ns)

@@ -1,4 +1,6 @@
-"""From settings to the flat records of the compiled core; every transcendental function of the strategy runs here."""
+"""From settings to the flat records of the compiled core; every transcendental function of the strategy runs
+here.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ COST_DRAWS = 65_536
 
 
 def glft_constants(*, gamma: float, kappa: float, rate_per_s: float) -> tuple[float, float]:
-    """Give ln(1+gamma/kappa)/gamma in bps and the factor of sigma (bps per square root second) in half-spread and skew.
+    """Give ln(1+gamma/kappa)/gamma in bps and the factor of sigma (bps per square root second) in half-spread
+    and skew.
 
     Source: Guéant, Lehalle, Fernandez-Tapia (2013), asymptotic closed-form approximation.
     """
@@ -137,9 +140,10 @@ def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[Venue]:
 def make_costs(*, settings: RunSettings) -> NDArray[np.float64]:
     """Give the cost model as the core reads it, empty when it is off; drawn from ``soak.seed``.
 
-    Columns of COST_KNOTS values: the participation (a share of the day's volume, 2^-30 to 1), the impact of an
-    aggressive order coeff * participation^exponent (a fraction of the price), the probability that a print at a
-    passive order's price fills it, 1/(1+exp(18(participation-.035))) but not below the floor. Then uniform draws.
+    Columns of COST_KNOTS values: the participation (a share of the day's volume, 2^-30 to 1), the impact of
+    an aggressive order coeff * participation^exponent (a fraction of the price), the probability that a print
+    at a passive order's price fills it, 1/(1+exp(18(participation-.035))) but not below the floor. Then
+    uniform draws.
     """
     model = settings.cost_model
     if not model.enabled:

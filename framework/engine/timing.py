@@ -5,15 +5,13 @@ It has an entry of its own, so that the loop everybody runs carries no clock.
 
 from __future__ import annotations
 
-import sys
-from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
-from numba import types
 
-from framework.compiled.jit import array, core, entry
-from framework.compiled.records import at, interpreted
+from framework.compiled.clock import HAS_CLOCK, clock_ns
+from framework.compiled.jit import array, entry
+from framework.compiled.records import at
 from framework.engine.fused import EngineError, Replay
 from framework.engine.records import TICK_DUE
 from framework.market.book import Book
@@ -21,24 +19,8 @@ from framework.quoting.records import Audit, Desk, Intent, Params, Pending, Quot
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import begin_tick, end_tick, run_stage
 
-CLOCK_MONOTONIC = 6 if sys.platform == "darwin" else 1
 MOST_STAGES = 15
 TIMES = array("i8")
-
-_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
-
-
-@core
-def _compiled_now_ns(clock: Any) -> int:
-    _clock_gettime(CLOCK_MONOTONIC, clock.ctypes.data)
-    return clock[0] * 1_000_000_000 + clock[1]
-
-
-def _plain_now_ns(clock: Any) -> int:
-    return perf_counter_ns()
-
-
-_now_ns = _plain_now_ns if interpreted() else _compiled_now_ns
 
 
 @entry(
@@ -67,16 +49,16 @@ def timed_tick(
     quotes: list[Quote],
     pending: list[Pending],
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     intents: list[Intent],
     audits: list[Audit],
 ) -> int:
     """Run one tick and read the clock twice at first, then after its beginning, each stage and its end."""
     p = params[version]
-    read[0] = _now_ns(clock)
-    read[1] = _now_ns(clock)
+    read[0] = clock_ns(clock)
+    read[1] = clock_ns(clock)
     begin_tick(now, p, desks[0], views[0], books, levels)
-    read[2] = _now_ns(clock)
+    read[2] = clock_ns(clock)
     k = 3
     count = 0
     plan = p.plan
@@ -84,20 +66,20 @@ def timed_tick(
         stage = plan & 15
         plan >>= 4
         count += run_stage(stage, now, p, desks[0], views[0], quotes, pending, books, levels, intents, audits)
-        read[k] = _now_ns(clock)
+        read[k] = clock_ns(clock)
         k += 1
     end_tick(now, p, desks[0], views[0], audits)
-    read[k] = _now_ns(clock)
+    read[k] = clock_ns(clock)
     return count
 
 
 def stage_timings(*, replay: Replay, until_ns: int) -> dict[str, dict[str, float]]:
     """Play on to an instant and give mean, p50 and p95 (µs) and calls of every stage and of the whole tick.
 
-    The outcome is that of ``Replay.advance``. What reading the clock costs is taken off. Raises EngineError where
-    there is no ``clock_gettime`` (Windows).
+    The outcome is that of ``Replay.advance``. What reading the clock costs is taken off. Raises EngineError
+    where there is no ``clock_gettime`` (Windows).
     """
-    if sys.platform == "win32":
+    if not HAS_CLOCK:
         raise EngineError("stage timings: this system has no clock_gettime; allowed on Linux and macOS")
     plan = int(at(replay.params, at(replay.cursor, 0).params_i).plan)
     ids = [(plan >> shift) & 15 for shift in range(0, 60, 4) if (plan >> shift) & 15]

@@ -1,13 +1,11 @@
 """The order book as two dense price ladders; pure and compiled.
 
-``books[which]`` holds the bests, ``levels`` the quantities in lots: four ladders, exchange bid and ask, then local
-bid and ask. A quote that crosses the other side hides the crossed levels, as exchanges that report deletions late
-make books look for an instant; they come back only when the feed sets them again.
+``books[which]`` holds the bests, ``levels`` the quantities in lots: four ladders, exchange bid and ask, then
+local bid and ask. A quote that crosses the other side hides the crossed levels, as exchanges that report
+deletions late make books look for an instant; they come back only when the feed sets them again.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from framework.compiled.jit import core, hot
 from framework.compiled.records import i8, record
@@ -19,7 +17,9 @@ LOCAL = 1
 
 @record
 class Book:
-    """Bests and bounds of one book; without a bid ``best_bid`` is below the ladder, without an ask above it."""
+    """Bests and bounds of one book; without a bid ``best_bid`` is below the ladder, without an ask above
+    it.
+    """
 
     base_tick: i8
     slots: i8
@@ -36,7 +36,7 @@ class Book:
 
 
 @core
-def clear_book(books: list[Book], levels: Any, which: int) -> None:
+def clear_book(books: list[Book], levels: list[int], which: int) -> None:
     """Remove every level of both sides; the book is to be trusted again once levels follow."""
     book = books[which]
     bid = which * 2 * book.slots - book.base_tick
@@ -47,7 +47,7 @@ def clear_book(books: list[Book], levels: Any, which: int) -> None:
 
 
 @core
-def clear_side(books: list[Book], levels: Any, which: int, side: int) -> None:
+def clear_side(books: list[Book], levels: list[int], which: int, side: int) -> None:
     """Remove every level of one side; the other stays, and so does the doubt of a broken feed."""
     book = books[which]
     at = which * 2 * book.slots - book.base_tick
@@ -85,7 +85,7 @@ def two_sided(book: Book) -> bool:
 
 
 @hot
-def level_lots(books: list[Book], levels: Any, which: int, side: int, tick: int) -> int:
+def level_lots(books: list[Book], levels: list[int], which: int, side: int, tick: int) -> int:
     """Give the displayed quantity at a price of one side, 0 outside the ladder."""
     book = books[which]
     slot = tick - book.base_tick
@@ -97,8 +97,10 @@ def level_lots(books: list[Book], levels: Any, which: int, side: int, tick: int)
 
 
 @hot
-def set_level(books: list[Book], levels: Any, which: int, side: int, tick: int, lots: int) -> int:
-    """Set the quantity of one level, keep the bests true, give the quantity it had (-1: outside the ladder)."""
+def set_level(books: list[Book], levels: list[int], which: int, side: int, tick: int, lots: int) -> int:
+    """Set the quantity of one level, keep the bests true, give the quantity it had (-1: outside the
+    ladder).
+    """
     book = books[which]
     slot = tick - book.base_tick
     if slot < 0 or slot >= book.slots:
@@ -114,7 +116,7 @@ def set_level(books: list[Book], levels: Any, which: int, side: int, tick: int, 
 
 
 @hot
-def _set_bid(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
+def _set_bid(book: Book, levels: list[int], offset: int, tick: int, lots: int) -> int:
     at = offset - book.base_tick
     before = levels[at + tick]
     levels[at + tick] = lots
@@ -143,7 +145,7 @@ def _set_bid(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
 
 
 @hot
-def _set_ask(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
+def _set_ask(book: Book, levels: list[int], offset: int, tick: int, lots: int) -> int:
     at = offset + book.slots - book.base_tick
     before = levels[at + tick]
     levels[at + tick] = lots
@@ -172,8 +174,10 @@ def _set_ask(book: Book, levels: Any, offset: int, tick: int, lots: int) -> int:
 
 
 @hot
-def depth_to(books: list[Book], levels: Any, which: int, side: int, tick: int, enough: int) -> int:
-    """Sum the visible lots of one side from its best to ``tick`` inclusive, stopping once ``enough`` is reached."""
+def depth_to(books: list[Book], levels: list[int], which: int, side: int, tick: int, enough: int) -> int:
+    """Sum the visible lots of one side from its best to ``tick`` inclusive, stopping once ``enough`` is
+    reached.
+    """
     book = books[which]
     total = 0
     if side == BUY:
@@ -194,8 +198,12 @@ def depth_to(books: list[Book], levels: Any, which: int, side: int, tick: int, e
 
 
 @hot
-def depth_of_levels(books: list[Book], levels: Any, which: int, side: int, count: int, reach: int) -> int:
-    """Sum the lots of the first ``count`` populated levels of one side, looking at most ``reach`` ticks deep."""
+def depth_of_levels(
+    books: list[Book], levels: list[int], which: int, side: int, count: int, reach: int
+) -> int:
+    """Sum the lots of the first ``count`` populated levels of one side, looking at most ``reach`` ticks
+    deep.
+    """
     book = books[which]
     total = 0
     seen = 0

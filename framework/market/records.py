@@ -52,8 +52,8 @@ REJECT_NAMES = {
 class Request:
     """Ask the exchange for something; ``m0`` and ``quote_ts_ns`` belong to the decision that set the price.
 
-    ``qty_lots`` of an amend is the order's new total, what has been filled included, so that a fill on its way
-    cannot make the order larger than was meant.
+    ``qty_lots`` of an amend is the order's new total, what has been filled included, so that a fill on its
+    way cannot make the order larger than was meant.
     """
 
     arrive_ns: i8

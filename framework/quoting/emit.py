@@ -1,7 +1,8 @@
-"""The last stage: compare what is wanted with what rests, and ask for the difference as far as the limits allow.
+"""The last stage: compare what is wanted with what rests, and ask for the difference as far as the limits
+allow.
 
-Blocks are checked in the order risk, min_interval, concurrency, throttle; one reason per blocked side and tick.
-Cancels are free: neither the interval nor the bucket holds them back.
+Blocks are checked in the order risk, min_interval, concurrency, throttle; one reason per blocked side and
+tick. Cancels are free: neither the interval nor the bucket holds them back.
 """
 
 from __future__ import annotations
@@ -130,7 +131,9 @@ def _emit_side(
 
 @hot
 def _confirm(now: int, p: Params, desk: Desk, quote: Quote) -> None:
-    """Leave a quote that is where the tick wants it; past its tail age it counts as decided again, in its place."""
+    """Leave a quote that is where the tick wants it; past its tail age it counts as decided again, in its
+    place.
+    """
     quote.off_since_ns = NO_TIME
     if now - quote.confirmed_ns >= p.tail_age_ns:
         quote.confirmed_ns = now
@@ -149,7 +152,9 @@ def _cut(
     intent: Intent,
     audits: list[Audit],
 ) -> None:
-    """Shrink an order to the room the position limit leaves; it reduces risk, so it is as free as a cancel."""
+    """Shrink an order to the room the position limit leaves; it reduces risk, so it is as free as a
+    cancel.
+    """
     quote.want_ticks = quote.price_ticks
     quote.want_lots = quote.room_lots
     total = quote.filled_lots + quote.room_lots

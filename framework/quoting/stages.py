@@ -1,15 +1,14 @@
 """The six stages of a tick, a closed table of compiled functions.
 
-Half-spread and skew follow Guéant, Lehalle, Fernandez-Tapia, "Dealing with the inventory risk" (2013), closed-form
-approximation: half = ln(1+gamma/kappa)/gamma + sigma*c/2 and skew = sigma*c*q with
-c = sqrt(gamma/(2 kappa A) * (1+gamma/kappa)^(1+kappa/gamma)); both constants are computed where parameters are
+Half-spread and skew follow Guéant, Lehalle, Fernandez-Tapia, "Dealing with the inventory risk" (2013),
+closed-form approximation: half = ln(1+gamma/kappa)/gamma + sigma*c/2 and skew = sigma*c*q with c =
+sqrt(gamma/(2 kappa A) * (1+gamma/kappa)^(1+kappa/gamma)); both constants are computed where parameters are
 made, so no transcendental function runs here. q is the position in quote sizes.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from framework.compiled.jit import core, hot
 from framework.market.book import LOCAL, Book, depth_of_levels, depth_to, level_lots, two_sided
@@ -55,8 +54,10 @@ NEGLIGIBLE_BPS = 0.1
 
 
 @hot
-def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: Any) -> None:
-    """Copy the top of the local book into the snapshot when the cache's rules ask for it; the driver's part."""
+def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: list[int]) -> None:
+    """Copy the top of the local book into the snapshot when the cache's rules ask for it; the driver's
+    part.
+    """
     book = books[LOCAL]
     if p.md_enabled == 1 and view.usable == 1 and book.trusted == 1:
         moved = abs(book.best_bid - view.best_bid) + abs(book.best_ask - view.best_ask)
@@ -102,7 +103,9 @@ def drop(quote: Quote, reason: int) -> None:
 
 @hot
 def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
-    """Update realised volatility, queue absorption and the adverse move after our fills from the current mid."""
+    """Update realised volatility, queue absorption and the adverse move after our fills from the current
+    mid.
+    """
     if view.usable == 0:
         return
     if desk.vol_mid == 0.0:
@@ -198,7 +201,7 @@ def tanh(x: float) -> float:
 
 @hot
 def guards(
-    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: Any
+    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: list[int]
 ) -> None:
     """Size the quotes and refuse what the halts, the liquidation distance or the exit liquidity forbid."""
     halted = 0
@@ -282,9 +285,11 @@ def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
 
 @hot
 def queue_aware(
-    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: Any
+    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: list[int]
 ) -> None:
-    """Turn distances into prices: limit the change, round away from the market, keep or nudge for the queue, cap size."""
+    """Turn distances into prices: limit the change, round away from the market, keep or nudge for the queue,
+    cap size.
+    """
     for k in range(2):
         quote = quotes[k]
         if quote.want == 0:
@@ -319,9 +324,11 @@ def _mind_queue(
     side: int,
     want: int,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
 ) -> int:
-    """Keep a place in the queue that is worth more than the last tick, or step in front of one that is not."""
+    """Keep a place in the queue that is worth more than the last tick, or step in front of one that is
+    not.
+    """
     if quote.order_id == 0:
         return want
     shown = level_lots(books, levels, LOCAL, side, quote.price_ticks)
@@ -329,9 +336,13 @@ def _mind_queue(
         quote.ahead_lots = float(shown)
     tick_bps = p.tick / view.mid * 1e4
     off = abs(want - quote.price_ticks)
-    if off != 0 and off * tick_bps <= p.requote_tolerance_bps and now - quote.confirmed_ns < p.tail_age_ns:
-        if side * (view.best_ask if side == BUY else view.best_bid) > side * quote.price_ticks:
-            return quote.price_ticks
+    near = off * tick_bps <= p.requote_tolerance_bps and now - quote.confirmed_ns < p.tail_age_ns
+    if (
+        off != 0
+        and near
+        and side * (view.best_ask if side == BUY else view.best_bid) > side * quote.price_ticks
+    ):
+        return quote.price_ticks
     if p.queue_nudge_ticks == 0 or off > p.queue_nudge_ticks:
         return want
     rate = desk.absorb_bid if side == BUY else desk.absorb_ask
@@ -352,8 +363,10 @@ def _mind_queue(
 
 
 @hot
-def _cap_size(p: Params, view: View, quote: Quote, side: int, books: list[Book], levels: Any) -> None:
-    """Hold the size at its share of the cumulative visible depth up to our price (the touch when we improve it)."""
+def _cap_size(p: Params, view: View, quote: Quote, side: int, books: list[Book], levels: list[int]) -> None:
+    """Hold the size at its share of the cumulative visible depth up to our price (the touch when we improve
+    it).
+    """
     touch = view.best_bid if side == BUY else view.best_ask
     deepest = quote.want_ticks if side * (touch - quote.want_ticks) > 0 else touch
     enough = int(quote.want_lots / p.impact_cap_ratio) + 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from framework.compiled.jit import core, hot
 from framework.market.book import LOCAL, Book, level_lots
 from framework.market.events import BUY, SELL
@@ -66,7 +64,7 @@ def run_tick(
     quotes: list[Quote],
     pending: list[Pending],
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     intents: list[Intent],
     audits: list[Audit],
 ) -> int:
@@ -82,7 +80,7 @@ def run_tick(
 
 
 @hot
-def begin_tick(now: int, p: Params, desk: Desk, view: View, books: list[Book], levels: Any) -> None:
+def begin_tick(now: int, p: Params, desk: Desk, view: View, books: list[Book], levels: list[int]) -> None:
     """Count the tick, withdraw earlier wishes for one, and refresh the snapshot it is served from."""
     desk.now_ns = now
     desk.ticks += 1
@@ -101,7 +99,7 @@ def run_stage(
     quotes: list[Quote],
     pending: list[Pending],
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     intents: list[Intent],
     audits: list[Audit],
 ) -> int:
@@ -173,10 +171,12 @@ def on_report(
     quotes: list[Quote],
     pending: list[Pending],
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     audits: list[Audit],
 ) -> None:
-    """Book what the exchange says into quotes, position and money; unknown orders change only the count in flight."""
+    """Book what the exchange says into quotes, position and money; unknown orders change only the count in
+    flight.
+    """
     kind = report.report_kind
     quote = quotes[0] if report.side == BUY else quotes[1]
     ours = quote.order_id == report.order_id and quote.order_id != 0
@@ -184,16 +184,16 @@ def on_report(
         _on_fill(report, ours, p, desk, view, quote, pending)
     elif kind != EXPIRED:
         desk.inflight -= 1
-    if ours and quote.audit_row != NO_TIME and (kind == AMENDED or kind == CANCELLED):
+    if ours and quote.audit_row != NO_TIME and kind in (AMENDED, CANCELLED):
         # Until the exchange carried it out, the resting quote was still not what the tick wanted.
         audits[quote.audit_row].off_target_age_ns += report.exch_ts_ns - report.sent_ns
         quote.audit_row = NO_TIME
-    if ours and (kind == ACCEPTED or kind == AMENDED):
+    if ours and kind in (ACCEPTED, AMENDED):
         if report.sent_ns == quote.decided_ns:
             quote.ahead_lots = float(level_lots(books, levels, LOCAL, report.side, report.price_ticks))
         if report.sent_ns == quote.updated_ns:
             quote.leaves_lots = report.leaves_lots
-    elif ours and (kind == CANCELLED or kind == REJECTED or kind == EXPIRED):
+    elif ours and kind in (CANCELLED, REJECTED, EXPIRED):
         if report.reason != NO_REASON:
             desk.rejects += 1
             quote.backoff_until_ns = report.arrive_ns + p.backoff_ns

@@ -1,16 +1,14 @@
 """The simulated exchange: queues, fills, cancels and amends against a recorded market; pure and compiled.
 
-Orders that rest take their place behind the quantity displayed at their price. Trades and shrinking levels move
-the queue by one of two models: risk-averse (only trades and a level smaller than what is ahead) or probabilistic
-(a shrinking level is shared between ahead and behind by 1 - (ahead/level)^n). Two conventions are offered: the
-native one has partial fills, one queue that our own orders share, and liquidity that is consumed once; the plain one
-(``partial_fills = 0``, ``shared_queue = 0``) judges every order alone against the whole print and fills it whole, as
-the engines this one is checked against do.
+Orders that rest take their place behind the quantity displayed at their price. Trades and shrinking levels
+move the queue by one of two models: risk-averse (only trades and a level smaller than what is ahead) or
+probabilistic (a shrinking level is shared between ahead and behind by 1 - (ahead/level)^n). Two conventions
+are offered: the native one has partial fills, one queue that our own orders share, and liquidity that is
+consumed once; the plain one (``partial_fills = 0``, ``shared_queue = 0``) judges every order alone against
+the whole print and fills it whole, as the engines this one is checked against do.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from framework.compiled.jit import core, hot
 from framework.compiled.records import f8, i8, record
@@ -55,7 +53,9 @@ NOWHERE_HIGH = 1 << 60
 
 @record
 class Venue:
-    """How the exchange behaves: fees as fractions of notional, queue model, conventions, cost model (0 knots: off)."""
+    """How the exchange behaves: fees as fractions of notional, queue model, conventions, cost model (0 knots:
+    off).
+    """
 
     tick: f8
     lot: f8
@@ -144,15 +144,17 @@ def on_depth(
     venue: Venue,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
+    response_ns: list[int],
 ) -> None:
-    """Apply one level of the exchange's book, move the queues at it, fill orders the book has moved through."""
+    """Apply one level of the exchange's book, move the queues at it, fill orders the book has moved
+    through.
+    """
     book = books[EXCHANGE]
     bid_before = book.best_bid
     ask_before = book.best_ask
@@ -174,7 +176,9 @@ def on_depth(
 
 @core
 def move_queue(venue: Venue, order: Order, before: int, after: int) -> None:
-    """Move an order's place when its level changes from ``before`` to ``after`` lots other than by our own fills."""
+    """Move an order's place when its level changes from ``before`` to ``after`` lots other than by our own
+    fills.
+    """
     if venue.queue_model == RISK_AVERSE:
         if order.ahead_lots > after:
             order.ahead_lots = float(after)
@@ -204,13 +208,13 @@ def _fill_crossed(
     venue: Venue,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
+    response_ns: list[int],
 ) -> None:
     """Fill orders of the other side that the book's ``side`` has moved onto or through."""
     book = books[EXCHANGE]
@@ -234,7 +238,9 @@ def _fill_crossed(
 def _first_through(
     aggressor: int, tick: int, at_price: int, venue: Venue, ex: Exchange, orders: list[Order], ledger: Ledger
 ) -> int:
-    """Give the order the market reaches first on its way to ``tick`` (1: and at it): best price, then oldest."""
+    """Give the order the market reaches first on its way to ``tick`` (1: and at it): best price, then
+    oldest.
+    """
     best = -1
     for k in range(ex.live):
         order = orders[k]
@@ -263,9 +269,16 @@ def open_lots(order: Order, venue: Venue, ledger: Ledger) -> int:
 
 @core
 def _trim_reducing(
-    venue: Venue, ex: Exchange, orders: list[Order], reports: list[Report], ledger: Ledger, response_ns: Any
+    venue: Venue,
+    ex: Exchange,
+    orders: list[Order],
+    reports: list[Report],
+    ledger: Ledger,
+    response_ns: list[int],
 ) -> None:
-    """Shrink reduce-only orders to the position that is left, and take off those that have nothing to reduce."""
+    """Shrink reduce-only orders to the position that is left, and take off those that have nothing to
+    reduce.
+    """
     k = 0
     while k < ex.live:
         order = orders[k]
@@ -301,8 +314,8 @@ def on_trade(
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
-    costs: Any,
+    response_ns: list[int],
+    costs: list[float],
 ) -> None:
     """Let a print run into our resting orders, best price first and oldest first at one price."""
     known = ex.fills
@@ -339,10 +352,12 @@ def _trade_at(
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
-    costs: Any,
+    response_ns: list[int],
+    costs: list[float],
 ) -> None:
-    """Run what is left of a print through the queue at its own price: foreign lots ahead first, then our orders."""
+    """Run what is left of a print through the queue at its own price: foreign lots ahead first, then our
+    orders.
+    """
     own_lots = 0
     k = 0
     while k < ex.live:
@@ -377,8 +392,8 @@ def _trade_alone(
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
-    costs: Any,
+    response_ns: list[int],
+    costs: list[float],
 ) -> None:
     """Judge each of our orders alone against the whole print."""
     k = 0
@@ -414,16 +429,18 @@ def on_request(
     venue: Venue,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
-    costs: Any,
+    response_ns: list[int],
+    costs: list[float],
 ) -> None:
-    """Carry out one request that has just arrived; every request gets exactly one report besides its fills."""
+    """Carry out one request that has just arrived; every request gets exactly one report besides its
+    fills.
+    """
     known = ex.fills
     if request.action == CANCEL:
         k = find_order(ex, orders, request.order_id)
@@ -463,14 +480,14 @@ def _amend(
     venue: Venue,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
-    costs: Any,
+    response_ns: list[int],
+    costs: list[float],
 ) -> None:
     """Change price or total quantity; a new price or a larger quantity goes to the back of the queue.
 
@@ -566,7 +583,7 @@ def participation(lots: int, ex: Exchange) -> float:
 
 
 @core
-def _from_table(x: float, column: int, knots: int, costs: Any) -> float:
+def _from_table(x: float, column: int, knots: int, costs: list[float]) -> float:
     """Interpolate a column of the cost table at ``x`` between its ascending knots."""
     low = 0
     high = knots - 1
@@ -584,7 +601,7 @@ def _from_table(x: float, column: int, knots: int, costs: Any) -> float:
 
 
 @core
-def impact_of(lots: int, venue: Venue, ex: Exchange, costs: Any) -> float:
+def impact_of(lots: int, venue: Venue, ex: Exchange, costs: list[float]) -> float:
     """Give the price impact of an aggressive order as a fraction; 0 without a cost model."""
     if venue.cost_knots == 0:
         return 0.0
@@ -592,8 +609,9 @@ def impact_of(lots: int, venue: Venue, ex: Exchange, costs: Any) -> float:
 
 
 @core
-def passed_over(lots: int, venue: Venue, ex: Exchange, costs: Any) -> bool:
-    """Draw whether a print at an order's price, whose turn has come, yet misses it; never without a cost model.
+def passed_over(lots: int, venue: Venue, ex: Exchange, costs: list[float]) -> bool:
+    """Draw whether a print at an order's price, whose turn has come, yet misses it; never without a cost
+    model.
 
     A market that goes through the price always fills: only the kind fills are thinned.
     """
@@ -613,16 +631,18 @@ def _place(
     venue: Venue,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
-    costs: Any,
+    response_ns: list[int],
+    costs: list[float],
 ) -> None:
-    """Accept, refuse or execute a new order, or an amended one that now takes and has ``filled`` lots behind it."""
+    """Accept, refuse or execute a new order, or an amended one that now takes and has ``filled`` lots behind
+    it.
+    """
     lots = request.qty_lots - filled
     if request.reduce_only == 1:
         lots = min(lots, reducing_lots(request.side, venue, ledger))
@@ -683,7 +703,9 @@ def _place(
 
 
 @core
-def _refuse(reason: int, request: Request, ex: Exchange, reports: list[Report], response_ns: Any) -> None:
+def _refuse(
+    reason: int, request: Request, ex: Exchange, reports: list[Report], response_ns: list[int]
+) -> None:
     ex.rejects += 1
     _answer(REJECTED, reason, request, 0, ex, reports, response_ns)
 
@@ -694,13 +716,13 @@ def _take(
     venue: Venue,
     ex: Exchange,
     books: list[Book],
-    levels: Any,
+    levels: list[int],
     orders: list[Order],
     taken: list[Taken],
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
+    response_ns: list[int],
 ) -> None:
     """Walk an aggressive order through the other side's displayed levels, each consumed once."""
     book = books[EXCHANGE]
@@ -728,7 +750,7 @@ def _take(
 
 @core
 def _consume(
-    side: int, tick: int, wanted: int, ex: Exchange, books: list[Book], levels: Any, taken: list[Taken]
+    side: int, tick: int, wanted: int, ex: Exchange, books: list[Book], levels: list[int], taken: list[Taken]
 ) -> int:
     """Take up to ``wanted`` lots from the levels of ``side`` that reach our price; give what was there."""
     book = books[EXCHANGE]
@@ -794,7 +816,7 @@ def forget_side(ex: Exchange, taken: list[Taken], side: int) -> None:
 
 
 @core
-def _join_queue(order: Order, books: list[Book], levels: Any) -> None:
+def _join_queue(order: Order, books: list[Book], levels: list[int]) -> None:
     order.ahead_lots = float(level_lots(books, levels, EXCHANGE, order.side, order.price_ticks))
     order.entry_lots = order.ahead_lots
     order.traded_lots = 0.0
@@ -898,7 +920,7 @@ def _fill(
     fills: list[Fill],
     reports: list[Report],
     ledger: Ledger,
-    response_ns: Any,
+    response_ns: list[int],
 ) -> None:
     """Execute ``lots`` of an order at a price: one fill row, one ledger entry, one report."""
     order = orders[k]
@@ -969,7 +991,7 @@ def _fill(
 
 
 @core
-def _push_report(ex: Exchange, reports: list[Report], response_ns: Any) -> Report:
+def _push_report(ex: Exchange, reports: list[Report], response_ns: list[int]) -> Report:
     """Take the next place in the ring of reports, whose length is a power of two; they arrive in order."""
     size = len(reports)
     if ex.report_count >= size:
@@ -995,7 +1017,7 @@ def _answer(
     leaves: int,
     ex: Exchange,
     reports: list[Report],
-    response_ns: Any,
+    response_ns: list[int],
 ) -> None:
     report = _push_report(ex, reports, response_ns)
     if request.action == AMEND and kind == ACCEPTED:
