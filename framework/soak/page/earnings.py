@@ -65,7 +65,7 @@ def carry_words(totals: dict[str, Any]) -> dict[str, str]:
     if share is None:
         return {"tint": "open", "text": f"The net is zero; carry is {_in_bps(carried)} and {beside}."}
     if share <= -HIDDEN_CARRY:
-        reading = "what the position did after each fill's first second worked against all the rest"
+        reading = "what the position did after each fill's first second hides most of what the fills did"
     elif share >= HIDDEN_CARRY:
         reading = "most of it is what the position did after each fill's first second, luck before it is edge"
     else:
