@@ -2,26 +2,89 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from framework.settings.errors import ConfigError
+from framework.settings.names import did_you_mean
+
+FLAGS = {"--json": "print one JSON value; the lines above go to stderr", "--help": "say all this"}
+SWEEP = ("-m", "--multirun")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one soak and return its verdict's exit code: 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive."""
-    words = [word for word in argv if word != "--json"]
+    """Run one soak, or one a combination with -m; return the verdict's exit code, of a sweep the worst."""
+    if "-h" in argv or "--help" in argv:
+        from framework.cli.soak_help import usage
+
+        print(usage(), end="")
+        return 0
+    words = [word for word in argv if not word.startswith("-")]
+    flags = [word for word in argv if word.startswith("-")]
+    for flag in flags:
+        if flag not in (*FLAGS, *SWEEP):
+            allowed = ", ".join((*SWEEP, *FLAGS))
+            hint = did_you_mean(flag, [*SWEEP, *FLAGS])
+            raise ConfigError(f"quoteops soak: no flag {flag}; allowed {allowed}{hint}")
+    as_json = "--json" in flags
+    with _stoppable():
+        return _sweep(words, as_json) if set(flags) & set(SWEEP) else _soak(words, as_json)
+
+
+def _soak(words: Sequence[str], as_json: bool) -> int:
     from framework.settings.compose import compose_run
 
     composed = compose_run(primary="soak", words=words)
+    from framework.cli.show import Show
     from framework.settings.files import canonical_json
-    from framework.soak.run import gates_summary, run_soak
-    from framework.soak.text import summary_text
+    from framework.soak.reports import gates_summary
+    from framework.soak.run import run_soak
+    from framework.soak.text import closing_text
 
-    as_json = "--json" in argv
-    out = sys.stderr if as_json else sys.stdout
-    result = run_soak(composed=composed, say=lambda line: print(line, file=out))
+    with Show(out=sys.stderr if as_json else sys.stdout) as show:
+        result, folder = run_soak(
+            composed=composed,
+            say=show.line,
+            progress=show.progress,
+            own_name=any(word.startswith("hydra.run.dir=") for word in words),
+        )
     if as_json:
-        print(canonical_json({**gates_summary(result), "run_dir": str(composed.run_dir)}))
+        print(canonical_json({**gates_summary(result), "run_dir": str(folder)}))
     else:
-        print(summary_text(result), end="")
-        print(f"report: {composed.run_dir / 'reports' / 'report.html'}")
+        print(closing_text(result), end="")
+        print(f"report: {folder / 'reports' / 'report.html'}")
     return result.verdict.exit_code
+
+
+def _sweep(words: Sequence[str], as_json: bool) -> int:
+    from framework.cli.show import Show
+    from framework.settings.files import canonical_json
+    from framework.soak.sweep import run_sweep
+    from framework.soak.sweep_text import sweep_text
+
+    with Show(out=sys.stderr if as_json else sys.stdout) as show:
+        sweep, folder = run_sweep(words=words, say=show.line, progress=show.progress)
+    if as_json:
+        print(canonical_json({**sweep, "run_dir": str(folder)}))
+    else:
+        print(sweep_text(sweep), end="")
+        print(f"table: {folder / 'SWEEP.md'}")
+    code: int = sweep["exit_code"]
+    return code
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Make a polite kill end like Ctrl-C: one line, exit code 2, the run marked incomplete."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -194,6 +194,7 @@ def _markout(books: Sequence[_Book], grid: measures.Grid, *, field: str) -> dict
         "se_bps": None if before.se is None else before.se * 1e4,
         "net_bps": _share(math.fsum(net), total, scale=1e4),
         "net_se_bps": None if after.se is None else after.se * 1e4,
+        "net_n_eff": after.n_eff,
         "fills": known_fills,
         "past_end": past_end,
     }
@@ -268,11 +269,20 @@ def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
         "cancel_ratio": share("cancels", "requests"),
         **{f"block_{reason}": share(reason, "blocked") for reason in BLOCK_REASONS.values()},
     }
-    for name, pair in _samples(books).items():
+    for name, pair in {**_samples(books), "ws_lag_p95_ms": _timed_lags(books)}.items():
         if pair is not None:
             ts, values = pair
             found[name] = quantile_interval(values=values, block=grid.block_of(ts), q=PERCENTILE, level=LEVEL)
     return {name: interval.as_dict() for name, interval in found.items()}
+
+
+def _timed_lags(books: Sequence[_Book]) -> tuple[measures.Ints, Floats] | None:
+    """Gather the feed lags with their times; None without the wall clock, or where a window has no times."""
+    lags = [(b.window.ws_lag_ts_ns, b.window.ws_lag_ms) for b in books if b.window.ws_lag_ms is not None]
+    timed = [(ts, lag) for ts, lag in lags if ts is not None]
+    if not timed or len(timed) < len(lags):
+        return None
+    return np.concatenate([ts for ts, _ in timed]), np.concatenate([lag for _, lag in timed])
 
 
 _PER_FILL = ("gross", "slippage", "fees_eff", "adverse_1s")

@@ -53,7 +53,8 @@ class WindowData:
     """The evidence of one window of one symbol, as structured arrays.
 
     ``fills``, ``audit`` and ``samples`` hold the fields of the engine's Fill, Audit and Sample records, in
-    time order. ``ws_lag_ms`` holds the feed lags of a session on the wall clock and is None in replay.
+    time order. ``ws_lag_ms`` holds the feed lags of a session on the wall clock, ``ws_lag_ts_ns`` their tape
+    times; both are None in replay.
     """
 
     symbol: str
@@ -69,6 +70,7 @@ class WindowData:
     samples: Rows
     counters: Mapping[str, int] = field(default_factory=dict)
     ws_lag_ms: Rows | None = None
+    ws_lag_ts_ns: Rows | None = None
 
     @property
     def hours(self) -> float:
@@ -92,6 +94,7 @@ def chain(windows: Sequence[WindowData]) -> WindowData:
         for name, count in window.counters.items():
             counters[name] = counters.get(name, 0) + count
     lags = [w.ws_lag_ms for w in windows if w.ws_lag_ms is not None]
+    times = [w.ws_lag_ts_ns for w in windows if w.ws_lag_ts_ns is not None]
     return replace(
         first,
         end_ns=last.end_ns,
@@ -101,6 +104,7 @@ def chain(windows: Sequence[WindowData]) -> WindowData:
         samples=np.concatenate([w.samples for w in windows]),
         counters=counters,
         ws_lag_ms=np.concatenate(lags) if lags else None,
+        ws_lag_ts_ns=np.concatenate(times) if times else None,
     )
 
 

@@ -124,6 +124,7 @@ class Replay:
         local = tape.exch_ts_ns + latency.feed_ns
         if len(latency.feed_ns) > 1:
             local = np.maximum.accumulate(local)
+        self.local_ts_ns: NDArray[np.int64] = local
         columns = (
             np.asarray(tape.exch_ts_ns),
             local,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,13 @@ def compare_arms(
     rules: TuningRules,
     tuned: Sequence[TuningParams],
     tuned_report: dict[str, Any],
+    progress: Callable[[str, float], None] = lambda _doing, _share: None,
 ) -> list[dict[str, Any]]:
-    """Replay static, corner and random-walk placebo on the tuned run's tape; give one row an arm, tuned first."""
+    """Replay static, corner and random-walk placebo on the tuned run's tape; give one row an arm, tuned
+    first.
+
+    Arms are never paced: under the wall clock too they replay what the run has already waited for.
+    """
     start = tuned[0]
     rng = np.random.Generator(np.random.PCG64([settings.soak.seed, 0xA12]))
     draws = rng.random(placebo_draws(tuned=tuned)).tolist()
@@ -45,7 +50,8 @@ def compare_arms(
         placebo_schedule(start=start, tuned=tuned, draws=draws, bounds=rules.bounds),
     ]
     rows = [_row("tuned", tuned, tuned_report)]
-    for arm in arms:
+    for n, arm in enumerate(arms):
+        progress(f"arm {arm.name}", n / len(arms))
         if tuple(arm.packages) == tuple(tuned):
             rows.append({**rows[0], "arm": arm.name, "same_as": "tuned"})
         else:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from framework.settings.files import write_atomic, write_json
+from framework.settings.errors import FileError
+from framework.settings.files import canonical_json, write_atomic, write_json
+from framework.soak.errors import SoakError
 
 LATEST = ("reports", "soak")
+RUN = "run.json"
+FOLDERS = ("reports", "soak/iterations", "edge")
+INCOMPLETE = "incomplete"
+COMPLETE = "complete"
+STARTED = "still running, or cut off before it could say why"
 
 
 class RunFolder:
     """Write a run's artifacts below one folder and point the documented paths at it.
 
-    ``run.json`` says ``status`` running, complete or incomplete; a run that was cut off stays what it was.
+    ``run.json`` says ``status`` incomplete from the first moment and complete only when everything is
+    written, so that a run cut off in any way, by a full disk or a lost machine too, stays marked.
     """
 
     def __init__(self, path: Path, *, artifacts: Path) -> None:
@@ -23,20 +33,44 @@ class RunFolder:
         self.artifacts = artifacts
         self._run: dict[str, Any] = {}
 
-    def start(self, run: Mapping[str, Any]) -> None:
-        """Create the folder and say what runs."""
-        for name in ("reports", "soak/iterations", "edge"):
-            (self.path / name).mkdir(parents=True, exist_ok=True)
+    def start(self, run: Mapping[str, Any], *, own_name: bool = False) -> None:
+        """Take the folder for this run alone and say what runs.
+
+        ``own_name`` says that the name comes from a word: a folder that is not empty is then refused with a
+        SoakError. Otherwise the next free name beside it is taken, so two runs of one second do not mix.
+        """
         self._run = dict(run)
-        self._mark("running")
+        number, first = 1, self.path
+        while not self._take():
+            if own_name:
+                raise SoakError(f"{first}: is not empty; allowed a folder without a run in it")
+            number += 1
+            self.path = first.with_name(f"{first.name}-{number}")
+        for name in FOLDERS:
+            _make(self.path / name)
 
-    def finish(self, *, status: str, **more: Any) -> None:
-        """Say how the run ended (complete or incomplete)."""
-        self._run |= more
-        self._mark(status)
+    def _take(self) -> bool:
+        """Create run.json in an empty folder; False when somebody else has it or it holds anything."""
+        _make(self.path)
+        try:
+            if any(self.path.iterdir()):
+                return False
+            with (self.path / RUN).open("x", encoding="utf-8") as file:
+                file.write(canonical_json({**self._run, "status": INCOMPLETE, "reason": STARTED}) + "\n")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise FileError(f"{self.path / RUN}: cannot write: {error.strerror or error}") from error
+        return True
 
-    def _mark(self, status: str) -> None:
-        self.json("run.json", {**self._run, "status": status})
+    def complete(self, **more: Any) -> None:
+        """Say that everything is written."""
+        self.json(RUN, {**self._run, **more, "status": COMPLETE})
+
+    def incomplete(self, *, reason: str, **more: Any) -> None:
+        """Say why the run ended early, if the disk still takes it; it is marked incomplete either way."""
+        with contextlib.suppress(FileError):
+            self.json(RUN, {**self._run, **more, "status": INCOMPLETE, "reason": reason})
 
     def json(self, name: str, value: Any) -> None:
         """Write canonical JSON."""
@@ -52,17 +86,32 @@ class RunFolder:
         self.text(name, "".join(encode(row) + "\n" for row in rows))
 
     def publish(self) -> None:
-        """Point ``artifacts/reports`` and ``artifacts/soak`` at this run: links, or a file ``LATEST`` without them."""
+        """Point ``artifacts/reports`` and ``artifacts/soak`` at this run: links, or a file ``LATEST``."""
         for name in LATEST:
             link, target = self.artifacts / name, self.path / name
-            try:
-                if link.is_symlink() or not link.exists():
-                    fresh = link.with_name(f".{name}.new")
-                    fresh.unlink(missing_ok=True)
-                    fresh.symlink_to(target, target_is_directory=True)
-                    fresh.replace(link)
-                    continue
-            except OSError:
-                pass  # no symbolic links here: the pointer file below says the same
-            link.mkdir(parents=True, exist_ok=True)
-            write_atomic(path=link / "LATEST", data=f"{target}\n")
+            if not _linked(link, target):
+                write_atomic(path=link / "LATEST", data=f"{target}\n")
+
+
+def _linked(link: Path, target: Path) -> bool:
+    """Replace a symbolic link in one step; False where links cannot be made or a folder is in the way."""
+    if link.exists() and not link.is_symlink():
+        return False
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+        fresh.replace(link)
+    except (OSError, ValueError):  # no right to make links, or another drive: Windows
+        return False
+    return True
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"{folder}: cannot create: {error.strerror or error}; allowed a folder that can be written"
+            f" (hydra.run.dir=...)"
+        ) from error

@@ -15,6 +15,7 @@ from framework.gates.kpi import Profile, profile_from
 from framework.gates.profiles import deciding_profile
 from framework.settings.kpi_profiles import load_kpi_profiles
 from framework.settings.schema.run import RunSettings
+from framework.soak.halts import halts_of, halts_sentence
 
 SIDE_BY_SIDE = ("audit_3h", "scaled")
 
@@ -32,11 +33,14 @@ class Judge:
         """Build the edge report of a window; raises LedgerError when attribution and books disagree."""
         return build_edge_report(windows=[window], runtime=self.runtime)
 
-    def gate(self, report: Mapping[str, Any]) -> dict[str, Any]:
-        """Judge a report by every profile."""
-        return build_kpi_gate(
+    def gate(self, report: Mapping[str, Any], window: WindowData | None = None) -> dict[str, Any]:
+        """Judge a report by every profile; a halt in its window, if that is given, joins the sentence."""
+        gate = build_kpi_gate(
             report=report, deciding=self.deciding, shown=self.shown, wall_clock=self.wall_clock
         )
+        halts = [] if window is None else halts_of(window)
+        said = [gate["sentence"], halts_sentence(halts)]
+        return {**gate, "halts": halts, "sentence": "; ".join(part for part in said if part)}
 
 
 def make_judge(*, settings: RunSettings, root: Path, runtime: Mapping[str, Any]) -> Judge:

@@ -8,11 +8,12 @@ import numpy as np
 
 from framework.market.events import GAP
 from framework.market.tape import Tape, utc
-from framework.settings.schema.market import TapeMarket
 from framework.settings.schema.run import RunSettings
 from framework.soak.errors import SoakError
+from framework.soak.shelf import TapeShelf
 
-HOUR_NS = 3_600_000_000_000
+SECOND_NS = 1_000_000_000
+HOUR_NS = 3_600 * SECOND_NS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,44 +24,51 @@ class SoakMarket:
     edges: tuple[int, ...]
 
 
-def open_market(*, settings: RunSettings) -> SoakMarket:
+def open_market(*, settings: RunSettings, shelf: TapeShelf | None = None) -> SoakMarket:
     """Open or generate the market and cut the asked hours into iterations.
 
-    Raises SoakError for a tape shorter than asked or one whose feed breaks inside an iteration, and what the tape
-    store raises for a tape that cannot be read.
+    Raises SoakError for a tape that is empty, shorter than asked or whose feed breaks inside an iteration,
+    and for fees the instrument does not know; and what the tape store raises for a tape that cannot be
+    read.
     """
-    tape = _load(settings)
-    start, stop = tape.start_ns, tape.end_ns
-    if settings.soak.hours != "tape":
-        asked = round(settings.soak.hours * HOUR_NS)
-        held = stop - start
-        # A recording rarely has an event in its very last instant: a minute of silence at the end is still the hour.
-        if held < asked - 60_000_000_000:
-            raise SoakError(
-                f"soak.hours: {settings.soak.hours:g} h asked, {tape.meta.source} holds {held / HOUR_NS:.3g} h;"
-                f" allowed up to that, or soak.hours=tape for all of it"
-            )
-        stop = start + asked
-    n = settings.soak.iterations
-    edges = tuple(start + (stop - start) * k // n for k in range(n + 1))
+    tape = (shelf or TapeShelf()).tape(settings=settings)
+    _refuse_fees(tape, settings)
+    edges = _edges(tape, settings)
     _refuse_gaps(tape, edges)
     return SoakMarket(tape=tape, edges=edges)
 
 
-def _load(settings: RunSettings) -> Tape:
-    market = settings.market
-    if isinstance(market, TapeMarket):
-        from framework.market.store import open_tape
-
-        return open_tape(market.path, symbol=market.symbol, start=market.start, end=market.end)
-    from framework.market.synthetic import generate
-
-    hours = settings.soak.hours
-    if hours == "tape":
+def _edges(tape: Tape, settings: RunSettings) -> tuple[int, ...]:
+    if len(tape) == 0:
+        raise SoakError(f"{tape.meta.source}: the tape holds no event; allowed a tape with a market in it")
+    start, stop = tape.start_ns, tape.end_ns
+    if settings.soak.hours != "tape":
+        asked = round(settings.soak.hours * HOUR_NS)
+        held = stop - start
+        # A recording rarely has an event in its very last instant: a minute of silence at the end is still
+        # the hour.
+        if held < asked - 60 * SECOND_NS:
+            raise SoakError(
+                f"soak.hours: {settings.soak.hours:g} h asked, {tape.meta.source} holds"
+                f" {held / HOUR_NS:.3g} h; allowed up to that, or soak.hours=tape for all of it"
+            )
+        stop = start + asked
+    n = settings.soak.iterations
+    if stop - start < n * SECOND_NS:
         raise SoakError(
-            "soak.hours: tape needs market=tape; allowed a number of hours for a synthetic market"
+            f"soak.iterations: {n} iterations of {(stop - start) / SECOND_NS / n:.3g} s on"
+            f" {tape.meta.source}; allowed at least 1 s each"
         )
-    return generate(preset=market.preset, regime=market.regime, hours=hours, seed=settings.soak.seed)
+    return tuple(start + (stop - start) * k // n for k in range(n + 1))
+
+
+def _refuse_fees(tape: Tape, settings: RunSettings) -> None:
+    kind = tape.instrument.kind
+    if settings.exchange.fee_in_base and kind != "spot":
+        raise SoakError(
+            f"exchange.fee_in_base: true, but {tape.instrument.symbol} is {kind}; allowed with spot only,"
+            f" where buys pay in the coin they receive"
+        )
 
 
 def _refuse_gaps(tape: Tape, edges: tuple[int, ...]) -> None:

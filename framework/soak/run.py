@@ -1,311 +1,241 @@
 """The soak: replay the market in iterations, report, judge, tune; leave every artifact behind.
 
-gather (market, rules, judge) → play → report → decide → write. The verdict of the run is the deciding KPI profile's on
-the whole run; anything inconsistent ends it with an error and marks the folder incomplete.
+gather (market, rules, judge) → play → report → decide → write. The verdict of the run is the deciding KPI
+profile's on the whole run; anything inconsistent ends it with an error and leaves the folder marked
+incomplete.
 """
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import time
-from collections.abc import Callable, Iterable
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from framework.compiled.jit import source_digest
-from framework.edge.rows import audit_rows, trade_rows
+from framework.edge.errors import LedgerError
+from framework.edge.report import canonical
+from framework.engine.fused import EngineError
+from framework.engine.stepped import Clock, MonotonicClock
+from framework.errors import QuoteopsError
 from framework.gates.verdict import Verdict
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
 from framework.soak.arms import compare_arms
 from framework.soak.artifacts import RunFolder
+from framework.soak.baseline import baseline_package
 from framework.soak.errors import SoakError
 from framework.soak.judge import Judge, make_judge
-from framework.soak.market import SoakMarket, open_market
+from framework.soak.market import open_market
+from framework.soak.provenance import Stopwatch, provenance_of, runtime_of
 from framework.soak.replay import SoakReplay, package_of
+from framework.soak.reports import write_iteration, write_run
 from framework.soak.result import SoakResult
+from framework.soak.routes import canary_routes, route_split
+from framework.soak.shelf import TapeShelf
+from framework.soak.text import iteration_line, opening_line
 from framework.soak.tuning.load import rules_from_mapping
 from framework.soak.tuning.params import TuningParams
 from framework.soak.tuning.rules import TuningRules
-from framework.soak.tuning.state import start_state
-from framework.soak.tuning.step import step
+from framework.soak.tuning.state import TunerState, start_state
+from framework.soak.tuning.step import TuningDecision, step
 from framework.soak.tuning.totals import input_from_totals
 
+__all__ = ["Interrupted", "SoakResult", "run_soak"]
+
 Say = Callable[[str], None]
+Progress = Callable[[str, float], None]
+"""Gets what is being done and the share of it that is done."""
+INTERNAL = (LedgerError, EngineError)
+"""The run contradicted itself: verdict ERROR, whatever it had earned."""
+
+
+class Interrupted(SoakError):
+    """A person or the system asked the run to stop."""
 
 
 def run_soak(
-    *, composed: Composed, say: Say = print, progress: Callable[[float], None] | None = None
-) -> SoakResult:
-    """Run one soak and write its artifacts; raises QuoteopsError subclasses for what it cannot run.
+    *,
+    composed: Composed,
+    say: Say = print,
+    progress: Progress = lambda _doing, _share: None,
+    shelf: TapeShelf | None = None,
+    home: Path | None = None,
+    own_name: bool = False,
+    publish: bool = True,
+    clock: Clock | None = None,
+) -> tuple[SoakResult, Path]:
+    """Run one soak and write its artifacts; give what it found out and the folder it is in.
 
-    ``say`` gets the marker lines, ``progress`` the share of the replay that is done.
+    ``say`` gets the lines for stdout. ``home`` is the repository (default: where the configuration lies),
+    below whose artifacts/ the latest run is published. ``own_name`` says that the run's folder was named by
+    a word. ``clock`` paces a soak on the wall clock. Raises QuoteopsError subclasses for what cannot be
+    run, Interrupted on Ctrl-C.
     """
+    home = home or composed.root
+    folder = RunFolder(composed.run_dir, artifacts=home / "artifacts")
     settings = composed.settings
-    if settings.soak.clock == "wall":
-        raise SoakError("soak.clock: wall is not available for this market; allowed replay")
-    folder = RunFolder(composed.run_dir, artifacts=composed.root / "artifacts")
-    folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed})
-    clock = _Stopwatch()
+    watch = Stopwatch()
+    folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed}, own_name=own_name)
     try:
-        market = open_market(settings=settings)
-        clock.lap("market")
-        result = SoakResult(
-            settings=settings, market=market, root=composed.root, runtime=_runtime(settings, market)
-        )
+        progress("market", 0.0)
+        market = open_market(settings=settings, shelf=shelf or TapeShelf(say=say))
+        watch.lap("market")
+        result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
+        _route(result, composed)
         judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
-        rules = _rules(settings, judge)
-        _play(result, judge, rules, folder, say, progress)
-        clock.lap("iterations")
-        if settings.soak.auto_tune and rules is not None:
-            result.arms = compare_arms(
-                settings=settings, market=market, judge=judge, rules=rules,
-                tuned=result.packages, tuned_report=result.report,
-            )  # fmt: skip
-            clock.lap("arms")
-        _write_run(result, folder, say)
-        clock.lap("reports")
-    except BaseException as error:
-        folder.finish(status="incomplete", reason=_one_line(error))
+        say(opening_line(result))
+        _Game(result, judge, folder, say, progress, clock).play()
+        watch.lap("iterations")
+        _weigh_arms(result, judge, progress)
+        watch.lap("arms")
+        progress("reports", 0.0)
+        write_run(result, folder, say)
+        watch.lap("reports")
+        folder.json("timing.json", {"seconds": watch.laps, "verdict": result.verdict.value})
+        folder.complete(verdict=result.verdict.value, **provenance_of(result, composed, home=home))
+    except INTERNAL as error:
+        _end_in_error(folder, error, say)
         raise
-    folder.json("timing.json", {"seconds": clock.laps, "verdict": result.verdict.value})
-    folder.finish(status="complete", verdict=result.verdict.value, **_provenance(result, composed))
-    folder.publish()
-    return result
+    except QuoteopsError as error:
+        folder.incomplete(reason=_one_line(error))
+        raise
+    except KeyboardInterrupt as error:
+        folder.incomplete(reason="interrupted")
+        raise Interrupted(f"interrupted; {folder.path} is marked incomplete") from error
+    except BaseException as error:
+        folder.incomplete(reason=_one_line(error))
+        raise
+    if publish:
+        folder.publish()
+    return result, folder.path
 
 
-def _play(
-    result: SoakResult,
-    judge: Judge,
-    rules: TuningRules | None,
-    folder: RunFolder,
-    say: Say,
-    progress: Callable[[float], None] | None,
-) -> None:
-    """Play every iteration; write its artifacts before the next begins."""
-    replay = SoakReplay(settings=result.settings, market=result.market)
-    package = package_of(result.settings)
-    state = start_state(params=package)
-    last = len(result.market.edges) - 1
-    metrics: list[dict[str, Any]] = []
-    for k in range(1, last + 1):
-        window = replay.run(package)
-        report = judge.report(window)
-        gate = judge.gate(report)
+class _Game:
+    """One run's iterations: play, report, judge, tune, write, in turn."""
+
+    def __init__(
+        self,
+        result: SoakResult,
+        judge: Judge,
+        folder: RunFolder,
+        say: Say,
+        progress: Progress,
+        clock: Clock | None,
+    ) -> None:
+        settings = result.settings
+        paced = settings.soak.clock == "wall"
+        self.result, self.judge, self.folder, self.say, self.progress = result, judge, folder, say, progress
+        self.rules = tuning_rules(settings, judge) if result.untuned is None else None
+        self.replay = SoakReplay(
+            settings=settings,
+            market=result.market,
+            routes=result.routes,
+            clock=(clock or MonotonicClock()) if paced else None,
+        )
+        self.last = len(result.market.edges) - 1
+
+    def play(self) -> None:
+        """Play every iteration; write its artifacts before the next begins."""
+        result = self.result
+        package = package_of(result.settings)
+        state = start_state(params=package)
+        for k in range(1, self.last + 1):
+            package, state = self._iteration(k, package, state)
+        result.whole = self.replay.whole()
+        result.report = self.judge.report(result.whole)
+        if result.routes is not None:
+            split = route_split(window=result.whole, routes=result.routes)
+            result.report["routes"] = canonical(split)
+        result.gate = self.judge.gate(result.report, result.whole)
+
+    def _iteration(self, k: int, package: TuningParams, state: TunerState) -> tuple[TuningParams, TunerState]:
+        """Play iteration ``k`` (from 1); give the package and the tuner's state for the next."""
+        result, doing = self.result, f"iteration {k} of {self.last}"
+
+        def moved(share: float) -> None:
+            self.progress(doing, (k - 1 + share) / self.last)
+
+        moved(0.0)
+        window = self.replay.run(package, moved=moved)
+        # The package in force is the engine's word, not ours; a canary's candidate is in force in its
+        # minutes only.
+        ran = self.replay.package_in_force() if result.routes is None else package
         result.windows.append(window)
-        result.packages.append(package)
-        result.reports.append(report)
-        result.gates.append(gate)
-        if rules is not None:
-            decision = step(
-                rules, state,
-                input_from_totals(
-                    totals=report["totals"], unit=rules.unit, verdict=Verdict(gate["verdict"]), wall_clock=False
-                ),
-                package, iteration=k, last_iteration=k == last,
-            )  # fmt: skip
-            state = decision.state
+        result.packages.append(ran)
+        result.reports.append(self.judge.report(window))
+        result.gates.append(self.judge.gate(result.reports[-1], window))
+        if self.rules is not None:
+            decision = self._tune(self.rules, k, ran, state)
             result.decisions.append(decision)
             for line in decision.markers:
-                say(line)
-            package = decision.new_params
-        metrics.append(_iteration_row(result, k))
-        _write_iteration(result, k, folder)
-        folder.lines("soak/metrics.jsonl", metrics)
-        say(f"| soak_iter_artifacts | OK | iter={k} |")
-        if progress is not None:
-            progress(k / last)
-    result.whole = replay.whole()
-    result.report = judge.report(result.whole)
-    result.gate = judge.gate(result.report)
+                self.say(line)
+            package, state = decision.new_params, decision.state
+        write_iteration(result, k, self.folder)
+        self.say(f"| soak_iter_artifacts | OK | iter={k} |")
+        self.say(iteration_line(result, k, changed=True))
+        return package, state
+
+    def _tune(self, rules: TuningRules, k: int, ran: TuningParams, state: TunerState) -> TuningDecision:
+        totals, gate = self.result.reports[-1]["totals"], self.result.gates[-1]
+        measured = input_from_totals(
+            totals=totals,
+            unit=rules.unit,
+            verdict=Verdict(gate["verdict"]),
+            wall_clock=self.judge.wall_clock,
+        )
+        return step(rules, state, measured, ran, iteration=k, last_iteration=k == self.last)
 
 
-def _rules(settings: RunSettings, judge: Judge) -> TuningRules | None:
-    if not settings.soak.auto_tune or not settings.tuning.enabled:
-        return None
+def tuning_rules(settings: RunSettings, judge: Judge) -> TuningRules:
+    """Read conf/tuning's table as the tuner's rules, in the units of the deciding KPI profile."""
     table = settings.tuning.model_dump()["table"]
     return rules_from_mapping(table, profile=judge.deciding.name, warm_up=settings.soak.warm_up)
 
 
-def _runtime(settings: RunSettings, market: SoakMarket) -> dict[str, Any]:
-    """Say what a report is about; nothing here changes from one run of the same inputs to the next."""
-    return {
-        "version": version("quoteops"),
-        "config_sha": settings.config_sha,
-        "tape": market.tape.meta.source,
-        "tape_digest": market.tape.meta.digest,
-        "seed": settings.soak.seed,
-        "clock": settings.soak.clock,
-        "maker_fee_bps": settings.exchange.maker_fee_bps,
-        "taker_fee_bps": settings.exchange.taker_fee_bps,
-        "iterations": settings.soak.iterations,
-    }
+def _route(result: SoakResult, composed: Composed) -> None:
+    """Decide which package trades when, and whether anything is tuned."""
+    settings = result.settings
+    if settings.rollout.mode == "canary":
+        result.routes = canary_routes(
+            edges=result.market.edges,
+            symbol=result.market.tape.instrument.symbol,
+            rollout=settings.rollout,
+            baseline=baseline_package(composed),
+        )
+        result.untuned = (
+            "rollout is canary: both packages stay what they are, or the split would compare nothing"
+        )
+    elif not settings.soak.auto_tune:
+        result.untuned = "soak.auto_tune is false"
+    elif not settings.tuning.enabled:
+        result.untuned = "tuning is off"
 
 
-def _iteration_row(result: SoakResult, k: int) -> dict[str, Any]:
-    totals, gate = result.reports[k - 1]["totals"], result.gates[k - 1]
-    decision = result.decisions[k - 1] if result.decisions else None
-    names = (
-        "fills", "turnover_quote", "net_quote", "net_bps", "gross_bps", "slippage_bps", "fees_eff_bps",
-        "inventory_bps", "adverse_bps_p95", "slippage_bps_p95", "adverse_u_p95", "slippage_u_p95",
-        "order_age_p95_ms", "cancel_ratio", "replace_ratio", "maker_share_pct", "requests_per_fill",
-        "neg_edge_drivers", "markout_net_30s_bps", "markout_net_30s_se_bps",
-    )  # fmt: skip
-    return {
-        "iteration": k,
-        "verdict": gate["verdict"],
-        "sentence": gate["sentence"],
-        "params": result.packages[k - 1].mapping(),
-        **{name: totals[name] for name in names},
-        "tuning": None if decision is None else [row.as_dict() for row in decision.rows],
-    }
-
-
-def _write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
-    report, gate = result.reports[k - 1], result.gates[k - 1]
-    totals, params = report["totals"], result.packages[k - 1].mapping()
-    place = "soak/iterations/{}_iter" + f"{k}.json"
-    folder.json(place.format("AUDIT_SNAPSHOT"), {**report, "params": params})
-    folder.json(
-        place.format("BLOCKS_BREAKDOWN"),
-        {"iteration": k, "block_reasons": totals["block_reasons"], "runtime": report["runtime"]},
+def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress) -> None:
+    if result.untuned is not None:
+        return
+    result.arms = compare_arms(
+        settings=result.settings,
+        market=result.market,
+        judge=judge,
+        rules=tuning_rules(result.settings, judge),
+        tuned=result.packages,
+        tuned_report=result.report,
+        progress=progress,
     )
-    folder.json(
-        place.format("NEG_EDGE_DRIVERS"),
-        {
-            "iteration": k,
-            "neg_edge_drivers": totals["neg_edge_drivers"],
-            "cost_ranking": totals["cost_ranking"],
-            "net_bps": totals["net_bps"],
-            "component_breakdown": totals["component_breakdown"],
-            "runtime": report["runtime"],
-        },
-    )
-    folder.json(place.format("ITER_SUMMARY"), {**_iteration_row(result, k), "gate": gate})
 
 
-def _write_run(result: SoakResult, folder: RunFolder, say: Say) -> None:
-    """Write the reports of the whole run."""
-    from framework.soak.page.render import render_page
-    from framework.soak.text import results_markdown, summary_text
-
-    assert result.whole is not None
-    gate = result.gate
-    folder.json("reports/EDGE_REPORT.json", result.report)
-    folder.json("reports/KPI_GATE.json", gate)
-    folder.json("reports/soak_metrics.json", soak_metrics(result))
-    folder.json("reports/gates_summary.json", gates_summary(result))
-    folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
-    folder.text("reports/report.html", render_page(result))
-    folder.text("soak/summary.txt", summary_text(result))
-    folder.json("soak/runtime_overrides.json", _final_package(result).mapping())
-    folder.json("soak/TUNING_REPORT.json", tuning_report(result))
-    folder.lines("soak/audit.jsonl", audit_rows(result.whole))
-    folder.lines("edge/trades.jsonl", trade_rows(result.whole))
-    reasons = ",".join(gate["reasons"]) or "none"
-    say(f"| kpi_gate | {gate['verdict']} | REASONS={reasons} |")
-
-
-def _final_package(result: SoakResult) -> TuningParams:
-    return result.decisions[-1].new_params if result.decisions else result.packages[-1]
-
-
-def soak_metrics(result: SoakResult) -> dict[str, Any]:
-    """Give the run's totals and one row an iteration."""
-    return {
-        "runtime": result.runtime,
-        "totals": result.report["totals"],
-        "iterations": [_iteration_row(result, k) for k in range(1, len(result.reports) + 1)],
+def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:
+    """Leave the verdict ERROR behind: results that contradict themselves are not results."""
+    verdict: dict[str, Any] = {
+        "verdict": Verdict.ERROR.value,
+        "exit_code": Verdict.ERROR.exit_code,
+        "reasons": ["INTERNAL"],
+        "sentence": _one_line(error),
     }
-
-
-def gates_summary(result: SoakResult) -> dict[str, Any]:
-    """Give the verdicts of the run by profile and of every iteration by the deciding one."""
-    return {
-        "verdict": result.gate["verdict"],
-        "exit_code": result.gate["exit_code"],
-        "decides": result.gate["decides"],
-        "sentence": result.gate["sentence"],
-        "profiles": {name: judged["verdict"] for name, judged in result.gate["profiles"].items()},
-        "iterations": [gate["verdict"] for gate in result.gates],
-    }
-
-
-def tuning_report(result: SoakResult) -> dict[str, Any]:
-    """Give every decision with its reasons, the trajectory of the package, and the arms it is compared with."""
-    tally = result.decisions[-1].state.tally if result.decisions else None
-    return {
-        "enabled": bool(result.decisions),
-        "trajectory": [package.mapping() for package in result.packages],
-        "decisions": [
-            {
-                "iteration": k,
-                "phase": decision.phase,
-                "write": decision.write,
-                "why": decision.why,
-                "rows": [row.as_dict() for row in decision.rows],
-            }
-            for k, decision in enumerate(result.decisions, start=1)
-        ],
-        "deltas": None
-        if tally is None
-        else {
-            "ordered": tally.ordered,
-            "in_force": tally.in_force,
-            "full_apply_ratio": tally.full_apply_ratio,
-        },
-        "arms": result.arms,
-    }
-
-
-def _provenance(result: SoakResult, composed: Composed) -> dict[str, Any]:
-    import framework.engine.loop as loop
-
-    return {
-        "runtime": result.runtime,
-        "choices": composed.choices,
-        "settings": result.settings.model_dump(mode="json"),
-        "sources": {key: str(source) for key, source in composed.sources.items()},
-        "code_sha": code_sha(composed.root),
-        "compiled_digest": source_digest(Path(loop.__file__)),
-        "tapes": {result.market.tape.instrument.symbol: result.market.tape.meta.digest},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-    }
-
-
-def code_sha(root: Path) -> str | None:
-    """Give the commit of the checkout, with ``-dirty`` when tracked files differ from it; None outside git."""
-    try:
-        asked = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            capture_output=True, text=True, timeout=10, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return asked.stdout.strip() or None
+    folder.incomplete(reason=_one_line(error), verdict=Verdict.ERROR.value)
+    say("| kpi_gate | ERROR | REASONS=INTERNAL |")
+    folder.json("reports/KPI_GATE.json", verdict)
 
 
 def _one_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-class _Stopwatch:
-    """Measure the run's parts for timing.json, the only file that knows wall time."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 4)
-        self._last = now
-
-
-def lines_of(rows: Iterable[str]) -> str:
-    """Join lines with a final newline."""
-    return "".join(f"{row}\n" for row in rows)

@@ -4,21 +4,62 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from framework.rollout.route import CANARY, REAL
+from framework.soak.halts import halts_sentence
+
 if TYPE_CHECKING:
     from framework.soak.result import SoakResult
 
 
+def opening_line(result: SoakResult) -> str:
+    """Say what is about to be played."""
+    market, settings = result.market, result.settings
+    hours = (market.edges[-1] - market.edges[0]) / 3.6e12
+    routes = "" if result.routes is None else f", canary {settings.rollout.canary_fraction:.0%} of minutes"
+    paced = ", in real time" if settings.soak.clock == "wall" else ""
+    return (
+        f"soak: {market.tape.instrument.symbol}, {hours:.3g} h of {market.tape.meta.source} in"
+        f" {len(market.edges) - 1} iterations{paced}{routes}, config {settings.config_sha[:12]}"
+    )
+
+
+def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
+    """Say how an iteration (from 1) went and under which package, or what ``changed`` in it."""
+    totals, package = result.reports[k - 1]["totals"], result.packages[k - 1].mapping()
+    before = result.packages[k - 2].mapping() if changed and k > 1 else {}
+    words = " ".join(f"{name}={value}" for name, value in package.items() if before.get(name) != value)
+    lag = totals["ws_lag_p95_ms"]
+    late = "" if lag is None else f", lag p95 {_num(lag)} ms"
+    halted = halts_sentence(result.gates[k - 1]["halts"])
+    return (
+        f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])}, {totals['fills']} fills,"
+        f" off-target p95 {_num(totals['order_age_p95_ms'])} ms{late}"
+        f"{', ' + halted if halted else ''} | {words or 'same package'}"
+    )
+
+
 def summary_text(result: SoakResult) -> str:
-    """Give the run in a few lines: verdict, reason, money, iterations, tuner against its placebos, what next."""
-    gate, totals = result.gate, result.report["totals"]
-    lines = [
-        f"{gate['verdict']}: {gate['sentence']}",
-        _edge_line(totals),
-        *(_iteration_line(k, row, result) for k, row in enumerate(result.reports, start=1)),
+    """Give the run in a few lines: verdict, money, iterations, tuner against its placebos, what next."""
+    gate = result.gate
+    head, *rest = _frame(result)
+    lines = [head, *(iteration_line(result, k) for k in range(1, len(result.reports) + 1)), *rest]
+    return "".join(f"{line}\n" for line in [f"{gate['verdict']}: {gate['sentence']}", *lines])
+
+
+def closing_text(result: SoakResult) -> str:
+    """Give the summary without the iterations, for a screen that has just shown them."""
+    gate = result.gate
+    return "".join(f"{line}\n" for line in [f"{gate['verdict']}: {gate['sentence']}", *_frame(result)])
+
+
+def _frame(result: SoakResult) -> list[str]:
+    return [
+        _edge_line(result.report["totals"]),
+        *_pace_lines(result),
+        *_route_lines(result),
         *_arm_lines(result),
-        f"next: {_next(gate)}",
+        f"next: {_next(result.gate)}",
     ]
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _next(gate: dict[str, Any]) -> str:
@@ -30,20 +71,38 @@ def _next(gate: dict[str, Any]) -> str:
 
 def _edge_line(totals: dict[str, Any]) -> str:
     return (
-        f"net {_bps(totals['net_bps'])} = gross {_bps(totals['gross_bps'])} + fees {_bps(totals['fees_eff_bps'])}"
-        f" + slippage {_bps(totals['slippage_bps'])} + inventory {_bps(totals['inventory_bps'])};"
+        f"net {_bps(totals['net_bps'])} = gross {_bps(totals['gross_bps'])}"
+        f" + fees {_bps(totals['fees_eff_bps'])} + slippage {_bps(totals['slippage_bps'])}"
+        f" + inventory {_bps(totals['inventory_bps'])};"
         f" {totals['fills']} fills, turnover {totals['turnover_quote']:.6g},"
         f" 30-s markout net {_bps(totals['markout_net_30s_bps'])} ± {_num(totals['markout_net_30s_se_bps'])}"
     )
 
 
-def _iteration_line(k: int, report: dict[str, Any], result: SoakResult) -> str:
-    totals, package = report["totals"], result.packages[k - 1]
-    words = " ".join(f"{name}={value}" for name, value in package.mapping().items())
-    return (
-        f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])}, {totals['fills']} fills,"
-        f" off-target p95 {_num(totals['order_age_p95_ms'])} ms | {words}"
-    )
+def _pace_lines(result: SoakResult) -> list[str]:
+    totals = result.report["totals"]
+    if totals["ws_lag_p95_ms"] is None:
+        return []
+    missed = totals["counters"]["deadline_misses"]
+    deadline = result.settings.strategy.deadline_ms
+    return [f"lag p95 {_num(totals['ws_lag_p95_ms'])} ms, {missed} slices later than {deadline} ms"]
+
+
+def _route_lines(result: SoakResult) -> list[str]:
+    if result.routes is None:
+        return []
+    split = result.report["routes"]
+    lines = [
+        f"route {route}: {row['minutes']:.4g} min, {row['fills']} fills, markout net"
+        f" {_error(row['markout_net']['5s'])} after 5 s, {_error(row['markout_net']['30s'])} after 30 s"
+        for route, row in ((route, split[route]) for route in (CANARY, REAL))
+    ]
+    apart = split["difference"]
+    return [*lines, f"canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"]
+
+
+def _error(row: dict[str, Any]) -> str:
+    return f"{_bps(row['bps'])} ± {_num(row['se_bps'])}"
 
 
 def _arm_lines(result: SoakResult) -> list[str]:
@@ -69,6 +128,8 @@ def results_markdown(result: SoakResult) -> str:
         "## Iterations",
         _iterations(result),
     ]
+    if result.routes is not None:
+        parts += ["## Routes", _routes(result.report["routes"])]
     if result.arms:
         parts += ["## Tuned against not tuning", _arms(result.arms)]
     parts += ["## Next", _next(gate)]
@@ -96,10 +157,28 @@ def _iterations(result: SoakResult) -> str:
     for k, report in enumerate(result.reports, start=1):
         t = report["totals"]
         values = [t["net_bps"], t["gross_bps"], t["slippage_bps"], t["inventory_bps"]]
-        rows.append(
-            [str(k), result.gates[k - 1]["verdict"], *map(_num, values), str(t["fills"]), _num(t["order_age_p95_ms"])]
-        )  # fmt: skip
+        verdict, age = result.gates[k - 1]["verdict"], _num(t["order_age_p95_ms"])
+        rows.append([str(k), verdict, *map(_num, values), str(t["fills"]), age])
     return _table(head, rows)
+
+
+def _routes(split: dict[str, Any]) -> str:
+    head = ["route", "minutes", "fills", "turnover", "5-s markout net bps", "±", "30-s markout net bps", "±"]
+    rows = [
+        [
+            route,
+            _num(row["minutes"]),
+            str(row["fills"]),
+            _num(row["turnover_quote"]),
+            *_markouts(row["markout_net"]),
+        ]
+        for route, row in ((name, split[name]) for name in (CANARY, REAL))
+    ]
+    return _table(head, [*rows, ["canary less real", "", "", "", *_markouts(split["difference"])]])
+
+
+def _markouts(rows: dict[str, Any]) -> list[str]:
+    return [_num(rows[horizon][name]) for horizon in ("5s", "30s") for name in ("bps", "se_bps")]
 
 
 def _arms(arms: list[dict[str, Any]]) -> str:

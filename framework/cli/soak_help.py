@@ -1,0 +1,62 @@
+"""``quoteops soak --help``: every word that can be said, read from conf/ and the models."""
+
+from __future__ import annotations
+
+from framework.settings.describe import allowed, fields_at
+from framework.settings.plain import parse_yaml
+from framework.settings.plan import find_root, options_of
+from framework.settings.schema.run import RunSettings
+
+HEAD = """usage: quoteops soak [-m] [--json] [WORDS]
+
+Replay a market in iterations, judge the KPIs, tune the six run-time parameters between iterations, and
+leave reports in artifacts/runs/soak/. Without words: three hours of a synthetic market in six tuned
+iterations.
+
+  -m, --multirun   run every combination of the lists among the words and rank them
+  --json           print one JSON value; all other lines go to stderr
+
+  quoteops soak market=tape market.path=artifacts/tapes/NAME soak.hours=tape
+  quoteops soak profile=conservative params.base_spread_bps_delta=0.2 soak.iterations=3
+  quoteops soak -m params.base_spread_bps_delta=0.0,0.1,0.3
+"""
+TAIL = """
+Any other value of these files is a word as well: `quoteops config show --sources` prints all of them with
+where they come from, docs/conf.md explains each. hydra.run.dir=FOLDER names the folder of the run (a new or
+empty one).
+
+Exit codes: 0 PASS or WARN, 1 FAIL, 2 could not run or was not completed, 3 INCONCLUSIVE; of a sweep the
+worst, in the order 2, 1, 3, 0.
+"""
+
+
+def usage() -> str:
+    """Return the help text; raises ConfigError outside a repository."""
+    root = find_root()
+    conf = root / "conf"
+    chosen = _chosen((conf / "soak.yaml").read_text(encoding="utf-8"))
+    lines = [HEAD, "Files, GROUP=NAME (the default first):"]
+    for group, default in chosen.items():
+        others = [name for name in options_of(conf, group) if name != default]
+        lines.append(f"  {group + '=':<16}{', '.join([default, *others])}")
+    for group in ("soak", "params", "market"):
+        lines += ["", f"Values, {group}.KEY=VALUE:"]
+        lines += [
+            f"  {f'{group}.{name}=':<32}{allowed(field)}"
+            for name, field in fields_at(RunSettings, (group,)).items()
+            if name != "kind"
+        ]
+    return "\n".join(lines) + "\n" + TAIL
+
+
+def _chosen(text: str) -> dict[str, str]:
+    """Return group to default from the primary conf's list; a choice left to the environment shows its
+    fallback.
+    """
+    entries = parse_yaml(text, where="conf/soak.yaml").data["defaults"]
+    pairs = [next(iter(entry.items())) for entry in entries if isinstance(entry, dict)]
+    return {
+        group: option.rstrip("}").rpartition(",")[2]
+        for group, option in pairs
+        if not group.startswith("override")
+    }

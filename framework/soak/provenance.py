@@ -1,0 +1,76 @@
+"""Where a run comes from: code, settings, tapes, versions, and how long its parts took."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.compiled.jit import source_digest
+from framework.settings.compose import Composed
+from framework.settings.schema.run import RunSettings
+from framework.soak.market import SoakMarket
+from framework.soak.result import SoakResult
+
+
+def runtime_of(settings: RunSettings, market: SoakMarket) -> dict[str, Any]:
+    """Say what a report is about; nothing here changes from one run of the same inputs to the next."""
+    return {
+        "version": version("quoteops"),
+        "config_sha": settings.config_sha,
+        "tape": market.tape.meta.source,
+        "tape_digest": market.tape.meta.digest,
+        "seed": settings.soak.seed,
+        "clock": settings.soak.clock,
+        "rollout": settings.rollout.mode,
+        "maker_fee_bps": settings.exchange.maker_fee_bps,
+        "taker_fee_bps": settings.exchange.taker_fee_bps,
+        "iterations": settings.soak.iterations,
+    }
+
+
+def provenance_of(result: SoakResult, composed: Composed, *, home: Path) -> dict[str, Any]:
+    """Say everything a run rests on, for run.json; ``home`` is the repository it was started in."""
+    import framework.engine.loop as loop
+
+    return {
+        "runtime": result.runtime,
+        "choices": composed.choices,
+        "settings": result.settings.model_dump(mode="json"),
+        "sources": {key: str(source) for key, source in composed.sources.items()},
+        "code_sha": code_sha(home),
+        "compiled_digest": source_digest(Path(loop.__file__)),
+        "tapes": {result.market.tape.instrument.symbol: result.market.tape.meta.digest},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+    }
+
+
+def code_sha(root: Path) -> str | None:
+    """Give the commit checked out, with ``-dirty`` when tracked files differ; None outside git."""
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True, text=True, timeout=10, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None
+
+
+class Stopwatch:
+    """Measure the run's parts for timing.json, the only file that knows wall time."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Note the seconds since the last lap under a name."""
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 4)
+        self._last = now

@@ -1,0 +1,139 @@
+"""The artifacts of a soak: what goes into each file, iteration by iteration and for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from framework.edge.rows import audit_rows, trade_rows
+from framework.gates.explain import gate_marker
+from framework.rollout.route import REAL
+from framework.soak.artifacts import RunFolder
+from framework.soak.result import SoakResult
+from framework.soak.tuning.params import TuningParams
+
+Say = Callable[[str], None]
+ROW_METRICS = (
+    "fills", "turnover_quote", "net_quote", "net_bps", "gross_bps", "slippage_bps", "fees_eff_bps",
+    "inventory_bps", "adverse_bps_p95", "slippage_bps_p95", "adverse_u_p95", "slippage_u_p95",
+    "order_age_p95_ms", "ws_lag_p95_ms", "cancel_ratio", "replace_ratio", "maker_share_pct",
+    "requests_per_fill", "neg_edge_drivers", "markout_net_30s_bps", "markout_net_30s_se_bps",
+)  # fmt: skip
+DRIVER_METRICS = ("neg_edge_drivers", "cost_ranking", "net_bps", "component_breakdown")
+
+
+def iteration_row(result: SoakResult, k: int) -> dict[str, Any]:
+    """Give one iteration (from 1) as a row: verdict, package, measures, what the tuner did after it."""
+    totals, gate = result.reports[k - 1]["totals"], result.gates[k - 1]
+    decision = result.decisions[k - 1] if result.decisions else None
+    return {
+        "iteration": k,
+        "verdict": gate["verdict"],
+        "sentence": gate["sentence"],
+        "halts": gate["halts"],
+        "params": result.packages[k - 1].mapping(),
+        **{name: totals[name] for name in ROW_METRICS},
+        "tuning": None if decision is None else [row.as_dict() for row in decision.rows],
+    }
+
+
+def write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
+    """Write the four files of an iteration, and every iteration so far as soak/metrics.jsonl."""
+    report, gate = result.reports[k - 1], result.gates[k - 1]
+    totals, params = report["totals"], result.packages[k - 1].mapping()
+    row = iteration_row(result, k)
+    about = {"iteration": k, "runtime": report["runtime"]}
+    files = {
+        "AUDIT_SNAPSHOT": {**report, "params": params},
+        "BLOCKS_BREAKDOWN": {**about, "block_reasons": totals["block_reasons"]},
+        "NEG_EDGE_DRIVERS": {
+            **about,
+            **{name: totals[name] for name in DRIVER_METRICS},
+        },
+        "ITER_SUMMARY": {**row, "gate": gate},
+    }
+    for name, value in files.items():
+        folder.json(f"soak/iterations/{name}_iter{k}.json", value)
+    folder.lines("soak/metrics.jsonl", [iteration_row(result, n) for n in range(1, k + 1)])
+
+
+def write_run(result: SoakResult, folder: RunFolder, say: Say) -> None:
+    """Write the reports of the whole run."""
+    from framework.soak.page.render import render_page
+    from framework.soak.text import results_markdown, summary_text
+
+    assert result.whole is not None
+    folder.json("reports/EDGE_REPORT.json", result.report)
+    folder.json("reports/KPI_GATE.json", result.gate)
+    folder.json("reports/soak_metrics.json", soak_metrics(result))
+    folder.json("reports/gates_summary.json", gates_summary(result))
+    folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
+    folder.text("reports/report.html", render_page(result))
+    folder.text("soak/summary.txt", summary_text(result))
+    folder.json("soak/runtime_overrides.json", final_package(result).mapping())
+    folder.json("soak/TUNING_REPORT.json", tuning_report(result))
+    folder.lines("soak/audit.jsonl", audit_rows(result.whole))
+    folder.lines("edge/trades.jsonl", _trades(result))
+    say(gate_marker(result.gate))
+
+
+def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:
+    assert result.whole is not None
+    for row in trade_rows(result.whole):
+        route = REAL if result.routes is None else result.routes.route_of[row["params_version"]]
+        yield {**row, "route": route}
+
+
+def final_package(result: SoakResult) -> TuningParams:
+    """Give the package the run ended with: the tuner's last word, else what ran."""
+    return result.decisions[-1].new_params if result.decisions else result.packages[-1]
+
+
+def soak_metrics(result: SoakResult) -> dict[str, Any]:
+    """Give the run's totals and one row an iteration."""
+    return {
+        "runtime": result.runtime,
+        "totals": result.report["totals"],
+        "iterations": [iteration_row(result, k) for k in range(1, len(result.reports) + 1)],
+    }
+
+
+def gates_summary(result: SoakResult) -> dict[str, Any]:
+    """Give the verdicts of the run by profile and of every iteration by the deciding one."""
+    return {
+        "verdict": result.gate["verdict"],
+        "exit_code": result.gate["exit_code"],
+        "decides": result.gate["decides"],
+        "sentence": result.gate["sentence"],
+        "halts": result.gate["halts"],
+        "profiles": {name: judged["verdict"] for name, judged in result.gate["profiles"].items()},
+        "iterations": [gate["verdict"] for gate in result.gates],
+    }
+
+
+def tuning_report(result: SoakResult) -> dict[str, Any]:
+    """Give every decision with its reasons, the trajectory of the package, and the arms beside it."""
+    tally = result.decisions[-1].state.tally if result.decisions else None
+    return {
+        "enabled": bool(result.decisions),
+        "why_not": result.untuned,
+        "trajectory": [package.mapping() for package in result.packages],
+        "decisions": [
+            {
+                "iteration": k,
+                "phase": decision.phase,
+                "write": decision.write,
+                "why": decision.why,
+                "rows": [row.as_dict() for row in decision.rows],
+            }
+            for k, decision in enumerate(result.decisions, start=1)
+        ],
+        "deltas": None
+        if tally is None
+        else {
+            "ordered": tally.ordered,
+            "in_force": tally.in_force,
+            "full_apply_ratio": tally.full_apply_ratio,
+        },
+        "arms": result.arms,
+    }

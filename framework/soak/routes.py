@@ -1,0 +1,131 @@
+"""Canary rollout inside a soak: which package each minute trades, and what each route earned.
+
+A soak without rollout judges the composed package everywhere. Under ``rollout=canary`` the composed package
+is the candidate and the profile without overrides the baseline: minutes on the canary route trade the
+candidate, the rest the baseline, through versions of the engine's parameters, and every fill names the
+version that quoted it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.edge.attribution import attribute_fills
+from framework.edge.intervals import ratio_of_sums
+from framework.edge.measures import grid_of
+from framework.edge.window import WindowData
+from framework.rollout.route import CANARY, REAL, stretches
+from framework.settings.schema.rollout import Rollout
+from framework.soak.tuning.params import TuningParams
+
+LEVEL = 0.90
+MINUTE_NS = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Versions of the parameters in time order: when each comes into force, its route, its iteration (from
+    0).
+
+    ``baseline`` is what route real trades when there is a canary, else None.
+    """
+
+    starts: tuple[int, ...]
+    route_of: tuple[str, ...]
+    iteration_of: tuple[int, ...]
+    end_ns: int
+    baseline: TuningParams | None = None
+
+    def versions(self, iteration: int) -> Iterator[int]:
+        """Yield the versions of an iteration."""
+        return (v for v, k in enumerate(self.iteration_of) if k == iteration)
+
+    def packages(self, candidate: TuningParams) -> dict[str, TuningParams]:
+        """Give the package of each route."""
+        return {REAL: candidate} if self.baseline is None else {REAL: self.baseline, CANARY: candidate}
+
+
+def plain_routes(*, edges: tuple[int, ...]) -> Routes:
+    """Give one version an iteration, all on route real."""
+    n = len(edges) - 1
+    return Routes(starts=edges[:-1], route_of=(REAL,) * n, iteration_of=tuple(range(n)), end_ns=edges[-1])
+
+
+def canary_routes(*, edges: tuple[int, ...], symbol: str, rollout: Rollout, baseline: TuningParams) -> Routes:
+    """Give one version for every stretch of minutes on one route, cut at the iterations."""
+    rows = [
+        (start, route, k)
+        for k in range(len(edges) - 1)
+        for start, route in stretches(
+            seed=rollout.rng_seed,
+            symbol=symbol,
+            fraction=rollout.canary_fraction,
+            start_ns=edges[k],
+            end_ns=edges[k + 1],
+        )
+    ]
+    starts, routes, iterations = zip(*rows, strict=True)
+    return Routes(starts, routes, iterations, edges[-1], baseline)
+
+
+def route_split(*, window: WindowData, routes: Routes) -> dict[str, Any]:
+    """Give what each route did: minutes, fills, turnover, markout net at 5 s and 30 s with its standard
+    error.
+
+    ``difference`` is canary minus real, with the error of two independent halves. A fill belongs to the
+    route whose version quoted its price, even if it came a moment after that minute.
+    """
+    assert routes.baseline is not None
+    versions = np.array([route == CANARY for route in routes.route_of])
+    canary = versions[window.fills["params_version"]]
+    rows = {CANARY: _row(window, canary), REAL: _row(window, ~canary)}
+    spans = np.diff([*routes.starts, routes.end_ns])
+    rows[CANARY]["minutes"] = float(spans[versions].sum()) / MINUTE_NS
+    rows[REAL]["minutes"] = float(spans[~versions].sum()) / MINUTE_NS
+    return {**rows, "difference": {h: _difference(rows, h) for h in ("5s", "30s")}}
+
+
+def _row(window: WindowData, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    edge = attribute_fills(window)
+    return {
+        "fills": int(chosen.sum()),
+        "turnover_quote": math.fsum(edge.notional[chosen]),
+        "markout_net": {
+            horizon: _markout(window, chosen, field, edge.fees_eff, edge.notional)
+            for horizon, field in (("5s", "m_5s"), ("30s", "m_30s"))
+        },
+    }
+
+
+def _markout(
+    window: WindowData, chosen: NDArray[np.bool_], field: str, fees: Any, notional: Any
+) -> dict[str, float | int | None]:
+    """Measure s (mid at the horizon - price) q + fees over turnover, from sums per block of time."""
+    rows, grid = window.fills, grid_of([window])
+    known = chosen & np.isfinite(rows[field])
+    net = (rows["side"] * (rows[field] - rows["price"]) * rows["qty"] + fees)[known]
+    ts, worth = rows["exch_ts_ns"][known], notional[known]
+    total = math.fsum(worth)
+    found = ratio_of_sums(numerator=grid.sums(ts, net), denominator=grid.sums(ts, worth), level=LEVEL)
+    return {
+        "bps": math.fsum(net) / total * 1e4 if total else None,
+        "se_bps": None if found.se is None else found.se * 1e4,
+        "fills": int(known.sum()),
+    }
+
+
+def _difference(rows: dict[str, dict[str, Any]], horizon: str) -> dict[str, float | None]:
+    a, b = (rows[route]["markout_net"][horizon] for route in (CANARY, REAL))
+    if a["bps"] is None or b["bps"] is None:
+        return {"bps": None, "se_bps": None}
+    errors = (a["se_bps"], b["se_bps"])
+    return {
+        "bps": a["bps"] - b["bps"],
+        "se_bps": None if None in errors else math.hypot(*errors),
+    }

@@ -1,0 +1,175 @@
+"""The tapes of a process: each opened or generated once, synthetic ones kept on disk for the next process.
+
+A synthetic tape is a pure function of its words and of the code that makes it, so its columns are kept as
+``.npy`` files beside the tape store's, below a folder named by the digest of both, and memory-mapped from
+then on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.compiled.jit import source_digest
+from framework.market.errors import TapeError
+from framework.market.instrument import Instrument
+from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, SCHEMA_HASH, Tape, TapeMeta
+from framework.settings.schema.market import SyntheticMarket, TapeMarket
+from framework.settings.schema.run import RunSettings
+from framework.soak.errors import SoakError
+
+Say = Callable[[str], None]
+KEPT_BYTES = 2 << 30
+"""Synthetic tapes kept on disk, together; the oldest go first."""
+HELD = 2
+"""Tapes held open at a time: a sweep over seeds needs one after the other, not all at once."""
+SIDECAR = "tape.json"
+
+
+class TapeShelf:
+    """Open or generate the tape that settings ask for, once a process."""
+
+    def __init__(self, *, say: Say = lambda _: None) -> None:
+        self._say = say
+        self._held: dict[tuple[Any, ...], Tape] = {}
+
+    def tape(self, *, settings: RunSettings) -> Tape:
+        """Give the tape; raises SoakError and what the store or the generator raises."""
+        key = _key(settings)
+        if key not in self._held:
+            while len(self._held) >= HELD:
+                self._held.pop(next(iter(self._held)))
+            self._held[key] = self._open(settings)
+        return self._held[key]
+
+    def _open(self, settings: RunSettings) -> Tape:
+        market = settings.market
+        if isinstance(market, TapeMarket):
+            from framework.market.store import open_tape
+
+            return open_tape(market.path, symbol=market.symbol, start=market.start, end=market.end)
+        words = synthetic_words(settings)
+        place = _place(words)
+        tape = _mapped(place)
+        if tape is None:
+            from framework.market.synthetic import generate
+
+            tape = generate(**words)
+            self._keep(tape, place)
+        return tape
+
+    def _keep(self, tape: Tape, place: Path) -> None:
+        """Write a generated tape for the next process; a cache that cannot be written costs time, not the
+        soak.
+        """
+        try:
+            _write(tape, place)
+            _evict(place)
+        except OSError as error:
+            self._say(
+                f"note: {place.parent}: the synthetic tape is not kept ({error.strerror or error});"
+                f" it is made anew next time"
+            )
+
+
+def synthetic_words(settings: RunSettings) -> dict[str, Any]:
+    """Give what decides a synthetic tape; raises SoakError when the hours are not a number."""
+    market, hours = settings.market, settings.soak.hours
+    assert isinstance(market, SyntheticMarket)
+    if hours == "tape":
+        raise SoakError(
+            "soak.hours: tape needs market=tape; allowed a number of hours for a synthetic market"
+        )
+    return {
+        "preset": market.preset,
+        "regime": market.regime,
+        "hours": float(hours),
+        "seed": settings.soak.seed,
+        "symbol": market.symbol,
+    }
+
+
+def _key(settings: RunSettings) -> tuple[Any, ...]:
+    market = settings.market
+    if isinstance(market, TapeMarket):
+        return ("tape", market.path, market.symbol, market.start, market.end)
+    return ("synthetic", *synthetic_words(settings).values())
+
+
+def _place(words: dict[str, Any]) -> Path:
+    import framework.market.synthetic as maker
+    from framework.market.store import cache_folder
+
+    made_by = [SCHEMA_HASH, source_digest(Path(maker.__file__)), platform.machine()]
+    digest = hashlib.sha256(json.dumps([words, made_by], sort_keys=True).encode()).hexdigest()
+    return cache_folder() / f"synthetic-{digest[:32]}"
+
+
+def _mapped(place: Path) -> Tape | None:
+    """Map a kept tape, or None when there is none whole."""
+    columns = {}
+    try:
+        sidecar = json.loads((place / SIDECAR).read_text(encoding="utf-8"))
+        for group, rows in ((EVENT_COLUMNS, sidecar["rows"]), (FUNDING_COLUMNS, sidecar["funding_rows"])):
+            for name, dtype in group:
+                column = np.asarray(np.load(place / f"{name}.npy", mmap_mode="c" if rows else None))
+                if column.dtype != np.dtype(dtype) or column.shape != (rows,):
+                    return None
+                columns[name] = column
+        instrument = Instrument.from_dict(data=sidecar["instrument"], where=f"{place}/{SIDECAR}")
+    except (OSError, ValueError, EOFError, KeyError, TapeError):
+        return None
+    return Tape(instrument=instrument, meta=TapeMeta(**sidecar["meta"]), **columns)
+
+
+def _write(tape: Tape, place: Path) -> None:
+    """Write the columns beside their place and rename the folder into it; two writers do not disturb each
+    other.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}-"))
+    try:
+        for name, column in tape.columns().items():
+            with (building / f"{name}.npy").open("wb") as stream:  # np.save would not notice a full disk
+                np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(column))
+                stream.write(np.ascontiguousarray(column).data)
+        (building / SIDECAR).write_text(json.dumps(_sidecar(tape), sort_keys=True), encoding="utf-8")
+        if place.exists():
+            shutil.rmtree(place)
+        building.rename(place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _sidecar(tape: Tape) -> dict[str, Any]:
+    meta = tape.meta
+    return {
+        "rows": len(tape),
+        "funding_rows": len(tape.funding_ts_ns),
+        "instrument": tape.instrument.as_dict(),
+        "meta": {
+            "source": meta.source,
+            "format": meta.format,
+            "digest": meta.digest,
+            "faults": dict(meta.faults),
+            "measures": dict(meta.measures),
+        },
+    }
+
+
+def _evict(newest: Path) -> None:
+    """Delete the oldest kept synthetic tapes beyond the budget, never the newest."""
+    kept = sorted(newest.parent.glob("synthetic-*"), key=lambda p: p.stat().st_mtime, reverse=True)
+    total = 0
+    for place in kept:
+        total += sum(file.stat().st_size for file in place.iterdir())
+        if total > KEPT_BYTES and place != newest:
+            shutil.rmtree(place, ignore_errors=True)
