@@ -17,7 +17,9 @@ from framework.soak.page.render import render_page
 from framework.soak.page.series import money_over_time, shares_below, thin
 from framework.soak.page.words import compact, fixed, interval, milliseconds, num, percent, typeset
 from framework.soak.result import SoakResult
+from framework.soak.routes import canary_routes, route_split
 from tests.soak.page_cases import ROOT, random_fills, result
+from tests.soak.tuning_cases import START
 
 AWKWARD = "<b>&\"X'USDT"
 CASES: dict[str, Callable[[], SoakResult]] = {
@@ -68,6 +70,10 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
             self.seen.append(data)
+
+
+def text_of(made: SoakResult) -> str:
+    return " ".join(" ".join(Reader(render_page(made)).seen).split())
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -146,7 +152,7 @@ def test_names_from_outside_are_shown_as_text() -> None:
 
 def test_verdict_and_sentence_stand_first_and_both_profiles_beside_each_other() -> None:
     made = result()
-    seen = " ".join(" ".join(Reader(render_page(made)).seen).split())
+    seen = text_of(made)
     assert seen.index(made.gate["verdict"]) < seen.index(typeset(made.gate["sentence"])) < seen.index("Next:")
     assert "scaled" in seen
     assert "audit_3h" in seen
@@ -156,7 +162,7 @@ def test_an_inconclusive_run_says_how_many_hours_would_tell() -> None:
     made = CASES["few fills, inconclusive"]()
     made.gate["profiles"]["scaled"]["hours_needed"] = 12.5
     made.gate["hours_needed"] = 12.5
-    seen = " ".join(" ".join(Reader(render_page(made)).seen).split())
+    seen = text_of(made)
     assert made.gate["verdict"] == "INCONCLUSIVE"
     assert "about 12.5 h of such tape would tell" in seen
     assert "collect more evidence, about 12.5 h of tape in all" in seen
@@ -164,12 +170,41 @@ def test_an_inconclusive_run_says_how_many_hours_would_tell() -> None:
 
 def test_what_the_tuner_moved_and_held_back_is_told_with_its_reason() -> None:
     made = result()
-    seen = " ".join(" ".join(Reader(render_page(made)).seen).split())
+    seen = text_of(made)
     rows = [row for decision in made.decisions for row in decision.rows]
     assert rows
     for row in rows:
         assert row.marker in seen
         assert row.detail in seen
+
+
+def test_a_run_that_was_not_tuned_says_why() -> None:
+    made = result(iterations=1, tuned=False)
+    made.untuned = "soak.auto_tune is false"
+    assert "Nothing was tuned: soak.auto_tune is false." in text_of(made)
+
+
+def test_a_canary_split_is_shown_route_by_route_with_its_difference() -> None:
+    made = result(tuned=False)
+    assert made.whole is not None
+    made.routes = canary_routes(
+        edges=made.market.edges, symbol="XYZUSDT", rollout=made.settings.rollout, baseline=START
+    )
+    made.whole.fills["params_version"] = np.arange(len(made.whole.fills)) % len(made.routes.starts)
+    split = made.report["routes"] = route_split(window=made.whole, routes=made.routes)
+    seen = text_of(made)
+    assert "Canary against real" in seen
+    for route in ("canary", "real"):
+        assert f"{fixed(split[route]['markout_net']['5s']['bps'], plus=True)} ±" in seen
+    assert f"canary less real {fixed(split['difference']['5s']['bps'], plus=True)} ±" in seen
+
+
+def test_a_run_on_the_wall_clock_says_whether_it_kept_pace() -> None:
+    made = result()
+    assert "slices later than" not in text_of(made)
+    made.report["totals"]["ws_lag_p95_ms"] = 41.0
+    made.report["totals"]["counters"]["deadline_misses"] = 3
+    assert f"lag p95 41 ms, 3 slices later than {made.settings.strategy.deadline_ms} ms" in text_of(made)
 
 
 def test_components_over_time_add_up_to_the_equity_and_end_at_the_net() -> None:

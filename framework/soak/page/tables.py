@@ -177,6 +177,50 @@ def arms(result: SoakResult) -> list[dict[str, Any]]:
     return rows
 
 
+ROUTES = {"canary": "the candidate package", "real": "the package in force"}
+
+
+def routes(result: SoakResult) -> list[dict[str, Any]]:
+    """Give one row a route under a canary rollout and one for their difference; none without a split."""
+    if result.routes is None:
+        return []
+    split = result.report["routes"]
+    rows = [
+        {
+            "name": name,
+            "what": what,
+            "cells": [
+                num(split[name]["minutes"]),
+                whole(split[name]["fills"]),
+                *_errors(split[name]["markout_net"]),
+            ],
+        }
+        for name, what in ROUTES.items()
+    ]
+    apart = {
+        "name": "difference",
+        "what": "canary less real",
+        "cells": ["", "", *_errors(split["difference"])],
+    }
+    return [*rows, apart]
+
+
+def _errors(given: dict[str, Any]) -> list[str]:
+    return [f"{fixed(given[h]['bps'], plus=True)} ± {num(given[h]['se_bps'])}" for h in ("5s", "30s")]
+
+
+def _pace(result: SoakResult) -> list[tuple[str, str]]:
+    """Give how a run on the wall clock kept up; nothing in replay."""
+    totals = result.report["totals"]
+    if known(totals["ws_lag_p95_ms"]) is None:
+        return []
+    missed = whole(totals["counters"].get("deadline_misses", 0))
+    deadline = num(result.settings.strategy.deadline_ms)
+    return [
+        ("pace", f"lag p95 {milliseconds(totals['ws_lag_p95_ms'])}, {missed} slices later than {deadline} ms")
+    ]
+
+
 def run_facts(result: SoakResult) -> list[tuple[str, str]]:
     """Give what was run on what, so that the same command gives the same page; no wall time."""
     runtime, settings, totals = result.runtime, result.settings, result.report["totals"]
@@ -209,6 +253,7 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         ),
         ("blocks for intervals", f"{totals['blocks']['count']} of {totals['blocks']['seconds']} s"),
         ("mids held at fills", whole(totals["mids_held"])),
+        *_pace(result),
         ("config_sha", str(runtime["config_sha"])),
         ("seed", str(runtime["seed"])),
         (
