@@ -24,6 +24,7 @@ import numpy as np
 from numba import njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
+from framework.compiled.lean import code_only_for, load_without_scipy
 from framework.compiled.records import dtype_of, interpreted
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,6 +97,7 @@ class Entry:
 
     def _compile(self) -> Callable[..., Any]:
         folder = cache_folder(Path(self.function.__code__.co_filename))
+        load_without_scipy()
         dispatcher = njit(**OPTIONS)(self.function)
         dispatcher._cache = _cache_in(folder)(self.function)
         signature = self.restype(*(_numba_type(t) for t in self.signature))
@@ -104,7 +106,8 @@ class Entry:
         else:
             from filelock import FileLock
 
-            with FileLock(folder / f"{self.function.__name__}.lock"):
+            name = self.function.__name__
+            with FileLock(folder / f"{name}.lock"), code_only_for(name):
                 dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher  # type: ignore[no-any-return]
