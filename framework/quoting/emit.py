@@ -126,6 +126,7 @@ def _emit_side(
         _note(now, REPLACE, 0, desk, view, quote, side, p.version, audits)
         _accept(now, view, quote)
         desk.replaces += 1
+    wake_at(desk, now + p.tail_age_ns)
     return count + 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.compiled.records import at, zeros
+from framework.compiled.records import at, dtype_of, zeros
 from framework.engine.fused import Latency, Replay
 from framework.market.events import BUY, CLEAR, DEPTH, GAP, SELL, TRADE
 from framework.market.instrument import Instrument
@@ -86,7 +86,9 @@ def tape_of(rows: Iterable[Row], *, funding: Sequence[tuple[float, float, float]
 
 
 def venue(**changes: Any) -> list[Venue]:
-    """Give an exchange with partial fills, a shared risk-averse queue, fees of 1 and 5 bps, and changes to that."""
+    """Give an exchange with partial fills, a shared risk-averse queue, fees of 1 and 5 bps, and changes to
+    that.
+    """
     rows = zeros(Venue, 1)
     values = {
         "tick": TICK, "lot": LOT, "maker_fee": 1e-4, "taker_fee": 5e-4, "queue_model": RISK_AVERSE,
@@ -104,10 +106,20 @@ def latency(*, feed: float = 1.0, entry: float = 1.0, response: float = 1.0) -> 
 
 
 class Trader:
-    """A replay in which nobody quotes; requests are sent by hand and arrive an entry latency of 1 ms later."""
+    """A replay in which nobody quotes; requests are sent by hand and arrive an entry latency of 1 ms
+    later.
+    """
 
-    def __init__(self, rows: Iterable[Row], *, funding: Sequence[tuple[float, float, float]] = (),
-                 rules: list[Venue] | None = None, position: float = 0.0, **options: Any) -> None:  # fmt: skip
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        *,
+        funding: Sequence[tuple[float, float, float]] = (),
+        # fmt: skip
+        rules: list[Venue] | None = None,
+        position: float = 0.0,
+        **options: Any,
+    ) -> None:
         params = zeros(Params, 1)
         at(params, 0).tick, at(params, 0).lot, at(params, 0).tick_interval_ns = TICK, LOT, 1 << 60
         self.replay = Replay(
@@ -119,8 +131,21 @@ class Trader:
         )
         at(self.replay.ledger, 0).position = position
 
-    def send(self, ms: float, action: int, order_id: int, *, side: int = BUY, tick: int = 0, lots: int = 0,
-             kind: int = POST_ONLY, m0: float = 0.0, reduce_only: int = 0, version: int = 0) -> None:  # fmt: skip
+    def send(
+        self,
+        ms: float,
+        action: int,
+        order_id: int,
+        *,
+        side: int = BUY,
+        tick: int = 0,
+        lots: int = 0,
+        # fmt: skip
+        kind: int = POST_ONLY,
+        m0: float = 0.0,
+        reduce_only: int = 0,
+        version: int = 0,
+    ) -> None:
         """Send a request at ``ms``; the replay is played up to there first."""
         replay = self.replay
         replay.advance(ns(ms))
@@ -149,7 +174,9 @@ class Trader:
         return [(r.order_id, r.price_ticks, r.leaves_lots, r.ahead_lots) for r in rows]
 
     def answers(self) -> list[tuple[int, int, int]]:
-        """Give (kind, reason, order) of the reports still on their way, oldest first; play no further than that."""
+        """Give (kind, reason, order) of the reports still on their way, oldest first; play no further than
+        that.
+        """
         ex = at(self.replay.exchange, 0)
         rows = [
             at(self.replay.reports, (ex.report_head + k) % len(self.replay.reports))
@@ -159,7 +186,9 @@ class Trader:
 
 
 def quoting(**changes: Any) -> list[Params]:
-    """Give parameters that quote 5 lots at a fixed 5 bps to both sides of the mid, unlimited, and changes to that."""
+    """Give parameters that quote 5 lots at a fixed 5 bps to both sides of the mid, unlimited, and changes
+    to that.
+    """
     rows = zeros(Params, 1)
     values: dict[str, Any] = {
         "plan": pack_plan(list(STAGES.values())), "replace_per_ns": 1.0, "replace_capacity": 1e9,
@@ -176,12 +205,24 @@ def quoting(**changes: Any) -> list[Params]:
     return rows
 
 
+def versions(*changes: tuple[float, dict[str, Any]]) -> list[Params]:
+    """Give versions of ``quoting`` in force from a time in ms on, each with its changes."""
+    rows = zeros(Params, len(changes))
+    for k, (ms, values) in enumerate(changes):
+        made = at(quoting(**values), 0)
+        for name in dtype_of(Params).names or ():
+            setattr(at(rows, k), name, getattr(made, name))
+        at(rows, k).version, at(rows, k).from_ns = k, ns(ms)
+    return rows
+
+
 def quoter(rows: Iterable[Row], params: list[Params] | None = None, *, rules: list[Venue] | None = None,
            funding: Sequence[tuple[float, float, float]] = (), delays: Latency | None = None,
            **options: Any) -> Replay:  # fmt: skip
     """Give a replay whose desk quotes."""
     return Replay(
-        tape=tape_of(rows, funding=funding), params=params or quoting(), venue=rules or venue(),
+        tape=tape_of(rows, funding=funding), params=quoting() if params is None else params,
+        venue=venue() if rules is None else rules,
         latency=delays or latency(), **options,
     )  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""Fills whose every number was worked out by hand: the identity of the ledger cannot tell a wrong mid, these can."""
+"""Fills whose every number was worked out by hand: the identity of the ledger cannot tell a wrong mid,
+these can.
+"""
 
 from typing import Any
 
@@ -86,7 +88,8 @@ def test_a_print_through_our_price_fills_at_our_price_with_the_queue_still_ahead
     trader.place(10, 1, side=SELL, tick=10003, lots=2, m0=1000.0)
     trader.place(10, 2, side=SELL, tick=10001, lots=1, m0=1000.0)
     fills = trader.play(30)
-    # best price first: order 2 at 1000.1 (5 lots were ahead of it), then order 1 at 1000.3: 3 printed, 1 + 2 taken
+    # best price first: order 2 at 1000.1 (5 lots were ahead of it), then order 1 at 1000.3: 3 printed, 1 + 2
+    # taken
     assert fills["order_id"].tolist() == [2, 1]
     assert fills["price_ticks"].tolist() == [10001, 10003]
     assert fills["qty_lots"].tolist() == [1, 2]
@@ -99,12 +102,14 @@ def test_a_book_that_crosses_our_order_fills_as_much_as_it_shows() -> None:
     trader = Trader([*BOOK, bid(20, 10002, 3), bid(30, 10002, 4), bid(40, 10003, 5)])
     trader.place(10, 1, side=SELL, tick=10002, lots=6, m0=1000.0)
     fills = trader.play(40)
-    # 3 shown at 20; 30 moves no best, so nothing; at 40 the bids reach 10003: 5 there (and 4 at 10002) for the last 3
+    # 3 shown at 20; 30 moves no best, so nothing; at 40 the bids reach 10003: 5 there (and 4 at 10002) for
+    # the last 3
     assert [ms_of(x - ns(0)) for x in fills["exch_ts_ns"]] == [20.0, 40.0]
     assert fills["qty_lots"].tolist() == [3, 3]
     assert fills["price_ticks"].tolist() == [10002, 10002]
     assert fills["is_maker"].tolist() == [1, 1]
-    # at 20 the last mid before is 1000.0; from 20 on the ask 10001 is hidden by the bid 10002, so the mid is held
+    # at 20 the last mid before is 1000.0; from 20 on the ask 10001 is hidden by the bid 10002, so the mid is
+    # held
     assert fills["m"].tolist() == [1000.0, 1000.0]
     assert fills["mid_held"].tolist() == [0, 1]
 
@@ -114,7 +119,8 @@ def test_a_fill_before_the_amend_arrives_belongs_to_the_old_decision() -> None:
     trader.place(10, 1, tick=9999, lots=4, m0=1000.0, version=1)
     trader.send(19.5, AMEND, 1, tick=9997, lots=4, m0=1000.4, version=2)  # arrives at 20.5
     fills = trader.play(50)
-    # at 20: 5 ahead, 1 of ours at the old price, old m0, old version; at 20.5 the total stays 4, so 3 are open behind
+    # at 20: 5 ahead, 1 of ours at the old price, old m0, old version; at 20.5 the total stays 4, so 3 are
+    # open behind
     # 3 at 9997; at 40 the print of 9 gives them all at the new price, new m0, new version
     assert fills["price_ticks"].tolist() == [9999, 9997]
     assert fills["qty_lots"].tolist() == [1, 3]
@@ -260,9 +266,11 @@ def test_the_probabilistic_queue_shares_a_shrinking_level_between_ahead_and_behi
 
 def test_a_desk_that_quotes_books_the_same_numbers_by_itself() -> None:
     # The desk sees 1000.0 at 1 and quotes 5 bps = .5 away, there at 2: bid 9995, ask 10005.
-    # At 100 the mid goes to 1000.5, seen at 101; .50025 away is 9999.9975 and 10010.0025, so bid 9999 and ask 10011,
+    # At 100 the mid goes to 1000.5, seen at 101; .50025 away is 9999.9975 and 10010.0025, so bid 9999 and ask
+    # 10011,
     # there at 102. In between a print of 3 hits the old ask, which has not been wanted since 101.
-    # At 1000.5 the same money buys only 4 lots: the amend asks for that total, 1 is left, a print at 300 gives it.
+    # At 1000.5 the same money buys only 4 lots: the amend asks for that total, 1 is left, a print at 300
+    # gives it.
     rows = [
         bid(0, 9999, 1000), ask(0, 10001, 1000),
         bid(100, 10003, 1000), ask(100, 10001, 0), ask(100, 10007, 1000),

@@ -60,7 +60,10 @@ def test_a_post_only_amend_that_would_cross_loses_the_order() -> None:
 def test_a_limit_amend_that_crosses_takes_and_keeps_the_orders_birth() -> None:
     trader = Trader([*BOOK, LATER])
     trader.place(10, 1, tick=9999, lots=7, kind=LIMIT, m0=1000.0)
-    assert asked(trader, AMEND, tick=10001, lots=7, m0=1000.5) == [(AMENDED, NO_REASON, 1), (FILLED, NO_REASON, 1)]
+    assert asked(trader, AMEND, tick=10001, lots=7, m0=1000.5) == [
+        (AMENDED, NO_REASON, 1),
+        (FILLED, NO_REASON, 1),
+    ]
     fill = trader.play(60)[0]
     assert (fill["is_maker"], fill["qty_lots"], fill["m0"]) == (0, 5, 1000.5)
     assert fill["order_ts_ns"] < fill["quote_ts_ns"]
@@ -71,7 +74,11 @@ def test_an_immediate_order_that_finds_nothing_is_refused_and_a_partial_one_expi
     trader = Trader([*BOOK, LATER])
     assert asked(trader, NEW, tick=10000, lots=2, kind=IOC) == [(REJECTED, NO_LIQUIDITY, 1)]
     trader = Trader([*BOOK, LATER])
-    assert [kind for kind, _, _ in asked(trader, NEW, tick=10001, lots=9, kind=IOC)] == [ACCEPTED, FILLED, EXPIRED]
+    assert [kind for kind, _, _ in asked(trader, NEW, tick=10001, lots=9, kind=IOC)] == [
+        ACCEPTED,
+        FILLED,
+        EXPIRED,
+    ]
     assert trader.live() == []
 
 
@@ -210,7 +217,9 @@ def test_a_queue_survives_a_snapshot_of_the_same_book() -> None:
 
 
 def cost_table(*, impact: float, filled: float, draws: list[float]) -> np.ndarray:  # type: ignore[type-arg]
-    """A table of two knots: impact rises from 0 to ``impact``, the fill probability is ``filled`` throughout."""
+    """A table of two knots: impact rises from 0 to ``impact``, the fill probability is ``filled``
+    throughout.
+    """
     return np.array([1e-9, 1.0, 0.0, impact, filled, filled, *draws])
 
 
