@@ -1,7 +1,7 @@
 # The one place for recipes: people, pre-commit and CI all call these targets.
 # A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks.
 .DEFAULT_GOAL := help
-.PHONY: help venv soak test format-check fmt lint types imports conf unit reference lock clean
+.PHONY: help venv soak test bench format-check fmt lint types imports conf unit reference lock clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -67,6 +67,10 @@ reference: $(STAMP) ## the same tests with the compiler off, as the readable ref
 	@echo "==> pytest with NUMBA_DISABLE_JIT=1, lines of the pure modules counted"
 	@NUMBA_DISABLE_JIT=1 COVERAGE_FILE=artifacts/.coverage $(BIN)/python -m pytest --cov --cov-report=term -m "not realdata and not slow" \
 		$(wildcard $(addprefix tests/,edge engine gates market properties quoting soak venue)) $(ARGS)
+
+bench: $(STAMP) ## replay the reference tape against hftbacktest, in an environment of its own, and print the ratios
+	@echo "==> replay of the reference tape, ours and hftbacktest's in turn"
+	@$(BIN)/python -m benchmarks.replay $(ARGS)
 
 fmt: $(STAMP) ## rewrite the files in the one layout and mend what ruff can
 	@$(BIN)/ruff format .
