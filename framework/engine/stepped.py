@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.engine.fused import Replay
+from framework.engine.loop import advance as loop
 
 MS = 1_000_000
 SLICE_NS = 10 * MS
@@ -80,6 +81,7 @@ class Stepped:
     def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
         """Play up to and including an instant of the tape; raises EngineError as the fused engine does."""
         if self._offset_ns is None:
+            loop.load()  # compiling is no lag of the feed
             self._offset_ns = self.clock.now_ns() - self.replay.start_ns
         while self._at < until_ns:
             due = self._next_due(until_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from framework.edge.window import HALT, WindowData
@@ -24,6 +25,14 @@ def halts_of(window: WindowData) -> list[dict[str, Any]]:
         first = {"reason": name, "count": 0, "first_ns": ts, "after_s": (ts - window.start_ns) / 1e9}
         found.setdefault(name, first)["count"] += 1
     return list(found.values())
+
+
+def loss_halt_before(gates: Sequence[dict[str, Any]]) -> int | None:
+    """Give the first iteration (from 1) whose gate lists the loss halt, which nothing ends; None without."""
+    halted = (
+        k for k, gate in enumerate(gates, start=1) if any(h["reason"] == NAMES[LOSS] for h in gate["halts"])
+    )
+    return next(halted, None)
 
 
 def halts_sentence(halts: list[dict[str, Any]]) -> str:

@@ -23,6 +23,7 @@ from framework.soak.arms import compare_arms
 from framework.soak.artifacts import RunFolder
 from framework.soak.baseline import baseline_package
 from framework.soak.errors import SoakError
+from framework.soak.halts import loss_halt_before
 from framework.soak.judge import Judge, make_judge
 from framework.soak.market import open_market
 from framework.soak.provenance import Stopwatch, provenance_of, runtime_of
@@ -83,6 +84,8 @@ def run_soak(
         _route(result, composed)
         judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
         say(opening_line(result))
+        if settings.soak.auto_tune and result.untuned is not None:
+            say(f"| autotune | OFF | {result.untuned} |")
         _Game(result, judge, folder, say, progress, clock).play()
         watch.lap("iterations")
         _weigh_arms(result, judge, progress)
@@ -162,7 +165,7 @@ class _Game:
         result.windows.append(window)
         result.packages.append(ran)
         result.reports.append(self.judge.report(window))
-        result.gates.append(self.judge.gate(result.reports[-1], window))
+        result.gates.append(_with_earlier_halt(result, self.judge.gate(result.reports[-1], window)))
         if self.rules is not None:
             decision = self._tune(self.rules, k, ran, state)
             result.decisions.append(decision)
@@ -235,6 +238,14 @@ def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:
     folder.incomplete(reason=_one_line(error), verdict=Verdict.ERROR.value)
     say("| kpi_gate | ERROR | REASONS=INTERNAL |")
     folder.json("reports/KPI_GATE.json", verdict)
+
+
+def _with_earlier_halt(result: SoakResult, gate: dict[str, Any]) -> dict[str, Any]:
+    """Say in an iteration's sentence that an earlier one ended all quoting."""
+    first = loss_halt_before(result.gates)
+    if first is None:
+        return gate
+    return {**gate, "sentence": f"{gate['sentence']}; no quoting since the loss halt in iteration {first}"}
 
 
 def _one_line(error: BaseException) -> str:

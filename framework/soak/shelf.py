@@ -37,8 +37,9 @@ SIDECAR = "tape.json"
 class TapeShelf:
     """Open or generate the tape that settings ask for, once a process."""
 
-    def __init__(self, *, say: Say = lambda _: None) -> None:
+    def __init__(self, *, say: Say = lambda _: None, cache: Path | None = None) -> None:
         self._say = say
+        self._cache = cache
         self._held: dict[tuple[Any, ...], Tape] = {}
 
     def tape(self, *, settings: RunSettings) -> Tape:
@@ -57,7 +58,7 @@ class TapeShelf:
 
             return open_tape(market.path, symbol=market.symbol, start=market.start, end=market.end)
         words = synthetic_words(settings)
-        place = _place(words)
+        place = self._place(words)
         tape = _mapped(place)
         if tape is None:
             from framework.market.synthetic import generate
@@ -78,6 +79,15 @@ class TapeShelf:
                 f"note: {place.parent}: the synthetic tape is not kept ({error.strerror or error});"
                 f" it is made anew next time"
             )
+
+    def _place(self, words: dict[str, Any]) -> Path:
+        """Give the folder of a synthetic tape: named by its words and by the sources that make it."""
+        import framework.market.synthetic as maker
+        from framework.market.store import cache_folder
+
+        made_by = [SCHEMA_HASH, source_digest(Path(maker.__file__)), platform.machine()]
+        digest = hashlib.sha256(json.dumps([words, made_by], sort_keys=True).encode()).hexdigest()
+        return (self._cache or cache_folder()) / f"synthetic-{digest[:32]}"
 
 
 def synthetic_words(settings: RunSettings) -> dict[str, Any]:
@@ -102,15 +112,6 @@ def _key(settings: RunSettings) -> tuple[Any, ...]:
     if isinstance(market, TapeMarket):
         return ("tape", market.path, market.symbol, market.start, market.end)
     return ("synthetic", *synthetic_words(settings).values())
-
-
-def _place(words: dict[str, Any]) -> Path:
-    import framework.market.synthetic as maker
-    from framework.market.store import cache_folder
-
-    made_by = [SCHEMA_HASH, source_digest(Path(maker.__file__)), platform.machine()]
-    digest = hashlib.sha256(json.dumps([words, made_by], sort_keys=True).encode()).hexdigest()
-    return cache_folder() / f"synthetic-{digest[:32]}"
 
 
 def _mapped(place: Path) -> Tape | None:

@@ -48,7 +48,13 @@ def run_sweep(
     for name in SNAPSHOT:
         if (home / name).is_dir():
             shutil.copytree(home / name, config / name)
-    sweep = _Sweep(folder, home, say, progress, _compose_all(rest, config))
+    try:
+        planned = _compose_all(rest, config)
+    except QuoteopsError:
+        shutil.rmtree(config)
+        folder.rmdir()
+        raise
+    sweep = _Sweep(folder, home, say, progress, planned)
     sweep.write(complete=False)
     try:
         multirun(words=rest, job=sweep.cell, sweep_dir=folder, root=config)

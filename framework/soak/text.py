@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from framework.rollout.route import CANARY, REAL
-from framework.soak.halts import halts_sentence
+from framework.soak.halts import halts_sentence, loss_halt_before
 
 if TYPE_CHECKING:
     from framework.soak.result import SoakResult
@@ -30,7 +30,9 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     words = " ".join(f"{name}={value}" for name, value in package.items() if before.get(name) != value)
     lag = totals["ws_lag_p95_ms"]
     late = "" if lag is None else f", lag p95 {_num(lag)} ms"
-    halted = halts_sentence(result.gates[k - 1]["halts"])
+    first = loss_halt_before(result.gates[: k - 1])
+    since = "" if first is None else f"no quoting since the loss halt in iteration {first}"
+    halted = since or halts_sentence(result.gates[k - 1]["halts"])
     return (
         f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])}, {totals['fills']} fills,"
         f" off-target p95 {_num(totals['order_age_p95_ms'])} ms{late}"
@@ -75,7 +77,7 @@ def _edge_line(totals: dict[str, Any]) -> str:
         f" + fees {_bps(totals['fees_eff_bps'])} + slippage {_bps(totals['slippage_bps'])}"
         f" + inventory {_bps(totals['inventory_bps'])};"
         f" {totals['fills']} fills, turnover {totals['turnover_quote']:.6g},"
-        f" 30-s markout net {_bps(totals['markout_net_30s_bps'])} ± {_num(totals['markout_net_30s_se_bps'])}"
+        f" 30-s markout net {_estimate(totals['markout_net_30s_bps'], totals['markout_net_30s_se_bps'])}"
     )
 
 
@@ -102,13 +104,13 @@ def _route_lines(result: SoakResult) -> list[str]:
 
 
 def _error(row: dict[str, Any]) -> str:
-    return f"{_bps(row['bps'])} ± {_num(row['se_bps'])}"
+    return _estimate(row["bps"], row["se_bps"])
 
 
 def _arm_lines(result: SoakResult) -> list[str]:
     return [
-        f"arm {row['arm']}: net {_bps(row['net_bps'])}, 30-s markout net {_bps(row['markout_net_30s_bps'])}"
-        f" ± {_num(row['markout_net_30s_se_bps'])}, {row['fills']} fills"
+        f"arm {row['arm']}: net {_bps(row['net_bps'])}, 30-s markout net"
+        f" {_estimate(row['markout_net_30s_bps'], row['markout_net_30s_se_bps'])}, {row['fills']} fills"
         for row in result.arms
     ]
 
@@ -200,6 +202,10 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _bps(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f} bps"
+
+
+def _estimate(value: float | None, se: float | None) -> str:
+    return "unknown" if value is None else f"{_bps(value)} ± {_num(se)}"
 
 
 def _num(value: float | None) -> str:
