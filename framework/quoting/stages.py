@@ -309,9 +309,17 @@ def queue_aware(
             if want < price - 1e-9:
                 want += 1
             want = max(want, view.best_bid + 1)
-        want = _mind_queue(now, p, desk, view, quote, side, want, books, levels)
-        quote.want_ticks = want
-        _cap_size(p, view, quote, side, books, levels)
+        minded = _mind_queue(now, p, desk, view, quote, side, want, books, levels)
+        lots = _capped_lots(p, view, quote, side, minded, books, levels)
+        stays = quote.order_id != 0 and minded == quote.price_ticks
+        if minded != want and not stays and _too_small(p, lots, minded):
+            minded = want
+            lots = _capped_lots(p, view, quote, side, minded, books, levels)
+            stays = minded == quote.price_ticks
+        quote.want_ticks = minded
+        quote.want_lots = lots
+        if not stays and _too_small(p, lots, minded):
+            drop(quote, IMPACT)
 
 
 @hot
@@ -363,19 +371,22 @@ def _mind_queue(
 
 
 @hot
-def _cap_size(p: Params, view: View, quote: Quote, side: int, books: list[Book], levels: list[int]) -> None:
-    """Hold the size at its share of the cumulative visible depth up to our price (the touch when we improve
-    it).
+def _capped_lots(
+    p: Params, view: View, quote: Quote, side: int, tick: int, books: list[Book], levels: list[int]
+) -> int:
+    """Hold the size at its share of the cumulative visible depth up to a price, the touch when we improve
+    it.
     """
     touch = view.best_bid if side == BUY else view.best_ask
-    deepest = quote.want_ticks if side * (touch - quote.want_ticks) > 0 else touch
+    deepest = tick if side * (touch - tick) > 0 else touch
     enough = int(quote.want_lots / p.impact_cap_ratio) + 1
     shown = depth_to(books, levels, LOCAL, side, deepest, enough)
-    quote.want_lots = min(quote.want_lots, int(p.impact_cap_ratio * shown + 1e-9))
-    price = quote.want_ticks * p.tick
-    stays = quote.order_id != 0 and quote.want_ticks == quote.price_ticks
-    if not stays and (quote.want_lots < p.min_lots or quote.want_lots * p.lot * price < p.min_notional):
-        drop(quote, IMPACT)
+    return min(quote.want_lots, int(p.impact_cap_ratio * shown + 1e-9))
+
+
+@core
+def _too_small(p: Params, lots: int, tick: int) -> bool:
+    return lots < p.min_lots or lots * p.lot * (tick * p.tick) < p.min_notional
 
 
 @core
