@@ -16,6 +16,7 @@ class Show:
         self._out = out
         self._bar: Any = None
         self._task: Any = None
+        self._doing = ""
 
     def __enter__(self) -> Self:
         if self._out.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
@@ -40,7 +41,9 @@ class Show:
     def progress(self, doing: str, share: float) -> None:
         """Say what is being done and how much of it is."""
         if self._bar is not None:
-            self._bar.update(self._task, description=doing, completed=share)
+            news = doing != self._doing
+            self._doing = doing
+            self._bar.update(self._task, description=doing, completed=share, refresh=news)
 
 
 def _bar(out: TextIO) -> Any:

@@ -107,8 +107,8 @@ class _Sweep:
             row["error"] = f"{type(error).__name__}: {error} (see {row['folder']}/error.txt)"
             write_atomic(path=composed.run_dir / "error.txt", data=traceback.format_exc())
         self.cells.append(row)
-        self.say(f"| soak_sweep | {row.get('verdict', 'ERROR')} | cell={n} {row['label']} |")
         self.write(complete=False)
+        self.say(f"| soak_sweep | {row.get('verdict', 'ERROR')} | cell={n} {row['label']} |")
 
     def write(self, *, complete: bool) -> dict[str, Any]:
         """Write the table of the cells so far; give it."""
