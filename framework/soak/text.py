@@ -108,11 +108,14 @@ def _error(row: dict[str, Any]) -> str:
 
 
 def _arm_lines(result: SoakResult) -> list[str]:
-    return [
-        f"arm {row['arm']}: net {_bps(row['net_bps'])}, 30-s markout net"
-        f" {_estimate(row['markout_net_30s_bps'], row['markout_net_30s_se_bps'])}, {row['fills']} fills"
-        for row in result.arms
-    ]
+    return [f"arm {row['arm']}: {_arm_words(row)}" for row in result.arms]
+
+
+def _arm_words(row: dict[str, Any]) -> str:
+    if "same_as" in row:
+        return f"the very packages of {row['same_as']}"
+    markout = _estimate(row["markout_net_30s_bps"], row["markout_net_30s_se_bps"])
+    return f"net {_bps(row['net_bps'])}, 30-s markout net {markout}, {row['fills']} fills"
 
 
 def results_markdown(result: SoakResult) -> str:

@@ -72,8 +72,8 @@ def test_the_documented_paths_lead_to_the_run(root: Path, run: Path) -> None:
 def test_run_json_says_what_the_run_rests_on(run: Path) -> None:
     told = read(run / "run.json")
     assert {
-        "status", "verdict", "config_sha", "seed", "code_sha", "compiled_digest", "tapes", "versions", "settings",
-        "sources", "choices", "runtime",
+        "status", "verdict", "config_sha", "seed", "code_sha", "compiled_digest", "tapes", "versions",
+        "settings", "sources", "choices", "runtime",
     } == set(told)  # fmt: skip
     assert told["status"] == "complete"
 
@@ -84,9 +84,10 @@ def test_the_edge_report_carries_what_the_documents_name(run: Path) -> None:
     totals = report["totals"]
     for name in (
         "net_bps", "gross_bps", "fees_eff_bps", "slippage_bps", "inventory_bps", "adverse_bps_p95",
-        "slippage_bps_p95", "order_age_p95_ms", "ws_lag_p95_ms", "cancel_ratio", "replace_ratio", "maker_share_pct",
-        "neg_edge_drivers", "block_reasons", "component_breakdown", "markouts", "intervals", "carry_share_of_net",
-        "markout_net_30s_bps", "markout_net_30s_se_bps", "rms_inventory_quote", "requests_per_fill",
+        "slippage_bps_p95", "order_age_p95_ms", "ws_lag_p95_ms", "cancel_ratio", "replace_ratio",
+        "maker_share_pct", "neg_edge_drivers", "block_reasons", "component_breakdown", "markouts",
+        "intervals", "carry_share_of_net", "markout_net_30s_bps", "markout_net_30s_se_bps",
+        "rms_inventory_quote", "requests_per_fill",
     ):  # fmt: skip
         assert name in totals, name
     assert set(totals["block_reasons"]) == {"min_interval", "concurrency", "risk", "throttle"}
