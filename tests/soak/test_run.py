@@ -210,3 +210,21 @@ def test_replay_does_not_judge_the_lag(root: Path) -> None:
     rows = {row["metric"]: row for row in result.gate["profiles"]["audit_3h"]["rows"]}
     assert rows["ws_lag_p95_ms"]["verdict"] == "N/A"
     assert result.report["totals"]["ws_lag_p95_ms"] is None
+
+
+class LateClock(SkippingClock):
+    """Real time on a machine that wakes a fifth of a second late."""
+
+    def sleep_until(self, ns: int) -> None:
+        self.now = max(self.now, ns) + 200_000_000
+
+
+def test_a_feed_that_lags_is_judged_and_tuned_against(root: Path) -> None:
+    words = ("soak.hours=0.4", "soak.iterations=2", "soak.clock=wall", "kpi=audit_3h")
+    result, folder, said = soaked(root, *words, clock=LateClock())
+    assert result.report["totals"]["intervals"]["ws_lag_p95_ms"]["lower"] > 130.0
+    assert result.report["totals"]["counters"]["deadline_misses"] > 1_000
+    assert "EDGE:ws_lag" in result.gate["reasons"]
+    rules = [row["rule"] for row in told(folder, "soak/TUNING_REPORT.json")["decisions"][0]["rows"]]
+    assert "ws_lag" in rules
+    assert any("TRIGGER:ws_lag" in line for line in said)
