@@ -190,7 +190,7 @@ files._write_through = full
 """
 
 
-@pytest.mark.parametrize("n", [1, 4, 12, 17, 22])
+@pytest.mark.parametrize("n", [1, 12, 22])
 def test_a_disk_full_from_any_write_on_leaves_the_run_marked(root: Path, n: int) -> None:
     # Five files an iteration, eleven reports, timing.json, run.json: 22 is timing.json.
     done = quoteops("soak", *QUICK, root=root, driver=FULL_FROM.format(n=n))

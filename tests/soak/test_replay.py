@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.compiled.records import at, zeros
+from framework.compiled.records import at, interpreted, zeros
 from framework.edge.window import chain
 from framework.engine.params import fill_params
 from framework.quoting.records import Params
@@ -21,6 +21,8 @@ from framework.soak.tuning.params import RUNTIME_LIMITS, Field, TuningParams, qu
 from framework.soak.tuning.state import Delta, start_state
 from framework.soak.tuning.verify import verify
 from tests.command import REPOSITORY
+
+pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
 WORDS = ("soak.hours=0.2", "soak.iterations=3", "rollout=canary", "rollout.canary_fraction=0.5")
 

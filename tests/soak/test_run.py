@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from framework.compiled.records import interpreted
 from framework.edge.errors import LedgerError
 from framework.engine.fused import EngineError
 from framework.settings.errors import FileError
@@ -16,6 +17,8 @@ from framework.soak.errors import SoakError
 from framework.soak.replay import SoakReplay
 from framework.soak.run import Interrupted
 from tests.command import QUICK, only_run, private_copy, soaked
+
+pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
 
 @pytest.fixture

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 import framework.soak.sweep as sweep_module
+from framework.compiled.records import interpreted
 from framework.settings.errors import ConfigError
 from framework.soak.errors import SoakError
 from framework.soak.run import Interrupted, run_soak
 from framework.soak.sweep import run_sweep
 from tests.command import QUICK, environment, private_copy
+
+pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
 WORDS = (*QUICK, "params.base_spread_bps_delta=0.0,0.6")
 
