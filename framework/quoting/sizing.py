@@ -25,7 +25,7 @@ def compute_order_qty(
     """
     if price <= 0.0 or free_balance < min_free_balance:
         return 0
-    lots = int(min(cap_notional, free_balance * leverage) / price / lot + 1e-12)
+    lots = int(min(cap_notional, free_balance * leverage) / (price * lot) + 1e-12)
     if lots < min_lots or lots * lot * price < min_notional:
         return 0
     return lots

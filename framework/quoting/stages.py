@@ -354,11 +354,11 @@ def _mind_queue(
     if p.queue_nudge_ticks == 0 or off > p.queue_nudge_ticks:
         return want
     rate = desk.absorb_bid if side == BUY else desk.absorb_ask
-    slow = quote.ahead_lots > 0.0 and (
-        rate <= 0.0 or quote.ahead_lots / rate * SECOND > p.queue_eta_target_ns
-    )
+    slow = _slow_queue(p, quote.ahead_lots, rate)
     if off == 0 and slow:
         stepped = want + side
+        if _slow_queue(p, float(level_lots(books, levels, LOCAL, side, stepped)), rate):
+            return want
         room = side * (view.best_ask - 1 - stepped) if side == BUY else side * (view.best_bid + 1 - stepped)
         distance = side * (desk.fair / p.tick - stepped) * tick_bps
         if room >= 0 and distance >= p.min_half_spread_bps + max(0.0, p.maker_fee_bps):
@@ -368,6 +368,12 @@ def _mind_queue(
         if distance >= p.min_half_spread_bps + max(0.0, p.maker_fee_bps):
             return quote.price_ticks
     return want
+
+
+@core
+def _slow_queue(p: Params, ahead_lots: float, rate: float) -> bool:
+    """Tell whether, at ``rate`` lots a second, the turn behind ``ahead_lots`` comes later than the target."""
+    return ahead_lots > 0.0 and (rate <= 0.0 or ahead_lots / rate * SECOND > p.queue_eta_target_ns)
 
 
 @hot
