@@ -174,7 +174,7 @@ def on_depth(
             _trim_reducing(venue, ex, orders, reports, ledger, response_ns)
 
 
-@core
+@hot
 def move_queue(venue: Venue, order: Order, before: int, after: int) -> None:
     """Move an order's place when its level changes from ``before`` to ``after`` lots other than by our own
     fills.
@@ -303,7 +303,7 @@ def _trim_reducing(
         _remove(k, ex, orders)
 
 
-@core
+@hot
 def on_trade(
     aggressor: int,
     tick: int,
@@ -340,7 +340,7 @@ def on_trade(
         _trim_reducing(venue, ex, orders, reports, ledger, response_ns)
 
 
-@core
+@hot
 def _trade_at(
     aggressor: int,
     tick: int,
@@ -423,7 +423,7 @@ def _trade_alone(
             k += 1
 
 
-@core
+@hot
 def on_request(
     request: Request,
     venue: Venue,
@@ -474,7 +474,7 @@ def on_request(
         _trim_reducing(venue, ex, orders, reports, ledger, response_ns)
 
 
-@core
+@hot
 def _amend(
     request: Request,
     venue: Venue,
@@ -990,7 +990,7 @@ def _fill(
         _remove(k, ex, orders)
 
 
-@core
+@hot
 def _push_report(ex: Exchange, reports: list[Report], response_ns: list[int]) -> Report:
     """Take the next place in the ring of reports, whose length is a power of two; they arrive in order."""
     size = len(reports)
@@ -1009,7 +1009,7 @@ def _push_report(ex: Exchange, reports: list[Report], response_ns: list[int]) ->
     return report
 
 
-@core
+@hot
 def _answer(
     kind: int,
     reason: int,
