@@ -81,7 +81,7 @@ def knobs() -> st.SearchStrategy[dict[str, Any]]:
             "base_half_spread_bps": st.sampled_from([0.5, 2.0, 4.0]),
             "inventory_skew": st.sampled_from([0.0, 1.0]),
             "glft_risk": st.sampled_from([0.0, 0.5]),
-            "min_interval_ns": st.sampled_from([0, 50_000_000]),
+            "min_interval_ns": st.sampled_from([0, 1_000_000, 50_000_000]),
             "tick_interval_ns": st.sampled_from([0, 10_000_000, 100_000_000]),
             "replace_capacity": st.sampled_from([2.0, 1e9]),
             "replace_per_ns": st.sampled_from([2e-9, 1.0]),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from framework.compiled.records import at, to_array
+from framework.compiled.records import at, interpreted, to_array
 from framework.edge.ledger import Ledger
 from framework.engine.fused import Replay
 from framework.engine.timing import HAS_CLOCK, stage_timings
@@ -22,7 +22,7 @@ from tests.properties.markets import conventions, knobs, market
 SEEDS = st.integers(0, 2**32 - 1)
 DELAYS = st.tuples(*[st.sampled_from([0.0, 0.5, 7.0, 60.0])] * 3)
 EVENTS = 250
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=20 if interpreted() else 120)
 
 
 def desk_of(seed: int, values: dict[str, Any], rules: dict[str, Any], delays: tuple[float, float, float], **more: Any) -> Replay:
