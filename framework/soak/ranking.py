@@ -16,6 +16,7 @@ from framework.gates.verdict import Verdict, combine
 
 ALPHA = 0.05
 HORIZON = "30s"
+RESULTS = ("markout_net_30s_bps", "markout_net_30s_se_bps", "turnover_quote", "net_bps", "fills")
 
 
 def level_for(*, trials: int) -> float:
@@ -53,13 +54,26 @@ def ranked(*, cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     A cell has ``cell`` (its number, from 0), ``verdict`` and the fields of ``cell_measures``, or ``error``.
     Order: by the deflated lower bound of the 30-s markout net; then cells without one, then those that
-    could not run; ties by number.
+    could not run; ties by number. ``same_as`` names an earlier cell with the very same results.
     """
     trials = sum("error" not in cell for cell in cells)
     first = next((cell for cell in cells if cell["cell"] == 0 and "error" not in cell), None)
-    rows = [_bounded(cell, first, trials) for cell in cells]
+    rows = [_bounded(cell, first, trials) | _twin(cell, cells) for cell in cells]
     order = sorted(rows, key=_order)
     return [{"rank": n, **row} for n, row in enumerate(order, start=1)]
+
+
+def _twin(cell: dict[str, Any], cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Name the first cell with the very same results: what differs between them had no effect."""
+    if "error" in cell:
+        return {}
+    same = (
+        other["cell"]
+        for other in cells
+        if "error" not in other and all(other[name] == cell[name] for name in RESULTS)
+    )
+    first = next(same)
+    return {"same_as": None if first == cell["cell"] else first}
 
 
 def _bounded(cell: dict[str, Any], first: dict[str, Any] | None, trials: int) -> dict[str, Any]:

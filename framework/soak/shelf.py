@@ -143,9 +143,9 @@ def _write(tape: Tape, place: Path) -> None:
                 np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(column))
                 stream.write(np.ascontiguousarray(column).data)
         (building / SIDECAR).write_text(json.dumps(_sidecar(tape), sort_keys=True), encoding="utf-8")
-        if place.exists():
-            shutil.rmtree(place)
-        building.rename(place)
+        if _mapped(place) is None:  # else another process was faster
+            shutil.rmtree(place, ignore_errors=True)
+            building.rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

@@ -50,7 +50,7 @@ def run_sweep(
             shutil.copytree(home / name, config / name)
     try:
         planned = _compose_all(rest, config)
-    except QuoteopsError:
+    except BaseException:
         shutil.rmtree(config)
         folder.rmdir()
         raise

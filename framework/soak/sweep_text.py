@@ -39,13 +39,17 @@ def sentence(sweep: dict[str, Any]) -> str:
         return f"no cell traded enough to bound what it earns{lost}"
     said = f"{best['label']} leads with {best['markout_net_30s_bps']:.3g} bps markout net after 30 s"
     if best["proven"]:
-        return f"{said}, proven above zero among {sweep['trials']} trials{lost}"
-    return f"{said}, not proven above zero among {sweep['trials']} trials{lost}"
+        return f"{said}, proven above zero among {_trials(sweep)}{lost}"
+    return f"{said}, not proven above zero among {_trials(sweep)}{lost}"
+
+
+def _trials(sweep: dict[str, Any]) -> str:
+    return "1 trial" if sweep["trials"] == 1 else f"{sweep['trials']} trials"
 
 
 def _legend(sweep: dict[str, Any]) -> str:
     return (
-        f"bar: lower bound of the markout net at the level of {sweep['trials']} trials"
+        f"bar: lower bound of the markout net at the level of {_trials(sweep)}"
         f" ({sweep['level']:.2%} one-sided each, {sweep['alpha']:.0%} together); turnover against cell 0;"
         f" ranked by bar"
     )
@@ -58,7 +62,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         str(row["rank"]),
         str(row["cell"]),
-        row["label"],
+        row["label"] if row["same_as"] is None else f"{row['label']} (as cell {row['same_as']})",
         _num(row["markout_net_30s_bps"]),
         _num(row["markout_net_30s_se_bps"]),
         _num(row["deflated_lower_bps"]),

@@ -19,6 +19,8 @@ def cell(n: int, **changes: Any) -> dict[str, Any]:
         "markout_net_30s_se_bps": 0.1,
         "markout_blocks": 50.0,
         "turnover_quote": 1000.0,
+        "net_bps": float(n),
+        "fills": 100,
     }
     return {**row, **changes}
 
@@ -78,6 +80,12 @@ def test_a_failed_cell_is_no_trial() -> None:
 
 def test_equal_cells_keep_their_order() -> None:
     assert order(cell(0), cell(1), cell(2)) == [0, 1, 2]
+
+
+def test_a_cell_that_changed_nothing_names_its_twin() -> None:
+    failed = {"cell": 2, "label": "x", "error": "refused"}
+    rows = ranked(cells=[cell(0), cell(1, net_bps=0.0), failed, cell(3)])
+    assert {row["cell"]: row.get("same_as") for row in rows} == {0: None, 1: 0, 2: None, 3: None}
 
 
 def test_turnover_is_compared_with_the_first_cell() -> None:
