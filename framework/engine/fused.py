@@ -144,8 +144,8 @@ class Replay:
         last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0
         expected = max(0, (stop_ns or last) - self.start_ns) // sample_ns + 2
         # Pages of a zeroed array cost nothing until they are touched; growing copies all of them.
-        self.fills = zeros(Fill, 4096 if interpreted() else 1 << 18)
-        self.audits = zeros(Audit, 4096 if interpreted() else 1 << 19)
+        self.fills = zeros(Fill, 256 if interpreted() else 1 << 18)
+        self.audits = zeros(Audit, 512 if interpreted() else 1 << 19)
         self.samples = zeros(Sample, int(expected))
 
     def _make_state(self, sample_ns: int) -> None:

@@ -15,14 +15,31 @@ EVENTS = 6_000
 
 
 def replayed() -> Replay:
-    """Replay a random market with every feature in play: hot swap, signal, nudge, cost model, funding, base-coin fees."""
+    """Replay a random market with every feature in play: hot swap, signal, nudge, cost model, funding,
+    base-coin fees.
+    """
     values = {
-        "base_half_spread_bps": 2.0, "inventory_skew": 1.0, "glft_risk": 0.5, "min_interval_ns": 50_000_000,
-        "tick_interval_ns": 10_000_000, "replace_capacity": 50.0, "replace_per_ns": 5e-9, "max_delta_ratio": 0.14,
-        "impact_cap_ratio": 0.5, "adverse_weight": 0.5, "adverse_tau_ns": 1.7e11, "slippage_penalty_coef": 0.1,
-        "queue_nudge_ticks": 1, "queue_eta_target_ns": 3e9, "signal_weight_bps": 1.0, "signal_k": 1.0,
-        "maker_fee_bps": 0.1, "backoff_ns": 100_000_000, "quote_notional": 20.0, "inflight_max": 10,
-    }  # fmt: skip
+        "base_half_spread_bps": 2.0,
+        "inventory_skew": 1.0,
+        "glft_risk": 0.5,
+        "min_interval_ns": 50_000_000,
+        "tick_interval_ns": 10_000_000,
+        "replace_capacity": 50.0,
+        "replace_per_ns": 5e-9,
+        "max_delta_ratio": 0.14,
+        "impact_cap_ratio": 0.5,
+        "adverse_weight": 0.5,
+        "adverse_tau_ns": 1.7e11,
+        "slippage_penalty_coef": 0.1,
+        "queue_nudge_ticks": 1,
+        "queue_eta_target_ns": 3e9,
+        "signal_weight_bps": 1.0,
+        "signal_k": 1.0,
+        "maker_fee_bps": 0.1,
+        "backoff_ns": 100_000_000,
+        "quote_notional": 20.0,
+        "inflight_max": 10,
+    }
     rng = np.random.default_rng(5)
     costs = np.concatenate([[1e-9, 1e-3, 1.0], [0.0, 1e-4, 0.1], [0.9, 0.7, 0.3], rng.random(256)])
     replay = quoter(

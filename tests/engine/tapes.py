@@ -1,4 +1,4 @@
-"""Tiny hand-written markets and a trader who sends requests by hand: times in ms after START, prices in ticks, lots.
+"""Tiny hand-written markets and a trader who sends requests by hand: times in ms, prices in ticks.
 
 The instrument has tick 0.1 and lot 0.001, so the price 10000 is 1000.0 and 5 lots are 0.005.
 """
@@ -26,9 +26,17 @@ SECOND = 1_000 * MS
 START = 1_700_000_000 * SECOND
 TICK, LOT = 0.1, 0.001
 INSTRUMENT = Instrument(
-    symbol="TESTUSDT", venue="test", kind="linear", tick_size="0.1", lot_size="0.001", min_qty="0.001",
-    min_notional="0", base="TEST", quote="USDT", funding_interval_min=480,
-)  # fmt: skip
+    symbol="TESTUSDT",
+    venue="test",
+    kind="linear",
+    tick_size="0.1",
+    lot_size="0.001",
+    min_qty="0.001",
+    min_notional="0",
+    base="TEST",
+    quote="USDT",
+    funding_interval_min=480,
+)
 
 Row = tuple[float, int, int, int, int]
 """Time in ms, kind, side, price in ticks, lots."""
@@ -91,9 +99,15 @@ def venue(**changes: Any) -> list[Venue]:
     """
     rows = zeros(Venue, 1)
     values = {
-        "tick": TICK, "lot": LOT, "maker_fee": 1e-4, "taker_fee": 5e-4, "queue_model": RISK_AVERSE,
-        "queue_power": 3, "partial_fills": 1, "shared_queue": 1,
-    } | changes  # fmt: skip
+        "tick": TICK,
+        "lot": LOT,
+        "maker_fee": 1e-4,
+        "taker_fee": 5e-4,
+        "queue_model": RISK_AVERSE,
+        "queue_power": 3,
+        "partial_fills": 1,
+        "shared_queue": 1,
+    } | changes
     for name, value in values.items():
         setattr(at(rows, 0), name, value)
     return rows
@@ -101,8 +115,9 @@ def venue(**changes: Any) -> list[Venue]:
 
 def latency(*, feed: float = 1.0, entry: float = 1.0, response: float = 1.0) -> Latency:
     """Give constant one-way delays in ms."""
-    return Latency(*(), **{f"{k}_ns": np.full(1, round(v * MS)) for k, v in
-                           (("feed", feed), ("entry", entry), ("response", response))})  # fmt: skip
+
+    values = {"feed": feed, "entry": entry, "response": response}
+    return Latency(**{f"{name}_ns": np.full(1, round(ms * MS)) for name, ms in values.items()})
 
 
 class Trader:
@@ -115,7 +130,6 @@ class Trader:
         rows: Iterable[Row],
         *,
         funding: Sequence[tuple[float, float, float]] = (),
-        # fmt: skip
         rules: list[Venue] | None = None,
         position: float = 0.0,
         **options: Any,
@@ -140,7 +154,6 @@ class Trader:
         side: int = BUY,
         tick: int = 0,
         lots: int = 0,
-        # fmt: skip
         kind: int = POST_ONLY,
         m0: float = 0.0,
         reduce_only: int = 0,
@@ -191,15 +204,38 @@ def quoting(**changes: Any) -> list[Params]:
     """
     rows = zeros(Params, 1)
     values: dict[str, Any] = {
-        "plan": pack_plan(list(STAGES.values())), "replace_per_ns": 1.0, "replace_capacity": 1e9,
-        "tail_age_ns": 650 * MS, "impact_cap_ratio": 1.0, "max_delta_ratio": 1e9, "inflight_max": 1_000,
-        "spread_multiplier": 1.0, "base_half_spread_bps": 5.0, "min_half_spread_bps": 0.1, "inventory_tilt_cap": 1.0,
-        "adverse_tau_ns": 1e9, "vol_tau_s": 60.0, "momentum_tau_s": 5.0, "leverage": 10.0, "notional_cap": 1e9,
-        "quote_notional": 5.0000001, "equity_start": 1e6, "max_position_quotes": 2.0, "maintenance_margin": 0.004,
-        "assumed_sl": 0.003, "sl_buffer_multiplier": 1.5, "loss_halt": 1e9, "vol_halt_bps": 1e9,
-        "stale_halt_ns": 10 * SECOND, "order_kind": POST_ONLY, "tick": TICK, "lot": LOT, "min_lots": 1,
-        "liquidity_levels": 3, "liquidity_alpha": 1.5,
-    } | changes  # fmt: skip
+        "plan": pack_plan(list(STAGES.values())),
+        "replace_per_ns": 1.0,
+        "replace_capacity": 1e9,
+        "tail_age_ns": 650 * MS,
+        "impact_cap_ratio": 1.0,
+        "max_delta_ratio": 1e9,
+        "inflight_max": 1_000,
+        "spread_multiplier": 1.0,
+        "base_half_spread_bps": 5.0,
+        "min_half_spread_bps": 0.1,
+        "inventory_tilt_cap": 1.0,
+        "adverse_tau_ns": 1e9,
+        "vol_tau_s": 60.0,
+        "momentum_tau_s": 5.0,
+        "leverage": 10.0,
+        "notional_cap": 1e9,
+        "quote_notional": 5.0000001,
+        "equity_start": 1e6,
+        "max_position_quotes": 2.0,
+        "maintenance_margin": 0.004,
+        "assumed_sl": 0.003,
+        "sl_buffer_multiplier": 1.5,
+        "loss_halt": 1e9,
+        "vol_halt_bps": 1e9,
+        "stale_halt_ns": 10 * SECOND,
+        "order_kind": POST_ONLY,
+        "tick": TICK,
+        "lot": LOT,
+        "min_lots": 1,
+        "liquidity_levels": 3,
+        "liquidity_alpha": 1.5,
+    } | changes
     for name, value in values.items():
         setattr(at(rows, 0), name, value)
     return rows
@@ -216,15 +252,23 @@ def versions(*changes: tuple[float, dict[str, Any]]) -> list[Params]:
     return rows
 
 
-def quoter(rows: Iterable[Row], params: list[Params] | None = None, *, rules: list[Venue] | None = None,
-           funding: Sequence[tuple[float, float, float]] = (), delays: Latency | None = None,
-           **options: Any) -> Replay:  # fmt: skip
+def quoter(
+    rows: Iterable[Row],
+    params: list[Params] | None = None,
+    *,
+    rules: list[Venue] | None = None,
+    funding: Sequence[tuple[float, float, float]] = (),
+    delays: Latency | None = None,
+    **options: Any,
+) -> Replay:
     """Give a replay whose desk quotes."""
     return Replay(
-        tape=tape_of(rows, funding=funding), params=quoting() if params is None else params,
+        tape=tape_of(rows, funding=funding),
+        params=quoting() if params is None else params,
         venue=venue() if rules is None else rules,
-        latency=delays or latency(), **options,
-    )  # fmt: skip
+        latency=delays or latency(),
+        **options,
+    )
 
 
 def opening(lots: int = 1_000) -> list[Row]:

@@ -14,7 +14,9 @@ from tests.properties.markets import market
 
 
 class PlainBook:
-    """A book as two dictionaries: a crossing quote hides the levels it crosses until the feed sets them again."""
+    """A book as two dictionaries: a crossing quote hides the levels it crosses until the feed sets them
+    again.
+    """
 
     def __init__(self) -> None:
         self.held: dict[int, dict[int, int]] = {BUY: {}, SELL: {}}

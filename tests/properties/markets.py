@@ -1,4 +1,6 @@
-"""Random markets: a wandering book with sparse levels, prints at and through the touch, crossings, clears and gaps."""
+"""Random markets: a wandering book with sparse levels, prints at and through the touch, crossings, clears
+and gaps.
+"""
 
 from __future__ import annotations
 

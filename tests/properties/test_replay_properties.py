@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from framework.compiled.clock import HAS_CLOCK
 from framework.compiled.records import at, interpreted, to_array
 from framework.edge.ledger import Ledger
 from framework.engine.fused import Replay
-from framework.engine.timing import HAS_CLOCK, stage_timings
+from framework.engine.timing import stage_timings
 from framework.market.events import BUY, DEPTH, SELL, TRADE
 from framework.market.records import IOC, LIMIT, MARKET, POST_ONLY
 from framework.quoting.records import CANCEL_QUOTE, PLACE, REPLACE, Desk
@@ -25,7 +26,9 @@ EVENTS = 250
 FEW = settings(max_examples=20 if interpreted() else 120)
 
 
-def desk_of(seed: int, values: dict[str, Any], rules: dict[str, Any], delays: tuple[float, float, float], **more: Any) -> Replay:
+def desk_of(
+    seed: int, values: dict[str, Any], rules: dict[str, Any], delays: tuple[float, float, float], **more: Any
+) -> Replay:
     feed, entry, response = delays
     return quoter(
         market(seed=seed, events=EVENTS, spaced=more.pop("spaced", False)),
@@ -51,8 +54,12 @@ def _plain(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.array([tuple(row) for row in rows.tolist()], dtype=np.float64)
 
 
-def check_identity(replay: Replay, *, position: float, mid: float, funding: list[tuple[float, float, float]]) -> None:
-    """Check the books against the fill rows alone: nothing of the ledger but its cash and position is used."""
+def check_identity(
+    replay: Replay, *, position: float, mid: float, funding: list[tuple[float, float, float]]
+) -> None:
+    """Check the books against the fill rows alone: nothing of the ledger but its cash and position is
+    used.
+    """
     fills, ledger = replay.fill_rows(), at(replay.ledger, 0)
     signed = fills["side"] * fills["qty"]
     moved = signed - fills["fee_base"]
@@ -69,7 +76,9 @@ def check_identity(replay: Replay, *, position: float, mid: float, funding: list
     inventory = (moved * (last - fills["m"])).sum() + position * (last - mid) + paid
     turnover = (fills["qty"] * fills["price"]).sum()
     room = 1e-9 * max(turnover, abs(position) * mid, 1e-3)
-    assert gross + slippage + fees + inventory == pytest.approx(cash + closing * last - position * mid, abs=room)
+    assert gross + slippage + fees + inventory == pytest.approx(
+        cash + closing * last - position * mid, abs=room
+    )
     assert ledger.cash == pytest.approx(cash, abs=room)
     assert ledger.position == pytest.approx(closing, abs=1e-9)
     assert ledger.gross == pytest.approx(gross, abs=room)
@@ -86,12 +95,18 @@ def check_identity(replay: Replay, *, position: float, mid: float, funding: list
     conventions(),
     DELAYS,
     st.sampled_from([0.0, 0.004, -0.007]),
-    st.lists(st.tuples(st.floats(1.0, 4_000.0), st.floats(-0.01, 0.01), st.floats(900.0, 1_100.0)), max_size=3),
+    st.lists(
+        st.tuples(st.floats(1.0, 4_000.0), st.floats(-0.01, 0.01), st.floats(900.0, 1_100.0)), max_size=3
+    ),
 )
 def test_net_is_the_change_of_cash_and_position_value(
-    seed: int, values: dict[str, Any], rules: dict[str, Any], delays: tuple[float, float, float], held: float,
+    seed: int,
+    values: dict[str, Any],
+    rules: dict[str, Any],
+    delays: tuple[float, float, float],
+    held: float,
     funding: list[tuple[float, float, float]],
-) -> None:  # fmt: skip
+) -> None:
     due = sorted({round(ms): (float(round(ms)), rate, mark) for ms, rate, mark in funding}.values())
     replay = desk_of(seed, values, rules, delays, funding=due)
     at(replay.ledger, 0).position = at(replay.desk, 0).position = held
@@ -106,27 +121,39 @@ def test_net_is_the_change_of_cash_and_position_value(
 
 @FEW
 @given(SEEDS, conventions(), st.sampled_from([0.0, 0.01]))
-def test_the_identity_holds_for_takers_amends_and_cancels_too(seed: int, rules: dict[str, Any], held: float) -> None:
+def test_the_identity_holds_for_takers_amends_and_cancels_too(
+    seed: int, rules: dict[str, Any], held: float
+) -> None:
     rng = np.random.default_rng(seed)
     trader = Trader(market(seed=seed, events=EVENTS, wild=False), rules=venue(**rules), position=held)
     last_ms = (trader.replay.tape.end_ns - START) / MS
     for k, ms in enumerate(np.sort(rng.uniform(1.0, last_ms, 60)).round(3)):
         action = int(rng.choice([1, 1, 2, 3]))
         trader.send(
-            float(ms), action, k + 1 if action == 1 else int(rng.integers(1, k + 2)),
-            side=int(rng.choice([BUY, SELL])), tick=int(10_000 + rng.integers(-6, 7)), lots=int(rng.integers(1, 9)),
-            kind=int(rng.choice([LIMIT, POST_ONLY, IOC, MARKET])), m0=1000.0, reduce_only=int(rng.random() < 0.2),
-        )  # fmt: skip
+            float(ms),
+            action,
+            k + 1 if action == 1 else int(rng.integers(1, k + 2)),
+            side=int(rng.choice([BUY, SELL])),
+            tick=int(10_000 + rng.integers(-6, 7)),
+            lots=int(rng.integers(1, 9)),
+            kind=int(rng.choice([LIMIT, POST_ONLY, IOC, MARKET])),
+            m0=1000.0,
+            reduce_only=int(rng.random() < 0.2),
+        )
     replay = trader.replay
     replay.advance(end_of(replay))
-    assert at(replay.exchange, 0).report_count == 0 or at(replay.cursor, 0).request_count == 0
+    assert at(replay.exchange, 0).report_count == at(replay.cursor, 0).request_count == 0
     check_identity(replay, position=held, mid=1000.0, funding=[])
 
 
 @FEW
 @given(SEEDS, knobs(), conventions(), DELAYS, st.lists(st.floats(0.0, 6_000.0), max_size=25))
 def test_a_replay_in_slices_is_byte_for_byte_the_replay_in_one(
-    seed: int, values: dict[str, Any], rules: dict[str, Any], delays: tuple[float, float, float], cuts: list[float]
+    seed: int,
+    values: dict[str, Any],
+    rules: dict[str, Any],
+    delays: tuple[float, float, float],
+    cuts: list[float],
 ) -> None:
     whole, sliced = (desk_of(seed, values, rules, delays, funding=[(900.0, 0.001, 1000.0)]) for _ in range(2))
     whole.advance(end_of(whole))
@@ -155,7 +182,12 @@ def test_a_quoting_desk_keeps_its_promises(
 ) -> None:
     replay = desk_of(seed, values, rules, delays)
     replay.advance(end_of(replay))
-    desk, cursor, fills, audit = at(replay.desk, 0), at(replay.cursor, 0), replay.fill_rows(), replay.audit_rows()
+    desk, cursor, fills, audit = (
+        at(replay.desk, 0),
+        at(replay.cursor, 0),
+        replay.fill_rows(),
+        replay.audit_rows(),
+    )
     # every request was answered once
     assert desk.inflight == 0
     assert cursor.requests == desk.places + desk.replaces + desk.cancels
@@ -183,11 +215,14 @@ def test_a_quoting_desk_keeps_its_promises(
 
 @FEW
 @given(SEEDS, knobs(), DELAYS)
-def test_the_position_stays_within_its_limit(seed: int, values: dict[str, Any], delays: tuple[float, float, float]) -> None:
+def test_the_position_stays_within_its_limit(
+    seed: int, values: dict[str, Any], delays: tuple[float, float, float]
+) -> None:
     replay = desk_of(seed, values, {"fee_in_base": 0}, delays)
     replay.advance(end_of(replay))
     fills = replay.fill_rows()
-    # the limit counts in quotes, whose size follows the price by a percent or so; an order may exceed its room by an eighth
+    # the limit counts in quotes, whose size follows the price by a percent or so; an order may exceed its
+    # room by an eighth
     largest = values["quote_notional"] / (TICK * (10_000 - 150)) / LOT
     limit = values["max_position_quotes"] * largest + largest / 8 + 1
     assert (np.abs(fills["position_after"]) / LOT <= limit + 1e-6).all()
@@ -214,7 +249,10 @@ def test_fills_never_exceed_what_was_printed_or_shown(seed: int, values: dict[st
 def _shown_within(replay: Replay, fills: np.ndarray[Any, Any], row: int) -> int:
     """Sum the levels of the crossing side that reach our price, besides the one the row sets."""
     tape = replay.tape
-    side, price = int(tape.side[row]), int(fills[fills["exch_ts_ns"] == tape.exch_ts_ns[row]]["price_ticks"][0])
+    side, price = (
+        int(tape.side[row]),
+        int(fills[fills["exch_ts_ns"] == tape.exch_ts_ns[row]]["price_ticks"][0]),
+    )
     held: dict[int, int] = {}
     for k in range(row):
         if tape.kind[k] == 3 and tape.side[k] in (0, side):

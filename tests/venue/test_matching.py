@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from framework.compiled.records import at
 from framework.engine.fused import EngineError
@@ -216,7 +217,7 @@ def test_a_queue_survives_a_snapshot_of_the_same_book() -> None:
         assert trader.live() == [(1, 9999, 3, 3.0)]
 
 
-def cost_table(*, impact: float, filled: float, draws: list[float]) -> np.ndarray:  # type: ignore[type-arg]
+def cost_table(*, impact: float, filled: float, draws: list[float]) -> NDArray[np.float64]:
     """A table of two knots: impact rises from 0 to ``impact``, the fill probability is ``filled``
     throughout.
     """

@@ -1,4 +1,6 @@
-"""A machine that places, amends, cancels, prints and moves the book in any order, with a plain account beside it."""
+"""A machine that places, amends, cancels, prints and moves the book in any order, with a plain account
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,19 @@ LOTS = st.integers(1, 12)
 
 
 class MatchingMachine(RuleBasedStateMachine):
-    """The tape's last rows lie in the far future; a rule that moves the market pulls the next one to the present."""
+    """The tape's last rows lie in the far future; a rule that moves the market pulls the next one to the
+    present.
+    """
 
-    @initialize(model=st.sampled_from([0, 1]), partial=st.sampled_from([1, 1, 0]), shared=st.sampled_from([1, 1, 0]))
+    @initialize(
+        model=st.sampled_from([0, 1]), partial=st.sampled_from([1, 1, 0]), shared=st.sampled_from([1, 1, 0])
+    )
     def start(self, model: int, partial: int, shared: int) -> None:
         rows = [bid(0, 9_999, 9), bid(0, 9_990, 9), ask(0, 10_001, 9), ask(0, 10_010, 9)]
         rows += [bid(1e9 + k, 9_990 if k % 2 else 10_010, 1) for k in range(ROOM)]
         self.native = bool(partial and shared)
-        self.trader = Trader(rows, rules=venue(queue_model=model, partial_fills=partial, shared_queue=shared))
+        rules = venue(queue_model=model, partial_fills=partial, shared_queue=shared)
+        self.trader = Trader(rows, rules=rules, stop_ns=START)
         self.columns = self.trader.replay._tape_columns
         if not interpreted():
             self.columns = tuple(np.array(column) for column in self.columns)
@@ -59,7 +66,13 @@ class MatchingMachine(RuleBasedStateMachine):
         self.ms += 1.5  # its reports have arrived when the next rule runs
         self.trader.play(self.ms)
 
-    @rule(side=SIDES, tick=PRICES, lots=LOTS, kind=st.sampled_from([POST_ONLY, LIMIT, IOC, MARKET]), reduce=st.integers(0, 1))
+    @rule(
+        side=SIDES,
+        tick=PRICES,
+        lots=LOTS,
+        kind=st.sampled_from([POST_ONLY, LIMIT, IOC, MARKET]),
+        reduce=st.integers(0, 1),
+    )
     def place(self, side: int, tick: int, lots: int, kind: int, reduce: int) -> None:
         order_id = len(self.asked) + 1
         self.asked[order_id] = {"side": side, "kind": kind, "total": lots, "reduce": reduce}
