@@ -64,6 +64,13 @@ def only_run(root: Path) -> Path:
     return found
 
 
+def latest(root: Path, name: str) -> Path:
+    """Give where artifacts/NAME leads: a link's target, or what the file LATEST names."""
+    place = root / "artifacts" / name
+    pointer = place / "LATEST"
+    return Path(pointer.read_text().strip()) if pointer.is_file() else place.resolve()
+
+
 def soaked(root: Path, *words: str, **more: Any) -> tuple[SoakResult, Path, list[str]]:
     """Run a soak in this process; give its result, its folder and the lines it said."""
     from framework.settings.compose import compose_run

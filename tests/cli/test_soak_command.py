@@ -56,7 +56,7 @@ def test_a_soak_prints_plain_lines_where_there_is_no_terminal(root: Path) -> Non
     assert "| kpi_gate | INCONCLUSIVE | REASONS=" in done.stdout
     verdict = next(k for k, line in enumerate(lines) if line.startswith("INCONCLUSIVE: "))
     assert not any(line.startswith("iter ") for line in lines[verdict:])
-    assert lines[-1] == f"report: {only_run(root)}/reports/report.html"
+    assert lines[-1] == f"report: {only_run(root) / 'reports' / 'report.html'}"
 
 
 def test_json_is_one_value_on_stdout_and_the_lines_go_to_stderr(root: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_sweep_prints_its_table(root: Path) -> None:
     assert [line.split("|")[2].strip() for line in lines[:2]] == ["INCONCLUSIVE", "INCONCLUSIVE"]
     assert lines[2].split()[:3] == ["rank", "cell", "values"]
     assert "among 2 trials" in done.stdout or "no cell traded enough" in done.stdout
-    assert lines[-1] == f"table: {only_run(root)}/SWEEP.md"
+    assert lines[-1] == f"table: {only_run(root) / 'SWEEP.md'}"
 
 
 def test_a_sweep_as_json_is_what_the_file_holds(root: Path) -> None:
