@@ -90,7 +90,7 @@ def run_soak(
         watch.lap("iterations")
         _weigh_arms(result, judge, progress)
         watch.lap("arms")
-        progress("reports", 0.0)
+        progress("reports", 1.0)
         write_run(result, folder, say)
         watch.lap("reports")
         folder.json("timing.json", {"seconds": watch.laps, "verdict": result.verdict.value})
