@@ -94,8 +94,6 @@ def step_time(
         ex.mid_held = 0
     else:
         ex.mid_held = 1
-    ex.mid_before = ex.mid
-    ex.mid_before_held = ex.mid_held
     if ex.due_ns < ts:
         settle(ts, ex, fills)
     pay_due_funding(ts, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)

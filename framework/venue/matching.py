@@ -108,9 +108,7 @@ class Exchange:
 
     now_ns: i8
     mid: f8
-    mid_before: f8
     mid_held: i8
-    mid_before_held: i8
     live: i8
     bid_high: i8
     bid_low: i8
@@ -941,8 +939,8 @@ def _fill(
         fill.price *= 1.0 + order.side * (venue.slippage_rate + order.impact)
     fill.qty = lots * venue.lot
     fill.m0 = order.m0
-    fill.m = ex.mid_before
-    fill.mid_held = ex.mid_before_held
+    fill.m = ex.mid
+    fill.mid_held = ex.mid_held
     if not fill.m > 0.0:
         ex.no_mid += 1
     fill.m_100ms = NAN

@@ -242,6 +242,25 @@ def test_funding_is_paid_on_the_position_held_just_before_its_instant() -> None:
     assert at(trader.replay.ledger, 0).cash == pytest.approx(-1.9998 - 0.00019998 - 0.064)
 
 
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [("m_100ms", 100), ("m_500ms", 500), ("m_1s", 1_000), ("m_5s", 5_000), ("m_30s", 30_000)],
+)
+def test_what_happens_exactly_at_a_horizon_counts_and_what_comes_after_it_does_not(
+    name: str, after: int
+) -> None:
+    at_horizon, beyond = 20 + after, 20 + after + 0.001
+    moves = [
+        ask(at_horizon, 10001, 0),
+        ask(at_horizon, 10005, 3),
+        ask(beyond, 10005, 0),
+        ask(beyond, 10009, 3),
+    ]
+    trader = Trader([*BOOK, sold(20, 9999, 7), *moves])
+    trader.place(10, 1, tick=9999, lots=2, m0=1000.0)
+    assert trader.play(beyond)[0][name] == pytest.approx((999.9 + 1000.5) / 2)
+
+
 def test_horizons_that_end_with_the_window_are_known_and_later_ones_are_not() -> None:
     trader = Trader([*BOOK, sold(20, 9999, 7)])
     trader.place(10, 1, tick=9999, lots=2, m0=1000.0)

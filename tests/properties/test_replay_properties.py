@@ -164,6 +164,20 @@ def test_a_replay_in_slices_is_byte_for_byte_the_replay_in_one(
     assert everything(whole) == everything(sliced)
 
 
+@FEW
+@given(SEEDS, st.lists(st.floats(0.0, 4_000.0), max_size=25))
+def test_slices_do_not_change_when_a_faster_clock_comes_into_force(seed: int, cuts: list[float]) -> None:
+    values = {"base_half_spread_bps": 1.0, "tick_interval_ns": 100 * MS}
+    swaps = [(0.0, values), (633.0, values | {"tick_interval_ns": 3 * MS}), (1_234.5, values)]
+    whole, sliced = (quoter(market(seed=seed, events=EVENTS), versions(*swaps)) for _ in range(2))
+    whole.advance(end_of(whole))
+    for ms in sorted(cuts):
+        sliced.advance(ns(ms))
+    sliced.advance(max(end_of(sliced), ns(4_001)))
+    whole.advance(max(end_of(whole), ns(4_001)))
+    assert everything(whole) == everything(sliced)
+
+
 @pytest.mark.skipif(not HAS_CLOCK, reason="compiled code cannot read the clock here")
 def test_a_replay_stage_by_stage_is_the_replay_in_one_and_times_every_stage() -> None:
     values = {"inventory_skew": 1.0, "glft_risk": 0.5, "base_half_spread_bps": 2.0}
