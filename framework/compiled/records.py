@@ -115,5 +115,5 @@ class Row:
 def at(buffer: list[T], index: int) -> T:
     """Give one record of a buffer with its fields as attributes, in either mode."""
     if isinstance(buffer, np.ndarray):
-        return Row(buffer, index)  # type: ignore[return-value]
+        return Row(buffer, index)
     return buffer[index]
