@@ -1,9 +1,9 @@
 """The door to numba: inner functions, entries with one fixed signature, and a cache that notices every edit.
 
-numba's own disk cache looks only at the file of the cached function, so an edit to a callee elsewhere silently
-runs the old code. Here the cache folder is named by a digest of every source the entry imports and of the
-versions of Python, numba and numpy. It lies in the user's cache folder under a name that holds no checkout path,
-so a moved tree still hits. Nothing is compiled at import: a driver calls ``Entry.load``.
+numba's own disk cache looks only at the file of the cached function, so an edit to a callee elsewhere
+silently runs the old code. Here the cache folder is named by a digest of every source the entry imports and
+of the versions of Python, numba and numpy. It lies in the user's cache folder under a name that holds no
+checkout path, so a moved tree still hits. Nothing is compiled at import: a driver calls ``Entry.load``.
 """
 
 from __future__ import annotations
@@ -34,19 +34,20 @@ _IMPORT = re.compile(r"^(?:from|import) (framework[\w.]*)(?: import ([^#\n]+))?"
 
 
 OPTIONS: dict[str, Any] = {"_nrt": False, "boundscheck": True, "no_cfunc_wrapper": True}
-"""No allocation, which is also what makes records fast; indices checked; no fast math; nothing compiled unused."""
+"""No allocation, which also makes records fast; indices checked; no fast math; nothing compiled unused."""
 
 
 def core(function: F) -> F:
     """Compile an inner function with its caller, once: constants and small integers are passed as 64-bit.
 
-    Compiled, it can be called from other compiled functions only; a test calls it interpreted or through an entry.
+    Compiled, it can be called from other compiled functions only; a test calls it interpreted or through an
+    entry.
     """
     return _inner(function, forceinline=False)
 
 
 def hot(function: F) -> F:
-    """Compile like ``core`` and into its caller, for what runs at every event: passing its arrays costs more."""
+    """Compile like ``core`` and into its caller, for what runs at every event: passing arrays costs more."""
     return _inner(function, forceinline=True)
 
 
@@ -58,8 +59,8 @@ def _inner(function: F, *, forceinline: bool) -> F:
 
 
 def _share_specialisations(dispatcher: Any) -> None:
-    # numba compiles a function anew for every constant it is called with (side=1, side=-1, action=3 …): half of all
-    # compile time, and no faster code, since what matters is inlined.
+    # numba compiles a function anew for every constant it is called with (side=1, side=-1, action=3 …): half
+    # of all compile time, and no faster code, since what matters is inlined.
     resolve = dispatcher.get_call_template
 
     def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
@@ -114,7 +115,7 @@ class Entry:
 
 
 def entry(*signature: Any, returns: Any = types.int64) -> Callable[[Callable[..., Any]], Entry]:
-    """Declare a compiled entry; ``signature`` holds record classes, ``array("i8")`` types or numba scalars."""
+    """Declare a compiled entry; ``signature`` holds record classes, ``array("i8")`` types, numba scalars."""
 
     def wrap(function: Callable[..., Any]) -> Entry:
         return Entry(function, signature, returns)
@@ -164,8 +165,8 @@ def _files_of(module: str, names: str) -> list[Path]:
 def cache_folder(source: Path) -> Path:
     """Give the writable cache folder of a compiled source, created when absent.
 
-    ``QUOTEOPS_CACHE`` or the user's cache folder; a private temporary folder of this user where neither can be
-    written. Cached code is a pickle, so a folder that somebody else owns is refused.
+    ``QUOTEOPS_CACHE`` or the user's cache folder; a private temporary folder of this user where neither can
+    be written. Cached code is a pickle, so a folder that somebody else owns is refused.
     """
     named = os.environ.get("QUOTEOPS_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
@@ -204,7 +205,7 @@ def _cache_in(folder: Path) -> type[FunctionCache]:
             return cls(py_file)
 
     class Impl(CompileResultCacheImpl):  # type: ignore[misc]
-        _locator_classes = [Locator]
+        _locator_classes = (Locator,)
 
     class Cache(FunctionCache):  # type: ignore[misc]
         _impl_class = Impl

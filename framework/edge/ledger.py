@@ -33,8 +33,7 @@ class Ledger:
 
 @core
 def book_fill(ledger: Ledger, fill: Fill) -> None:
-    """Add one fill, whose side, price, quantity, fees and both mids are set, and note the position after it.
-    """
+    """Add one fill, whose side, price, quantity, fees and both mids are set; note the position after it."""
     signed = fill.side * fill.qty
     moved = signed - fill.fee_base
     before = ledger.position

@@ -110,7 +110,7 @@ class Strategy(StrictModel):
         needed = {"guards", "queue_aware"} <= set(stages)  # they size and price the quotes
         if not needed or stages[:2] != ("fetch_md", "spread") or stages[-1] != "emit":
             raise ValueError(
-                f"stages is {', '.join(stages)}; allowed fetch_md, spread, guards and queue_aware with or without"
-                " inventory, emit last"
+                f"stages is {', '.join(stages)}; allowed fetch_md, spread, guards and queue_aware"
+                " with or without inventory, emit last"
             )
         return self
