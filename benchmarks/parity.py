@@ -28,7 +28,7 @@ from framework.market.events import GAP, TRADE
 from framework.market.records import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW, POST_ONLY
 from framework.market.tape import Tape
 from framework.quoting.records import Params
-from framework.venue.matching import PROB_POWER, RISK_AVERSE, Venue
+from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, Venue
 
 MS = 1_000_000
 QUEUES = {"risk_averse": RISK_AVERSE, "prob_power": PROB_POWER}

@@ -65,7 +65,7 @@ def replay_ours(*, tape: Any, cadence: str) -> dict[str, Any]:
     from framework.compiled.records import at, zeros
     from framework.engine.fused import Latency, Replay
     from framework.engine.loop import advance
-    from framework.venue.matching import PROB_POWER, Venue
+    from framework.venue.matching.records import PROB_POWER, Venue
 
     venue = zeros(Venue, 1)
     v = at(venue, 0)

@@ -37,7 +37,7 @@ from framework.quoting.records import (
     Quote,
     View,
 )
-from framework.venue.matching import Exchange, Order, Taken, Venue
+from framework.venue.matching.records import Exchange, Order, Taken, Venue
 
 MS = 1_000_000
 MAX_SLOTS = 1 << 20

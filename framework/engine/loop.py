@@ -12,7 +12,9 @@ from typing import Any
 
 from framework.compiled.jit import array, core, entry, hot
 from framework.compiled.rows import rows
-from framework.edge.ledger import Ledger, pay_funding
+from framework.edge.ledger import Ledger
+from framework.engine.clocks import SPARE, exchange_to, local_to
+from framework.engine.clockwork import note_ages, pay_due_funding, sample, settle_known, step_time
 from framework.engine.records import (
     AUDITS_FULL,
     BROKEN,
@@ -23,295 +25,29 @@ from framework.engine.records import (
     Cursor,
     Sample,
 )
-from framework.market.book import (
-    EXCHANGE,
-    LOCAL,
-    Book,
-    clear_book,
-    clear_side,
-    empty_book,
-    set_level,
-    two_sided,
-)
-from framework.market.events import BUY, CLEAR, DEPTH, SELL, TRADE
-from framework.market.records import ACCEPTED, AMENDED, Fill, Report, Request
+from framework.market.book import EXCHANGE, LOCAL, Book, empty_book
+from framework.market.events import BUY, SELL
+from framework.market.records import Fill, Report, Request
 from framework.quoting.emit import end_run
-from framework.quoting.records import (
-    FOREVER,
-    NO_TIME,
-    Audit,
-    Desk,
-    Intent,
-    Params,
-    Pending,
-    Quote,
-    View,
-)
-from framework.quoting.tick import on_local_trade, on_report, run_tick
-from framework.venue.matching import (
-    Exchange,
-    Order,
-    Taken,
-    Venue,
-    depth_concerns,
-    forget_side,
-    note_prices,
-    on_depth,
-    on_request,
-    on_trade,
-    trade_concerns,
-)
-
-MS = 1_000_000
-SPARE = 64
+from framework.quoting.records import Audit, Desk, Intent, Params, Pending, Quote, View
+from framework.quoting.tick import run_tick
+from framework.venue.matching.orders import note_prices
+from framework.venue.matching.records import Exchange, Order, Taken, Venue
+from framework.venue.matching.requests import on_request
 
 TIMES = array("i8", writable=False)
+
+
 KINDS = array("u1", writable=False)
+
+
 SIDES = array("i1", writable=False)
+
+
 FLOATS = array("f8", writable=False)
+
+
 LEVELS = array("i8")
-
-
-@hot
-def step_time(
-    ts: int,
-    cursor: Cursor,
-    venue: Venue,
-    ex: Exchange,
-    books: list[Book],
-    fills: list[Fill],
-    ledger: Ledger,
-    funding_ts_ns: Any,
-    funding_rate: Any,
-    funding_mark: Any,
-) -> None:
-    """Let the exchange's clock reach ``ts``: close the mid of the past instant, settle markouts, pay
-    funding.
-    """
-    book = books[EXCHANGE]
-    if two_sided(book):
-        ex.mid = 0.5 * (book.best_bid + book.best_ask) * venue.tick
-        ex.mid_held = 0
-    else:
-        ex.mid_held = 1
-    if ex.due_ns < ts:
-        settle(ts, ex, fills)
-    pay_due_funding(ts, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)
-    ex.now_ns = ts
-
-
-@core
-def settle(ts: int, ex: Exchange, fills: list[Fill]) -> None:
-    """Give every fill whose horizon ended before ``ts`` the mid in force there."""
-    while ex.settled_100ms < ex.fills and fills[ex.settled_100ms].exch_ts_ns + 100 * MS < ts:
-        fills[ex.settled_100ms].m_100ms = ex.mid
-        ex.settled_100ms += 1
-    while ex.settled_500ms < ex.fills and fills[ex.settled_500ms].exch_ts_ns + 500 * MS < ts:
-        fills[ex.settled_500ms].m_500ms = ex.mid
-        ex.settled_500ms += 1
-    while ex.settled_1s < ex.fills and fills[ex.settled_1s].exch_ts_ns + 1_000 * MS < ts:
-        fills[ex.settled_1s].m_1s = ex.mid
-        ex.settled_1s += 1
-    while ex.settled_5s < ex.fills and fills[ex.settled_5s].exch_ts_ns + 5_000 * MS < ts:
-        fills[ex.settled_5s].m_5s = ex.mid
-        ex.settled_5s += 1
-    while ex.settled_30s < ex.fills and fills[ex.settled_30s].exch_ts_ns + 30_000 * MS < ts:
-        fills[ex.settled_30s].m_30s = ex.mid
-        ex.settled_30s += 1
-    due = FOREVER
-    if ex.settled_100ms < ex.fills:
-        due = min(due, fills[ex.settled_100ms].exch_ts_ns + 100 * MS)
-    if ex.settled_500ms < ex.fills:
-        due = min(due, fills[ex.settled_500ms].exch_ts_ns + 500 * MS)
-    if ex.settled_1s < ex.fills:
-        due = min(due, fills[ex.settled_1s].exch_ts_ns + 1_000 * MS)
-    if ex.settled_5s < ex.fills:
-        due = min(due, fills[ex.settled_5s].exch_ts_ns + 5_000 * MS)
-    if ex.settled_30s < ex.fills:
-        due = min(due, fills[ex.settled_30s].exch_ts_ns + 30_000 * MS)
-    ex.due_ns = due
-
-
-@core
-def settle_known(until: int, venue: Venue, ex: Exchange, books: list[Book], fills: list[Fill]) -> None:
-    """Settle the horizons that lie no later than ``until`` once every event up to there has happened."""
-    if ex.due_ns > until:
-        return
-    closed = ex.mid
-    book = books[EXCHANGE]
-    if two_sided(book):
-        ex.mid = 0.5 * (book.best_bid + book.best_ask) * venue.tick
-    settle(until + 1, ex, fills)
-    ex.mid = closed
-
-
-@core
-def pay_due_funding(
-    ts: int, cursor: Cursor, ledger: Ledger, funding_ts_ns: Any, funding_rate: Any, funding_mark: Any
-) -> None:
-    """Exchange the funding due by ``ts`` on the position held just before it."""
-    while cursor.funding_i < len(funding_ts_ns) and funding_ts_ns[cursor.funding_i] <= ts:
-        pay_funding(ledger, funding_rate[cursor.funding_i], funding_mark[cursor.funding_i])
-        cursor.funding_i += 1
-
-
-@core
-def clear(books: list[Book], levels: list[int], which: int, side: int) -> None:
-    """Empty a side of a book, or with side 0 the book, which may be trusted again."""
-    if side == 0:
-        clear_book(books, levels, which)
-    else:
-        clear_side(books, levels, which, side)
-
-
-@hot
-def exchange_to(
-    bound: int,
-    tick_floor: int,
-    exch_ts_ns: Any,
-    kind: Any,
-    side: Any,
-    price_ticks: Any,
-    qty_lots: Any,
-    funding_ts_ns: Any,
-    funding_rate: Any,
-    funding_mark: Any,
-    cursor: Cursor,
-    venue: Venue,
-    ex: Exchange,
-    books: list[Book],
-    levels: list[int],
-    orders: list[Order],
-    taken: list[Taken],
-    fills: list[Fill],
-    reports: list[Report],
-    ledger: Ledger,
-    response_ns: list[int],
-    costs: list[float],
-) -> int:
-    """Run the exchange alone up to ``bound``, or up to the instant at which the desk could answer a new
-    report.
-    """
-    i = cursor.exch_i
-    n = len(exch_ts_ns)
-    book = books[EXCHANGE]
-    while i < n and exch_ts_ns[i] <= bound:
-        ts = exch_ts_ns[i]
-        if ts > ex.now_ns:
-            step_time(ts, cursor, venue, ex, books, fills, ledger, funding_ts_ns, funding_rate, funding_mark)
-        known = ex.responses
-        what = kind[i]
-        if what == DEPTH:
-            if book.trusted == 0 or not depth_concerns(ex, side[i], price_ticks[i]):
-                set_level(books, levels, EXCHANGE, side[i], price_ticks[i], qty_lots[i])
-            else:
-                on_depth(
-                    side[i],
-                    price_ticks[i],
-                    qty_lots[i],
-                    venue,
-                    ex,
-                    books,
-                    levels,
-                    orders,
-                    taken,
-                    fills,
-                    reports,
-                    ledger,
-                    response_ns,
-                )
-        elif what == TRADE:
-            ex.traded_lots += qty_lots[i]
-            if trade_concerns(ex, side[i], price_ticks[i]):
-                on_trade(
-                    side[i],
-                    price_ticks[i],
-                    qty_lots[i],
-                    venue,
-                    ex,
-                    orders,
-                    fills,
-                    reports,
-                    ledger,
-                    response_ns,
-                    costs,
-                )
-        elif what == CLEAR:
-            clear(books, levels, EXCHANGE, side[i])
-            forget_side(ex, taken, side[i])
-        else:
-            book.trusted = 0
-        i += 1
-        if ex.responses != known:
-            answer = max(reports[ex.report_head].arrive_ns, tick_floor)
-            if answer < bound:
-                bound = max(answer, ts)
-            if ex.fills + SPARE > len(fills):
-                bound = ts
-                break
-    cursor.exch_i = i
-    return bound
-
-
-@hot
-def local_to(
-    bound: int,
-    local_ts_ns: Any,
-    kind: Any,
-    side: Any,
-    price_ticks: Any,
-    qty_lots: Any,
-    cursor: Cursor,
-    ex: Exchange,
-    books: list[Book],
-    levels: list[int],
-    reports: list[Report],
-    p: Params,
-    desk: Desk,
-    view: View,
-    quotes: list[Quote],
-    pending: list[Pending],
-    audits: list[Audit],
-) -> None:
-    """Let the desk see market data and reports up to ``bound``, in order of arrival, data first at one
-    instant.
-    """
-    i = cursor.local_i
-    n = len(local_ts_ns)
-    book = books[LOCAL]
-    while True:
-        report_ns = FOREVER
-        if ex.report_count > 0:
-            report_ns = reports[ex.report_head].arrive_ns
-        last = min(bound, report_ns)
-        while i < n and local_ts_ns[i] <= last:
-            what = kind[i]
-            if what == DEPTH:
-                set_level(books, levels, LOCAL, side[i], price_ticks[i], qty_lots[i])
-                cursor.dirty = 1
-                cursor.dirty_ns = local_ts_ns[i]
-                book.updated_ns = local_ts_ns[i]
-            elif what == TRADE:
-                on_local_trade(side[i], price_ticks[i], qty_lots[i], desk, view, quotes)
-            else:
-                if what == CLEAR:
-                    clear(books, levels, LOCAL, side[i])
-                else:
-                    book.trusted = 0
-                cursor.dirty = 1
-                cursor.dirty_ns = local_ts_ns[i]
-            i += 1
-        if report_ns > bound:
-            break
-        report = reports[ex.report_head]
-        ex.report_head = (ex.report_head + 1) & (len(reports) - 1)
-        ex.report_count -= 1
-        full = desk.inflight >= p.inflight_max
-        on_report(report, p, desk, view, quotes, pending, books, levels, audits)
-        if full or (report.report_kind != ACCEPTED and report.report_kind != AMENDED):
-            cursor.dirty = 1
-            cursor.dirty_ns = report_ns
-    cursor.local_i = i
 
 
 @core
@@ -348,54 +84,6 @@ def send(
         request.m0 = intent.m0
         request.quote_ts_ns = now
         request.params_version = version
-
-
-@core
-def note_ages(cursor: Cursor, ex: Exchange, quotes: list[Quote], fills: list[Fill]) -> None:
-    """Give new maker fills their off-target age: how long the filled price had not been what the tick
-    wanted.
-    """
-    while cursor.fills_noted < ex.fills:
-        fill = fills[cursor.fills_noted]
-        cursor.fills_noted += 1
-        if fill.is_maker == 0:
-            continue
-        quote = quotes[0] if fill.side == BUY else quotes[1]
-        fill.off_target_age_ns = 0
-        if quote.order_id == fill.order_id:
-            if fill.quote_ts_ns < quote.decided_ns:
-                fill.off_target_age_ns = fill.exch_ts_ns - quote.left_target_ns
-            elif quote.off_since_ns != NO_TIME:
-                fill.off_target_age_ns = fill.exch_ts_ns - quote.off_since_ns
-
-
-@core
-def sample(
-    ts: int,
-    version: int,
-    cursor: Cursor,
-    venue: Venue,
-    ex: Exchange,
-    books: list[Book],
-    quotes: list[Quote],
-    ledger: Ledger,
-    samples: list[Sample],
-) -> None:
-    """Write the account as it stands at ``ts``."""
-    book = books[EXCHANGE]
-    row = samples[cursor.samples]
-    cursor.samples += 1
-    row.ts_ns = ts
-    row.mid = 0.5 * (book.best_bid + book.best_ask) * venue.tick if two_sided(book) else ex.mid
-    row.position = ledger.position
-    row.cash = ledger.cash
-    row.fees = ledger.fees
-    row.funding = ledger.funding
-    row.turnover = ledger.turnover
-    row.bid_ticks = quotes[0].price_ticks if quotes[0].order_id != 0 else 0
-    row.ask_ticks = quotes[1].price_ticks if quotes[1].order_id != 0 else 0
-    row.params_version = version
-    cursor.next_sample_ns += cursor.sample_interval_ns
 
 
 @hot

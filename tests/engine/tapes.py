@@ -19,7 +19,7 @@ from framework.market.tape import Tape
 from framework.quoting.records import Params
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
-from framework.venue.matching import RISK_AVERSE, Venue
+from framework.venue.matching.records import RISK_AVERSE, Venue
 
 MS = 1_000_000
 SECOND = 1_000 * MS

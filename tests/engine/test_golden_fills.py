@@ -9,7 +9,7 @@ import pytest
 from framework.compiled.records import at
 from framework.market.events import BUY, SELL
 from framework.market.records import AMEND, IOC, LIMIT, MARKET
-from framework.venue.matching import PROB_POWER
+from framework.venue.matching.records import PROB_POWER
 from tests.engine.tapes import Trader, ask, bid, bought, clear, ns, quoter, quoting, sold, venue
 
 BOOK = [bid(0, 9999, 5), ask(0, 10001, 5)]  # mid (999.9 + 1000.1)/2 = 1000.0

@@ -51,7 +51,7 @@ def broken_contracts(root: Path) -> dict[str, str]:
         (PURE, "soak/tuning/wrong", "import pydantic", "imports pydantic"),
         (PURE, "market/book", "import logging", "framework.market.book:1 imports logging"),
         (PURE, "edge/ledger", "import io", "framework.edge.ledger:1 imports io"),
-        (PURE, "venue/matching", "import socket", "framework.venue.matching:1 imports socket"),
+        (PURE, "venue/matching/feed", "import socket", "framework.venue.matching.feed:1 imports socket"),
         (DOORS, "engine/wrong", "import hydra", "framework.engine.wrong:1 imports hydra"),
         (DOORS, "engine/wrong", "from numba import njit", "framework.engine.wrong:1 imports numba"),
         (DOORS, "edge/wrong", "import pyarrow.parquet", "framework.edge.wrong:1 imports pyarrow"),

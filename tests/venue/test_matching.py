@@ -30,7 +30,7 @@ from framework.market.records import (
     UNKNOWN_ORDER,
     WOULD_TAKE,
 )
-from framework.venue.matching import PROB_POWER
+from framework.venue.matching.records import PROB_POWER
 from tests.engine.tapes import Trader, ask, bid, bought, clear, gap, sold, venue
 
 BOOK = [bid(0, 9999, 5), ask(0, 10001, 5)]

@@ -1,0 +1,191 @@
+"""Fills and reports: one row, one ledger entry, one message each."""
+
+from __future__ import annotations
+
+from framework.compiled.jit import core, hot
+from framework.edge.ledger import Ledger, book_fill
+from framework.market.events import BUY
+from framework.market.records import (
+    ACCEPTED,
+    AMEND,
+    AMENDED,
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    NO_REASON,
+    NOT_REDUCING,
+    REJECTED,
+    Fill,
+    Report,
+    Request,
+)
+from framework.venue.matching.orders import open_lots, remove
+from framework.venue.matching.records import Exchange, Order, Venue
+
+NAN = float("nan")
+
+
+@core
+def trim_reducing(
+    venue: Venue,
+    ex: Exchange,
+    orders: list[Order],
+    reports: list[Report],
+    ledger: Ledger,
+    response_ns: list[int],
+) -> None:
+    """Shrink reduce-only orders to the position that is left, and take off those that have nothing to
+    reduce.
+    """
+    k = 0
+    while k < ex.live:
+        order = orders[k]
+        if order.reduce_only == 1:
+            order.leaves_lots = open_lots(order, venue, ledger)
+        if order.leaves_lots > 0:
+            k += 1
+            continue
+        report = push_report(ex, reports, response_ns)
+        report.report_kind = EXPIRED
+        report.reason = NOT_REDUCING
+        report.order_id = order.order_id
+        report.side = order.side
+        report.sent_ns = order.quote_ts_ns
+        report.price_ticks = order.price_ticks
+        report.price = 0.0
+        report.qty_lots = 0
+        report.leaves_lots = 0
+        report.is_maker = 0
+        report.fee_quote = 0.0
+        report.fee_base = 0.0
+        remove(k, ex, orders)
+
+
+@core
+def fill_order(
+    k: int,
+    lots: int,
+    tick: int,
+    is_maker: int,
+    venue: Venue,
+    ex: Exchange,
+    orders: list[Order],
+    fills: list[Fill],
+    reports: list[Report],
+    ledger: Ledger,
+    response_ns: list[int],
+) -> None:
+    """Execute ``lots`` of an order at a price: one fill row, one ledger entry, one report."""
+    order = orders[k]
+    if ex.fills >= len(fills):
+        ex.overflow += 1
+        remove(k, ex, orders)
+        return
+    fill = fills[ex.fills]
+    ex.fills += 1
+    fill.exch_ts_ns = ex.now_ns
+    fill.order_id = order.order_id
+    fill.side = order.side
+    fill.price_ticks = tick
+    fill.qty_lots = lots
+    fill.is_maker = is_maker
+    fill.price = tick * venue.tick
+    if is_maker == 0:
+        fill.price *= 1.0 + order.side * (venue.slippage_rate + order.impact)
+    fill.qty = lots * venue.lot
+    fill.m0 = order.m0
+    fill.m = ex.mid
+    fill.mid_held = ex.mid_held
+    if not fill.m > 0.0:
+        ex.no_mid += 1
+    fill.m_100ms = NAN
+    fill.m_500ms = NAN
+    fill.m_1s = NAN
+    fill.m_5s = NAN
+    fill.m_30s = NAN
+    rate = venue.maker_fee if is_maker == 1 else venue.taker_fee
+    fill.fee_quote = 0.0
+    fill.fee_base = 0.0
+    if venue.fee_in_base == 1 and order.side == BUY:
+        fill.fee_base = rate * fill.qty
+    else:
+        fill.fee_quote = rate * fill.qty * fill.price
+    fill.quote_ts_ns = order.quote_ts_ns
+    fill.order_ts_ns = order.order_ts_ns
+    fill.queue_ahead_entry_lots = order.entry_lots
+    fill.queue_ahead_fill_lots = order.ahead_lots
+    fill.off_target_age_ns = -1
+    fill.resting_age_ns = ex.now_ns - order.rested_ns
+    fill.entry_latency_ns = order.entry_latency_ns
+    fill.params_version = order.params_version
+    order.leaves_lots -= lots
+    order.filled_lots += lots
+    order.ahead_lots = 0.0
+    book_fill(ledger, fill)
+    report = push_report(ex, reports, response_ns)
+    fill.local_ts_ns = report.arrive_ns
+    fill.response_latency_ns = report.arrive_ns - ex.now_ns
+    report.report_kind = FILLED
+    report.reason = NO_REASON
+    report.order_id = order.order_id
+    report.side = order.side
+    report.sent_ns = order.quote_ts_ns
+    report.price_ticks = tick
+    report.price = fill.price
+    report.qty_lots = lots
+    report.leaves_lots = order.leaves_lots
+    report.is_maker = is_maker
+    report.fee_quote = fill.fee_quote
+    report.fee_base = fill.fee_base
+    if fill.exch_ts_ns + 100_000_000 < ex.due_ns:
+        ex.due_ns = fill.exch_ts_ns + 100_000_000
+    if order.leaves_lots == 0:
+        remove(k, ex, orders)
+
+
+@hot
+def push_report(ex: Exchange, reports: list[Report], response_ns: list[int]) -> Report:
+    """Take the next place in the ring of reports, whose length is a power of two; they arrive in order."""
+    size = len(reports)
+    if ex.report_count >= size:
+        ex.overflow += 1
+        ex.report_count -= 1
+    report = reports[(ex.report_head + ex.report_count) & (size - 1)]
+    ex.report_count += 1
+    arrive = ex.now_ns + response_ns[ex.responses & (len(response_ns) - 1)]
+    ex.responses += 1
+    if arrive < ex.report_last_ns:
+        arrive = ex.report_last_ns
+    ex.report_last_ns = arrive
+    report.arrive_ns = arrive
+    report.exch_ts_ns = ex.now_ns
+    return report
+
+
+@hot
+def answer(
+    kind: int,
+    reason: int,
+    request: Request,
+    leaves: int,
+    ex: Exchange,
+    reports: list[Report],
+    response_ns: list[int],
+) -> None:
+    report = push_report(ex, reports, response_ns)
+    if request.action == AMEND and kind == ACCEPTED:
+        kind = AMENDED
+    if request.action == AMEND and kind == REJECTED:
+        kind = CANCELLED
+    report.report_kind = kind
+    report.reason = reason
+    report.order_id = request.order_id
+    report.side = request.side
+    report.sent_ns = request.sent_ns
+    report.price_ticks = request.price_ticks
+    report.price = 0.0
+    report.qty_lots = request.qty_lots
+    report.leaves_lots = leaves
+    report.is_maker = 0
+    report.fee_quote = 0.0
+    report.fee_base = 0.0
