@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from framework.compiled.records import at, dtype_of, interpreted, to_array, zeros
 from framework.edge.ledger import Ledger
-from framework.engine.loop import advance
+from framework.engine.loop import STUCK, advance
 from framework.engine.records import (
     AUDITS_FULL,
     BROKEN,
@@ -238,6 +238,8 @@ class Replay:
             return (
                 f"replay at {exchange.now_ns} ns: a fill before any two-sided book has no mid to judge it by"
             )
+        if at(self.cursor, 0).same_instant > STUCK:
+            return f"replay at {exchange.now_ns} ns: the desk ticks without end and time does not pass"
         return f"replay at {exchange.now_ns} ns: a ring of requests, reports or taken levels overflowed"
 
     def fill_rows(self) -> NDArray[Any]:

@@ -35,6 +35,8 @@ from framework.venue.matching.orders import note_prices
 from framework.venue.matching.records import Exchange, Order, Taken, Venue
 from framework.venue.matching.requests import on_request
 
+STUCK = 10_000  # ticks at one instant: time does not pass
+
 TIMES = array("i8", writable=False)
 
 
@@ -326,13 +328,14 @@ def advance(
         floor = cursor.last_tick_ns + p.tick_interval_ns
         if now >= floor and ((cursor.dirty == 1 and cursor.dirty_ns <= now) or desk.wake_ns <= now):
             cursor.dirty = 0
+            cursor.same_instant = cursor.same_instant + 1 if now == cursor.last_tick_ns else 0
             cursor.last_tick_ns = now
             if cursor.by_stage == 1:
                 return TICK_DUE
             count = run_tick(now, p, desk, view, quotes, pending, books, levels, intents, audits)
             if count > 0:
                 send(now, count, p.version, cursor, intents, requests, entry_ns)
-        if ex.overflow + cursor.overflow + ex.no_mid > 0:
+        if ex.overflow + cursor.overflow + ex.no_mid > 0 or cursor.same_instant > STUCK:
             return BROKEN
         if now == until and due > until:
             settle_known(until, venue, ex, books, fills)

@@ -96,6 +96,8 @@ def _fill_strategy(row: Any, settings: RunSettings) -> None:
     row.md_enabled = int(cache.enabled)
     row.md_fresh_ns = min(cache.fresh_ms_for_pricing, cache.ttl_ms) * MS
     row.md_jump_ticks = cache.price_jump_ticks
+    row.md_gap_ns = cache.invalidate_on_ws_gap_ms * MS
+    row.md_stale_ok = int(cache.stale_ok)
 
 
 def _fill_risk(row: Any, settings: RunSettings) -> None:

@@ -36,7 +36,7 @@ class Cursor:
     request_last_ns: i8
     requests: i8
     fills_noted: i8
-    book_updates: i8
+    same_instant: i8
     overflow: i8
 
 

@@ -113,7 +113,6 @@ def _emit_side(
     if quote.order_id == 0:
         desk.next_order_id += 1
         quote.order_id = desk.next_order_id
-        quote.placed_ns = now
         quote.off_since_ns = NO_TIME
         _ask(NEW, quote.want_ticks, quote.want_lots, p, desk, view, quote, side, intents[count])
         _accept(now, view, quote)
@@ -190,9 +189,7 @@ def _accept(now: int, view: View, quote: Quote) -> None:
     quote.price_ticks = quote.want_ticks
     quote.leaves_lots = quote.want_lots
     quote.distance_bps = quote.want_distance_bps
-    quote.left_before_ns = quote.left_target_ns
     quote.left_target_ns = quote.off_since_ns if quote.off_since_ns != NO_TIME else now
-    quote.decided_before_ns = quote.decided_ns
     quote.ahead_lots = UNKNOWN_AHEAD
     quote.m0 = view.mid
     quote.decided_ns = now

@@ -89,7 +89,6 @@ class Params:
     adverse_tau_ns: f8
     vol_tau_s: f8
     maker_fee_bps: f8
-    signal_bps: f8
     signal_weight_bps: f8
     signal_k: f8
     momentum_tau_s: f8
@@ -99,6 +98,8 @@ class Params:
     md_enabled: i8
     md_fresh_ns: i8
     md_jump_ticks: i8
+    md_gap_ns: i8
+    md_stale_ok: i8
     leverage: f8
     notional_cap: f8
     quote_notional: f8
@@ -128,6 +129,7 @@ class View:
     """The market data snapshot a tick is served from."""
 
     copied_ns: i8
+    silent_ns: i8
     best_bid: i8
     best_ask: i8
     bid_lots: i8
@@ -149,13 +151,10 @@ class Quote:
     m0: f8
     distance_bps: f8
     decided_ns: i8
-    decided_before_ns: i8
-    placed_ns: i8
     confirmed_ns: i8
     updated_ns: i8
     off_since_ns: i8
     left_target_ns: i8
-    left_before_ns: i8
     audit_row: i8
     backoff_until_ns: i8
     ahead_lots: f8

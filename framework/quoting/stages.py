@@ -55,11 +55,10 @@ NEGLIGIBLE_BPS = 0.1
 
 @hot
 def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: list[int]) -> None:
-    """Copy the top of the local book into the snapshot when the cache's rules ask for it; the driver's
-    part.
-    """
+    """Copy the top of the local book into the snapshot when the cache's rules ask for it."""
     book = books[LOCAL]
-    if p.md_enabled == 1 and view.usable == 1 and book.trusted == 1:
+    view.silent_ns = now - book.updated_ns
+    if p.md_enabled == 1 and view.usable == 1 and book.trusted == 1 and view.silent_ns <= p.md_gap_ns:
         moved = abs(book.best_bid - view.best_bid) + abs(book.best_ask - view.best_ask)
         if moved < p.md_jump_ticks and now - view.copied_ns <= p.md_fresh_ns:
             view.hit = 1
@@ -77,19 +76,23 @@ def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: lis
 
 @hot
 def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -> None:
-    """Judge the snapshot's age against the pricing limit and start both sides afresh."""
+    """Judge the snapshot's age, and the feed's silence unless stale data will do; start both sides anew."""
     if view.hit == 1:
         desk.md_hits += 1
     else:
         desk.md_misses += 1
     aged = p.md_enabled == 1 and now - view.copied_ns > p.md_fresh_ns
+    strict = p.md_enabled == 1 and p.md_stale_ok == 0
+    silent = strict and view.silent_ns > p.md_gap_ns
+    if strict and not silent:
+        wake_at(desk, now - view.silent_ns + p.md_gap_ns + 1)
     for k in range(2):
         quotes[k].want = 1
         quotes[k].drop = 0
         quotes[k].room_lots = FOREVER
         if view.usable == 0:
             drop(quotes[k], NO_MARKET)
-        elif aged:
+        elif aged or silent:
             drop(quotes[k], STALE)
 
 
@@ -157,9 +160,9 @@ def spread(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], pen
     desk.half_spread_bps = max(half, p.min_half_spread_bps)
     for k in range(2):
         quotes[k].want_distance_bps = desk.half_spread_bps
-    desk.lean_bps = p.signal_bps
+    desk.lean_bps = 0.0
     if p.signal_weight_bps > 0.0 and view.usable == 1:
-        desk.lean_bps += p.signal_weight_bps * tanh(p.signal_k * momentum(now, p, desk, view))
+        desk.lean_bps = p.signal_weight_bps * tanh(p.signal_k * momentum(now, p, desk, view))
     desk.fair = view.mid * (1.0 + desk.lean_bps * 1e-4)
 
 
@@ -400,9 +403,3 @@ def wake_at(desk: Desk, ns: int) -> None:
     """Ask the driver for a tick at the latest at this time."""
     if ns < desk.wake_ns:
         desk.wake_ns = ns
-
-
-@core
-def no_wake(desk: Desk) -> None:
-    """Withdraw every earlier wish for a tick."""
-    desk.wake_ns = FOREVER

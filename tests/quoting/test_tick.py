@@ -431,14 +431,20 @@ def test_a_slow_queue_is_stepped_in_front_of_and_a_quick_one_kept() -> None:
 
 def test_a_snapshot_serves_ticks_while_it_is_fresh() -> None:
     rows = [*opening(), *(bid(10 + 10 * k, 9000, k + 1) for k in range(12))]
-    replay = played(rows, 200, quoting(md_enabled=1, md_fresh_ns=60 * MS, md_jump_ticks=1))
+    cached = quoting(md_enabled=1, md_fresh_ns=60 * MS, md_jump_ticks=1, md_gap_ns=300 * MS)
+    replay = played(rows, 200, cached)
     desk = at(replay.desk, 0)
     # copied at 1; 11…61 served from it, 71 copies again, 81…121 served
     assert (desk.md_hits, desk.md_misses) == (11, 2)
-    jumped = played(
-        [*rows[:6], bid(35, 10000, 5)], 200, quoting(md_enabled=1, md_fresh_ns=60 * MS, md_jump_ticks=1)
-    )
+    jumped = played([*rows[:6], bid(35, 10000, 5)], 200, cached)
     assert at(jumped.desk, 0).md_misses == 2
+
+
+@pytest.mark.parametrize(("stale_ok", "cancels"), [(1, 0), (0, 2)])
+def test_a_silent_feed_stops_the_quotes_unless_stale_data_will_do(stale_ok: int, cancels: int) -> None:
+    cached = quoting(md_enabled=1, md_fresh_ns=60 * MS, md_gap_ns=300 * MS, md_stale_ok=stale_ok)
+    asked = actions(played(opening(), 500, cached))
+    assert len([1 for _, action, _, _ in asked if action == CANCEL_QUOTE]) == cancels
 
 
 def test_ticks_are_coalesced_to_the_cadence() -> None:

@@ -13,7 +13,9 @@ class MdCache(StrictModel):
     enabled: bool = knob(unit="", help="serve ticks from a snapshot while it is young enough")
     ttl_ms: int = knob(unit="ms", help="age up to which a snapshot counts as current", ge=0, le=10_000)
     fresh_ms_for_pricing: int = knob(unit="ms", help="age up to which pricing may use it", ge=0, le=10_000)
-    stale_ok: bool = knob(unit="", help="other uses may take an older snapshot while it is refreshed")
+    stale_ok: bool = knob(
+        unit="", help="false: no quotes while the feed is silent for longer than invalidate_on_ws_gap_ms"
+    )
     invalidate_on_ws_gap_ms: int = knob(unit="ms", help="silence of the feed that drops it", ge=1, le=600_000)
     price_jump_ticks: int = knob(unit="ticks", help="move of the touch that drops it", ge=1, le=10_000)
 
