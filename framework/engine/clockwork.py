@@ -29,17 +29,19 @@ def step_time(
     funding_rate: Any,
     funding_mark: Any,
 ) -> None:
-    """Let the exchange's clock reach ``ts``: close the mid of the past instant, settle markouts, pay
-    funding.
+    """Let the exchange's clock reach ``ts``: close the mid of the past instant, pay funding.
+
+    Markouts wait until the mid changes: up to then every horizon that passes has the same one.
     """
     book = books[EXCHANGE]
+    ex.mid_held = 1
     if two_sided(book):
-        ex.mid = 0.5 * (book.best_bid + book.best_ask) * venue.tick
         ex.mid_held = 0
-    else:
-        ex.mid_held = 1
-    if ex.due_ns < ts:
-        settle(ts, ex, fills)
+        mid = 0.5 * (book.best_bid + book.best_ask) * venue.tick
+        if mid != ex.mid:
+            if ex.due_ns < ex.now_ns:
+                settle(ex.now_ns, ex, fills)
+            ex.mid = mid
     pay_due_funding(ts, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)
     ex.now_ns = ts
 
@@ -81,6 +83,8 @@ def settle_known(until: int, venue: Venue, ex: Exchange, books: list[Book], fill
     """Settle the horizons that lie no later than ``until`` once every event up to there has happened."""
     if ex.due_ns > until:
         return
+    if ex.due_ns < ex.now_ns:
+        settle(ex.now_ns, ex, fills)
     closed = ex.mid
     book = books[EXCHANGE]
     if two_sided(book):
