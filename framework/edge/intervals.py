@@ -18,6 +18,8 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 MIN_BLOCKS = 3
 """Fewer blocks than this tell nothing about their own spread."""
+MIN_EFFECTIVE = 2.0
+"""Blocks worth fewer than this have no standard error: of one block alone the residual is zero."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,38 @@ def ratio_of_sums(*, numerator: Floats, denominator: Floats, level: float) -> In
     value = math.fsum(numerator) / total
     residual = numerator - value * denominator
     n_eff = effective_blocks(residual=residual, weight=denominator)
+    if n_eff < MIN_EFFECTIVE:
+        return Interval(None, None, level, n, n_eff, None)
     se = math.sqrt(_variance_of_sum(residual, residual) * _inflation(residual)) / total
-    if n_eff <= 1.0:
-        return Interval(None, None, level, n, n_eff, se)
     half = t_quantile(p=0.5 + level / 2.0, df=n_eff - 1.0) * se
     return Interval(value - half, value + half, level, n, n_eff, se)
+
+
+def share_interval(*, part: Floats, whole: Floats, units: float, level: float) -> Interval:
+    """Bound sum(part) / sum(whole), a share between 0 and 1, from sums per block of time.
+
+    Clopper and Pearson's exact interval for the effective number of events (Korn and Graubard, 1998):
+    ``units`` events, fewer where blocks differ more than independent events would. So no event of n leaves an
+    upper bound of about 3 / n, and no bound lies outside 0 to 1. Open on both sides below three blocks.
+    """
+    n, total = len(whole), math.fsum(whole)
+    if n < MIN_BLOCKS or not total > 0.0 or units < 1.0:
+        return open_interval(level=level, n=n)
+    share = min(max(math.fsum(part) / total, 0.0), 1.0)
+    residual = part - share * whole
+    se = math.sqrt(_variance_of_sum(residual, residual) * _inflation(residual)) / total
+    n_eff = units
+    if se > 0.0:
+        blocks = effective_blocks(residual=residual, weight=whole)
+        if blocks < MIN_EFFECTIVE:
+            return Interval(None, None, level, n, blocks, None)
+        p = 0.5 + level / 2.0
+        few = t_quantile(p=p, df=blocks - 1.0) / t_quantile(p=p, df=max(units - 1.0, 1.0))
+        n_eff = min(units, share * (1.0 - share) / se**2 / max(1.0, few) ** 2)
+    events, tail = share * n_eff, (1.0 - level) / 2.0
+    lower = _beta_quantile(p=tail, a=events, b=n_eff - events + 1.0) if events > 0.0 else 0.0
+    upper = _beta_quantile(p=1.0 - tail, a=events + 1.0, b=n_eff - events) if share < 1.0 else 1.0
+    return Interval(lower, upper, level, n, n_eff, se)
 
 
 def ratio_fieller(*, numerator: Floats, denominator: Floats, level: float) -> Interval:
@@ -138,11 +167,11 @@ def effective_blocks(*, residual: Floats, weight: Floats) -> float:
     the squared residuals (a normal sample has a third, so only heavier tails cost anything).
     """
     n = float(len(residual))
+    kish = float(weight.sum()) ** 2 / float((weight * weight).sum()) if np.any(weight) else 0.0
     if not np.any(residual):
-        return n
+        return min(n, kish)
     squared = residual * residual
     tails = 3.0 * float(squared.sum()) ** 2 / float((squared * squared).sum())
-    kish = float(weight.sum()) ** 2 / float((weight * weight).sum()) if np.any(weight) else 0.0
     return min(n, n / _inflation(residual), tails, kish)
 
 
@@ -181,6 +210,10 @@ def beta_cdf(*, x: float, a: float, b: float) -> float:
         if abs(c * d - 1.0) < 1e-15:
             break
     return math.exp(log_front) * fraction / a
+
+
+def _beta_quantile(*, p: float, a: float, b: float) -> float | None:
+    return _solve(lambda x: beta_cdf(x=x, a=a, b=b) - p, 0.0, 1.0)
 
 
 def _effective_values(*, values: Floats, block: Ints, q: float, level: float) -> float:

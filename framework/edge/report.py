@@ -15,7 +15,13 @@ import numpy as np
 from framework.edge import measures
 from framework.edge.attribution import Components, FillEdge, add_up, attribute_fills, attribute_window
 from framework.edge.errors import EdgeInputError
-from framework.edge.intervals import Interval, quantile_interval, ratio_fieller, ratio_of_sums
+from framework.edge.intervals import (
+    Interval,
+    quantile_interval,
+    ratio_fieller,
+    ratio_of_sums,
+    share_interval,
+)
 from framework.edge.window import BLOCK, BLOCK_REASONS, CANCEL, HORIZONS, PLACE, REPLACE, WindowData
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -259,21 +265,31 @@ def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
     """Bound every judged metric at 90 %; ratios by block sums, percentiles by order statistics."""
     sums = _block_sums(books, grid)
 
-    def share(part: str, whole: str, scale: float = 1.0) -> Interval:
-        return _scaled(ratio_of_sums(numerator=sums[part], denominator=sums[whole], level=LEVEL), scale)
+    def bps(part: str) -> Interval:
+        return _scaled(ratio_of_sums(numerator=sums[part], denominator=sums["turnover"], level=LEVEL), 1e4)
 
+    def share(part: str, whole: str, units: float) -> Interval:
+        return share_interval(part=sums[part], whole=sums[whole], units=units, level=LEVEL)
+
+    runs = sum(int((b.window.audit["action"] == BLOCK).sum()) for b in books)
     found = {
-        **{f"{name}_bps": share(name, "turnover", 1e4) for name in ("net", *_PER_FILL)},
+        **{f"{name}_bps": bps(name) for name in ("net", *_PER_FILL)},
         "net_to_gross": ratio_fieller(numerator=sums["net"], denominator=sums["gross"], level=LEVEL),
-        "maker_share_pct": share("maker", "turnover", 100.0),
-        "cancel_ratio": share("cancels", "requests"),
-        **{f"block_{reason}": share(reason, "blocked") for reason in BLOCK_REASONS.values()},
+        "maker_share_pct": _scaled(share("maker", "turnover", _equal_fills(books)), 100.0),
+        "cancel_ratio": share("cancels", "requests", math.fsum(sums["requests"])),
+        **{f"block_{reason}": share(reason, "blocked", runs) for reason in BLOCK_REASONS.values()},
     }
     for name, pair in {**_samples(books), "ws_lag_p95_ms": _timed_lags(books)}.items():
         if pair is not None:
             ts, values = pair
             found[name] = quantile_interval(values=values, block=grid.block_of(ts), q=PERCENTILE, level=LEVEL)
     return {name: interval.as_dict() for name, interval in found.items()}
+
+
+def _equal_fills(books: Sequence[_Book]) -> float:
+    """Return how many fills of one size the fills are worth (Kish)."""
+    worth = np.concatenate([b.edge.notional for b in books])
+    return float(worth.sum() ** 2 / (worth**2).sum()) if len(worth) else 0.0
 
 
 def _timed_lags(books: Sequence[_Book]) -> tuple[measures.Ints, Floats] | None:

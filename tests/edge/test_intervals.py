@@ -123,3 +123,44 @@ def test_a_quoted_edge_that_is_not_proven_positive_bounds_no_share_of_it() -> No
     assert unclear.lower is None
     losing = iv.ratio_fieller(numerator=noise - 3.0, denominator=rng.normal(size=50) - 0.1, level=0.90)
     assert (losing.lower, losing.upper) == (None, 0.0)
+
+
+def test_a_share_of_equal_blocks_gets_the_exact_binomial_interval() -> None:
+    whole = np.full(40, 5.0)
+    for events in (0, 1, 37, 200):
+        part = np.bincount(np.arange(events) % 40, minlength=40).astype(float)
+        found = iv.share_interval(part=part, whole=whole, units=200.0, level=0.90)
+        exact = stats.binomtest(events, 200).proportion_ci(0.90, method="exact")
+        assert found.lower is not None
+        assert found.upper is not None
+        assert found.lower <= exact.low + 1e-9
+        assert found.upper >= exact.high - 1e-9
+
+
+def test_no_event_of_n_leaves_an_upper_bound_of_about_three_over_n() -> None:
+    none = iv.share_interval(part=np.zeros(60), whole=np.full(60, 2.0), units=120.0, level=0.90)
+    every = iv.share_interval(part=np.full(60, 2.0), whole=np.full(60, 2.0), units=120.0, level=0.90)
+    assert none.lower == 0.0
+    assert none.upper == pytest.approx(3.0 / 120.0, rel=0.02)
+    assert every.lower == pytest.approx(1.0 - 3.0 / 120.0, rel=0.02)
+    assert every.upper == 1.0
+
+
+def test_shares_that_come_in_clusters_are_bounded_within_zero_and_one_and_hold_the_truth() -> None:
+    rng = np.random.default_rng(6)
+    held = 0
+    for _ in range(200):
+        whole = rng.poisson(12, 40).astype(float)
+        part = rng.binomial(whole.astype(int), rng.beta(0.4, 19.6, 40)).astype(float)
+        found = iv.share_interval(part=part, whole=whole, units=whole.sum(), level=0.90)
+        assert found.lower is not None
+        assert found.upper is not None
+        assert 0.0 <= found.lower <= found.upper <= 1.0
+        held += found.lower <= 0.02 <= found.upper
+    assert held >= 0.88 * 200
+
+
+def test_one_block_that_holds_everything_has_no_standard_error() -> None:
+    weight = np.array([0.0, 0.0, 7.0, 0.0, 0.0])
+    found = iv.ratio_of_sums(numerator=-0.3 * weight, denominator=weight, level=0.90)
+    assert (found.lower, found.upper, found.se) == (None, None, None)
