@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from framework.soak.errors import SoakError
 LATEST = ("reports", "soak")
 RUN = "run.json"
 FOLDERS = ("reports", "soak/iterations", "edge")
+RUN_NAME = re.compile(r"\d{8}T\d{6}(-\d+)?")
 INCOMPLETE = "incomplete"
 COMPLETE = "complete"
 STARTED = "still running, or cut off before it could say why"
@@ -91,6 +94,25 @@ class RunFolder:
             link, target = self.artifacts / name, self.path / name
             if not _linked(link, target):
                 write_atomic(path=link / "LATEST", data=f"{target}\n")
+
+    def rotate(self, *, keep: int) -> None:
+        """Delete the oldest complete runs beside this one beyond ``keep``; 0 keeps all."""
+        if keep == 0 or not RUN_NAME.fullmatch(self.path.name):
+            return
+        beside = sorted(
+            p for p in self.path.parent.iterdir() if RUN_NAME.fullmatch(p.name) and p != self.path
+        )
+        complete = [p for p in beside if _status(p) == COMPLETE]
+        for old in complete[: max(0, len(complete) + 1 - keep)]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _status(folder: Path) -> str | None:
+    try:
+        status: str | None = json.loads((folder / RUN).read_text(encoding="utf-8")).get("status")
+    except (OSError, ValueError):
+        return None
+    return status
 
 
 def _linked(link: Path, target: Path) -> bool:

@@ -69,6 +69,10 @@ class Stopwatch:
         self.laps: dict[str, float] = {}
         self._last = time.perf_counter()
 
+    def elapsed_s(self) -> float:
+        """Give the seconds since the last lap."""
+        return time.perf_counter() - self._last
+
     def lap(self, name: str) -> None:
         """Note the seconds since the last lap under a name."""
         now = time.perf_counter()

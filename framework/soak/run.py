@@ -29,6 +29,7 @@ from framework.soak.market import open_market
 from framework.soak.provenance import Stopwatch, provenance_of, runtime_of
 from framework.soak.replay import SoakReplay, package_of
 from framework.soak.reports import write_iteration, write_run
+from framework.soak.resources import MemoryWatch, time_stages
 from framework.soak.result import SoakResult
 from framework.soak.routes import canary_routes, route_split
 from framework.soak.shelf import TapeShelf
@@ -86,14 +87,15 @@ def run_soak(
         say(opening_line(result))
         if settings.soak.auto_tune and result.untuned is not None:
             say(f"| autotune | OFF | {result.untuned} |")
-        _Game(result, judge, folder, say, progress, clock).play()
+        memory = MemoryWatch()
+        _Game(result, judge, folder, say, progress, clock, memory).play()
         watch.lap("iterations")
         _weigh_arms(result, judge, progress)
         watch.lap("arms")
         progress("reports", 1.0)
         write_run(result, folder, say)
         watch.lap("reports")
-        folder.json("timing.json", {"seconds": watch.laps, "verdict": result.verdict.value})
+        folder.json("timing.json", _timing(result, watch, memory))
         folder.complete(verdict=result.verdict.value, **provenance_of(result, composed, home=home))
     except INTERNAL as error:
         _end_in_error(folder, error, say)
@@ -109,6 +111,7 @@ def run_soak(
         raise
     if publish:
         folder.publish()
+        folder.rotate(keep=settings.soak.keep_runs)
     return result, folder.path
 
 
@@ -123,8 +126,10 @@ class _Game:
         say: Say,
         progress: Progress,
         clock: Clock | None,
+        memory: MemoryWatch,
     ) -> None:
         settings = result.settings
+        self.memory, self.watch = memory, Stopwatch()
         paced = settings.soak.clock == "wall"
         self.result, self.judge, self.folder, self.say, self.progress = result, judge, folder, say, progress
         self.rules = tuning_rules(settings, judge) if result.untuned is None else None
@@ -143,6 +148,8 @@ class _Game:
         state = start_state(params=package)
         for k in range(1, self.last + 1):
             package, state = self._iteration(k, package, state)
+        if (leak := self.memory.marker()) is not None:
+            self.say(leak)
         result.whole = self.replay.whole()
         result.report = self.judge.report(result.whole)
         if result.routes is not None:
@@ -173,6 +180,7 @@ class _Game:
                 self.say(line)
             package, state = decision.new_params, decision.state
         write_iteration(result, k, self.folder)
+        self.memory.note(hours=self.watch.elapsed_s() / 3600.0)
         self.say(f"| soak_iter_artifacts | OK | iter={k} |")
         self.say(iteration_line(result, k, changed=True))
         return package, state
@@ -186,6 +194,17 @@ class _Game:
             wall_clock=self.judge.wall_clock,
         )
         return step(rules, state, measured, ran, iteration=k, last_iteration=k == self.last)
+
+
+def _timing(result: SoakResult, watch: Stopwatch, memory: MemoryWatch) -> dict[str, Any]:
+    """Give timing.json: the only file that knows wall time and memory."""
+    stages = time_stages(result) if result.settings.soak.stage_timings else None
+    return {
+        "seconds": watch.laps,
+        "verdict": result.verdict.value,
+        "memory": memory.summary(),
+        "stages": stages,
+    }
 
 
 def tuning_rules(settings: RunSettings, judge: Judge) -> TuningRules:

@@ -30,3 +30,13 @@ class Soak(StrictModel):
         unit="", help="the first six iterations are lenient: a FAIL there counts as WARN, tuning ramps up"
     )
     sample_ms: int = knob(unit="ms", help="spacing of the equity samples", ge=10, le=3_600_000)
+    stage_timings: bool = knob(
+        unit="", help="time every stage of the tick on the first iteration, into timing.json", identity=False
+    )
+    keep_runs: int = knob(
+        unit="runs",
+        help="older soaks are deleted from artifacts/runs/soak/ beyond this many; 0 keeps all",
+        ge=0,
+        le=100_000,
+        identity=False,
+    )
