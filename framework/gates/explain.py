@@ -1,5 +1,6 @@
 """Turn verdicts into KPI_GATE.json: one sentence a person understands, and what to do next."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -7,17 +8,20 @@ from typing import Any
 from framework.gates.kpi import METRICS, Profile, ProfileVerdict, RowVerdict, finite, judge_totals
 from framework.gates.verdict import Verdict
 
-DECISIONS = (
-    (3.0, "SUCCESS", "freeze the overrides and run a 24-hour soak for stability"),
-    (2.8, "OK", "review the drivers, apply one or two targeted adjustments, run the 3-hour soak again"),
-    (2.5, "WARN", "tune: check the dominant drivers and apply the adjustment package"),
-    (
-        float("-inf"),
-        "FAIL",
-        "review block reasons and component breakdown; the fallback package may be needed",
-    ),
+BANDS = (
+    ("SUCCESS", "freeze the overrides and run a 24-hour soak for stability"),
+    ("OK", "review the drivers, apply one or two targeted adjustments, run the 3-hour soak again"),
+    ("WARN", "tune: check the dominant drivers and apply the adjustment package"),
+    ("FAIL", "review block reasons and component breakdown; the fallback package may be needed"),
 )
-"""The decision matrix: least net_bps, band, action."""
+MATRIX = {
+    "net_bps": (3.0, 2.8, 2.5, -math.inf),
+    "net_to_gross": (0.36, 0.336, 0.30, -math.inf),
+}
+"""The decision matrix: least value of each band, by the net a profile judges. The second row is the first
+over the 2.5 bps that are .30 of gross in the scaled profile."""
+
+HOURS_A_YEAR = 8766.0
 
 DRIVERS = {
     "adverse_bps": ("adverse_1s", "adverse", "fills lose it within one second"),
@@ -50,7 +54,7 @@ def build_kpi_gate(
         "decides": deciding.name,
         "reasons": list(decided.reasons),
         "sentence": explain(decided=decided, totals=totals),
-        "decision": decision(net_bps=finite(totals.get("net_bps")), verdict=decided.verdict),
+        "decision": decision(totals=totals, profile=deciding, verdict=decided.verdict),
         "hours_needed": decided.hours_needed,
         "metrics": {r.metric: r.measured.value for r in decided.rows},
         "thresholds": {kind: dict(getattr(deciding, kind)) for kind in ("hard", "soft", "ideal")},
@@ -64,20 +68,42 @@ def gate_marker(gate: Mapping[str, Any]) -> str:
     return f"| kpi_gate | {gate['verdict']} | REASONS={','.join(gate['reasons']) or 'none'} |"
 
 
-def decision(*, net_bps: float | None, verdict: Verdict) -> dict[str, Any]:
-    """Look the net up in the decision matrix; ``holds`` tells whether the verdict backs acting on it."""
-    if net_bps is None:
-        return {
-            "band": "UNKNOWN",
-            "action": "collect fills first: there is no net to decide on",
-            "holds": False,
-        }
-    _, band, action = next(row for row in DECISIONS if net_bps >= row[0])
-    return {
-        "band": band,
-        "action": action,
-        "holds": verdict.accepted or (verdict is Verdict.FAIL and net_bps < 2.8),
-    }
+def decision(*, totals: Mapping[str, Any], profile: Profile, verdict: Verdict) -> dict[str, Any]:
+    """Look the net up in the decision matrix, in the unit the profile judges it in.
+
+    ``holds`` tells whether the verdict backs acting on the band. A quoted edge that is not positive has no
+    share to keep: its band is FAIL.
+    """
+    metric = "net_to_gross" if "net_to_gross" in profile.hard else "net_bps"
+    value, net = finite(totals.get(metric)), finite(totals.get("net_bps"))
+    if net is None:
+        action = "collect fills first: there is no net to decide on"
+        return {"metric": metric, "value": None, "band": "UNKNOWN", "action": action, "holds": False}
+    at = -math.inf if value is None else value
+    band, action = next(row for row, least in zip(BANDS, MATRIX[metric], strict=True) if at >= least)
+    holds = verdict.accepted or (verdict is Verdict.FAIL and band in ("WARN", "FAIL"))
+    return {"metric": metric, "value": value, "band": band, "action": action, "holds": holds}
+
+
+def matrix_lines(given: Mapping[str, Any]) -> list[str]:
+    """Write the decision matrix one band a line, with a mark at the one of a decision."""
+    metric = METRICS[given["metric"]]
+    lines = []
+    for (band, action), least in zip(BANDS, MATRIX[given["metric"]], strict=True):
+        mark = ">" if band == given["band"] else " "
+        reach = "below" if math.isinf(least) else f"from {_amount(least, metric.unit)}"
+        lines.append(f"{mark} {band:<8}{reach:<18}{action}")
+    return lines
+
+
+def next_step(gate: Mapping[str, Any]) -> str:
+    """Say what to do now: the matrix's action where the verdict backs it, else what is missing or failed."""
+    if gate["decision"]["holds"]:
+        return str(gate["decision"]["action"])
+    if gate["verdict"] == Verdict.FAIL.value:
+        return f"mend what failed first: {', '.join(gate['reasons'])}"
+    hours = gate["hours_needed"]
+    return "collect more evidence" + ("" if hours is None else f", about {hours_words(hours)} of tape in all")
 
 
 def explain(*, decided: ProfileVerdict, totals: Mapping[str, Any]) -> str:
@@ -98,7 +124,7 @@ def explain(*, decided: ProfileVerdict, totals: Mapping[str, Any]) -> str:
         return _undecided(cause, decided.hours_needed)
     if decided.verdict is Verdict.WARN:
         return f"every hard limit is met, but {_beyond(cause, 'target', cause.soft)}"
-    return f"every limit is met: {_net_words(totals)} over {decided.fills} fills"
+    return f"every limit is met: {_net_words(totals)} over {fills_words(decided.fills)}"
 
 
 def _few_fills(decided: ProfileVerdict) -> str:
@@ -108,9 +134,12 @@ def _few_fills(decided: ProfileVerdict) -> str:
     more = (
         ""
         if decided.hours_needed is None
-        else f"; about {_hours(decided.hours_needed)} of such tape would give them"
+        else f"; about {hours_words(decided.hours_needed)} of such tape would give them"
     )
-    return f"{decided.fills} fills are fewer than the {need} a verdict needs{more}"
+    if not decided.fills:
+        return f"nothing was filled; a verdict needs {need} fills"
+    verb = "is" if decided.fills == 1 else "are"
+    return f"{fills_words(decided.fills)} {verb} fewer than the {need} a verdict needs{more}"
 
 
 def _loss(row: RowVerdict, totals: Mapping[str, Any]) -> str:
@@ -152,7 +181,7 @@ def _undecided(row: RowVerdict, hours: float | None) -> str:
         return (
             f"{metric.label} ({row.metric}) was not measured; the limit is {_threshold(row, _strictest(row))}"
         )
-    more = "" if hours is None else f"; about {_hours(hours)} of such tape would tell"
+    more = "" if hours is None else f"; about {hours_words(hours)} of such tape would tell"
     limit = _threshold(row, row.hard)
     return f"{_value_words(row)}{_range(row)} is not proven on either side of the limit {limit}{more}"
 
@@ -191,7 +220,15 @@ def _net_words(totals: Mapping[str, Any]) -> str:
     return f"net is {net:.3g} bps" if gross is None else f"net is {net:.3g} bps of {gross:.3g} bps quoted"
 
 
-def _hours(hours: float) -> str:
+def fills_words(fills: int | None) -> str:
+    """Write a number of fills."""
+    return "1 fill" if fills == 1 else f"{fills} fills"
+
+
+def hours_words(hours: float) -> str:
+    """Write hours of tape; beyond a year only that."""
+    if hours > HOURS_A_YEAR:
+        return "more than a year"
     return f"{hours:.1f} h" if hours < 10.0 else f"{hours:,.0f} h"
 
 

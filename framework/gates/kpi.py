@@ -107,8 +107,9 @@ def judge_totals(*, totals: Mapping[str, Any], profile: Profile, wall_clock: boo
         reasons.insert(0, "EDGE:fills")
         needed = hours * profile.min_fills / count if count and hours else None
     else:
-        estimates = [r.hours_needed for r in live if r.hours_needed is not None]
-        needed = max(estimates) if estimates and verdict is Verdict.INCONCLUSIVE else None
+        undecided = [r for r in live if verdict is Verdict.INCONCLUSIVE and r.verdict is verdict]
+        estimates = [r.hours_needed for r in undecided if r.hours_needed is not None]
+        needed = max(estimates, default=None)
     return ProfileVerdict(
         profile, verdict, tuple(reasons), rows, few, None if count is None else int(count), needed
     )

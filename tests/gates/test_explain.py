@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from framework.gates.explain import build_kpi_gate, decision, gate_marker
+from framework.gates.explain import (
+    build_kpi_gate,
+    decision,
+    gate_marker,
+    hours_words,
+    matrix_lines,
+    next_step,
+)
 from framework.gates.verdict import Verdict
 from framework.settings.files import canonical_json
 from tests.gates.kpi_cases import SHIPPED, totals
@@ -130,6 +137,10 @@ def test_the_marker_is_the_documents_line() -> None:
     assert gate_marker(gate(totals())) == "| kpi_gate | PASS | REASONS=none |"
 
 
+def decided(net: float | None, verdict: Verdict, profile: str = "audit_3h", **more: Any) -> dict[str, Any]:
+    return decision(totals={"net_bps": net, **more}, profile=SHIPPED[profile], verdict=verdict)
+
+
 @pytest.mark.parametrize(
     ("net", "band"),
     [
@@ -143,12 +154,52 @@ def test_the_marker_is_the_documents_line() -> None:
     ],
 )
 def test_the_decision_matrix_is_the_documents(net: float, band: str) -> None:
-    assert decision(net_bps=net, verdict=Verdict.PASS)["band"] == band
+    assert decided(net, Verdict.PASS)["band"] == band
+
+
+@pytest.mark.parametrize(
+    ("share", "band"), [(0.36, "SUCCESS"), (0.34, "OK"), (0.31, "WARN"), (0.29, "FAIL"), (None, "FAIL")]
+)
+def test_a_profile_that_judges_the_share_of_gross_has_the_matrix_in_that_unit(
+    share: float | None, band: str
+) -> None:
+    found = decided(0.2, Verdict.PASS, "scaled", net_to_gross=share)
+    assert (found["metric"], found["band"]) == ("net_to_gross", band)
+
+
+def test_the_matrix_is_written_with_a_mark_at_the_band() -> None:
+    lines = matrix_lines(decided(2.9, Verdict.PASS))
+    assert [line[0] for line in lines] == [" ", ">", " ", " "]
+    assert "from 2.8 bps" in lines[1]
+    assert "below" in lines[3]
 
 
 def test_a_decision_holds_only_as_far_as_the_verdict_backs_it() -> None:
-    assert decision(net_bps=3.4, verdict=Verdict.PASS)["holds"] is True
-    assert decision(net_bps=3.4, verdict=Verdict.INCONCLUSIVE)["holds"] is False
-    assert decision(net_bps=3.4, verdict=Verdict.FAIL)["holds"] is False
-    assert decision(net_bps=1.0, verdict=Verdict.FAIL)["holds"] is True
-    assert decision(net_bps=None, verdict=Verdict.INCONCLUSIVE)["holds"] is False
+    assert decided(3.4, Verdict.PASS)["holds"] is True
+    assert decided(3.4, Verdict.INCONCLUSIVE)["holds"] is False
+    assert decided(3.4, Verdict.FAIL)["holds"] is False
+    assert decided(1.0, Verdict.FAIL)["holds"] is True
+    assert decided(None, Verdict.INCONCLUSIVE)["holds"] is False
+
+
+def test_the_next_step_is_the_matrix_or_what_stands_against_it() -> None:
+    assert next_step(gate(totals())).startswith("freeze the overrides")
+    assert next_step(gate(totals(cancel_ratio=0.9))) == "mend what failed first: EDGE:cancel"
+    assert next_step(gate(totals(fills=20))) == "collect more evidence, about 4.5 h of tape in all"
+
+
+@pytest.mark.parametrize(
+    ("fills", "says"),
+    [
+        (0, "nothing was filled; a verdict needs 30 fills"),
+        (1, "1 fill is fewer than the 30 a verdict needs; about 90 h of such tape would give them"),
+    ],
+)
+def test_few_fills_are_said_in_grammar(fills: int, says: str) -> None:
+    assert gate(totals(fills=fills))["sentence"] == says
+
+
+def test_hours_beyond_a_year_are_only_called_that() -> None:
+    assert hours_words(9.94) == "9.9 h"
+    assert hours_words(8000.0) == "8,000 h"
+    assert hours_words(1e9) == "more than a year"

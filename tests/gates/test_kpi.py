@@ -89,6 +89,14 @@ def test_what_is_open_says_how_many_hours_would_close_it() -> None:
     assert judge("scaled", given).hours_needed == pytest.approx(3.0 * 4.0)
 
 
+def test_the_hours_are_those_of_what_is_undecided_and_not_of_an_unproven_target() -> None:
+    given = totals(half=0.001)
+    given["intervals"]["net_to_gross"] = {"lower": 0.18, "upper": 0.66}
+    alone = judge("scaled", given).hours_needed
+    given["intervals"]["adverse_u_p95"] = {"lower": -90.0, "upper": 4.9}
+    assert judge("scaled", given).hours_needed == alone
+
+
 def test_a_soft_target_that_is_not_proven_warns() -> None:
     given = totals(half=0.001)
     given["intervals"]["adverse_u_p95"] = {"lower": 2.5, "upper": 4.5}

@@ -165,7 +165,7 @@ def test_an_inconclusive_run_says_how_many_hours_would_tell() -> None:
     seen = text_of(made)
     assert made.gate["verdict"] == "INCONCLUSIVE"
     assert "about 12.5 h of such tape would tell" in seen
-    assert "collect more evidence, about 12.5 h of tape in all" in seen
+    assert "collect more evidence, about 12 h of tape in all" in seen
 
 
 def test_what_the_tuner_moved_and_held_back_is_told_with_its_reason() -> None:

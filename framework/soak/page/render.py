@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.gates.explain import next_step
 from framework.soak.page import earnings, standing, tables
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.tuner import decisions
@@ -48,7 +49,7 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "sentence": typeset(gate["sentence"]),
         "decides": gate["decides"],
         "band": gate["decision"]["band"],
-        "next": standing.next_words(gate),
+        "next": next_step(gate),
         "headline": earnings.headline(totals, window.quote),
         "profiles": standing.profiles(gate),
         "components": earnings.components(totals),

@@ -14,15 +14,6 @@ def tint(verdict: str) -> str:
     return VERDICT_COLOURS.get(verdict, "muted")
 
 
-def next_words(gate: dict[str, Any]) -> str:
-    """Say what to do: the decision matrix's action where the verdict backs it, else collect evidence."""
-    if gate["decision"]["holds"]:
-        return str(gate["decision"]["action"])
-    needed = known(gate["hours_needed"])
-    more = "" if needed is None else f", about {hours(needed)} of tape in all"
-    return f"collect more evidence{more}; the matrix would say: {gate['decision']['action']}"
-
-
 def profiles(gate: dict[str, Any]) -> list[dict[str, Any]]:
     """Give each profile with its rows, the deciding one first."""
     names = sorted(gate["profiles"], key=lambda name: (name != gate["decides"], name))
