@@ -59,9 +59,9 @@ conf: $(STAMP) ## every combination that conf/ offers composes and validates
 	@echo "==> quoteops config check: every combination that conf/ offers"
 	@$(BIN)/quoteops config check
 
-unit: $(STAMP) ## the tests alone: make unit ARGS="tests/quoting -k spread"
+unit: $(STAMP) ## the tests alone, on up to four processes: make unit ARGS="tests/quoting -k spread"
 	@echo "==> pytest"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
 
 reference: $(STAMP) ## the same tests with the compiler off, as the readable reference; at least 95 % of the pure modules' lines
 	@echo "==> pytest with NUMBA_DISABLE_JIT=1, lines of the pure modules counted"

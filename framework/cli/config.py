@@ -1,6 +1,7 @@
 """quoteops config: show what a run would be made of, and check everything that conf/ offers."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from framework.settings.errors import ConfigError
 from framework.settings.names import did_you_mean
@@ -58,9 +59,15 @@ def _table(values: dict[str, object], origins: dict[str, str]) -> list[str]:
     from framework.settings.validate import shown_value
 
     rows = [(key, shown_value(value)) for key, value in values.items()]
-    wide = max(len(key) for key, _ in rows)
-    high = max(len(text) for _, text in rows if len(text) < 32)
-    return [f"{key:<{wide}}  {text:<{high}}  {origins.get(key, '')}".rstrip() for key, text in rows]
+    lines = []
+    for _, group in groupby(
+        rows, key=lambda row: row[0].rpartition(".")[0]
+    ):  # columns as wide as its group needs
+        members = list(group)
+        wide = max(len(key) for key, _ in members)
+        high = max((len(text) for _, text in members if len(text) < 20), default=0)
+        lines += [f"{key:<{wide}}  {text:<{high}}  {origins.get(key, '')}".rstrip() for key, text in members]
+    return lines
 
 
 def _value(data: object, key: str) -> object:

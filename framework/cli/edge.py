@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework.cli.words import Parser
 from framework.settings.files import canonical_json, read_text, write_atomic, write_json
 
 
@@ -19,8 +20,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="quoteops edge", description=__doc__, allow_abbrev=False)
-    verbs = parser.add_subparsers(required=True, metavar="audit|report|sentinel")
+    parser = Parser(
+        prog="quoteops edge", description="Audit, extend and rank what fills earned; input is JSON lines."
+    )
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
 
     audit = verbs.add_parser(
         "audit", help="per-symbol and total edge of trades and quotes (convention audit_v1)"

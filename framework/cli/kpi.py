@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from framework.cli.words import Parser
 from framework.settings.files import canonical_json, read_text, write_json
 
 SIDE_BY_SIDE = ("audit_3h", "scaled")
@@ -13,8 +14,8 @@ SIDE_BY_SIDE = ("audit_3h", "scaled")
 
 def run(argv: Sequence[str]) -> int:
     """Run ``kpi check``; 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive."""
-    parser = argparse.ArgumentParser(prog="quoteops kpi", description=__doc__, allow_abbrev=False)
-    verbs = parser.add_subparsers(required=True, metavar="check")
+    parser = Parser(prog="quoteops kpi", description="Judge an edge report against a KPI profile.")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     check = verbs.add_parser(
         "check",
         help="judge a report and end with the verdict's exit code",
@@ -39,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from framework.gates.explain import build_kpi_gate, gate_marker
+    from framework.gates.explain import build_kpi_gate, gate_marker, next_step
     from framework.gates.kpi import profile_from
     from framework.gates.profiles import deciding_profile
     from framework.settings.kpi_profiles import load_kpi_profile, load_kpi_profiles
@@ -71,14 +72,9 @@ def _check(args: argparse.Namespace) -> int:
             reasons = ",".join(judged["reasons"]) or "none"
             print(f"| kpi_profile | {judged['verdict']} | PROFILE={name} REASONS={reasons} |")
         print(f"{gate['verdict']}: {gate['sentence']}")
-        print(f"next: {gate['decision']['action']}" if gate["decision"]["holds"] else f"next: {_wait(gate)}")
+        print(f"next: {next_step(gate)}")
     code: int = gate["exit_code"]
     return code
-
-
-def _wait(gate: dict[str, Any]) -> str:
-    hours = gate["hours_needed"]
-    return "collect more evidence" + ("" if hours is None else f", about {hours:.3g} h in all")
 
 
 def _read_reports(files: Sequence[Path]) -> dict[str, Any]:

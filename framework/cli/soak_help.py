@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from framework.settings.describe import allowed, fields_at
 from framework.settings.plain import parse_yaml
 from framework.settings.plan import find_root, options_of
@@ -9,24 +11,25 @@ from framework.settings.schema.run import RunSettings
 
 HEAD = """usage: quoteops soak [-m] [--json] [WORDS]
 
-Replay a market in iterations, judge the KPIs, tune the six run-time parameters between iterations, and
-leave reports in artifacts/runs/soak/. Without words: three hours of a synthetic market in six tuned
-iterations.
+Replay a market in iterations, judge the KPIs, tune the six run-time parameters
+between iterations, and leave reports in artifacts/runs/soak/. Without words:
+three hours of a synthetic market in six tuned iterations.
 
-  -m, --multirun   run every combination of the lists among the words and rank them
+  -m, --multirun   run every combination of lists among the words, ranked
   --json           print one JSON value; all other lines go to stderr
 
   quoteops soak market=tape market.path=artifacts/tapes/NAME soak.hours=tape
-  quoteops soak profile=conservative params.base_spread_bps_delta=0.2 soak.iterations=3
+  quoteops soak profile=conservative params.base_spread_bps_delta=0.2
   quoteops soak -m params.base_spread_bps_delta=0.0,0.1,0.3
 """
 TAIL = """
-Any other value of these files is a word as well: `quoteops config show --sources` prints all of them with
-where they come from, docs/conf.md explains each. hydra.run.dir=FOLDER names the folder of the run (a new or
-empty one).
+Any other value of these files is a word as well: `quoteops config show
+--sources` prints all of them with where they come from, docs/conf.md explains
+each. hydra.run.dir=FOLDER names the folder of the run (a new or empty one),
+hydra.sweep.dir=FOLDER that of a sweep.
 
-Exit codes: 0 PASS or WARN, 1 FAIL, 2 could not run or was not completed, 3 INCONCLUSIVE; of a sweep the
-worst, in the order 2, 1, 3, 0.
+Exit codes: 0 PASS or WARN, 1 FAIL, 2 could not run or was not completed,
+3 INCONCLUSIVE; of a sweep the worst, in the order 2, 1, 3, 0.
 """
 
 
@@ -41,12 +44,16 @@ def usage() -> str:
         lines.append(f"  {group + '=':<16}{', '.join([default, *others])}")
     for group in ("soak", "params", "market"):
         lines += ["", f"Values, {group}.KEY=VALUE:"]
-        lines += [
-            f"  {f'{group}.{name}=':<32}{allowed(field)}"
-            for name, field in fields_at(RunSettings, (group,)).items()
-            if name != "kind"
-        ]
+        for name, field in fields_at(RunSettings, (group,)).items():
+            if name != "kind":
+                lines += _entry(f"{group}.{name}=", allowed(field))
     return "\n".join(lines) + "\n" + TAIL
+
+
+def _entry(word: str, told: str) -> list[str]:
+    """Give a word and what it allows, in lines of at most 79 characters."""
+    indent = " " * 32
+    return wrap(told, 79, initial_indent=f"  {word:<30}", subsequent_indent=indent, break_long_words=False)
 
 
 def _chosen(text: str) -> dict[str, str]:

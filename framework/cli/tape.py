@@ -1,22 +1,16 @@
 """``quoteops tape``: import recordings, describe and check tapes, synthesise a market."""
 
+from __future__ import annotations
+
 import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from framework.market.errors import TapeError
+from framework.cli.words import Parser
 
 DEFAULT_ROOT = "artifacts/tapes"
-
-
-class Parser(argparse.ArgumentParser):
-    """Refuse wrong words on one line, as every verb does."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise TapeError with argparse's own words."""
-        raise TapeError(f"{self.prog}: {message}; see {self.prog} --help")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -28,7 +22,9 @@ def run(argv: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the grammar of the four verbs."""
-    root = Parser(prog="quoteops tape", description=__doc__)
+    root = Parser(
+        prog="quoteops tape", description="Import recordings, describe and check tapes, simulate a market."
+    )
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
     _import_words(verbs.add_parser("import", help="read recordings that belong together into one tape"))
     for name, act, text in (
@@ -59,7 +55,7 @@ def _import_words(verb: argparse.ArgumentParser) -> None:
         "--out", metavar="ROOT", help="archive to write (default artifacts/tapes/<venue>_<symbol>_<date>)"
     )
     verb.add_argument("--symbol", help="which one, where the recording holds several")
-    verb.add_argument("--venue")
+    verb.add_argument("--venue", help="name of the exchange (default: the recording's)")
     verb.add_argument("--kind", help="linear or spot; inverse contracts are refused")
     verb.add_argument("--tick", dest="tick_size", help="price step (default: inferred and reported)")
     verb.add_argument("--lot", dest="lot_size", help="quantity step (default: inferred and reported)")
@@ -109,9 +105,10 @@ def _synth(words: argparse.Namespace) -> int:
 
 def _keep(*, tape: Any, out: str, given: dict[str, Any], as_json: bool) -> int:
     """Write the tape, then say where it is and what was wrong with it."""
-    from framework.market.store import write_tape
+    from framework.market.store import SIDECAR, write_tape
     from framework.market.tape import utc
 
+    replaced = (Path(out) / f"symbol={tape.instrument.symbol}" / SIDECAR).is_file()
     write_tape(tape=tape, root=out, arguments=given)
     told = {
         "path": out,
@@ -128,6 +125,8 @@ def _keep(*, tape: Any, out: str, given: dict[str, Any], as_json: bool) -> int:
         print(json.dumps(told, sort_keys=True))
         return 0
     print(f"{out}: {told['symbol']} {told['start']} to {told['end']}, {len(tape):,} events")
+    if replaced:
+        print(f"replaced the tape of {tape.instrument.symbol} that was there")
     inferred = [
         what
         for what, name in (("tick", "price_step_inferred"), ("lot", "quantity_step_inferred"))
@@ -158,7 +157,7 @@ def _info(words: argparse.Namespace) -> int:
     if told["no_statistics"]:
         print(f"statistics  none: {told['no_statistics']}")
     for name, value in told["statistics"].items():
-        print(f"  {name:<22}{value:>14.4g}")
+        print(f"  {name:<22}{_statistic(value):>14}")
     print(f"digest      {told['digest']}")
     return 0
 
@@ -181,6 +180,10 @@ def _gaps(words: argparse.Namespace) -> int:
             print(f"{row['kind']:<9}{row['start']} to {row['end']}  {row['seconds']:.3f} s")
         print(f"{len(rows)} gaps in {utc(ns=tape.start_ns)} to {utc(ns=tape.end_ns)}")
     return int(any(gap.kind == SEQUENCE or words.silence is not None for gap in gaps))
+
+
+def _statistic(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _counts(values: dict[str, int]) -> str:

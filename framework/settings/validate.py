@@ -73,7 +73,10 @@ def _line(model: type[BaseModel], data: dict[str, Any], fault: Any, locate: Loca
     if kind == "extra_forbidden":
         names = _siblings(model, data, path)
         if field_at(model, path):  # another kind of the same group has it
-            return f"{accused} does not belong to this kind of {path[0]}; allowed {', '.join(names)}"
+            return (
+                f"{accused} does not belong to this kind of {path[0]}; allowed {', '.join(names)}, or another"
+                f" {path[0]}=..."
+            )
         return f"{accused} is unknown; allowed {', '.join(names)}{did_you_mean(path[-1], names)}"
     if kind == "missing":
         field = field_at(model, path)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 HEAD = (
-    "rank", "cell", "values", "30-s markout net bps", "±", "bar", "net bps", "90 %", "fills", "turnover",
-    "verdict",
+    "rank", "cell", "values", "markout bps", "±", "bar", "net bps", "90 %", "fills", "turnover", "verdict",
 )  # fmt: skip
 
 
@@ -49,7 +48,7 @@ def _trials(sweep: dict[str, Any]) -> str:
 
 def _legend(sweep: dict[str, Any]) -> str:
     return (
-        f"bar: lower bound of the markout net at the level of {_trials(sweep)}"
+        f"markout: net of fees after 30 s; bar: its lower bound at the level of {_trials(sweep)}"
         f" ({sweep['level']:.2%} one-sided each, {sweep['alpha']:.0%} together); turnover against cell 0;"
         f" ranked by bar"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from framework.gates.explain import next_step
 from framework.rollout.route import CANARY, REAL
 from framework.soak.halts import halts_sentence, loss_halt_before
 
@@ -18,8 +19,8 @@ def opening_line(result: SoakResult) -> str:
     routes = "" if result.routes is None else f", canary {settings.rollout.canary_fraction:.0%} of minutes"
     paced = ", in real time" if settings.soak.clock == "wall" else ""
     return (
-        f"soak: {market.tape.instrument.symbol}, {hours:.3g} h of {market.tape.meta.source} in"
-        f" {len(market.edges) - 1} iterations{paced}{routes}, config {settings.config_sha[:12]}"
+        f"soak: {market.tape.instrument.symbol}, {hours:.3g} h in {len(market.edges) - 1} iterations{paced}"
+        f"{routes}, from {market.tape.meta.source}, config {settings.config_sha[:12]}"
     )
 
 
@@ -60,15 +61,8 @@ def _frame(result: SoakResult) -> list[str]:
         *_pace_lines(result),
         *_route_lines(result),
         *_arm_lines(result),
-        f"next: {_next(result.gate)}",
+        f"next: {next_step(result.gate)}",
     ]
-
-
-def _next(gate: dict[str, Any]) -> str:
-    if gate["decision"]["holds"]:
-        return str(gate["decision"]["action"])
-    hours = gate["hours_needed"]
-    return "collect more evidence" + ("" if hours is None else f", about {hours:.3g} h of tape in all")
 
 
 def _edge_line(totals: dict[str, Any]) -> str:
@@ -137,7 +131,7 @@ def results_markdown(result: SoakResult) -> str:
         parts += ["## Routes", _routes(result.report["routes"])]
     if result.arms:
         parts += ["## Tuned against not tuning", _arms(result.arms)]
-    parts += ["## Next", _next(gate)]
+    parts += ["## Next", next_step(gate)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -208,7 +202,7 @@ def _bps(value: float | None) -> str:
 
 
 def _estimate(value: float | None, se: float | None) -> str:
-    return "unknown" if value is None else f"{_bps(value)} ± {_num(se)}"
+    return "unknown" if value is None else f"{_bps(value)} ± {'–' if se is None else f'{se:.2f}'}"
 
 
 def _num(value: float | None) -> str:

@@ -35,7 +35,7 @@ def test_help_lists_everything_that_can_be_said(capsys: pytest.CaptureFixture[st
     for name, model in (("soak", Soak), ("params", RuntimeParams)):
         assert all(f"{name}.{key}=" in said for key in model.model_fields)
     assert "0 PASS or WARN, 1 FAIL, 2 could not run" in said
-    assert max(map(len, said.splitlines())) < 160
+    assert max(map(len, said.splitlines())) < 80
 
 
 def test_an_unknown_flag_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

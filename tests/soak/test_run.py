@@ -90,7 +90,7 @@ def test_where_links_cannot_be_made_a_file_names_the_latest_run(root: Path) -> N
 def test_the_lines_for_stdout_hold_the_markers(root: Path) -> None:
     _, _, said = soaked(root, *QUICK)
     assert said[0].startswith(
-        "soak: SYNTHUSDT, 0.1 h of synthetic thin_spot normal 0.1 h seed 7 in 2 iterations"
+        "soak: SYNTHUSDT, 0.1 h in 2 iterations, from synthetic thin_spot normal 0.1 h seed 7"
     )
     assert said[1] == "| soak_iter_artifacts | OK | iter=1 |"
     assert said[2].startswith("iter 1: INCONCLUSIVE net ")

@@ -43,7 +43,8 @@ def import_tape(*, paths: Sequence[Path], format: str = "auto", flags: Instrumen
         raise TapeError("tape import: no file given; allowed one or more recordings")
     for path in paths:
         if not path.is_file():
-            raise TapeError(f"{path}: no such file")
+            what = "a folder; allowed the files in it" if path.is_dir() else "no such file"
+            raise TapeError(f"{path}: {what}")
     flags = flags or InstrumentFlags()
     name = sniff(paths=paths) if format == "auto" else format
     if name not in FORMATS:

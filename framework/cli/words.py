@@ -1,0 +1,29 @@
+"""The grammar of verbs with sub-verbs and flags: argparse, whose refusals become one line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any, NoReturn
+
+from framework.errors import QuoteopsError
+
+_CHOICE = re.compile(r"argument VERB: invalid choice: '([^']*)' \(choose from (.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuse wrong words on one line; flags are said in full. Name a table of sub-verbs VERB."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **words})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise QuoteopsError with argparse's own words, or with the nearest verb."""
+        from framework.settings.names import did_you_mean
+
+        wrong = _CHOICE.fullmatch(message)
+        if wrong is None:
+            raise QuoteopsError(f"{self.prog}: {message}; see {self.prog} --help")
+        verbs = re.findall(r"[\w-]+", wrong[2])
+        hint = did_you_mean(wrong[1], verbs)
+        raise QuoteopsError(f"{self.prog} {wrong[1]}: no such verb; allowed {', '.join(verbs)}{hint}")
