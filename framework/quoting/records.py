@@ -137,6 +137,8 @@ class View:
     usable: i8
     hit: i8
     mid: f8
+    mid_ticks: f8
+    tick_bps: f8
 
 
 @record

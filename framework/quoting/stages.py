@@ -71,7 +71,9 @@ def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: lis
         view.best_ask = book.best_ask
         view.bid_lots = level_lots(books, levels, LOCAL, BUY, book.best_bid)
         view.ask_lots = level_lots(books, levels, LOCAL, SELL, book.best_ask)
-        view.mid = 0.5 * (book.best_bid + book.best_ask) * p.tick
+        view.mid_ticks = 0.5 * (book.best_bid + book.best_ask)
+        view.mid = view.mid_ticks * p.tick
+        view.tick_bps = 1e4 / view.mid_ticks
 
 
 @hot
@@ -303,7 +305,7 @@ def queue_aware(
             step = p.max_delta_ratio * max(abs(quote.distance_bps), NEGLIGIBLE_BPS)
             distance = min(max(distance, quote.distance_bps - step), quote.distance_bps + step)
         quote.want_distance_bps = distance
-        price = view.mid / p.tick * (1.0 - side * distance * 1e-4)
+        price = view.mid_ticks * (1.0 - side * distance * 1e-4)
         if side == BUY:
             want = int(price + 1e-9)
             want = min(want, view.best_ask - 1)
@@ -345,9 +347,8 @@ def _mind_queue(
     shown = level_lots(books, levels, LOCAL, side, quote.price_ticks)
     if quote.ahead_lots > shown:
         quote.ahead_lots = float(shown)
-    tick_bps = p.tick / view.mid * 1e4
     off = abs(want - quote.price_ticks)
-    near = off * tick_bps <= p.requote_tolerance_bps and now - quote.confirmed_ns < p.tail_age_ns
+    near = off * view.tick_bps <= p.requote_tolerance_bps and now - quote.confirmed_ns < p.tail_age_ns
     if (
         off != 0
         and near
@@ -363,11 +364,11 @@ def _mind_queue(
         if _slow_queue(p, float(level_lots(books, levels, LOCAL, side, stepped)), rate):
             return want
         room = side * (view.best_ask - 1 - stepped) if side == BUY else side * (view.best_bid + 1 - stepped)
-        distance = side * (desk.fair / p.tick - stepped) * tick_bps
+        distance = side * (desk.fair / p.tick - stepped) * view.tick_bps
         if room >= 0 and distance >= p.min_half_spread_bps + max(0.0, p.maker_fee_bps):
             return stepped
     if off != 0 and not slow and side * (quote.price_ticks - want) > 0:
-        distance = side * (desk.fair / p.tick - quote.price_ticks) * tick_bps
+        distance = side * (desk.fair / p.tick - quote.price_ticks) * view.tick_bps
         if distance >= p.min_half_spread_bps + max(0.0, p.maker_fee_bps):
             return quote.price_ticks
     return want
