@@ -12,25 +12,10 @@ RECOVERED_BPS = 1.5
 
 
 class QuotingProfile(Enum):
-    """The two profiles the switch knows."""
+    """The two profiles the switch knows; what each means is in its file of conf/profile/."""
 
     MODERATE = "moderate"
     CONSERVATIVE = "conservative"
-
-
-@dataclass(frozen=True)
-class ProfileEffect:
-    """What a profile means: factor on the half-spread, requests in flight, back-off after a reject."""
-
-    spread_factor: float
-    inflight_max: int
-    backoff_ms: int
-
-
-EFFECTS = {
-    QuotingProfile.MODERATE: ProfileEffect(spread_factor=1.0, inflight_max=10, backoff_ms=100),
-    QuotingProfile.CONSERVATIVE: ProfileEffect(spread_factor=1.5, inflight_max=5, backoff_ms=200),
-}
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def matrix_lines(given: Mapping[str, Any]) -> list[str]:
     for (band, action), least in zip(BANDS, MATRIX[given["metric"]], strict=True):
         mark = ">" if band == given["band"] else " "
         reach = "below" if math.isinf(least) else f"from {_amount(least, metric.unit)}"
-        lines.append(f"{mark} {band:<8}{reach:<18}{action}")
+        lines.append(f"{mark} {band:<8}{reach:<20}{action}")
     return lines
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from framework.edge.report import canonical
 from framework.edge.rows import audit_rows, trade_rows
 from framework.gates.explain import gate_marker
 from framework.rollout.route import REAL
 from framework.soak.artifacts import RunFolder
 from framework.soak.result import SoakResult
+from framework.soak.switching import switch_rows
 from framework.soak.tuning.params import TuningParams
 
 Say = Callable[[str], None]
@@ -90,10 +92,12 @@ def final_package(result: SoakResult) -> TuningParams:
 
 
 def soak_metrics(result: SoakResult) -> dict[str, Any]:
-    """Give the run's totals and one row an iteration."""
+    """Give the run's totals, one row an iteration, and where profile switching would have led."""
+    assert result.whole is not None
     return {
         "runtime": result.runtime,
         "totals": result.report["totals"],
+        "profile_switch": canonical(switch_rows(result.whole)),
         "iterations": [iteration_row(result, k) for k in range(1, len(result.reports) + 1)],
     }
 

@@ -20,8 +20,10 @@ from framework.edge.attribution import attribute_fills
 from framework.edge.intervals import ratio_of_sums
 from framework.edge.measures import grid_of
 from framework.edge.window import WindowData
+from framework.rollout.guard import Record, assess
+from framework.rollout.lots import Trade, closed_lots
 from framework.rollout.route import CANARY, REAL, stretches
-from framework.settings.schema.rollout import Rollout
+from framework.settings.schema.rollout import Rollout, RolloutGuard
 from framework.soak.tuning.params import TuningParams
 
 LEVEL = 0.90
@@ -74,9 +76,9 @@ def canary_routes(*, edges: tuple[int, ...], symbol: str, rollout: Rollout, base
     return Routes(starts, routes, iterations, edges[-1], baseline)
 
 
-def route_split(*, window: WindowData, routes: Routes) -> dict[str, Any]:
+def route_split(*, window: WindowData, routes: Routes, guard: RolloutGuard) -> dict[str, Any]:
     """Give what each route did: minutes, fills, turnover, markout net at 5 s and 30 s with its standard
-    error.
+    error, and whether the rollout guard would take the candidate back.
 
     ``difference`` is canary minus real, with the error of two independent halves. A fill belongs to the
     route whose version quoted its price, even if it came a moment after that minute.
@@ -88,7 +90,37 @@ def route_split(*, window: WindowData, routes: Routes) -> dict[str, Any]:
     spans = np.diff([*routes.starts, routes.end_ns])
     rows[CANARY]["minutes"] = float(spans[versions].sum()) / MINUTE_NS
     rows[REAL]["minutes"] = float(spans[~versions].sum()) / MINUTE_NS
-    return {**rows, "difference": {h: _difference(rows, h) for h in ("5s", "30s")}}
+    return {
+        **rows,
+        "difference": {h: _difference(rows, h) for h in ("5s", "30s")},
+        "guard": _guard(window, canary, guard),
+    }
+
+
+def _guard(window: WindowData, canary: NDArray[np.bool_], limits: RolloutGuard) -> dict[str, Any]:
+    """Give what the rollout guard would do; a lot belongs to the route of the fill that opened it."""
+    fills = window.fills
+    cost = fills["fee_quote"] + fills["fee_base"] * fills["m"]
+    columns = (fills[name].tolist() for name in ("side", "qty_lots", "price"))
+    trades = [Trade(*row) for row in zip(*columns, cost.tolist(), strict=True)]
+    lots = closed_lots(trades=trades, lot=window.lot)
+    records = {
+        route: Record(
+            lots=sum(1 for k, _ in lots if canary[k] == (route == CANARY)),
+            wins=sum(1 for k, net in lots if canary[k] == (route == CANARY) and net > 0.0),
+        )
+        for route in (CANARY, REAL)
+    }
+    call, reason = assess(
+        canary=records[CANARY],
+        real=records[REAL],
+        winrate_delta_pp=limits.winrate_delta_pp,
+        min_sample=limits.min_sample,
+    )
+    counted = {
+        route: {"lots": r.lots, "wins": r.wins, "winrate_pct": r.winrate_pct} for route, r in records.items()
+    }
+    return {"roll_back": call.value, "reason": reason, **counted}
 
 
 def _row(window: WindowData, chosen: NDArray[np.bool_]) -> dict[str, Any]:
@@ -112,7 +144,9 @@ def _markout(
     net = (rows["side"] * (rows[field] - rows["price"]) * rows["qty"] + fees)[known]
     ts, worth = rows["exch_ts_ns"][known], notional[known]
     total = math.fsum(worth)
-    found = ratio_of_sums(numerator=grid.sums(ts, net), denominator=grid.sums(ts, worth), level=LEVEL)
+    # Only blocks in which the route traded: the others are the other route's and say nothing of this one.
+    earned, traded = grid.sums(ts, net), grid.sums(ts, worth)
+    found = ratio_of_sums(numerator=earned[traded > 0.0], denominator=traded[traded > 0.0], level=LEVEL)
     return {
         "bps": math.fsum(net) / total * 1e4 if total else None,
         "se_bps": None if found.se is None else found.se * 1e4,

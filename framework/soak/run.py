@@ -153,7 +153,9 @@ class _Game:
         result.whole = self.replay.whole()
         result.report = self.judge.report(result.whole)
         if result.routes is not None:
-            split = route_split(window=result.whole, routes=result.routes)
+            split = route_split(
+                window=result.whole, routes=result.routes, guard=result.settings.rollout_guard
+            )
             result.report["routes"] = canonical(split)
         result.gate = self.judge.gate(result.report, result.whole)
 

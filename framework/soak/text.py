@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from framework.gates.explain import next_step
+from framework.gates.explain import matrix_lines, next_step
 from framework.rollout.route import CANARY, REAL
 from framework.soak.halts import halts_sentence, loss_halt_before
+from framework.soak.kpi_text import profile_lines, profile_table
+from framework.soak.switching import switch_rows, switch_sentence
 
 if TYPE_CHECKING:
     from framework.soak.result import SoakResult
@@ -45,7 +47,13 @@ def summary_text(result: SoakResult) -> str:
     """Give the run in a few lines: verdict, money, iterations, tuner against its placebos, what next."""
     gate = result.gate
     head, *rest = _frame(result)
-    lines = [head, *(iteration_line(result, k) for k in range(1, len(result.reports) + 1)), *rest]
+    lines = [
+        head,
+        *(iteration_line(result, k) for k in range(1, len(result.reports) + 1)),
+        *rest,
+        "decision matrix:",
+        *matrix_lines(gate["decision"]),
+    ]
     return "".join(f"{line}\n" for line in [f"{gate['verdict']}: {gate['sentence']}", *lines])
 
 
@@ -61,6 +69,8 @@ def _frame(result: SoakResult) -> list[str]:
         *_pace_lines(result),
         *_route_lines(result),
         *_arm_lines(result),
+        *profile_lines(result.gate),
+        _switching(result),
         f"next: {next_step(result.gate)}",
     ]
 
@@ -94,7 +104,17 @@ def _route_lines(result: SoakResult) -> list[str]:
         for route, row in ((route, split[route]) for route in (CANARY, REAL))
     ]
     apart = split["difference"]
-    return [*lines, f"canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"]
+    less = f"canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"
+    return [*lines, less, _guard(split["guard"])]
+
+
+def _guard(row: dict[str, Any]) -> str:
+    return f"guard would roll back: {row['roll_back']} ({row['reason']})"
+
+
+def _switching(result: SoakResult) -> str:
+    assert result.whole is not None
+    return switch_sentence(switch_rows(result.whole))
 
 
 def _error(row: dict[str, Any]) -> str:
@@ -121,26 +141,21 @@ def results_markdown(result: SoakResult) -> str:
         f"Tape {runtime['tape']}, {totals['hours']:.3g} h, {runtime['iterations']} iterations, maker fee"
         f" {runtime['maker_fee_bps']:g} bps, config {runtime['config_sha'][:12]}.",
         "## KPI profiles",
-        _profiles(gate),
+        _table(*profile_table(gate)),
         "## Edge",
         _edge_table(totals),
         "## Iterations",
         _iterations(result),
     ]
     if result.routes is not None:
-        parts += ["## Routes", _routes(result.report["routes"])]
+        split = result.report["routes"]
+        parts += ["## Routes", _routes(split), _guard(split["guard"])]
     if result.arms:
         parts += ["## Tuned against not tuning", _arms(result.arms)]
-    parts += ["## Next", next_step(gate)]
+    matrix = "\n".join(matrix_lines(gate["decision"]))
+    parts += ["## Quoting profile", _switching(result)]
+    parts += ["## Next", next_step(gate), f"Decision matrix:\n\n```\n{matrix}\n```"]
     return "\n\n".join(parts) + "\n"
-
-
-def _profiles(gate: dict[str, Any]) -> str:
-    rows = []
-    for name, judged in gate["profiles"].items():
-        decides = " (decides)" if name == gate["decides"] else ""
-        rows.append([f"{name}{decides}", judged["verdict"], ", ".join(judged["reasons"]) or "none"])
-    return _table(["profile", "verdict", "reasons"], rows)
 
 
 def _edge_table(totals: dict[str, Any]) -> str:

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.edge.profile_switch import EFFECTS, Average, QuotingProfile, SwitchState, step
+from framework.edge.profile_switch import Average, QuotingProfile, SwitchState, step
+from framework.settings.compose import compose_run
+from tests.realdata import ROOT
 
 MODERATE, CONSERVATIVE = QuotingProfile.MODERATE, QuotingProfile.CONSERVATIVE
 
@@ -67,7 +69,9 @@ def test_an_average_is_exact_from_its_first_value_and_forgets_by_its_time_consta
     assert two == pytest.approx((3.0 * old_weight + 9.0 * new_weight) / (old_weight + new_weight))
 
 
-def test_effects_are_the_documents_numbers() -> None:
-    conservative, moderate = EFFECTS[CONSERVATIVE], EFFECTS[MODERATE]
-    assert (conservative.spread_factor, conservative.inflight_max, conservative.backoff_ms) == (1.5, 5, 200)
-    assert (moderate.spread_factor, moderate.inflight_max, moderate.backoff_ms) == (1.0, 10, 100)
+def test_both_profiles_are_files_of_conf_with_the_documents_numbers() -> None:
+    found = {}
+    for profile in QuotingProfile:
+        traits = compose_run(root=ROOT, words=[f"profile={profile.value}"], environ={}).settings.profile
+        found[profile] = (traits.spread_multiplier, traits.inflight_max, traits.backoff_ms)
+    assert found == {CONSERVATIVE: (1.5, 5, 200), MODERATE: (1.0, 10, 100)}

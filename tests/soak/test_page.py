@@ -191,11 +191,14 @@ def test_a_canary_split_is_shown_route_by_route_with_its_difference() -> None:
         edges=made.market.edges, symbol="XYZUSDT", rollout=made.settings.rollout, baseline=START
     )
     made.whole.fills["params_version"] = np.arange(len(made.whole.fills)) % len(made.routes.starts)
-    split = made.report["routes"] = route_split(window=made.whole, routes=made.routes)
+    made.whole.fills["qty_lots"] = 1000
+    guard = made.settings.rollout_guard
+    split = made.report["routes"] = route_split(window=made.whole, routes=made.routes, guard=guard)
     seen = text_of(made)
     assert "Canary against real" in seen
     for route in ("canary", "real"):
         assert f"{fixed(split[route]['markout_net']['5s']['bps'], plus=True)} ±" in seen
+    assert f"The rollout guard would roll back: {split['guard']['roll_back']}" in seen
     assert f"canary less real {fixed(split['difference']['5s']['bps'], plus=True)} ±" in seen
 
 

@@ -123,12 +123,16 @@ def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: 
     for _ in range(3):
         replay.run(package_of(settings))
     whole = replay.whole()
-    split = route_split(window=whole, routes=routes)
+    split = route_split(window=whole, routes=routes, guard=settings.rollout_guard)
     both = (split[CANARY], split[REAL])
     assert sum(row["fills"] for row in both) == len(whole.fills)
     assert sum(row["minutes"] for row in both) == pytest.approx(12.0)
     turnover = float((whole.fills["price"] * whole.fills["qty"]).sum())
     assert sum(row["turnover_quote"] for row in both) == pytest.approx(turnover)
+    guard = split["guard"]
+    assert 0 < guard[CANARY]["lots"] + guard[REAL]["lots"] <= len(whole.fills)
+    assert all(0 <= guard[route]["wins"] <= guard[route]["lots"] for route in (CANARY, REAL))
+    assert guard["roll_back"] in ("yes", "no", "insufficient")
     assert split["difference"]["5s"]["bps"] == pytest.approx(
         split[CANARY]["markout_net"]["5s"]["bps"] - split[REAL]["markout_net"]["5s"]["bps"]
     )

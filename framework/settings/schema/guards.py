@@ -78,7 +78,7 @@ class Guards(StrictModel):
     )
     stale_halt_ms: int = knob(
         unit="ms",
-        help="silence or gap of the book that halts quoting",
+        help="silence of the book that halts quoting",
         ge=1,
         le=600_000,
         reload="hot",

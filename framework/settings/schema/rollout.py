@@ -1,4 +1,4 @@
-"""Rollout: who trades the candidate model, and when it is taken back."""
+"""Rollout: how much of the day trades the candidate, and when it would be taken back."""
 
 from typing import Literal
 
@@ -27,46 +27,16 @@ class RolloutGuard(StrictModel):
 
     winrate_delta_pp: float = knob(
         unit="pp",
-        help="canary win rate below the baseline by more than this",
+        help="win rate of the canary below real's by more than this",
         gt=0.0,
         le=100.0,
         reload="hot",
         reduces="down",
     )
     min_sample: int = knob(
-        unit="trades",
-        help="canary trades before win rates are compared",
+        unit="lots",
+        help="closed lots of each route before win rates are compared",
         ge=1,
         le=1_000_000,
-        reload="hot",
-    )
-    psi_block: float = knob(
-        unit="",
-        help="population stability index of the scores",
-        gt=0.0,
-        le=10.0,
-        reload="hot",
-        reduces="down",
-    )
-    psi_window_min: int = knob(
-        unit="min",
-        help="window whose largest index counts",
-        ge=1,
-        le=10_080,
-        reload="hot",
-    )
-    ks_block: float = knob(
-        unit="",
-        help="Kolmogorov-Smirnov distance of the scores",
-        gt=0.0,
-        le=1.0,
-        reload="hot",
-        reduces="down",
-    )
-    cooldown_min: int = knob(
-        unit="min",
-        help="no second rollback within this time",
-        ge=0,
-        le=10_080,
         reload="hot",
     )

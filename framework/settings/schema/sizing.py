@@ -1,6 +1,6 @@
 """Sizing: how much one quote and the whole position may be."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import model_validator
 
@@ -34,7 +34,6 @@ class Sizing(StrictModel):
         reload="hot",
         reduces="up",
     )
-    lot_size_rounding: Literal["floor"] = knob(unit="", help="orders are never rounded up")
     use_all_in: bool = knob(
         unit="",
         help="every quote is the whole notional cap, not quote_notional_usd",

@@ -10,6 +10,7 @@ from framework.soak.page import earnings, standing, tables
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.tuner import decisions
 from framework.soak.page.words import hours, num, typeset, utc
+from framework.soak.switching import switch_rows, switch_sentence
 from framework.soak.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "tuner": decisions(result),
         "untuned": None if result.decisions else (result.untuned or "no iteration was left to tune for"),
         "routes": tables.routes(result),
+        "guard": tables.guard_words(result),
+        "switching": switch_sentence(switch_rows(window)),
         "arms": tables.arms(result),
         "facts": tables.run_facts(result),
         "max_inventory": num(totals["rms_inventory_quote"]),

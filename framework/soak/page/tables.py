@@ -205,6 +205,14 @@ def routes(result: SoakResult) -> list[dict[str, Any]]:
     return [*rows, apart]
 
 
+def guard_words(result: SoakResult) -> str:
+    """Say what the rollout guard would do; empty without a split."""
+    if result.routes is None:
+        return ""
+    row = result.report["routes"]["guard"]
+    return f"The rollout guard would roll back: {row['roll_back']}. {row['reason']}."
+
+
 def _errors(given: dict[str, Any]) -> list[str]:
     return [f"{fixed(given[h]['bps'], plus=True)} ± {num(given[h]['se_bps'])}" for h in ("5s", "30s")]
 

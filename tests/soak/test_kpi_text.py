@@ -1,0 +1,29 @@
+"""Both profiles side by side, in words."""
+
+from framework.gates.explain import build_kpi_gate
+from framework.soak.kpi_text import profile_lines, profile_table
+from tests.gates.kpi_cases import SHIPPED, totals
+
+
+def gate() -> dict[str, object]:
+    report = {"totals": totals(half=0.001, adverse_bps_p95=50.0), "runtime": {}}
+    shown = [SHIPPED["audit_3h"], SHIPPED["scaled"]]
+    return build_kpi_gate(report=report, deciding=SHIPPED["scaled"], shown=shown, wall_clock=False)
+
+
+def test_each_profile_is_a_line_and_the_deciding_one_is_marked() -> None:
+    assert profile_lines(gate()) == ["profile audit_3h: FAIL EDGE:adverse", "profile scaled (decides): PASS"]
+
+
+def test_every_metric_stands_beside_both_profiles_limits() -> None:
+    head, rows = profile_table(gate())
+    assert head == ["metric", "measured", "90 %", "audit_3h", "scaled (decides)"]
+    by_name = {row[0]: row[1:] for row in rows}
+    assert by_name["net_bps"][2:] == ["PASS: limit ≥ 2.5, target ≥ 2.8", "not judged"]
+    assert by_name["cancel_ratio"] == [
+        "0.4 of requests",
+        "0.3996 to 0.4004",
+        "PASS: limit ≤ 0.65",
+        "PASS: limit ≤ 0.65",
+    ]
+    assert by_name["**verdict**"] == ["", "", "**FAIL**", "**PASS**"]
