@@ -40,11 +40,6 @@ class FillEdge:
     adverse_1s: Floats
     inventory: Floats
 
-    @property
-    def edge_after_fees(self) -> Floats:
-        """Return what each fill earned against the mid at its moment, fees paid."""
-        return self.gross + self.slippage + self.fees_eff
-
 
 @dataclass(frozen=True)
 class Components:

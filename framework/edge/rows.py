@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.errors import EdgeInputError
-from framework.edge.window import ACTIONS, BLOCK, BLOCK_REASONS, WindowData
+from framework.edge.window import ACTIONS, BLOCK, BLOCK_REASONS, CANCEL, HALT, REJECT, WindowData
 from framework.settings.files import read_text
 from framework.settings.names import did_you_mean
 
@@ -80,7 +80,7 @@ def parse_object(*, text: str, where: str) -> dict[str, Any]:
         value = json.loads(text, parse_constant=refuse, parse_float=finite_number)
     except (json.JSONDecodeError, RecursionError) as error:
         what = error.msg if isinstance(error, json.JSONDecodeError) else "is nested too deeply"
-        raise EdgeInputError(f"{where}: is not JSON ({what}); allowed one object a line") from error
+        raise EdgeInputError(f"{where}: is not JSON ({what}); allowed one JSON object") from error
     if not isinstance(value, dict):
         raise EdgeInputError(f"{where}: is a JSON {type(value).__name__}; allowed an object")
     return value
@@ -169,7 +169,11 @@ def trade_rows(window: WindowData) -> Iterator[dict[str, Any]]:
 
 
 def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
-    """Yield a window's audit events as the plain rows ``read_audit`` reads."""
+    """Yield a window's audit events as the rows ``read_audit`` reads; ``detail`` says why, in a word."""
+    from framework.market.records import REJECT_NAMES
+    from framework.quoting.records import DROP_NAMES
+
+    details = {CANCEL: DROP_NAMES, HALT: DROP_NAMES, REJECT: REJECT_NAMES}
     for row in window.audit:
         blocked = int(row["action"]) == BLOCK
         yield {
@@ -178,7 +182,7 @@ def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
             "action": ACTIONS[int(row["action"])],
             "side": "B" if row["side"] > 0 else "S" if row["side"] < 0 else None,
             "blocked_reason": BLOCK_REASONS[int(row["reason"])] if blocked else None,
-            "detail": None if blocked else int(row["reason"]),
+            "detail": details.get(int(row["action"]), {}).get(int(row["reason"])),
             "count": max(int(row["count"]), 1),
             "order_id": int(row["order_id"]),
             "price_ticks": int(row["price_ticks"]),

@@ -100,11 +100,6 @@ def open_tape(
     return tape.window(start_ns=parse_utc(value=start), end_ns=parse_utc(value=end))
 
 
-def symbols_in(path: str | Path) -> list[str]:
-    """Return the symbols an archive holds; raises TapeError when there is no archive."""
-    return [name.removeprefix("symbol=") for name in _folders(root=open_root(path=str(path)))]
-
-
 def cache_folder() -> Path:
     """Return the folder of memory-mapped columns; the caller may delete it at any time between runs."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")

@@ -33,7 +33,7 @@ from framework.soak.resources import MemoryWatch, time_stages
 from framework.soak.result import SoakResult
 from framework.soak.routes import canary_routes, route_split
 from framework.soak.shelf import TapeShelf
-from framework.soak.text import iteration_line, opening_line
+from framework.soak.text import iteration_line, notices, opening_line
 from framework.soak.tuning.load import rules_from_mapping
 from framework.soak.tuning.params import TuningParams
 from framework.soak.tuning.rules import TuningRules
@@ -85,8 +85,8 @@ def run_soak(
         _route(result, composed)
         judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
         say(opening_line(result))
-        if settings.soak.auto_tune and result.untuned is not None:
-            say(f"| autotune | OFF | {result.untuned} |")
+        for line in notices(result):
+            say(line)
         memory = MemoryWatch()
         _Game(result, judge, folder, say, progress, clock, memory).play()
         watch.lap("iterations")

@@ -26,6 +26,20 @@ def opening_line(result: SoakResult) -> str:
     )
 
 
+def notices(result: SoakResult) -> list[str]:
+    """Say what was asked for and is not what runs."""
+    settings, lines = result.settings, []
+    if settings.exchange.venue != "sim":
+        lines.append(
+            f"| exchange | SIM | a soak simulates {settings.exchange.venue}; nothing is sent to it |"
+        )
+    if settings.signal.source == "model":
+        lines.append("| signal | PROXY | no model can be loaded yet: the proxy stands in |")
+    if settings.soak.auto_tune and result.untuned is not None:
+        lines.append(f"| autotune | OFF | {result.untuned} |")
+    return lines
+
+
 def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     """Say how an iteration (from 1) went and under which package, or what ``changed`` in it."""
     totals, package = result.reports[k - 1]["totals"], result.packages[k - 1].mapping()
@@ -37,7 +51,7 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     since = "" if first is None else f"no quoting since the loss halt in iteration {first}"
     halted = since or halts_sentence(result.gates[k - 1]["halts"])
     return (
-        f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])}, {totals['fills']} fills,"
+        f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])}, {_fills(totals['fills'])},"
         f" off-target p95 {_num(totals['order_age_p95_ms'])} ms{late}"
         f"{', ' + halted if halted else ''} | {words or 'same package'}"
     )
@@ -80,7 +94,7 @@ def _edge_line(totals: dict[str, Any]) -> str:
         f"net {_bps(totals['net_bps'])} = gross {_bps(totals['gross_bps'])}"
         f" + fees {_bps(totals['fees_eff_bps'])} + slippage {_bps(totals['slippage_bps'])}"
         f" + inventory {_bps(totals['inventory_bps'])};"
-        f" {totals['fills']} fills, turnover {totals['turnover_quote']:.6g},"
+        f" {_fills(totals['fills'])}, turnover {_amount(totals['turnover_quote'])},"
         f" 30-s markout net {_estimate(totals['markout_net_30s_bps'], totals['markout_net_30s_se_bps'])}"
     )
 
@@ -99,7 +113,7 @@ def _route_lines(result: SoakResult) -> list[str]:
         return []
     split = result.report["routes"]
     lines = [
-        f"route {route}: {row['minutes']:.4g} min, {row['fills']} fills, markout net"
+        f"route {route}: {row['minutes']:.4g} min, {_fills(row['fills'])}, markout net"
         f" {_error(row['markout_net']['5s'])} after 5 s, {_error(row['markout_net']['30s'])} after 30 s"
         for route, row in ((route, split[route]) for route in (CANARY, REAL))
     ]
@@ -129,7 +143,7 @@ def _arm_words(row: dict[str, Any]) -> str:
     if "same_as" in row:
         return f"the very packages of {row['same_as']}"
     markout = _estimate(row["markout_net_30s_bps"], row["markout_net_30s_se_bps"])
-    return f"net {_bps(row['net_bps'])}, 30-s markout net {markout}, {row['fills']} fills"
+    return f"net {_bps(row['net_bps'])}, 30-s markout net {markout}, {_fills(row['fills'])}"
 
 
 def results_markdown(result: SoakResult) -> str:
@@ -210,6 +224,14 @@ def _arms(arms: list[dict[str, Any]]) -> str:
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _fills(count: int) -> str:
+    return "1 fill" if count == 1 else f"{count} fills"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def _bps(value: float | None) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from framework.edge.errors import EdgeInputError
 from framework.edge.rows import audit_rows, read_audit, read_quotes, read_trades, trade_rows
-from framework.edge.window import BLOCK, CANCEL, PLACE
+from framework.edge.window import BLOCK, CANCEL, PLACE, REJECT
 from framework.settings.errors import FileError
 from tests.edge.builders import fill, window
 
@@ -52,6 +52,12 @@ def test_audit_events_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> 
     assert (place.action, place.blocked_reason, place.off_target_age_ms) == ("PLACE", None, None)
     assert cancel.off_target_age_ms == 5.0
     assert (block.blocked_reason, block.count) == ("concurrency", 7)
+
+
+def test_audit_events_say_in_a_word_why_a_quote_went_or_was_refused() -> None:
+    events = [{"action": CANCEL, "reason": 9}, {"action": REJECT, "reason": 1}, {"action": PLACE}]
+    details = [row["detail"] for row in audit_rows(window(audit=events))]
+    assert details == ["impact", "would_take", None]
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,8 @@ JOINS: dict[str, Callable[[Ints, Ints, Ints], NDArray[np.bool_]]] = {
     "spot": lambda first, prev, before: first <= before + 1,
     "futures": lambda first, prev, before: prev <= before,
 }
-"""Does a diff (first id U, previous id pu) continue a book whose last id is ``before``?"""
-RULES = (*JOINS, "counted", "none")
-"""How ids continue: by Binance's two rules (messages are sorted by id), by one (Bybit), or not at all."""
+"""Binance's two rules: does a diff (first id U, previous id pu) continue a book whose last id is ``before``?
+"""
 BIG = np.iinfo(np.int64).max
 
 

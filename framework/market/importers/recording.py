@@ -113,8 +113,9 @@ class Trades:
 class Recording:
     """Collect one instrument's recording from one or more files.
 
-    ``contiguous`` says how update ids continue (a name of ordering.RULES); ``trades_first`` puts the trades
-    of a millisecond before its book updates (else file order holds within one instant).
+    ``contiguous`` says how update ids continue (spot, futures: Binance's rules; counted: by one; none);
+    ``trades_first`` puts the trades of a millisecond before its book updates (else file order holds within
+    one instant).
     """
 
     symbol: str
