@@ -1,15 +1,12 @@
 """``quoteops kpi``: judge an edge report against a KPI profile."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from framework.cli.words import Parser
 from framework.settings.files import canonical_json, read_text, write_json
-
-SIDE_BY_SIDE = ("audit_3h", "scaled")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -41,25 +38,18 @@ def run(argv: Sequence[str]) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from framework.gates.explain import build_kpi_gate, gate_marker, next_step
-    from framework.gates.kpi import profile_from
-    from framework.gates.profiles import deciding_profile
-    from framework.settings.kpi_profiles import load_kpi_profile, load_kpi_profiles
+    from framework.settings.kpi_profiles import load_kpi_profile
     from framework.settings.plan import find_root
+    from framework.soak.judge import choose_profiles
 
     report = _read_reports(args.report)
     root = find_root()
     settings = load_kpi_profile(root=root, name=args.profile, words=tuple(args.words))
-    shipped = {n: profile_from(p.model_dump()) for n, p in load_kpi_profiles(root=root).items()}
-    deciding = deciding_profile(
-        selected=profile_from(settings.model_dump()),
-        decides=settings.decides,
-        shipped=shipped,
-        environ=os.environ,
-    )
+    deciding, shown = choose_profiles(kpi=settings, root=root)
     gate = build_kpi_gate(
         report=report,
         deciding=deciding,
-        shown=[shipped[name] for name in SIDE_BY_SIDE if name in shipped],
+        shown=shown,
         wall_clock=(report.get("runtime") or {}).get("clock", "wall") != "replay",
     )
     if args.out_json is not None:

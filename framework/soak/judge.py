@@ -14,6 +14,7 @@ from framework.gates.explain import build_kpi_gate
 from framework.gates.kpi import Profile, profile_from
 from framework.gates.profiles import deciding_profile
 from framework.settings.kpi_profiles import load_kpi_profiles
+from framework.settings.schema.kpi import KpiSettings
 from framework.settings.schema.run import RunSettings
 from framework.soak.halts import halts_of, halts_sentence
 
@@ -43,18 +44,16 @@ class Judge:
         return {**gate, "halts": halts, "sentence": "; ".join(part for part in said if part)}
 
 
-def make_judge(*, settings: RunSettings, root: Path, runtime: Mapping[str, Any]) -> Judge:
-    """Choose the profiles of a run from its settings, conf/kpi and the ``KPI_*`` environment."""
+def choose_profiles(*, kpi: KpiSettings, root: Path) -> tuple[Profile, tuple[Profile, ...]]:
+    """Give the deciding profile and those shown beside it, from conf/kpi and the ``KPI_*`` environment."""
     shipped = {n: profile_from(p.model_dump()) for n, p in load_kpi_profiles(root=root).items()}
     deciding = deciding_profile(
-        selected=profile_from(settings.kpi.model_dump()),
-        decides=settings.kpi.decides,
-        shipped=shipped,
-        environ=os.environ,
+        selected=profile_from(kpi.model_dump()), decides=kpi.decides, shipped=shipped, environ=os.environ
     )
-    return Judge(
-        deciding=deciding,
-        shown=tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped),
-        runtime=runtime,
-        wall_clock=settings.soak.clock == "wall",
-    )
+    return deciding, tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped)
+
+
+def make_judge(*, settings: RunSettings, root: Path, runtime: Mapping[str, Any]) -> Judge:
+    """Make the judge of a run."""
+    deciding, shown = choose_profiles(kpi=settings.kpi, root=root)
+    return Judge(deciding=deciding, shown=shown, runtime=runtime, wall_clock=settings.soak.clock == "wall")

@@ -22,12 +22,11 @@ from framework.edge.measures import grid_of
 from framework.edge.window import WindowData
 from framework.rollout.guard import Record, assess
 from framework.rollout.lots import Trade, closed_lots
-from framework.rollout.route import CANARY, REAL, stretches
+from framework.rollout.route import CANARY, MINUTE_NS, REAL, stretches
 from framework.settings.schema.rollout import Rollout, RolloutGuard
 from framework.soak.tuning.params import TuningParams
 
 LEVEL = 0.90
-MINUTE_NS = 60_000_000_000
 
 
 @dataclass(frozen=True)
