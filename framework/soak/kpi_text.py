@@ -27,7 +27,7 @@ def profile_table(gate: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         if first is not None:
             unit = f" {first['unit']}" if first["unit"] else ""
             known = first["value"] is not None
-            bounds = f"{_num(first['lower'])} to {_num(first['upper'])}" if known else "–"
+            bounds = _bounds(first["lower"], first["upper"]) if known else "–"
             measured = f"{_num(first['value'])}{unit}" if known else "–"
             rows.append([metric, measured, bounds, *(_standing(row) for row in found)])
     verdicts = [f"**{p['verdict']}**" for p in profiles.values()]
@@ -47,6 +47,12 @@ def _standing(row: dict[str, Any] | None) -> str:
 
 
 _KINDS = (("limit", "hard"), ("target", "soft"))
+
+
+def _bounds(lower: float | None, upper: float | None) -> str:
+    if lower is None and upper is None:
+        return "–"
+    return f"{'-∞' if lower is None else _num(lower)} to {'∞' if upper is None else _num(upper)}"
 
 
 def _num(value: float | None) -> str:
