@@ -187,5 +187,8 @@ def _made(folder: Path, *, exist_ok: bool) -> Path:
             raise FileError(f"{folder}: is a file; allowed a folder") from None
         raise
     except OSError as error:
-        raise FileError(f"{folder}: cannot create: {error.strerror or error}") from error
+        raise FileError(
+            f"{folder}: cannot create: {error.strerror or error}; allowed a folder that can be written"
+            " (hydra.sweep.dir=...)"
+        ) from error
     return folder

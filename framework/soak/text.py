@@ -51,8 +51,8 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     since = "" if first is None else f"no quoting since the loss halt in iteration {first}"
     halted = since or halts_sentence(result.gates[k - 1]["halts"])
     return (
-        f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])}, {_fills(totals['fills'])},"
-        f" off-target p95 {_num(totals['order_age_p95_ms'])} ms{late}"
+        f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])},"
+        f" {_fills(totals['fills'])}, off-target p95 {_num(totals['order_age_p95_ms'])} ms{late}"
         f"{', ' + halted if halted else ''} | {words or 'same package'}"
     )
 
