@@ -16,9 +16,9 @@ PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --all
 	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-venv: $(STAMP) ## create .venv/ with everything locked, developer tools included
+venv: $(STAMP) ## create .venv/ from the locks, developer tools included
 
 $(STAMP): requirements/build.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "error: %s is Python %d.%d; allowed 3.11 or later (make PYTHON=/path/to/python3.11)" % (sys.executable, v[0], v[1]))'
@@ -30,13 +30,13 @@ $(STAMP): requirements/build.txt requirements/dev.txt pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-soak: $(STAMP) ## run a soak and print its verdict: make soak ARGS="profile=moderate soak.iterations=3"
+soak: $(STAMP) ## run a soak: make soak ARGS="profile=moderate soak.hours=1"
 	@echo "==> $(BIN)/quoteops soak $(ARGS)"
 	@$(BIN)/quoteops soak $(ARGS) || { code=$$?; case $$code in \
 		1|3) echo "==> the soak ran; the verdict above would end 'quoteops soak' with exit code $$code" ;; \
 		*) echo "==> the soak could not run or was not completed (exit code $$code); see the line above"; exit $$code ;; esac; }
 
-test: format-check lint types imports conf unit ## everything CI checks: format, lint, types, import contracts, conf, tests
+test: format-check lint types imports conf unit ## all that CI checks: layout, lint, types, imports, conf, tests
 	@echo "==> all checks passed"
 
 format-check: $(STAMP)
@@ -55,20 +55,20 @@ imports: $(STAMP) ## import contracts: floors, purity, one door per vendor
 	@echo "==> lint-imports: floors, purity and vendor doors"
 	@$(BIN)/lint-imports --no-logo
 
-conf: $(STAMP) ## every combination that conf/ offers composes and validates
+conf: $(STAMP) ## every combination that conf/ offers
 	@echo "==> quoteops config check: every combination that conf/ offers"
 	@$(BIN)/quoteops config check
 
-unit: $(STAMP) ## the tests alone, on up to four processes: make unit ARGS="tests/quoting -k spread"
+unit: $(STAMP) ## the tests alone: make unit ARGS="tests/quoting -k spread"
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
 
-reference: $(STAMP) ## the same tests with the compiler off, as the readable reference; at least 95 % of the pure modules' lines
+reference: $(STAMP) ## tests with the compiler off; 95 % of the pure modules' lines
 	@echo "==> pytest with NUMBA_DISABLE_JIT=1, lines of the pure modules counted"
 	@NUMBA_DISABLE_JIT=1 COVERAGE_FILE=artifacts/.coverage $(BIN)/python -m pytest --cov --cov-report=term -m "not realdata and not slow" \
 		$(wildcard $(addprefix tests/,edge engine gates market properties quoting soak venue)) $(ARGS)
 
-bench: $(STAMP) ## replay the reference tape against hftbacktest, in an environment of its own, and print the ratios
+bench: $(STAMP) ## replay the reference tape against hftbacktest
 	@echo "==> replay of the reference tape, ours and hftbacktest's in turn"
 	@$(BIN)/python -m benchmarks.replay $(ARGS)
 
@@ -76,7 +76,7 @@ fmt: $(STAMP) ## rewrite the files in the one layout and mend what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## resolve the locks again after a change to pyproject.toml; LOCK_ARGS="--upgrade" also takes new versions
+lock: $(STAMP) ## resolve the locks again; LOCK_ARGS="--upgrade" for newer ones
 	@echo "==> resolving requirements/*.txt with hashes (several minutes)"
 	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/build.txt requirements/build.in
 	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/core.txt pyproject.toml
