@@ -11,12 +11,12 @@ from framework.compiled.records import at, interpreted, zeros
 from framework.edge.window import chain
 from framework.engine.params import fill_params
 from framework.quoting.records import Params
-from framework.rollout.route import CANARY, REAL, on_canary
+from framework.rollout.route import CANARY, MINUTE_NS, REAL, on_canary
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.soak.market import SoakMarket, open_market
 from framework.soak.replay import SoakReplay, package_in, package_of, with_package
-from framework.soak.routes import MINUTE_NS, canary_routes, route_split
+from framework.soak.routes import canary_routes, route_split
 from framework.soak.tuning.params import RUNTIME_LIMITS, Field, TuningParams, quantise
 from framework.soak.tuning.state import Delta, start_state
 from framework.soak.tuning.verify import verify
