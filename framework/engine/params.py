@@ -94,7 +94,7 @@ def _fill_strategy(row: Any, settings: RunSettings) -> None:
     row.maker_fee_bps = exchange.maker_fee_bps
     row.order_kind = POST_ONLY if exchange.post_only else LIMIT
     row.md_enabled = int(cache.enabled)
-    row.md_fresh_ns = min(cache.fresh_ms_for_pricing, cache.ttl_ms) * MS
+    row.md_fresh_ns = cache.fresh_ms_for_pricing * MS
     row.md_jump_ticks = cache.price_jump_ticks
     row.md_gap_ns = cache.invalidate_on_ws_gap_ms * MS
     row.md_stale_ok = int(cache.stale_ok)

@@ -198,10 +198,7 @@ def test_a_word_that_means_nothing_is_refused(compose: Compose, word: str, said:
         (["soak.overrides_file=absent.yaml"], "allowed a patch file that exists, or null"),
         (["strategy.stages=[fetch_md,spraed,emit]"], "allowed a list of fetch_md, spread, guards"),
         (["strategy.stages=[spread,emit]"], "strategy: stages is spread, emit; allowed fetch_md, spread"),
-        (
-            ["md_cache.fresh_ms_for_pricing=500"],
-            "md_cache: fresh_ms_for_pricing is 500; allowed up to ttl_ms, 100",
-        ),
+        (["md_cache.ttl_ms=100"], "md_cache.ttl_ms"),
         (["exchange.mode=real"], "mode is real but venue is sim"),
         (["exchange=paper", "exchange.mode=real"], "mode is real without api_key_env and api_secret_env"),
         (
