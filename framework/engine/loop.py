@@ -38,17 +38,9 @@ from framework.venue.matching.requests import on_request
 STUCK = 10_000  # ticks at one instant: time does not pass
 
 TIMES = array("i8", writable=False)
-
-
 KINDS = array("u1", writable=False)
-
-
 SIDES = array("i1", writable=False)
-
-
 FLOATS = array("f8", writable=False)
-
-
 LEVELS = array("i8")
 
 

@@ -17,6 +17,7 @@ from framework.market.records import (
     Report,
 )
 from framework.quoting.emit import emit
+from framework.quoting.estimates import SECOND
 from framework.quoting.records import (
     FOREVER,
     HALT,
@@ -36,7 +37,6 @@ from framework.quoting.stages import (
     GUARDS,
     INVENTORY,
     QUEUE_AWARE,
-    SECOND,
     SPREAD,
     fetch_md,
     guards,

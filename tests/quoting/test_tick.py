@@ -462,9 +462,9 @@ def test_fills_while_a_cancel_is_on_its_way_count_as_off_target() -> None:
 
 def test_tanh_is_the_hyperbolic_tangent() -> None:
     from framework.compiled.records import interpreted
-    from framework.quoting import stages
+    from framework.quoting import estimates
 
     if not interpreted():
         pytest.skip("inner functions are called from Python only in interpreted mode")
     for k in range(-400, 401):
-        assert stages.tanh(k / 16) == pytest.approx(math.tanh(k / 16), abs=1e-12)
+        assert estimates.tanh(k / 16) == pytest.approx(math.tanh(k / 16), abs=1e-12)

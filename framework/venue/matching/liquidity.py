@@ -8,8 +8,6 @@ from framework.market.events import BUY
 from framework.venue.matching.records import Exchange, Taken, Venue
 
 DAY = 86_400.0
-
-
 MINUTE = 60.0
 
 

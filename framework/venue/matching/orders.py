@@ -9,8 +9,6 @@ from framework.market.events import BUY
 from framework.venue.matching.records import Exchange, Order, Venue
 
 NOWHERE_LOW = -(1 << 60)
-
-
 NOWHERE_HIGH = 1 << 60
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from framework.compiled.records import f8, i8, record
 
 RISK_AVERSE = 0
-
-
 PROB_POWER = 1
 
 
