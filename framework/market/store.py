@@ -36,6 +36,7 @@ from framework.market.tape import (
     parse_utc,
     utc,
 )
+from framework.settings.caches import user_cache
 
 SIDECAR = "tape.json"
 SIDECAR_KEYS = {
@@ -102,8 +103,7 @@ def open_tape(
 
 def cache_folder() -> Path:
     """Return the folder of memory-mapped columns; the caller may delete it at any time between runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "quoteops" / "tapes"
+    return user_cache() / "tapes"
 
 
 def _folders(*, root: Root) -> list[str]:

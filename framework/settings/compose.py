@@ -8,6 +8,7 @@ from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.settings.errors import ConfigError
+from framework.settings.kept import NOW, composition_key, keep, named_now, read_kept
 from framework.settings.names import did_you_mean
 from framework.settings.overrides import Patch, read_patch
 from framework.settings.plain import leaves, read_scalar
@@ -141,9 +142,22 @@ def _composed_job(cfg: Any, *, primary: str, root: Path, environ: Mapping[str, s
 
 def _with_hydra(plan: Plan) -> tuple[dict[str, Any], Path]:
     """Return the composed values and the folder Hydra names for the run."""
-    from hydra import compose, initialize_config_dir
+    conf = plan.root / "conf"
+    key = composition_key(conf=conf, primary=plan.primary, words=plan.hydra_words)
+    kept = read_kept(key)
+    if kept is None:
+        kept = _compose(plan, key)
+    raw, run_dir = kept
+    base = Path.cwd() if any(w.startswith("hydra.run.dir=") for w in plan.hydra_words) else plan.root
+    return raw, base / named_now(run_dir)
+
+
+def _compose(plan: Plan, key: str) -> tuple[dict[str, Any], str]:
+    """Let Hydra compose, and keep what it made; give the values and the template of the run's folder."""
+    from hydra import __version__, compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
+    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     keeper = GlobalHydra.instance()
@@ -153,8 +167,11 @@ def _with_hydra(plan: Plan) -> tuple[dict[str, Any], Path]:
     try:
         with initialize_config_dir(config_dir=conf, version_base="1.3", job_name=plan.primary):
             cfg = compose(plan.primary, overrides=list(plan.hydra_words), return_hydra_config=True)
-        base = Path.cwd() if any(w.startswith("hydra.run.dir=") for w in plan.hydra_words) else plan.root
-        return _plain(cfg), base / str(cfg.hydra.run.dir)
+        raw, named = _plain(cfg), OmegaConf.to_container(cfg.hydra.run, resolve=False)
+        assert isinstance(named, dict)
+        template = str(named["dir"])
+        keep(key, raw=raw, run_dir=template, hydra_version=__version__)
+        return raw, template if "${" not in NOW.sub("", template) else str(cfg.hydra.run.dir)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_hydra_says(plan, error)) from error
     finally:
