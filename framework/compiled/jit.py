@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-from framework.compiled.lean import code_only_for, load_without_scipy
+from framework.compiled.lean import code_only_for, load_without_scipy, no_collection
 from framework.compiled.records import dtype_of, interpreted
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -108,7 +108,7 @@ class Entry:
             from filelock import FileLock
 
             name = self.function.__name__
-            with FileLock(folder / f"{name}.lock"), code_only_for(name):
+            with FileLock(folder / f"{name}.lock"), code_only_for(name), no_collection():
                 dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher  # type: ignore[no-any-return]

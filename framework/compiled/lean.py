@@ -7,6 +7,7 @@ loading compiled code imports scipy.linalg, for a matrix product that is not use
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,18 @@ def load_without_scipy() -> None:
         import numba.np.arraymath  # noqa: F401
     finally:
         del sys.modules[BLAS]
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Let the garbage collector rest: a compilation makes millions of objects that all stay until its end."""
+    resting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if resting:
+            gc.enable()
 
 
 @contextmanager
