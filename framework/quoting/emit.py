@@ -41,6 +41,7 @@ from framework.quoting.records import (
 from framework.quoting.stages import wake_at
 
 CUT_SHARE = 8  # an order is shrunk to its room once it exceeds it by this part of a quote
+USUAL_WEIGHT = 0.05  # of a new quote's size in the moving average of sizes
 UNKNOWN_AHEAD = 1e18  # until the next tick has looked at the level
 
 
@@ -115,7 +116,7 @@ def _emit_side(
         quote.order_id = desk.next_order_id
         quote.off_since_ns = NO_TIME
         _ask(NEW, quote.want_ticks, quote.want_lots, p, desk, view, quote, side, intents[count])
-        _accept(now, view, quote)
+        _accept(now, desk, view, quote)
         _note(now, PLACE, 0, desk, view, quote, side, p.version, audits)
         desk.places += 1
     else:
@@ -123,7 +124,7 @@ def _emit_side(
         total = quote.filled_lots + quote.want_lots
         _ask(AMEND, quote.want_ticks, total, p, desk, view, quote, side, intents[count])
         _note(now, REPLACE, 0, desk, view, quote, side, p.version, audits)
-        _accept(now, view, quote)
+        _accept(now, desk, view, quote)
         desk.replaces += 1
     wake_at(desk, now + p.tail_age_ns)
     return count + 1
@@ -184,8 +185,11 @@ def _blocked_by(now: int, p: Params, desk: Desk, quote: Quote) -> int:
 
 
 @core
-def _accept(now: int, view: View, quote: Quote) -> None:
+def _accept(now: int, desk: Desk, view: View, quote: Quote) -> None:
     """Take the wanted price as the quote's own from this decision on."""
+    if desk.usual_lots == 0.0:
+        desk.usual_lots = float(quote.capped_lots)
+    desk.usual_lots += USUAL_WEIGHT * (quote.capped_lots - desk.usual_lots)
     quote.price_ticks = quote.want_ticks
     quote.leaves_lots = quote.want_lots
     quote.distance_bps = quote.want_distance_bps

@@ -163,6 +163,7 @@ class Quote:
     want: i8
     want_ticks: i8
     want_lots: i8
+    capped_lots: i8
     want_distance_bps: f8
     room_lots: i8
     drop: i8
@@ -214,6 +215,7 @@ class Desk:
     half_spread_bps: f8
     fair: f8
     quote_lots: i8
+    usual_lots: f8
     halted: i8
     halted_before: i8
     loss_halted: i8

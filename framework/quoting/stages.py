@@ -187,10 +187,16 @@ def guards(
 
 @hot
 def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
-    """Lean both distances against the position and keep it inside its limit."""
+    """Lean both distances against the position and keep it inside its limit.
+
+    The position is counted in quotes of their usual size, which on a thin book is what the impact cap leaves.
+    """
     if desk.quote_lots == 0:
         return
-    size = desk.quote_lots * p.lot
+    usual = float(desk.quote_lots)
+    if desk.usual_lots > 0.0:
+        usual = min(usual, desk.usual_lots)
+    size = usual * p.lot
     held = desk.position / size
     skew = p.inventory_skew * p.glft_risk * desk.sigma_bps * held
     cap = p.inventory_tilt_cap * desk.half_spread_bps
@@ -236,11 +242,11 @@ def queue_aware(
                 want += 1
             want = max(want, view.best_bid + 1)
         minded = _mind_queue(now, p, desk, view, quote, side, want, books, levels)
-        lots = _capped_lots(p, view, quote, side, minded, books, levels)
+        lots = _capped_lots(p, desk, view, quote, side, minded, books, levels)
         stays = quote.order_id != 0 and minded == quote.price_ticks
         if minded != want and not stays and _too_small(p, lots, minded):
             minded = want
-            lots = _capped_lots(p, view, quote, side, minded, books, levels)
+            lots = _capped_lots(p, desk, view, quote, side, minded, books, levels)
             stays = minded == quote.price_ticks
         quote.want_ticks = minded
         quote.want_lots = lots
@@ -303,16 +309,24 @@ def _slow_queue(p: Params, ahead_lots: float, rate: float) -> bool:
 
 @hot
 def _capped_lots(
-    p: Params, view: View, quote: Quote, side: int, tick: int, books: list[Book], levels: list[int]
+    p: Params,
+    desk: Desk,
+    view: View,
+    quote: Quote,
+    side: int,
+    tick: int,
+    books: list[Book],
+    levels: list[int],
 ) -> int:
     """Hold the size at its share of the cumulative visible depth up to a price, the touch when we improve
     it.
     """
     touch = view.best_bid if side == BUY else view.best_ask
     deepest = tick if side * (touch - tick) > 0 else touch
-    enough = int(quote.want_lots / p.impact_cap_ratio) + 1
+    enough = int(desk.quote_lots / p.impact_cap_ratio) + 1
     shown = depth_to(books, levels, LOCAL, side, deepest, enough)
-    return min(quote.want_lots, int(p.impact_cap_ratio * shown + 1e-9))
+    quote.capped_lots = min(desk.quote_lots, int(p.impact_cap_ratio * shown + 1e-9))
+    return min(quote.want_lots, quote.capped_lots)
 
 
 @core
