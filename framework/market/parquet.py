@@ -3,7 +3,6 @@ here.
 """
 
 import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def _write(*, columns: Columns, file: Path) -> dict[str, Any]:
     import pyarrow.parquet
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
+    buffer = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(
         pyarrow.table(columns),
         buffer,
@@ -65,7 +64,7 @@ def _write(*, columns: Columns, file: Path) -> dict[str, Any]:
         use_dictionary=[name for name in columns if name not in DELTA],
         column_encoding={name: "DELTA_BINARY_PACKED" for name in columns if name in DELTA},
     )
-    data = buffer.getvalue()
+    data = buffer.getvalue().to_pybytes()
     file.write_bytes(data)
     rows = len(next(iter(columns.values())))
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": rows}
@@ -87,7 +86,10 @@ def _read(
             f"{where}: its digest is not the one in tape.json: damaged or changed; import the tape again"
         )
     try:
-        table = pyarrow.parquet.read_table(io.BytesIO(data), columns=[name for name, _ in schema])
+        # One thread and Arrow's own buffer: its pools, with Python objects in them, can abort a process at
+        # its end (apache/arrow issues 34314, 50482).
+        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), pre_buffer=False)
+        table = file.read(columns=[name for name, _ in schema], use_threads=False)
         return {column: table[column].to_numpy().astype(dtype, copy=False) for column, dtype in schema}
     except (pyarrow.ArrowException, KeyError) as error:
         raise TapeError(f"{where}: not a tape's parquet file ({error}); import the tape again") from error
