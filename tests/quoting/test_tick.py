@@ -468,3 +468,14 @@ def test_tanh_is_the_hyperbolic_tangent() -> None:
         pytest.skip("inner functions are called from Python only in interpreted mode")
     for k in range(-400, 401):
         assert estimates.tanh(k / 16) == pytest.approx(math.tanh(k / 16), abs=1e-12)
+
+
+def test_the_position_limit_counts_quotes_of_the_size_a_thin_book_allows() -> None:
+    # 20 lots are asked for, 10 % of the 100 shown are 10: two quotes are 20 lots, not 40
+    def held(cap: float) -> float:
+        rows = [*opening(100), *(sold(100.0 * k, 9990, 100) for k in range(1, 40))]
+        params = quoting(impact_cap_ratio=cap, quote_notional=20.0000001, max_position_quotes=2.0)
+        return float(at(played(rows, 4_000, params).ledger, 0).position)
+
+    assert held(0.1) == pytest.approx(0.020)
+    assert held(1.0) == pytest.approx(0.040)
