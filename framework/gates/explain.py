@@ -226,7 +226,9 @@ def fills_words(fills: int | None) -> str:
 
 
 def hours_words(hours: float) -> str:
-    """Write hours of tape; beyond a year only that."""
+    """Write hours of tape; below a tenth of one in minutes, beyond a year only that."""
+    if hours < 0.1:
+        return f"{max(1, math.ceil(hours * 60.0))} min"
     if hours > HOURS_A_YEAR:
         return "more than a year"
     return f"{hours:.1f} h" if hours < 10.0 else f"{hours:,.0f} h"

@@ -200,6 +200,8 @@ def test_few_fills_are_said_in_grammar(fills: int, says: str) -> None:
 
 
 def test_hours_beyond_a_year_are_only_called_that() -> None:
+    assert hours_words(0.001) == "1 min"
+    assert hours_words(0.05) == "3 min"
     assert hours_words(9.94) == "9.9 h"
     assert hours_words(8000.0) == "8,000 h"
     assert hours_words(1e9) == "more than a year"
