@@ -25,7 +25,6 @@ class Ledger:
     gross: f8
     slippage: f8
     fees_eff: f8
-    entry_price: f8
     fills: i8
     maker_fills: i8
     mids_held: i8
@@ -35,11 +34,7 @@ class Ledger:
 def book_fill(ledger: Ledger, fill: Fill) -> None:
     """Add one fill, whose side, price, quantity, fees and both mids are set; note the position after it."""
     signed = fill.side * fill.qty
-    moved = signed - fill.fee_base
-    before = ledger.position
-    after = before + moved
-    ledger.entry_price = _entry_after(before, after, ledger.entry_price, fill.price)
-    ledger.position = after
+    ledger.position += signed - fill.fee_base
     ledger.cash -= signed * fill.price + fill.fee_quote
     ledger.fees += fill.fee_quote + fill.fee_base * fill.m
     ledger.fees_eff -= fill.fee_quote + fill.fee_base * fill.m
@@ -49,16 +44,7 @@ def book_fill(ledger: Ledger, fill: Fill) -> None:
     ledger.fills += 1
     ledger.maker_fills += fill.is_maker
     ledger.mids_held += fill.mid_held
-    fill.position_after = after
-
-
-@core
-def _entry_after(before: float, after: float, entry: float, price: float) -> float:
-    if before * after <= 0.0:
-        return price if after != 0.0 else 0.0
-    if abs(after) <= abs(before):
-        return entry
-    return (entry * abs(before) + price * (abs(after) - abs(before))) / abs(after)
+    fill.position_after = ledger.position
 
 
 @core

@@ -57,7 +57,7 @@ def timed_tick(
     p = params[version]
     read[0] = clock_ns(clock)
     read[1] = clock_ns(clock)
-    begin_tick(now, p, desks[0], views[0], books, levels)
+    begin_tick(now, p, desks[0], views[0], books)
     read[2] = clock_ns(clock)
     k = 3
     count = 0

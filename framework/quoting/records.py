@@ -132,8 +132,6 @@ class View:
     silent_ns: i8
     best_bid: i8
     best_ask: i8
-    bid_lots: i8
-    ask_lots: i8
     usable: i8
     hit: i8
     mid: f8
@@ -185,7 +183,6 @@ class Pending:
 class Desk:
     """What the trading side knows of itself: position, money, requests under way, estimates, counters."""
 
-    now_ns: i8
     position: f8
     cash: f8
     funding: f8

@@ -53,7 +53,7 @@ NEGLIGIBLE_BPS = 0.1
 
 
 @hot
-def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: list[int]) -> None:
+def refresh_view(now: int, p: Params, view: View, books: list[Book]) -> None:
     """Copy the top of the local book into the snapshot when the cache's rules ask for it."""
     book = books[LOCAL]
     view.silent_ns = now - book.updated_ns
@@ -68,8 +68,6 @@ def refresh_view(now: int, p: Params, view: View, books: list[Book], levels: lis
     if view.usable == 1:
         view.best_bid = book.best_bid
         view.best_ask = book.best_ask
-        view.bid_lots = level_lots(books, levels, LOCAL, BUY, book.best_bid)
-        view.ask_lots = level_lots(books, levels, LOCAL, SELL, book.best_ask)
         view.mid_ticks = 0.5 * (book.best_bid + book.best_ask)
         view.mid = view.mid_ticks * p.tick
         view.tick_bps = 1e4 / view.mid_ticks

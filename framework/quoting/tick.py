@@ -69,7 +69,7 @@ def run_tick(
     audits: list[Audit],
 ) -> int:
     """Run the planned stages once; give the number of intents written."""
-    begin_tick(now, p, desk, view, books, levels)
+    begin_tick(now, p, desk, view, books)
     count = 0
     plan = p.plan
     while plan != 0:
@@ -80,13 +80,12 @@ def run_tick(
 
 
 @hot
-def begin_tick(now: int, p: Params, desk: Desk, view: View, books: list[Book], levels: list[int]) -> None:
+def begin_tick(now: int, p: Params, desk: Desk, view: View, books: list[Book]) -> None:
     """Count the tick, withdraw earlier wishes for one, and refresh the snapshot it is served from."""
-    desk.now_ns = now
     desk.ticks += 1
     desk.wake_ns = FOREVER
     desk.halted_before = desk.halted
-    refresh_view(now, p, view, books, levels)
+    refresh_view(now, p, view, books)
 
 
 @hot

@@ -13,6 +13,7 @@ from framework.edge.window import LedgerPoint, WindowData
 from framework.engine.fused import Latency, Replay
 from framework.engine.params import fill_params, make_costs, make_venue
 from framework.engine.stepped import Clock, Stepped
+from framework.market.book import EXCHANGE
 from framework.market.events import TRADE
 from framework.quoting.records import FOREVER, Desk, Params
 from framework.settings.schema.profile import RuntimeParams
@@ -196,6 +197,7 @@ class SoakReplay:
     def _counters(self) -> dict[str, int]:
         desk: Any = to_array(Desk, self.replay.desk, 1)[0]
         exchange, ledger = at(self.replay.exchange, 0), at(self.replay.ledger, 0)
+        book = at(self.replay.books, EXCHANGE)
         paced = {} if self._stepped is None else {"deadline_misses": self._stepped.deadline_misses}
         return {
             **{name: int(desk[name]) for name in COUNTED},
@@ -204,6 +206,8 @@ class SoakReplay:
             "maker_fills": int(ledger.maker_fills),
             "mids_held": int(ledger.mids_held),
             "exchange_rejects": int(exchange.rejects),
+            "updates_crossed": int(book.crossed),
+            "updates_beyond_ladder": int(book.out_of_range),
             **paced,
         }
 
