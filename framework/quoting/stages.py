@@ -194,18 +194,17 @@ def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
     usual = float(desk.quote_lots)
     if desk.usual_lots > 0.0:
         usual = min(usual, desk.usual_lots)
-    size = usual * p.lot
-    held = desk.position / size
-    skew = p.inventory_skew * p.glft_risk * desk.sigma_bps * held
+    position_lots = desk.position / p.lot
+    skew = p.inventory_skew * p.glft_risk * desk.sigma_bps * position_lots / usual
     cap = p.inventory_tilt_cap * desk.half_spread_bps
     skew = min(cap, max(-cap, skew))
     for k in range(2):
         side = BUY if k == 0 else SELL
         quote = quotes[k]
         quote.want_distance_bps = max(p.min_half_spread_bps, desk.half_spread_bps + side * skew)
-        room = int((p.max_position_quotes * size - side * desk.position) / p.lot + 1e-6)
+        room = int(p.max_position_quotes * usual - side * position_lots + 1e-6)
         if p.reduce_only == 1:
-            room = min(room, int(-side * desk.position / p.lot + 1e-6))
+            room = min(room, int(-side * position_lots + 1e-6))
         quote.room_lots = room
         lots = min(quote.want_lots, room)
         quote.want_lots = lots
@@ -220,6 +219,7 @@ def queue_aware(
     """Turn distances into prices: limit the change, round away from the market, keep or nudge for the queue,
     cap size.
     """
+    enough = int(desk.quote_lots / p.impact_cap_ratio) + 1
     for k in range(2):
         quote = quotes[k]
         if quote.want == 0:
@@ -240,11 +240,11 @@ def queue_aware(
                 want += 1
             want = max(want, view.best_bid + 1)
         minded = _mind_queue(now, p, desk, view, quote, side, want, books, levels)
-        lots = _capped_lots(p, desk, view, quote, side, minded, books, levels)
+        lots = _capped_lots(p, desk, view, quote, side, minded, enough, books, levels)
         stays = quote.order_id != 0 and minded == quote.price_ticks
         if minded != want and not stays and _too_small(p, lots, minded):
             minded = want
-            lots = _capped_lots(p, desk, view, quote, side, minded, books, levels)
+            lots = _capped_lots(p, desk, view, quote, side, minded, enough, books, levels)
             stays = minded == quote.price_ticks
         quote.want_ticks = minded
         quote.want_lots = lots
@@ -313,6 +313,7 @@ def _capped_lots(
     quote: Quote,
     side: int,
     tick: int,
+    enough: int,
     books: list[Book],
     levels: list[int],
 ) -> int:
@@ -321,7 +322,6 @@ def _capped_lots(
     """
     touch = view.best_bid if side == BUY else view.best_ask
     deepest = tick if side * (touch - tick) > 0 else touch
-    enough = int(desk.quote_lots / p.impact_cap_ratio) + 1
     shown = depth_to(books, levels, LOCAL, side, deepest, enough)
     quote.capped_lots = min(desk.quote_lots, int(p.impact_cap_ratio * shown + 1e-9))
     return min(quote.want_lots, quote.capped_lots)
