@@ -53,9 +53,3 @@ def pay_funding(ledger: Ledger, rate: float, mark: float) -> None:
     paid = ledger.position * mark * rate
     ledger.cash -= paid
     ledger.funding -= paid
-
-
-@core
-def equity(ledger: Ledger, mid: float) -> float:
-    """Give cash plus the position at the mid, in quote currency."""
-    return ledger.cash + ledger.position * mid

@@ -25,10 +25,6 @@ class Patch:
     expires: datetime | None
     document: Document
 
-    def expired(self, now: datetime) -> bool:
-        """Say whether the patch's time is over."""
-        return self.expires is not None and now >= self.expires
-
     def source(self, name: str) -> Source:
         """Say where a value of the patch is written."""
         path = ("overrides", name) if "overrides" in self.document.data else (name,)
@@ -66,11 +62,6 @@ def parse_patch(text: str, *, where: str, json: bool = False) -> Patch:
         expires=_moment(document),
         document=document,
     )
-
-
-def merge(params: RuntimeParams, patch: Patch) -> RuntimeParams:
-    """Return the parameters with the patch laid over them."""
-    return params.model_copy(update=patch.values)
 
 
 def _checked(

@@ -7,8 +7,7 @@ import pytest
 
 from framework.errors import QuoteopsError
 from framework.settings.errors import ConfigError
-from framework.settings.overrides import merge, parse_patch, read_patch
-from framework.settings.schema.profile import RuntimeParams
+from framework.settings.overrides import parse_patch, read_patch
 
 GOOD = """\
 reason: tighter after the fee change
@@ -41,28 +40,12 @@ def test_a_patch_says_its_values_reason_owner_and_end() -> None:
     assert patch.values == {"min_interval_ms": 70, "base_spread_bps_delta": 0.10}
     assert (patch.reason, patch.owner) == ("tighter after the fee change", "desk")
     assert patch.expires == datetime(2025, 10, 20, tzinfo=UTC)
-    assert not patch.expired(datetime(2025, 10, 19, tzinfo=UTC))
-    assert patch.expired(datetime(2025, 10, 20, tzinfo=UTC))
 
 
 def test_the_flat_mapping_a_soak_writes_is_a_patch() -> None:
     patch = parse_patch('{"min_interval_ms": 70, "max_delta_ratio": 0.14}', where="r.json", json=True)
     assert patch.values == {"min_interval_ms": 70, "max_delta_ratio": 0.14}
     assert patch.source("max_delta_ratio").where == "r.json:1"
-
-
-def test_a_merge_changes_the_named_values_alone() -> None:
-    base = RuntimeParams(
-        min_interval_ms=60,
-        replace_rate_per_min=300,
-        base_spread_bps_delta=0.35,
-        tail_age_ms=700,
-        impact_cap_ratio=0.10,
-        max_delta_ratio=0.15,
-    )
-    merged = merge(base, parse_patch(GOOD, where="p.yaml"))
-    assert merged == base.model_copy(update={"min_interval_ms": 70, "base_spread_bps_delta": 0.10})
-    assert base.min_interval_ms == 60
 
 
 @pytest.mark.parametrize(("name", "limits"), LIMITS.items())
