@@ -81,6 +81,7 @@ lock: $(STAMP) ## resolve the locks again; LOCK_ARGS="--upgrade" for newer ones
 	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/build.txt requirements/build.in
 	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/core.txt pyproject.toml
 	@$(PIP_COMPILE) $(LOCK_ARGS) -c requirements/build.txt -c requirements/core.txt --extra dev -o requirements/dev.txt pyproject.toml
+	@$(PIP_COMPILE) $(LOCK_ARGS) -c requirements/build.txt -c requirements/dev.txt --extra ray -o requirements/ray.txt pyproject.toml
 
 clean: ## remove .venv/ and the caches; artifacts/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
