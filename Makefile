@@ -1,7 +1,7 @@
 # The one place for recipes: people, pre-commit and CI all call these targets.
 # A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks.
 .DEFAULT_GOAL := help
-.PHONY: help venv soak test bench format-check fmt lint types imports conf unit reference lock clean
+.PHONY: help venv soak test bench format-check fmt lint types imports workflows conf unit reference lock clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -36,7 +36,7 @@ soak: $(STAMP) ## run a soak: make soak ARGS="profile=moderate soak.hours=1"
 		1|3) echo "==> the soak ran; the verdict above would end 'quoteops soak' with exit code $$code" ;; \
 		*) echo "==> the soak could not run or was not completed (exit code $$code); see the line above"; exit $$code ;; esac; }
 
-test: format-check lint types imports conf unit ## all that CI checks: layout, lint, types, imports, conf, tests
+test: format-check lint types imports workflows conf unit ## all that CI checks: layout, lint, types, imports, workflows, conf, tests
 	@echo "==> all checks passed"
 
 format-check: $(STAMP)
@@ -54,6 +54,11 @@ types: $(STAMP) ## mypy --strict
 imports: $(STAMP) ## import contracts: floors, purity, one door per vendor
 	@echo "==> lint-imports: floors, purity and vendor doors"
 	@$(BIN)/lint-imports --no-logo
+
+workflows: $(STAMP) ## .github/workflows: schema, and zizmor at its strictest, offline
+	@echo "==> check-jsonschema and zizmor --pedantic: the workflows"
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/zizmor --pedantic --offline --quiet .github/workflows
 
 conf: $(STAMP) ## every combination that conf/ offers
 	@echo "==> quoteops config check: every combination that conf/ offers"
