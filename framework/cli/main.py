@@ -22,6 +22,10 @@ VERBS: dict[str, tuple[str, str]] = {
     ),
     "edge": ("framework.cli.edge", "edge audit, extended report, sentinel"),
     "kpi": ("framework.cli.kpi", "judge a report against a KPI profile"),
+    "gitops": (
+        "framework.cli.gitops",
+        "check, judge, propose and apply changes of parameters through git",
+    ),
 }
 
 COULD_NOT_RUN = 2

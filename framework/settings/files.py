@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import secrets
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,81 @@ def read_text(path: Path) -> str:
         raise FileError(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except OSError as error:
         raise FileError(f"{path}: cannot read: {error.strerror or error}") from error
+
+
+def append_durable(*, path: Path, data: bytes, keep: int | None = None) -> None:
+    """Add bytes to the end of a file, on the disk when this returns; raises ``FileError``.
+
+    With ``keep``, the file's first that many bytes stay and ``data`` takes the place of the rest. When the
+    disk refuses, the file is cut back to what it was, as far as the disk allows; what a crash leaves is a
+    beginning of ``data``. The caller holds a lock. Missing folders are created.
+    """
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_APPEND if keep is None else 0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
+        handle = os.open(path, flags, 0o666)
+        try:
+            start = os.lseek(handle, 0, os.SEEK_END) if keep is None else os.lseek(handle, keep, os.SEEK_SET)
+            try:
+                _write_all(handle, data)
+                if keep is not None:
+                    os.ftruncate(handle, start + len(data))
+                getattr(os, "fdatasync", os.fsync)(handle)
+            except OSError:
+                with contextlib.suppress(OSError):  # the rest is an unterminated tail, which is looked for
+                    os.ftruncate(handle, start)
+                raise
+        finally:
+            os.close(handle)
+        if new:
+            _flush_folder(path.parent)
+    except OSError as error:
+        raise FileError(f"{path}: cannot append: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def locked(*, path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the lock of a file, a hidden file beside it; one holder among all processes and threads.
+
+    The lock ends with the process that holds it. Raises ``FileError`` when it stays taken for ``timeout_s``.
+    """
+    beside = path.parent / f".{path.name}.lock"
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise FileError(f"{beside}: cannot lock: {error.strerror or error}") from error
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not _try_lock(handle):
+            if time.monotonic() >= deadline:
+                raise FileError(f"{beside}: is held by another process for more than {timeout_s:g} s")
+            time.sleep(0.002)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def _write_through(path: Path, data: bytes) -> None:

@@ -1,0 +1,40 @@
+"""``quoteops gitops``: a closed table of verbs over the desired state in git and its evidence."""
+
+from collections.abc import Sequence
+
+from framework.errors import QuoteopsError
+
+# verb -> (module with ``run(argv) -> exit code``, one line of help)
+VERBS: dict[str, tuple[str, str]] = {
+    "check": (
+        "framework.cli.gitops_check",
+        "what a change touches, its risk direction, what the policy says",
+    ),
+    "journal": ("framework.cli.gitops_journal", "print or verify the journal of an environment"),
+}
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one verb and return its exit code."""
+    from importlib import import_module
+
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if argv else 2
+    verb, rest = argv[0], list(argv[1:])
+    if verb not in VERBS:
+        from framework.settings.names import did_you_mean
+
+        hint = did_you_mean(verb, VERBS)
+        raise QuoteopsError(f"quoteops gitops {verb}: no such verb; allowed {', '.join(VERBS)}{hint}")
+    code: int = import_module(VERBS[verb][0]).run(rest)
+    return code
+
+
+def usage() -> str:
+    """Return the help text: one line a verb."""
+    lines = ["usage: quoteops gitops VERB [WORDS]", ""]
+    lines += [f"  {verb:<11}{text}" for verb, (_, text) in VERBS.items()]
+    lines += ["", "quoteops gitops VERB --help tells more."]
+    lines += ["Exit codes: 0 pass or warn, 1 refused or failed, 2 could not run, 3 inconclusive."]
+    return "\n".join(lines)

@@ -1,0 +1,58 @@
+"""``quoteops gitops journal``: what was applied, refused and decided, and whether the record is whole."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from framework.cli.words import Parser
+from framework.settings.files import canonical_json
+
+
+def run(argv: Sequence[str]) -> int:
+    """Print or verify a journal; 0 whole, 1 changed, truncated or reordered, 2 could not run."""
+    parser = Parser(prog="quoteops gitops journal", description="Print the journal of an environment.")
+    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
+    parser.add_argument("--verify", action="store_true", help="only say whether the chain is whole")
+    parser.add_argument("--file", type=Path, metavar="F", help="a journal elsewhere (artifacts/gitops/NAME/)")
+    parser.add_argument("--last", type=int, default=0, metavar="N", help="only the newest N entries")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return _show(parser.parse_args(argv))
+
+
+def _show(args: argparse.Namespace) -> int:
+    from framework.journal.errors import JournalError
+    from framework.journal.journal import Journal
+    from framework.settings.plan import find_root
+
+    path = args.file or find_root() / "artifacts" / "gitops" / args.environment / "journal.jsonl"
+    if not path.is_file():
+        raise JournalError(f"{path}: no journal here; allowed an environment that an agent has served")
+    try:
+        content = Journal(path).content()
+    except JournalError as error:
+        print(canonical_json({"whole": False, "fault": str(error)}) if args.json else f"BROKEN: {error}")
+        return 1
+    entries = content.entries[-args.last :] if args.last > 0 else content.entries
+    said: dict[str, Any] = {
+        "whole": True,
+        "entries": len(content.entries),
+        "head": {"seq": content.head.seq, "sha256": content.head.sha256},
+        "torn_tail_bytes": len(content.tail),
+    }
+    if args.json:
+        rows = [] if args.verify else [_plain(entry) for entry in entries]
+        print(canonical_json({**said, "rows": rows}))
+        return 0
+    if not args.verify:
+        for entry in entries:
+            print(f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{canonical_json(entry.data)}")
+    torn = f", {len(content.tail)} bytes of a torn line at its end" if content.tail else ""
+    print(f"WHOLE: {len(content.entries)} entries, head {content.head.sha256[:16]}{torn}")
+    return 0
+
+
+def _plain(entry: Any) -> dict[str, Any]:
+    return {"seq": entry.seq, "at": entry.at, "kind": entry.kind, "data": entry.data, "sha256": entry.sha256}

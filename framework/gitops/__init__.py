@@ -1,0 +1,1 @@
+"""Policy, classified changes, evidence and reconciliation: git decides what runs."""

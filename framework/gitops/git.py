@@ -1,0 +1,381 @@
+"""git, without a worktree: content is read by commit, commits are made by plumbing, everything is bounded.
+
+What a repository or its server may choose is kept from running code here: no hooks, no external protocols, no
+file system monitor, no prompts, no replace refs; a remote that hangs is killed with all it started.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from framework.gitops.errors import BranchMissing, GitError, PushRejected, SignatureError
+
+MAX_BLOB = 1_000_000
+"""Bytes of the largest file that is read or exported."""
+
+MAX_FILES = 20_000
+MAX_EXPORT = 64_000_000
+PLAIN_MODES = ("100644", "100755")
+KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
+AUTHOR = "quoteops"
+EMAIL = "quoteops@localhost"
+
+_CONFIG = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.quotePath=false",
+    "protocol.ext.allow=never",
+    "protocol.fd.allow=never",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "http.lowSpeedLimit=100",
+    "http.lowSpeedTime=15",
+    "gpg.program=quoteops-takes-ssh-signatures-only",
+    "gpg.x509.program=quoteops-takes-ssh-signatures-only",
+    "gpg.ssh.program=ssh-keygen",
+)
+_GOOD = re.compile(r'^Good "git" signature for (?P<who>.+) with (?P<type>\S+) key (?P<key>SHA256:\S+)$', re.M)
+_SECRET = re.compile(r"(?<=//)[^/@\s]+@")
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file of a commit: its git mode, its size in bytes, its object's name."""
+
+    mode: str
+    size: int
+    oid: str
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who signed a commit: the principal the allowed signers give to the key, and the key's fingerprint."""
+
+    principal: str
+    fingerprint: str
+
+
+class Git:
+    """One repository, with or without a worktree."""
+
+    def __init__(self, repo: Path, timeout_s: float = 20.0) -> None:
+        self.repo = repo
+        self.timeout_s = timeout_s
+
+    @staticmethod
+    def mirror(repo: Path, timeout_s: float = 20.0) -> Git:
+        """Return the bare repository at ``repo``, made when it is not there yet."""
+        git = Git(repo, timeout_s)
+        if not (repo / "HEAD").is_file():
+            repo.mkdir(parents=True, exist_ok=True)
+            git.run("init", "--quiet", "--bare", "--initial-branch=main", "--template=", ".")
+        return git
+
+    def run(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:
+        """Run git and return what it wrote to stdout. Raises GitError, also when time runs out."""
+        code, out, err = self._run(args, input=input, env=env)
+        if code != 0:
+            raise GitError(f"git {_shown(args)}: {_reason(err, code)}")
+        return out
+
+    def rev(self, ref: str) -> str:
+        """Return the commit a name stands for."""
+        args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        code, out, _ = self._run(args)
+        if code != 0:
+            raise GitError(f"{self.repo}: {ref} names no commit here; allowed a branch, a tag or a commit")
+        return out.decode().strip()
+
+    def files(self, sha: str, *prefixes: str) -> dict[str, Blob]:
+        """Return every file of a commit, or those at or below the prefixes, by path with forward slashes."""
+        out = self.run(
+            "ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", sha, *_beneath(prefixes)
+        )
+        found: dict[str, Blob] = {}
+        for row in out.split(b"\0")[:-1]:
+            head, _, name = row.partition(b"\t")
+            mode, _, oid, size = head.decode().split()
+            found[_path(name, sha)] = Blob(mode, 0 if size == "-" else int(size), oid)
+        return found
+
+    def show(self, sha: str, path: str) -> bytes | None:
+        """Return a file of a commit, or None when the commit has none of that name.
+
+        Raises GitError for a link, a submodule, a folder, and a file beyond ``MAX_BLOB``.
+        """
+        blob = self.files(sha, path).get(path)
+        if blob is None:
+            if self.files(sha, path):
+                raise GitError(f"{sha[:12]}:{path}: is a folder; allowed a file")
+            return None
+        check_blob(blob, where=f"{sha[:12]}:{path}")
+        return self.run("cat-file", "blob", blob.oid)
+
+    def export(self, sha: str, prefixes: Iterable[str], into: Path) -> list[str]:
+        """Write the files of a commit at or below the prefixes into a folder; return their paths.
+
+        Raises GitError, before anything is written, for a link, a submodule, a file beyond ``MAX_BLOB``, a
+        path that leaves the folder, and more than ``MAX_FILES`` files or ``MAX_EXPORT`` bytes.
+        """
+        found = self.files(sha, *prefixes)
+        for path, blob in found.items():
+            check_blob(blob, where=f"{sha[:12]}:{path}")
+            check_path(path, where=sha[:12])
+        if len(found) > MAX_FILES or sum(blob.size for blob in found.values()) > MAX_EXPORT:
+            raise GitError(
+                f"{sha[:12]}: {len(found)} files; allowed up to {MAX_FILES} and {MAX_EXPORT} bytes in all"
+            )
+        contents = self._blobs([blob.oid for blob in found.values()])
+        for path, data in zip(found, contents, strict=True):
+            target = into / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        return list(found)
+
+    def changed(self, base: str, head: str) -> list[str]:
+        """Return the paths that differ between two commits; a rename counts as both of its paths."""
+        args = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", base, head)
+        return [_path(name, head) for name in self.run(*args).split(b"\0")[:-1]]
+
+    def merge_base(self, one: str, two: str) -> str:
+        """Return the newest common ancestor. Raises GitError when there is none."""
+        code, out, _ = self._run(("merge-base", "--end-of-options", one, two))
+        if code != 0:
+            raise GitError(f"{self.repo}: {one[:12]} and {two[:12]} have no common history")
+        return out.decode().strip()
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Tell whether ``new`` contains ``old``; a branch that moved where it does not was forced."""
+        args = ("merge-base", "--is-ancestor", "--end-of-options", old, new)
+        code, _, err = self._run(args)
+        if code not in (0, 1):
+            raise GitError(f"git {_shown(args)}: {_reason(err, code)}")
+        return code == 0
+
+    def fetch(self, remote: str, branch: str) -> str:
+        """Bring a branch of a remote, a name or a URL, here and return its commit.
+
+        Raises BranchMissing, and GitError for everything else.
+        """
+        _check_branch(branch)
+        kept = f"refs/quoteops/fetched/{branch}"
+        flags = ("--quiet", "--no-tags", "--no-auto-gc", "--no-write-fetch-head", "--end-of-options")
+        args = ("fetch", *flags, remote, f"+refs/heads/{branch}:{kept}")
+        code, _, err = self._run(args)
+        if code != 0:
+            missing = b"couldn't find remote ref" in err
+            raise (BranchMissing if missing else GitError)(f"git {_shown(args)}: {_reason(err, code)}")
+        return self.rev(kept)
+
+    def push(self, remote: str, refspec: str) -> None:
+        """Push one refspec, never by force. Raises PushRejected when the remote has moved, GitError else."""
+        if refspec.startswith(("+", "-")):
+            raise GitError(
+                f"git push: {refspec} would force; allowed a plain refspec such as SHA:refs/heads/b"
+            )
+        args = ("push", "--quiet", "--porcelain", "--no-verify", "--end-of-options", remote, refspec)
+        code, out, err = self._run(args)
+        if code != 0:
+            said = out + err
+            rejected = any(w in said for w in (b"[rejected]", b"[remote rejected]", b"non-fast-forward"))
+            reason = _reason(err, code)
+            raise (PushRejected if rejected else GitError)(f"git {_shown(args)}: {reason}")
+
+    def verify_commit(self, sha: str, allowed_signers: str, revoked: str = "") -> Signer:
+        """Return who signed a commit, by an SSH key that ``allowed_signers`` names (ssh-keygen's format).
+
+        ``revoked`` lists public keys that no longer count. Raises SignatureError for no signature, one of
+        another kind, a key that is not allowed, and content that is not what was signed.
+        """
+        raw = self.run("cat-file", "commit", sha)
+        header = raw.partition(b"\n\n")[0]
+        if b"\ngpgsig -----BEGIN SSH SIGNATURE-----\n" not in header:
+            raise SignatureError(f"{sha[:12]}: is not signed with an SSH key; allowed a signer of the policy")
+        with tempfile.TemporaryDirectory(prefix="quoteops-signers-") as folder:
+            signers, gone = Path(folder) / "allowed", Path(folder) / "revoked"
+            signers.write_text(allowed_signers, encoding="utf-8")
+            gone.write_text(revoked, encoding="utf-8")
+            config = [f"gpg.ssh.allowedSignersFile={signers}", "gpg.minTrustLevel=undefined"]
+            config += [f"gpg.ssh.revocationFile={gone}"] if revoked.strip() else []
+            flags = [word for line in config for word in ("-c", line)]
+            code, _, err = self._run((*flags, "verify-commit", "--raw", sha))
+        good = _GOOD.search(err.decode(errors="replace"))
+        if code != 0 or good is None:
+            raise SignatureError(f"{sha[:12]}: its signature does not count: {_reason(err, code)}")
+        return Signer(good["who"], good["key"])
+
+    def commit_files(
+        self,
+        parent: str | None,
+        files: Mapping[str, bytes | None],
+        message: str,
+        sign: Path | None = None,
+        author: str = AUTHOR,
+        email: str = EMAIL,
+    ) -> str:
+        """Make a commit on ``parent`` with files written, or removed where None; return it. No worktree.
+
+        ``sign`` is an SSH private key. No branch moves: push the commit, or update a ref to it.
+        """
+        rows = []
+        for path, data in files.items():
+            check_path(path, where="commit")
+            oid = (
+                "0" * 40
+                if data is None
+                else self.run("hash-object", "-w", "--stdin", input=data).decode().strip()
+            )
+            rows.append(f"{'0' if data is None else '100644'} {oid}\t{path}\0")
+        with tempfile.TemporaryDirectory(prefix="quoteops-index-") as folder:
+            env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self.run("read-tree", parent if parent else "--empty", env=env)
+            self.run("update-index", "-z", "--index-info", input="".join(rows).encode(), env=env)
+            tree = self.run("write-tree", env=env).decode().strip()
+        signing = [] if sign is None else ["-c", "gpg.format=ssh", "-c", f"user.signingkey={sign}"]
+        who = {
+            f"GIT_{role}_{what}": v
+            for role in ("AUTHOR", "COMMITTER")
+            for what, v in (("NAME", author), ("EMAIL", email))
+        }
+        args = [
+            *signing,
+            "commit-tree",
+            *(["-p", parent] if parent else []),
+            *(["-S"] if sign else []),
+            "-F",
+            "-",
+            tree,
+        ]
+        return self.run(*args, input=message.encode(), env=who).decode().strip()
+
+    def _blobs(self, oids: list[str]) -> list[bytes]:
+        out = self.run("cat-file", "--batch", input="".join(f"{oid}\n" for oid in oids).encode())
+        contents, at = [], 0
+        for oid in oids:
+            end = out.index(b"\n", at)
+            name, kind, size = out[at:end].decode().split()
+            if name != oid or kind != "blob":
+                raise GitError(f"{self.repo}: object {oid} is {kind}; the repository is damaged")
+            contents.append(out[end + 1 : end + 1 + int(size)])
+            at = end + 2 + int(size)
+        return contents
+
+    def _run(
+        self, args: Iterable[str], *, input: bytes | None = None, env: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes, bytes]:
+        args = list(args)
+        command = ["git", *(word for line in _CONFIG for word in ("-c", line)), *args]
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=self.repo,
+                env={**_environment(), **(env or {})},
+                stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=os.name == "posix",
+            )
+        except OSError as error:
+            raise GitError(f"{self.repo}: git cannot run here: {error.strerror or error}") from error
+        with process:
+            try:
+                out, err = process.communicate(input, timeout=self.timeout_s)
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                process.communicate()
+                raise GitError(f"git {_shown(args)}: no answer within {self.timeout_s:g} s") from None
+            except BaseException:
+                _kill(process)
+                raise
+        return process.returncode, out, err
+
+
+def check_blob(blob: Blob, *, where: str) -> None:
+    """Raise GitError unless a file is a plain one of at most ``MAX_BLOB`` bytes."""
+    if blob.mode not in PLAIN_MODES:
+        raise GitError(f"{where}: is {KINDS.get(blob.mode, 'not a file')}; allowed plain files")
+    if blob.size > MAX_BLOB:
+        raise GitError(f"{where}: holds {blob.size} bytes; allowed up to {MAX_BLOB}")
+
+
+def check_path(path: str, *, where: str) -> None:
+    """Raise GitError for a path that leaves its folder here or on another system."""
+    parts = PurePosixPath(path).parts
+    inside = (
+        parts and not path.startswith("/") and ".." not in parts and ".git" not in (p.lower() for p in parts)
+    )
+    if not inside or any(c in path for c in '\\:\0\n"') or "/".join(parts) != path:
+        raise GitError(f"{where}: {path!r} is not a path inside the repository")
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return {
+        **kept,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "SSH_ASKPASS": "",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=10",
+        "LC_ALL": "C",
+    }
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End git and the helpers it started for the transport."""
+    if os.name == "posix":
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+            return
+        except ProcessLookupError:
+            pass
+    process.kill()
+
+
+def _shown(args: Iterable[str]) -> str:
+    """Return the words that say what was asked: the verb and its operands, no flags, no secrets."""
+    words, skip = [], False
+    for word in args:
+        if skip or word == "-c":
+            skip = not skip
+        elif not word.startswith("-"):
+            words.append(_SECRET.sub("", word))
+    return " ".join(words)
+
+
+def _reason(err: bytes, code: int) -> str:
+    said = [_SECRET.sub("", line.strip()) for line in err.decode(errors="replace").splitlines()]
+    told = [line for line in said if line.startswith(("fatal:", "error:", "!", "ERROR"))]
+    told = told or [line for line in said if line]
+    return told[0][:300] if told else f"exit code {code}"
+
+
+def _beneath(prefixes: Iterable[str]) -> list[str]:
+    return [prefix.rstrip("/") for prefix in prefixes]
+
+
+def _path(name: bytes, sha: str) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise GitError(f"{sha[:12]}: {name!r} is not a UTF-8 path; allowed UTF-8 names") from None
+
+
+def _check_branch(branch: str) -> None:
+    if (
+        not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", branch)
+        or ".." in branch
+        or branch.endswith((".lock", "/", "."))
+    ):
+        raise GitError(f"git: {branch!r} is not a branch name; allowed letters, digits, '.', '_', '/', '-'")

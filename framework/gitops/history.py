@@ -1,0 +1,222 @@
+"""What an environment's journal says has happened, folded into one value: the agent's only memory.
+
+Everything that decides is in the journal, so an agent that is killed anywhere and started again knows what it
+knew. Nothing here reads a file or a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from framework.journal.entry import Kind
+
+
+class Row(Protocol):
+    """What is read of a journal entry."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def at(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A content that was put in force: by a commit, by an expiry, or by going back."""
+
+    at: datetime
+    commit: str
+    config_sha: str
+    overrides_sha: str
+    generation: int
+    cause: str
+    """``commit``, ``expiry`` or ``rollback``."""
+
+    carried: tuple[str, ...] = ()
+    """Fields beyond the patch that conf/ has changed since the bot's start, so the live file states them."""
+
+    restart: tuple[str, ...] = ()
+    """Changed fields that only a restart puts in force."""
+
+    bot_health: str = "missing"
+    """The bot's health just before."""
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """A content that ran badly: refused under any commit until the cooldown ends, under its own for good."""
+
+    config_sha: str
+    commit: str
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A difference that was journalled and is not repaired yet; ``where`` is file or bot."""
+
+    where: str
+    found: str | None
+
+
+@dataclass(frozen=True)
+class History:
+    """The journal of one environment, folded."""
+
+    trail: tuple[Applied, ...] = ()
+    """Every content put in force, oldest first."""
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Commit to the reason it was refused for."""
+
+    accepted: str | None = None
+    """The newest commit that is known to have been taken as the branch's head."""
+
+    quarantines: tuple[Quarantine, ...] = ()
+    proven: frozenset[str] = frozenset()
+    """config_sha of contents that a bot ran in good health for the whole probation time."""
+
+    hold: Mapping[str, Any] | None = None
+    """The hold that no entry has cleared yet."""
+
+    cleared: frozenset[str] = frozenset()
+    """Identities of the holds that ended."""
+
+    done: frozenset[tuple[str, Kind]] = frozenset()
+    """Hold and kind of entry, for each entry that a hold has left already."""
+
+    drift: Drift | None = None
+    alerts: Mapping[str, str] = field(default_factory=dict)
+    """Topic to text of what is wrong now."""
+
+    @property
+    def applied(self) -> Applied | None:
+        """Return what was put in force last."""
+        return self.trail[-1] if self.trail else None
+
+    @property
+    def next_generation(self) -> int:
+        """Return the number of the next content; no number is used twice."""
+        return self.trail[-1].generation + 1 if self.trail else 1
+
+    def quarantined(self, *, config_sha: str, commit: str, now: datetime) -> Quarantine | None:
+        """Return the quarantine that forbids a content under a commit at this moment."""
+        for row in reversed(self.quarantines):
+            if row.config_sha == config_sha and (now < row.until or row.commit == commit):
+                return row
+        return None
+
+
+def fold(rows: Iterable[Row], *, into: History | None = None) -> History:
+    """Fold journal entries into what they amount to; ``into`` is the history of the entries before them."""
+    history = into or History()
+    for row in rows:
+        step = _STEPS.get(row.kind)
+        if step is not None:
+            history = step(history, row)
+    return history
+
+
+def moment(text: str) -> datetime:
+    """Read the journal's ISO moment."""
+    return datetime.fromisoformat(text)
+
+
+def _applied(history: History, row: Row) -> History:
+    data = row.data
+    item = Applied(
+        at=moment(row.at),
+        commit=data["commit"],
+        config_sha=data["config_sha"],
+        overrides_sha=data["overrides_sha"],
+        generation=data["generation"],
+        cause=data["cause"],
+        carried=tuple(data.get("carried", ())),
+        restart=tuple(data.get("restart", ())),
+        bot_health=data.get("bot_health", "missing"),
+    )
+    return replace(
+        history,
+        trail=(*history.trail, item),
+        accepted=history.accepted if item.cause == "rollback" else item.commit,
+        drift=None,
+    )
+
+
+def _rollback(history: History, row: Row) -> History:
+    return _done(_applied(history, row), row)
+
+
+def _refused(history: History, row: Row) -> History:
+    return replace(history, refused={**history.refused, row.data["commit"]: row.data["reason"]})
+
+
+def _hold(history: History, row: Row) -> History:
+    return _done(replace(history, hold=row.data), row)
+
+
+def _cleared(history: History, row: Row) -> History:
+    """End a hold, or take a rewritten branch: both are said by an entry of this kind."""
+    accepted = row.data.get("accepted")
+    if accepted is not None:
+        refused = {commit: why for commit, why in history.refused.items() if commit != accepted}
+        history = replace(history, accepted=accepted, refused=refused)
+    ended = row.data.get("hold")
+    if ended is None:
+        return history
+    still = history.hold if history.hold is not None and history.hold["hold"] != ended else None
+    return replace(history, hold=still, cleared=history.cleared | {ended})
+
+
+def _quarantined(history: History, row: Row) -> History:
+    data = row.data
+    item = Quarantine(data["config_sha"], data["commit"], moment(data["until"]), data["reason"])
+    return _done(replace(history, quarantines=(*history.quarantines, item)), row)
+
+
+def _verdict(history: History, row: Row) -> History:
+    if row.data.get("subject") != "probation" or row.data["verdict"] != "PASS":
+        return history
+    return replace(history, proven=history.proven | {row.data["config_sha"]})
+
+
+def _drift(history: History, row: Row) -> History:
+    return replace(history, drift=Drift(row.data["where"], row.data["found"]))
+
+
+def _repaired(history: History, row: Row) -> History:
+    return replace(history, drift=None)
+
+
+def _alert(history: History, row: Row) -> History:
+    topic = row.data["topic"]
+    rest = {name: text for name, text in history.alerts.items() if name != topic}
+    return replace(history, alerts=rest if row.data.get("resolved") else {**rest, topic: row.data["text"]})
+
+
+def _done(history: History, row: Row) -> History:
+    hold = row.data.get("hold")
+    return history if hold is None else replace(history, done=history.done | {(hold, row.kind)})
+
+
+_STEPS = {
+    Kind.APPLIED: _applied,
+    Kind.ROLLBACK: _rollback,
+    Kind.REFUSED: _refused,
+    Kind.HOLD: _hold,
+    Kind.CLEARED: _cleared,
+    Kind.QUARANTINED: _quarantined,
+    Kind.PROPOSED: _done,
+    Kind.VERDICT: _verdict,
+    Kind.DRIFT: _drift,
+    Kind.REPAIRED: _repaired,
+    Kind.ALERT: _alert,
+}

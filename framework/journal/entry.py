@@ -1,0 +1,111 @@
+"""One line of a journal: what it holds, how it is hashed, and what makes a line a wrong one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from framework.journal.errors import JournalError
+from framework.settings.files import canonical_json, sha256_of
+
+GENESIS = "0" * 64
+"""What the first entry names as the hash before it."""
+
+KEYS = ("seq", "at", "kind", "data", "prev", "sha256")
+
+
+class Kind(StrEnum):
+    """What an entry records."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+    ATTEMPT = "attempt"
+    VERDICT = "verdict"
+    PROMOTED = "promoted"
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+    CLEARED = "cleared"
+    QUARANTINED = "quarantined"
+    DRIFT = "drift"
+    REPAIRED = "repaired"
+    ALERT = "alert"
+    PROPOSED = "proposed"
+    PENDING = "pending"
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest entry of a journal: its number (0: the journal is empty) and its hash."""
+
+    seq: int
+    sha256: str
+
+
+EMPTY = Head(0, GENESIS)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record; ``sha256`` is over the canonical JSON of the other five."""
+
+    seq: int
+    at: str
+    kind: Kind
+    data: Mapping[str, Any]
+    prev: str
+    sha256: str
+
+    @property
+    def head(self) -> Head:
+        """Return this entry as the head of the journal that ends with it."""
+        return Head(self.seq, self.sha256)
+
+    def line(self) -> bytes:
+        """Return the one line that holds the entry, its newline included."""
+        return (canonical_json({key: getattr(self, key) for key in KEYS}) + "\n").encode()
+
+
+def make_entry(*, after: Head, at: str, kind: Kind, data: Mapping[str, Any]) -> Entry:
+    """Return the entry that follows ``after``. Raises JournalError for data that JSON cannot hold."""
+    try:
+        plain = json.loads(canonical_json(dict(data)))
+        body = {"seq": after.seq + 1, "at": at, "kind": str(kind), "data": plain, "prev": after.sha256}
+        entry = Entry(after.seq + 1, at, kind, plain, after.sha256, sha256_of(canonical_json(body)))
+        parse_line(entry.line(), after=after, where="entry")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JournalError(f"journal entry {kind}: data is not plain JSON ({error})") from error
+    return entry
+
+
+def parse_line(line: bytes, *, after: Head, where: str) -> Entry:
+    """Return the entry of one whole line that must follow ``after``; raises JournalError naming the fault.
+
+    The line must be, byte for byte, what its own content is written as, so that no byte of it is free.
+    """
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise JournalError(f"{where}: is not JSON; the journal was changed") from error
+    if not isinstance(found, dict) or set(found) != set(KEYS):
+        raise JournalError(f"{where}: is not an entry of {', '.join(KEYS)}; the journal was changed")
+    body = {key: value for key, value in found.items() if key != "sha256"}
+    try:
+        written, hashed = (canonical_json(found) + "\n").encode(), sha256_of(canonical_json(body))
+    except (ValueError, RecursionError) as error:
+        raise JournalError(
+            f"{where}: holds what an entry cannot ({error}); the journal was changed"
+        ) from error
+    if hashed != found["sha256"] or written != line:
+        raise JournalError(f"{where}: the content does not match its hash; the journal was changed")
+    if type(found["seq"]) is not int or found["seq"] != after.seq + 1 or found["prev"] != after.sha256:
+        raise JournalError(
+            f"{where}: entry {found['seq']} does not follow entry {after.seq}; entries were removed, repeated"
+            " or reordered"
+        )
+    if found["kind"] not in list(Kind) or not isinstance(found["data"], dict):
+        raise JournalError(f"{where}: kind is {found['kind']}; allowed {', '.join(Kind)}")
+    return Entry(**{**found, "kind": Kind(found["kind"])})
