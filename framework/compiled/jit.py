@@ -24,7 +24,8 @@ import numpy as np
 from numba import njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-from framework.compiled.lean import code_only_for, load_without_scipy, no_collection
+from framework.compiled.lean import load_without_scipy, no_collection, one_module_for
+from framework.compiled.pipeline import CoreCompiler
 from framework.compiled.records import dtype_of, interpreted
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,7 +34,12 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _IMPORT = re.compile(r"^(?:from|import) (framework[\w.]*)(?: import ([^#\n]+))?", re.MULTILINE)
 
 
-OPTIONS: dict[str, Any] = {"_nrt": False, "boundscheck": True, "no_cfunc_wrapper": True}
+OPTIONS: dict[str, Any] = {
+    "_nrt": False,
+    "boundscheck": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": CoreCompiler,
+}
 """No allocation, which also makes records fast; indices checked; no fast math; nothing compiled unused."""
 
 
@@ -107,8 +113,8 @@ class Entry:
         else:
             from filelock import FileLock
 
-            name = self.function.__name__
-            with FileLock(folder / f"{name}.lock"), code_only_for(name), no_collection():
+            lock = FileLock(folder / f"{self.function.__name__}.lock")
+            with lock, one_module_for(self.function.__qualname__), no_collection():
                 dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher  # type: ignore[no-any-return]

@@ -1,22 +1,28 @@
 """Spare numba the work that a core does not need, for the pinned numba only (>= 0.68, < 0.69).
 
 An entry brings about a hundred inner functions. numba would optimise each, with everything it calls, and emit
-machine code for it that nobody ever runs: what runs is the entry, into which all of them are linked. And
-loading compiled code imports scipy.linalg, for a matrix product that is not used here.
+machine code for it that nobody ever runs: what runs is the entry, into which all of them are linked. It would
+also try all its templates anew at every ``+`` of two integers. And loading compiled code imports
+scipy.linalg, for a matrix product that is not used here.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
+from numba.core import base, cgutils, errors, typing
+from numba.core.base import llvmir
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, ll
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.types.functions import BaseFunction
 
 BLAS = "scipy.linalg.cython_blas"
+_KEPT = "_kept"  # the attribute of a library that holds its modules until an entry links them
 
 
 def load_without_scipy() -> None:
@@ -43,33 +49,122 @@ def no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def code_only_for(name: str) -> Iterator[None]:
-    """Optimise and emit the function ``name`` alone; other threads wait with their compilations."""
-    optimise, emit = JITCodeLibrary._optimize_final_module, JITCodeLibrary._finalize_final_module
+def one_module_for(name: str) -> Iterator[None]:
+    """Compile the function ``name`` and all it calls as one module; other threads wait with theirs."""
     set_env = JITCPUCodegen.set_env
 
-    def optimise_entry(library: Any) -> None:
+    def finalize(library: Any) -> None:
         if library.name == name:
-            optimise(library)
-
-    def emit_entry(library: Any) -> None:
-        if library.name == name:
-            emit(library)
+            _link(library)
+            _emit(library)
         else:
-            library._finalize_dynamic_globals()
-            library._finalized = True
+            vars(library)["_get_module_for_linking"] = functools.partial(_late_module, library)
+        library._finalized = True
 
     def set_known_env(codegen: Any, env_name: str, env: Any) -> None:
         if codegen._engine.is_symbol_defined(env_name):
             set_env(codegen, env_name, env)
 
-    with global_compiler_lock:
-        JITCodeLibrary._optimize_final_module = optimise_entry
-        JITCodeLibrary._finalize_final_module = emit_entry
-        JITCPUCodegen.set_env = set_known_env
-        try:
-            yield
-        finally:
-            JITCodeLibrary._optimize_final_module = optimise
-            JITCodeLibrary._finalize_final_module = emit
-            JITCPUCodegen.set_env = set_env
+    with global_compiler_lock, ExitStack() as stack:
+        for owner, attribute, value in (
+            (JITCodeLibrary, "add_ir_module", _keep),
+            (JITCodeLibrary, "finalize", finalize),
+            (JITCPUCodegen, "set_env", set_known_env),
+            (BaseFunction, "get_call_type", _remembered(BaseFunction.get_call_type)),
+            (llvmir.Type, "get_abi_size", _remembered(llvmir.Type.get_abi_size)),
+            (base.BaseContext, "refresh", _once_an_import(base.BaseContext.refresh)),
+            (typing.BaseContext, "refresh", _once_an_import(typing.BaseContext.refresh)),
+            (errors, "_termcolor_inst", _Plain()),
+        ):
+            stack.enter_context(_patched(owner, attribute, value))
+        yield
+
+
+@contextmanager
+def _patched(owner: Any, attribute: str, value: Any) -> Iterator[None]:
+    own = vars(owner)
+    inherited, before = attribute not in own, own.get(attribute)
+    setattr(owner, attribute, value)
+    try:
+        yield
+    finally:
+        if inherited:
+            delattr(owner, attribute)
+        else:
+            setattr(owner, attribute, before)
+
+
+def _keep(library: Any, module: Any) -> None:
+    vars(library).setdefault(_KEPT, []).append(module)
+
+
+def _link(library: Any) -> None:
+    """Link what the library and all it calls kept, each once; only its own functions stay visible."""
+    seen, waiting = {library}, [library]
+    while waiting:
+        callee = waiting.pop()
+        library._reload_init.update(callee._reload_init)
+        if _KEPT not in vars(callee):  # compiled in the usual way, by somebody else
+            library._final_module.link_in(callee._get_module_for_linking(), preserve=True)
+            continue
+        for module in vars(callee)[_KEPT]:
+            library._final_module.link_in(_parsed(module, visible=callee is library))
+        called = [other for other in callee._linking_libraries if other not in seen]
+        seen.update(called)
+        waiting += called
+    del vars(library)[_KEPT]
+
+
+def _parsed(module: Any, *, visible: bool) -> Any:
+    parsed = ll.parse_assembly(cgutils.normalize_ir_text(str(module)))
+    parsed.name = module.name
+    for function in () if visible else parsed.functions:
+        if not function.is_declaration and function.linkage == ll.Linkage.external:
+            function.linkage = ll.Linkage.linkonce_odr
+    return parsed
+
+
+def _late_module(library: Any) -> Any:
+    """Give an inner function's module to an ordinary caller, which may be compiled at any later time."""
+    del vars(library)["_get_module_for_linking"]
+    _link(library)
+    return library._get_module_for_linking()
+
+
+def _emit(library: Any) -> None:
+    """Optimise the module and emit it; numba's cheaper passes before these are for reference counts."""
+    library._codegen._check_llvm_bugs()
+    passes, builder = library._codegen._module_pass_manager()
+    passes.run(library._final_module, builder)
+    library._final_module.verify()
+    library._finalize_final_module()
+
+
+class _Plain:
+    """No colour for messages: numba makes ten thousand errors that it catches, and colours each."""
+
+    def __getattr__(self, role: str) -> Callable[[str], str]:
+        return str
+
+
+def _remembered(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[Any, Any] = {}
+
+    def answer(*question: Any) -> Any:
+        key = tuple(tuple(part.items()) if isinstance(part, dict) else part for part in question)
+        if key not in known:
+            known[key] = resolve(*question)
+        return known[key]
+
+    return answer
+
+
+def _once_an_import(refresh: Callable[[Any], None]) -> Callable[[Any], None]:
+    seen: dict[int, int] = {}
+
+    def refresh_when_grown(context: Any) -> None:
+        if seen.get(id(context)) != len(sys.modules):
+            refresh(context)
+            seen[id(context)] = len(sys.modules)
+
+    return refresh_when_grown
