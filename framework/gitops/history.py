@@ -94,6 +94,7 @@ class History:
     """Hold and kind of entry, for each entry that a hold has left already."""
 
     drift: Drift | None = None
+    drift_at: datetime | None = None
     alerts: Mapping[str, str] = field(default_factory=dict)
     """Topic to text of what is wrong now."""
 
@@ -156,6 +157,8 @@ def _rollback(history: History, row: Row) -> History:
 
 
 def _refused(history: History, row: Row) -> History:
+    if "commit" not in row.data:  # another's refusal: the journal is shared
+        return history
     return replace(history, refused={**history.refused, row.data["commit"]: row.data["reason"]})
 
 
@@ -189,7 +192,7 @@ def _verdict(history: History, row: Row) -> History:
 
 
 def _drift(history: History, row: Row) -> History:
-    return replace(history, drift=Drift(row.data["where"], row.data["found"]))
+    return replace(history, drift=Drift(row.data["where"], row.data["found"]), drift_at=moment(row.at))
 
 
 def _repaired(history: History, row: Row) -> History:
@@ -197,9 +200,11 @@ def _repaired(history: History, row: Row) -> History:
 
 
 def _alert(history: History, row: Row) -> History:
-    topic = row.data["topic"]
+    topic = row.data.get("topic", "")
     rest = {name: text for name, text in history.alerts.items() if name != topic}
-    return replace(history, alerts=rest if row.data.get("resolved") else {**rest, topic: row.data["text"]})
+    return replace(
+        history, alerts=rest if row.data.get("resolved") else {**rest, topic: row.data.get("text", "")}
+    )
 
 
 def _done(history: History, row: Row) -> History:

@@ -1,0 +1,503 @@
+"""What the agent does next, as a pure function of what it sees: rows of a table, the first that answers wins.
+
+Sync, health and permission are three questions with three answers: whether git, the live file and the bot
+agree; how the bot is; whether what git asks for may be put in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from framework.gitops.history import Applied, Drift, History
+from framework.journal.entry import Kind
+
+
+class Sync(StrEnum):
+    """Whether the branch head, the live file and the bot hold one content."""
+
+    SYNCED = "Synced"
+    OUT_OF_SYNC = "OutOfSync"
+    UNKNOWN = "Unknown"
+
+
+class Health(StrEnum):
+    """How the bot is."""
+
+    HEALTHY = "Healthy"
+    DEGRADED = "Degraded"
+    FAILING = "Failing"
+    MISSING = "Missing"
+    STALE = "Stale"
+
+
+class Permission(StrEnum):
+    """Whether what the branch head asks for may be put in force."""
+
+    ALLOWED = "Allowed"
+    HELD = "Held"
+    FROZEN = "Frozen"
+    QUARANTINED = "Quarantined"
+    REFUSED = "Refused"
+
+
+class Do(StrEnum):
+    """What there is to do."""
+
+    WAIT = "wait"
+    SETTLE = "settle the hold"
+    FINISH = "finish"
+    CLEAR = "clear the hold"
+    PROPOSE = "propose the revert"
+    ROLLBACK = "roll back"
+    PROVE = "call it good"
+    REFUSE = "refuse"
+    NOTE = "note the drift"
+    REPAIR = "repair"
+    APPLY = "apply"
+    ALERT = "alert"
+    RESOLVE = "resolve the alert"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Times that bound the agent's patience, in seconds."""
+
+    probation_s: float = 600.0
+    heartbeat_s: float = 10.0
+    ack_s: float = 10.0
+    unknown_s: float = 60.0
+    automatic: bool = True
+    """Whether a content that the bot refuses, or fails under, is rolled back without being asked."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the branch head asks for, or why it cannot be had."""
+
+    commit: str
+    config_sha: str = ""
+    cause: str = "commit"
+    """``expiry`` when a loosening patch has run out and its fields are set back."""
+
+    reducing: bool = False
+    """Whether it takes risk away from what is in force, and nothing else."""
+
+    frozen: str = ""
+    """The freeze window that keeps risk from being added now."""
+
+    refusal: str = ""
+    """Why the commit cannot be taken: rewritten branch, signature, or a file that says nothing allowed."""
+
+    late: str = ""
+    """A tightening patch whose time has passed: kept, and said."""
+
+    clears: frozenset[str] = frozenset()
+    """Holds that commits since name in a trailer."""
+
+
+@dataclass(frozen=True)
+class Bot:
+    """What the bot says of itself in bot.json."""
+
+    heartbeat_at: datetime
+    overrides_sha: str | None
+    config_sha: str | None
+    since: datetime | None
+    health: str
+    reason: str = ""
+    started_at: datetime | None = None
+    refused_sha: str | None = None
+    refused_why: str = ""
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A stop that wins over git; ``plain`` is the content of hold.json."""
+
+    name: str
+    reason: str
+    cause: str
+    head: str | None
+    head_config_sha: str | None
+    config_sha: str | None
+    overrides_sha: str | None
+    quarantined: str | None
+    """config_sha of the content that ran badly, when the hold came from going back."""
+
+    plain: Mapping[str, Any]
+    fault: str = ""
+    """Why hold.json cannot be read: what cannot be read still holds."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything a decision rests on."""
+
+    now: datetime
+    history: History
+    rules: Rules = Rules()
+    desired: Desired | None = None
+    run_out: Desired | None = None
+    """What the commit in force asks for now that its patch has run out; None while it has not."""
+
+    fetched_at: datetime | None = None
+    fetch_fault: str = ""
+    hold: Hold | None = None
+    live_sha: str | None = None
+    """SHA-256 of the live file's bytes, None when there is none."""
+
+    cut_off: str | None = None
+    """The live file's SHA when it is a content of the agent's own that no entry records: a write cut off."""
+
+    bot: Bot | None = None
+    can_push: bool = True
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do and why; ``topic`` names the alert, drift or content it is about."""
+
+    do: Do
+    why: str = ""
+    topic: str = ""
+    drift: Drift | None = None
+
+
+WAIT = Action(Do.WAIT)
+
+
+def decide(seen: Observed) -> Action:
+    """Give the one next thing to do; WAIT when there is nothing."""
+    for _, row in ROWS:
+        action = row(seen)
+        if action is not None:
+            return action
+    return WAIT
+
+
+def sync_of(seen: Observed) -> tuple[Sync, str]:
+    """Say whether git, the live file and the bot agree, and where they do not."""
+    applied, desired = seen.history.applied, seen.desired
+    if desired is None or seen.fetched_at is None:
+        return Sync.UNKNOWN, seen.fetch_fault or "the branch has not been read yet"
+    age = (seen.now - seen.fetched_at).total_seconds()
+    if age > seen.rules.unknown_s:
+        return Sync.UNKNOWN, f"the branch was read {age:.0f} s ago: {seen.fetch_fault or 'no agent runs'}"
+    if applied is None:
+        return Sync.OUT_OF_SYNC, "nothing is in force yet"
+    if desired.refusal or desired.config_sha != applied.config_sha:
+        return Sync.OUT_OF_SYNC, f"git asks for {desired.commit[:12]}, in force is {applied.commit[:12]}"
+    if seen.live_sha != applied.overrides_sha:
+        return Sync.OUT_OF_SYNC, "the live file is not what was put in force"
+    return _bot_sync(seen, applied)
+
+
+def _bot_sync(seen: Observed, applied: Applied) -> tuple[Sync, str]:
+    if not fresh(seen):
+        return Sync.SYNCED, "no bot runs"
+    assert seen.bot is not None
+    if seen.bot.overrides_sha != applied.overrides_sha:
+        return Sync.OUT_OF_SYNC, "the bot has another content in force"
+    stale = [
+        name
+        for item in seen.history.trail
+        if seen.bot.started_at is not None and item.at > seen.bot.started_at
+        for name in item.restart
+    ]
+    if stale:
+        return Sync.OUT_OF_SYNC, f"a restart is needed for {', '.join(sorted(set(stale)))}"
+    return Sync.SYNCED, ""
+
+
+def health_of(seen: Observed) -> tuple[Health, str]:
+    """Say how the bot is; nothing heard of it is no health."""
+    bot = seen.bot
+    if bot is None:
+        return Health.MISSING, "no bot has written bot.json"
+    if not fresh(seen):
+        return Health.STALE, f"last heard {(seen.now - bot.heartbeat_at).total_seconds():.0f} s ago"
+    known = {"healthy": Health.HEALTHY, "degraded": Health.DEGRADED}
+    return known.get(bot.health, Health.FAILING), bot.reason
+
+
+def permission_of(seen: Observed) -> tuple[Permission, str]:
+    """Say whether what git asks for may be put in force."""
+    if seen.hold is not None:
+        return Permission.HELD, seen.hold.fault or seen.hold.reason
+    desired = seen.desired
+    if desired is None:
+        return Permission.ALLOWED, ""
+    if refusal := _refusal(seen, desired):
+        return Permission.REFUSED, refusal
+    bad = seen.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=seen.now)
+    if bad is not None and _is_new(seen, desired):
+        return Permission.QUARANTINED, f"until {bad.until.isoformat()}: {bad.reason}"
+    if desired.frozen and _is_new(seen, desired) and not desired.reducing:
+        return Permission.FROZEN, desired.frozen
+    return Permission.ALLOWED, ""
+
+
+def fresh(seen: Observed) -> bool:
+    """Say whether a bot has been heard within its heartbeat limit."""
+    if seen.bot is None:
+        return False
+    return (seen.now - seen.bot.heartbeat_at).total_seconds() <= seen.rules.heartbeat_s
+
+
+def rollback_target(history: History, *, now: datetime) -> Applied | None:
+    """Give the newest earlier content that differs from the one in force and is not quarantined.
+
+    A content whose health was good for the probation time comes before one of unknown health.
+    """
+    bad = history.applied
+    if bad is None:
+        return None
+    fit = [
+        item
+        for item in reversed(history.trail)
+        if item.config_sha != bad.config_sha
+        and history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now) is None
+    ]
+    return next((item for item in fit if item.config_sha in history.proven), fit[0] if fit else None)
+
+
+def clears(hold: Hold, desired: Desired) -> str:
+    """Say why a commit ends a hold, or nothing.
+
+    A commit ends it by naming it in a trailer, by asking for what is held where git asked for something
+    else, and, after going back, by asking for neither: the bad content is gone from the branch.
+    """
+    if desired.refusal or desired.commit == hold.head or hold.fault:
+        return ""
+    if hold.name in desired.clears:
+        return f"commit {desired.commit[:12]} names it"
+    if hold.config_sha == desired.config_sha and hold.head_config_sha != hold.config_sha:
+        return f"commit {desired.commit[:12]} asks for what is held"
+    if hold.quarantined is not None and desired.config_sha != hold.quarantined:
+        return f"commit {desired.commit[:12]} asks for another content"
+    return ""
+
+
+# -- the rows ------------------------------------------------------------------------------------------------
+
+
+def _unsettled(seen: Observed) -> Action | None:
+    """A hold that was cut off in the middle is completed before anything else."""
+    hold, history = seen.hold, seen.history
+    if hold is None or hold.fault:
+        return None
+    if hold.name in history.cleared:
+        return Action(Do.SETTLE, "the hold has ended; its file goes")
+    wanted = [Kind.HOLD] if hold.quarantined is None else [Kind.ROLLBACK, Kind.QUARANTINED, Kind.HOLD]
+    if any((hold.name, kind) not in history.done for kind in wanted):
+        return Action(Do.SETTLE, "the hold is not all in the journal")
+    return None
+
+
+def _unfinished(seen: Observed) -> Action | None:
+    """A content that was written and not journalled is journalled."""
+    if seen.cut_off is None or seen.hold is not None:
+        return None
+    return Action(Do.FINISH, "the live file was written and not recorded", topic=seen.cut_off)
+
+
+def _remote(seen: Observed) -> Action | None:
+    return _alerting(seen, "remote", seen.fetch_fault)
+
+
+def _unreadable_hold(seen: Observed) -> Action | None:
+    return _alerting(seen, "hold", seen.hold.fault if seen.hold is not None else "")
+
+
+def _cleared(seen: Observed) -> Action | None:
+    if seen.hold is None or seen.desired is None:
+        return None
+    why = clears(seen.hold, seen.desired)
+    return Action(Do.CLEAR, why) if why else None
+
+
+def _failed(seen: Observed) -> Action | None:
+    """What the bot refuses, or fails under within the probation time, goes back."""
+    applied, bot = seen.history.applied, seen.bot
+    if seen.hold is not None or applied is None or bot is None or not fresh(seen):
+        return None
+    why = _bad(seen, applied, bot)
+    if not why or applied.cause == "rollback":
+        return None
+    if not seen.rules.automatic or rollback_target(seen.history, now=seen.now) is None:
+        return None if "failing" in seen.history.alerts else Action(Do.ALERT, why, topic="failing")
+    return Action(Do.ROLLBACK, why)
+
+
+def _bad(seen: Observed, applied: Applied, bot: Bot) -> str:
+    if bot.refused_sha == applied.overrides_sha:
+        return f"the bot refused it: {bot.refused_why}"
+    if bot.overrides_sha != applied.overrides_sha or bot.health != "failing":
+        return ""
+    if applied.config_sha in seen.history.proven or applied.bot_health == "failing":
+        return ""
+    since = max(applied.at, bot.since or applied.at)
+    late = (seen.now - since).total_seconds() > seen.rules.probation_s
+    return "" if late else f"the bot fails under it: {bot.reason}"
+
+
+def _fail_ended(seen: Observed) -> Action | None:
+    applied, bot = seen.history.applied, seen.bot
+    bad = applied is not None and bot is not None and fresh(seen) and _bad(seen, applied, bot)
+    return Action(Do.RESOLVE, topic="failing") if "failing" in seen.history.alerts and not bad else None
+
+
+def _proven(seen: Observed) -> Action | None:
+    """A content under which the bot stayed healthy for the probation time is one to go back to."""
+    applied, bot = seen.history.applied, seen.bot
+    if applied is None or bot is None or not fresh(seen) or applied.config_sha in seen.history.proven:
+        return None
+    if bot.overrides_sha != applied.overrides_sha or bot.health != "healthy" or bot.since is None:
+        return None
+    if (seen.now - max(bot.since, applied.at)).total_seconds() < seen.rules.probation_s:
+        return None
+    return Action(Do.PROVE, f"healthy for {seen.rules.probation_s:.0f} s", topic=applied.config_sha)
+
+
+def _drifted(seen: Observed) -> Action | None:
+    """A live file that is not what was put in force is journalled, then set right; under a hold it stays."""
+    applied, noted = seen.history.applied, seen.history.drift
+    if applied is None:
+        return None
+    held = seen.hold is not None
+    if seen.live_sha != applied.overrides_sha:
+        drift = Drift("file", seen.live_sha)
+        if noted != drift:
+            return Action(Do.NOTE, "somebody changed the live file", drift=drift)
+        return None if held else Action(Do.REPAIR, "the live file is set right", drift=drift)
+    if noted is not None and noted.where == "file":
+        return Action(Do.REPAIR, "the live file is right again", drift=noted)
+    return _bot_drifted(seen, applied, held)
+
+
+def _bot_drifted(seen: Observed, applied: Applied, held: bool) -> Action | None:
+    """A bot that follows another content is shown the file again once; if it stays, people are told."""
+    noted, bot = seen.history.drift, seen.bot
+    if bot is None or not fresh(seen):
+        return None
+
+    def late(since: datetime) -> bool:
+        return (seen.now - since).total_seconds() > seen.rules.ack_s
+
+    follows = applied.overrides_sha in (bot.overrides_sha, bot.refused_sha)
+    if follows:
+        if noted is not None:
+            return Action(Do.REPAIR, "the bot follows again", drift=noted)
+        return Action(Do.RESOLVE, topic="bot") if "bot" in seen.history.alerts else None
+    if noted is None or noted.where != "bot":
+        since = max(applied.at, bot.started_at or applied.at)
+        drift = Drift("bot", bot.overrides_sha)
+        return Action(Do.NOTE, "the bot has another content in force", drift=drift) if late(since) else None
+    if held or "bot" in seen.history.alerts or not late(seen.history.drift_at or applied.at):
+        return None
+    return Action(Do.ALERT, "the bot does not take the live content", topic="bot")
+
+
+def _revert_missing(seen: Observed) -> Action | None:
+    hold = seen.hold
+    if hold is None or hold.quarantined is None or not seen.can_push or seen.desired is None:
+        return None
+    done = (hold.name, Kind.PROPOSED) in seen.history.done
+    return None if done else Action(Do.PROPOSE, "the branch still asks for what ran badly")
+
+
+def _held(seen: Observed) -> Action | None:
+    return WAIT if seen.hold is not None else None
+
+
+def _run_out(seen: Observed) -> Action | None:
+    """A loosening patch that has run out is set back, whatever the branch has come to ask for."""
+    if seen.run_out is None or not _is_new(seen, seen.run_out):
+        return None
+    return Action(Do.APPLY, "the patch in force has run out", topic="run_out")
+
+
+def _refused(seen: Observed) -> Action | None:
+    """A commit gets one attempt."""
+    desired = seen.desired
+    if desired is None:
+        return WAIT
+    if desired.commit in seen.history.refused:
+        return WAIT
+    if desired.refusal:
+        return Action(Do.REFUSE, desired.refusal)
+    if not _is_new(seen, desired):
+        return None
+    bad = seen.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=seen.now)
+    if bad is not None:
+        return Action(Do.REFUSE, f"its content is in quarantine until {bad.until.isoformat()}: {bad.reason}")
+    return None
+
+
+def _late(seen: Observed) -> Action | None:
+    return _alerting(seen, "late", seen.desired.late if seen.desired is not None else "")
+
+
+def _frozen(seen: Observed) -> Action | None:
+    desired = seen.desired
+    if desired is None or not desired.frozen or desired.reducing or not _is_new(seen, desired):
+        return None
+    return WAIT
+
+
+def _apply(seen: Observed) -> Action | None:
+    desired = seen.desired
+    if desired is None or not _is_new(seen, desired):
+        return None
+    return Action(Do.APPLY, f"{desired.cause} {desired.commit[:12]}")
+
+
+def _alerting(seen: Observed, topic: str, fault: str) -> Action | None:
+    """Raise an alert once when something begins to be wrong, and end it once it is right."""
+    raised = topic in seen.history.alerts
+    if fault and not raised:
+        return Action(Do.ALERT, fault, topic=topic)
+    return Action(Do.RESOLVE, topic=topic) if raised and not fault else None
+
+
+def _refusal(seen: Observed, desired: Desired) -> str:
+    return desired.refusal or seen.history.refused.get(desired.commit, "")
+
+
+def _is_new(seen: Observed, desired: Desired) -> bool:
+    applied = seen.history.applied
+    return applied is None or applied.config_sha != desired.config_sha
+
+
+Rule = Callable[[Observed], Action | None]
+ROWS: tuple[tuple[str, Rule], ...] = (
+    ("a hold cut off in the middle", _unsettled),
+    ("a write cut off before its entry", _unfinished),
+    ("a hold that cannot be read", _unreadable_hold),
+    ("a content that runs badly", _failed),
+    ("a content that ran badly and does no more", _fail_ended),
+    ("a live file or a bot that differs", _drifted),
+    ("a content that has proven itself", _proven),
+    ("a remote that does not answer", _remote),
+    ("a hold that a commit ends", _cleared),
+    ("a revert nobody has proposed yet", _revert_missing),
+    ("a hold", _held),
+    ("a loosening patch out of time", _run_out),
+    ("a commit that may not be taken", _refused),
+    ("a tightening patch out of time", _late),
+    ("a freeze window", _frozen),
+    ("a new content", _apply),
+)
+
+
+def probation_ends(seen: Observed) -> datetime | None:
+    """Give when the content in force will have proven itself, or None when no bot runs it."""
+    applied, bot = seen.history.applied, seen.bot
+    if applied is None or bot is None or bot.since is None or applied.config_sha in seen.history.proven:
+        return None
+    return max(bot.since, applied.at) + timedelta(seconds=seen.rules.probation_s)
