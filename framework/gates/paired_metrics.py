@@ -1,0 +1,254 @@
+"""What the paired gate compares, one row a metric, and how its block sums become a claim about a mean.
+
+Every claim reads "the candidate is good enough" as mean(x) > 0 over blocks:
+
+- a sum (net, turnover) or a mean per block (mean square of the position, drawdown): x is the bare difference
+  to what is allowed;
+- a ratio of sums (adverse per turnover, requests per fill, off-target age): x is the difference of the two
+  ratios' influence values (delta method; Cochran, Sampling Techniques, 1977, section 6.3), R + (N - R D) /
+  mean(D) for R = sum(N) / sum(D).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from framework.gates.paired import Bools, Claim, EvidenceRules, Floats, PairedSample, judge_claim
+
+BPS = 1e4
+Sums = Mapping[str, Floats]
+"""Name of a block sum -> its values, one a block; the columns below."""
+COLUMNS = (
+    "turnover", "net", "net_marked", "gross", "adverse", "requests", "fills", "age_ms", "ages",
+    "position_sq", "drawdown",
+)  # fmt: skip
+
+
+class Kind(Enum):
+    """How the block sums of a metric become x."""
+
+    NET = "net"
+    FLOOR = "floor"
+    RATIO = "ratio"
+    MEAN = "mean"
+    ROOT = "root"
+
+
+@dataclass(frozen=True)
+class PairedMetric:
+    """One metric: its words, its columns, and whether its margin is a share of the baseline or in ``unit``."""
+
+    label: str
+    unit: str
+    kind: Kind
+    column: str
+    per: str | None = None
+    scale: float = 1.0
+    relative: bool = True
+
+
+METRICS: dict[str, PairedMetric] = {
+    "net": PairedMetric("markout net", "bps", Kind.NET, "net", "turnover", BPS, relative=False),
+    "turnover": PairedMetric("turnover", "quote", Kind.FLOOR, "turnover"),
+    "adverse": PairedMetric("adverse 1 s", "bps", Kind.RATIO, "adverse", "turnover", BPS, relative=False),
+    "drawdown": PairedMetric("drawdown in a block", "quote", Kind.MEAN, "drawdown"),
+    "rms_inventory": PairedMetric("RMS inventory", "quote", Kind.ROOT, "position_sq"),
+    "requests_per_fill": PairedMetric("requests per fill", "", Kind.RATIO, "requests", "fills"),
+    "off_target_age": PairedMetric("off-target age", "ms", Kind.RATIO, "age_ms", "ages"),
+}
+RISK = ("adverse", "drawdown", "rms_inventory", "requests_per_fill", "off_target_age")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What one metric did: both arms' values, candidate - baseline with its interval, margin, and the claim.
+
+    ``effect``, ``low`` and ``high`` are in ``unit``, or shares of the baseline where ``relative``; an open
+    side is None, a value nothing was measured for too. ``hours_needed`` is the tape that would decide it in
+    all.
+    """
+
+    metric: str
+    unit: str
+    relative: bool
+    base: float | None
+    candidate: float | None
+    effect: float | None
+    low: float | None
+    high: float | None
+    margin: float
+    claim: Claim
+    hours_needed: float | None
+
+
+def compare(
+    *,
+    metric: str,
+    base: Sums,
+    candidate: Sums,
+    margin: float,
+    rules: EvidenceRules,
+    alpha: float,
+    block_hours: float,
+    starts: Bools | None = None,
+) -> Effect:
+    """Compare one metric of two arms over the same blocks.
+
+    ``margin`` is what the candidate may be worse by: in the unit of net and adverse (0 asks net to be
+    better), as a share of the baseline elsewhere; of turnover the share that may be missing.
+    """
+    spec = METRICS[metric]
+    pair = _PAIRS[spec.kind](spec, base, candidate, margin)
+    sample = PairedSample(values=pair.values, differences=pair.differences, baseline=pair.own, starts=starts)
+    claim = judge_claim(sample=sample, rules=rules, alpha=alpha, reach=pair.reach)
+    known = math.isfinite(pair.base) and math.isfinite(pair.candidate)
+    bounds = (pair.effect(claim.mean), pair.effect(claim.upper), pair.effect(claim.lower))
+    effect, low, high = bounds if known else (None, None, None)
+    blocks = claim.blocks_needed
+    return Effect(
+        metric=metric,
+        unit=spec.unit,
+        relative=spec.relative,
+        base=pair.base if math.isfinite(pair.base) else None,
+        candidate=pair.candidate if math.isfinite(pair.candidate) else None,
+        # More of x is a lower cost, but a higher net or turnover.
+        effect=effect,
+        low=high if spec.kind in (Kind.NET, Kind.FLOOR) else low,
+        high=low if spec.kind in (Kind.NET, Kind.FLOOR) else high,
+        margin=margin,
+        claim=claim,
+        hours_needed=None if blocks is None else blocks * block_hours,
+    )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """x, the bare differences and the baseline's own values per block; how mean(x) reads as an effect."""
+
+    values: Floats
+    differences: Floats
+    own: Floats
+    base: float
+    candidate: float
+    reach: float
+    unit_of_x: float
+    offset: float
+    sign: float
+    root: bool = False
+
+    def effect(self, mean: float | None) -> float | None:
+        """Turn a mean of x into candidate - baseline, in the metric's unit or as a share of the baseline."""
+        if mean is None or not self.unit_of_x > 0.0 or not math.isfinite(mean):
+            return None
+        plain = self.sign * (mean / self.unit_of_x - self.offset)
+        if not self.root:
+            return plain
+        return math.sqrt(max(1.0 + plain, 0.0)) - 1.0
+
+
+def _net(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
+    """x = candidate - baseline + margin of the baseline's turnover: one denominator for both arms."""
+    assert spec.per is not None
+    difference = candidate[spec.column] - base[spec.column]
+    allowed = margin / spec.scale * base[spec.per]
+    turnover = _mean(base[spec.per])
+    own = turnover / spec.scale
+    return _Pair(
+        values=difference + allowed,
+        differences=difference,
+        own=base[spec.column],
+        base=_over(_mean(base[spec.column]), own),
+        candidate=_over(_mean(candidate[spec.column]), own),
+        reach=margin * own,
+        unit_of_x=own,
+        offset=margin,
+        sign=1.0,
+    )
+
+
+def _floor(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
+    """x = candidate - (1 - margin) baseline: enough is still traded."""
+    b, c = base[spec.column], candidate[spec.column]
+    return _Pair(
+        values=c - (1.0 - margin) * b,
+        differences=c - b,
+        own=b,
+        base=_mean(b),
+        candidate=_mean(c),
+        reach=margin * _mean(b),
+        unit_of_x=_mean(b),
+        offset=margin,
+        sign=1.0,
+    )
+
+
+def _per_block(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
+    """x = (1 + margin) baseline - candidate; a root mean square is compared by its squares."""
+    b, c = base[spec.column], candidate[spec.column]
+    root = spec.kind is Kind.ROOT
+    allowed = (1.0 + margin) ** 2 if root else 1.0 + margin
+    at_base, at_candidate = _mean(b), _mean(c)
+    return _Pair(
+        values=allowed * b - c,
+        differences=c - b,
+        own=b,
+        base=math.sqrt(at_base) if root and at_base >= 0.0 else at_base,
+        candidate=math.sqrt(at_candidate) if root and at_candidate >= 0.0 else at_candidate,
+        reach=(allowed - 1.0) * at_base,
+        unit_of_x=at_base,
+        offset=allowed - 1.0,
+        sign=-1.0,
+        root=root,
+    )
+
+
+def _ratio(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
+    """x = the allowed ratio - the candidate's, by influence values; empty blocks of both arms differ by 0."""
+    assert spec.per is not None
+    r_base, u_base = _influence(base[spec.column], base[spec.per], spec.scale)
+    r_candidate, u_candidate = _influence(candidate[spec.column], candidate[spec.per], spec.scale)
+    grown = 1.0 + margin if spec.relative else 1.0
+    allowed = 0.0 if spec.relative else margin
+    return _Pair(
+        values=grown * (r_base + u_base) + allowed - (r_candidate + u_candidate),
+        differences=u_candidate - u_base,
+        own=u_base,
+        base=r_base,
+        candidate=r_candidate,
+        reach=margin * r_base if spec.relative else margin,
+        unit_of_x=r_base if spec.relative else 1.0,
+        offset=margin,
+        sign=-1.0,
+    )
+
+
+_PAIRS: dict[Kind, Any] = {
+    Kind.NET: _net,
+    Kind.FLOOR: _floor,
+    Kind.MEAN: _per_block,
+    Kind.ROOT: _per_block,
+    Kind.RATIO: _ratio,
+}
+
+
+def _influence(top: Floats, bottom: Floats, scale: float) -> tuple[float, Floats]:
+    """Return the ratio of sums and each block's influence on it; NaN without a denominator."""
+    total = math.fsum(bottom)
+    if not total > 0.0:
+        return math.nan, np.full(len(bottom), math.nan)
+    ratio = scale * math.fsum(top) / total
+    return ratio, (scale * top - ratio * bottom) / (total / len(bottom))
+
+
+def _mean(values: Floats) -> float:
+    return math.fsum(values) / len(values) if len(values) else math.nan
+
+
+def _over(top: float, bottom: float) -> float:
+    return top / bottom if bottom > 0.0 else math.nan
