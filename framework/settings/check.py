@@ -10,7 +10,7 @@ from typing import Any
 from framework.settings.compose import Composed, compose_run
 from framework.settings.errors import ConfigError
 from framework.settings.names import shown
-from framework.settings.overrides import read_patch
+from framework.settings.patch import read_patch
 from framework.settings.plain import leaves
 from framework.settings.plan import make_plan, options_of, primaries_of
 from framework.settings.provenance import Layer, Source

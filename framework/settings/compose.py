@@ -10,7 +10,7 @@ from framework.errors import QuoteopsError
 from framework.settings.errors import ConfigError
 from framework.settings.kept import NOW, composition_key, keep, named_now, read_kept
 from framework.settings.names import did_you_mean
-from framework.settings.overrides import Patch, read_patch
+from framework.settings.patch import Patch, read_patch
 from framework.settings.plain import leaves, read_scalar
 from framework.settings.plan import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of, sweep_words
 from framework.settings.provenance import Layer, Source

@@ -1,119 +1,145 @@
-"""Patches of the run-time parameters: files in runtime_overrides/, one an environment."""
+"""What a patch does to settings: applied, compared, judged by direction of risk, expired."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from framework.settings.errors import ConfigError
-from framework.settings.files import read_text
-from framework.settings.names import did_you_mean, shown
-from framework.settings.plain import Document, parse_json, parse_yaml
+from framework.settings.fields import Effect, Manner, effect_of, manner_of, name_of, path_of
+from framework.settings.patch import (
+    Patch,
+    Window,
+    examine,
+    parse_patch,
+    patch_of_environment,
+    read_patch,
+    render_patch,
+)
+from framework.settings.plain import leaves
 from framework.settings.provenance import Layer, Source
-from framework.settings.schema.profile import RuntimeParams
+from framework.settings.schema.base import Reload
+from framework.settings.schema.run import RunSettings
+from framework.settings.validate import validated
 
-KEYS = ("reason", "owner", "expires", "overrides")
+__all__ = [
+    "Change",
+    "Direction",
+    "Effect",
+    "Expiry",
+    "Patch",
+    "Window",
+    "after_expiry",
+    "apply_patch",
+    "changes_between",
+    "direction_of",
+    "examine",
+    "is_expired",
+    "parse_patch",
+    "patch_of_environment",
+    "read_patch",
+    "render_patch",
+]
+
+
+class Direction(StrEnum):
+    """Which way a set of changes moves risk as a whole."""
+
+    NEUTRAL = "neutral"
+    """Nothing changes."""
+    REDUCING = "reducing"
+    """Every change reduces risk."""
+    INCREASING = "increasing"
+    """A change increases risk, or reducing changes come with others."""
+    GATED = "gated"
+    """Only fields without a direction change."""
 
 
 @dataclass(frozen=True)
-class Patch:
-    """Values that replace those of the profile, why, by whose word, and until when."""
+class Change:
+    """One value that differs, by the name a patch gives it; ``None`` where one side lacks it."""
 
-    values: dict[str, int | float]
-    reason: str
-    owner: str
-    expires: datetime | None
-    document: Document
-
-    def source(self, name: str) -> Source:
-        """Say where a value of the patch is written."""
-        path = ("overrides", name) if "overrides" in self.document.data else (name,)
-        return Source(Layer.OVERRIDES, self.document.at(path), name)
+    name: str
+    old: Any
+    new: Any
+    reload: Reload
+    effect: Effect
+    unit: str
 
 
-def read_patch(path: Path, *, root: Path) -> Patch:
-    """Read and check a patch file. Raises ``ConfigError`` or ``FileError``, never returns part of it."""
-    return parse_patch(read_text(path), where=shown(path, root), json=path.suffix == ".json")
+@dataclass(frozen=True)
+class Expiry:
+    """What is left of an expired patch: the tightenings, which stay in force and are worth an alert."""
+
+    patch: Patch
+    reverted: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
-def parse_patch(text: str, *, where: str, json: bool = False) -> Patch:
-    """Check the text of a patch.
+def apply_patch(settings: RunSettings, patch: Patch) -> RunSettings:
+    """Return the settings with the patch's values, validated as a whole. Raises ``ConfigError``."""
+    data = settings.model_dump(mode="json")
+    for name, value in patch.values.items():
+        *groups, last = path_of(name)
+        here = data
+        for group in groups:
+            here = here[group]
+        here[last] = value
 
-    A patch is a mapping of reason, owner, optional expires (UTC) and overrides; a JSON file may also be the
-    bare mapping of names to values that a soak writes. Unknown names and values out of bounds are refused,
-    never clamped.
+    def locate(path: tuple[str, ...]) -> Source:
+        name = name_of(path) if path else ""
+        return (
+            patch.source(name)
+            if name in patch.values
+            else Source(Layer.OVERRIDES, patch.document.where, name)
+        )
+
+    return validated(RunSettings, data, locate=locate)
+
+
+def changes_between(old: RunSettings, new: RunSettings) -> tuple[Change, ...]:
+    """Return every value that differs, in the order of the models."""
+    before = dict(leaves(old.model_dump(mode="json")))
+    after = dict(leaves(new.model_dump(mode="json")))
+    return tuple(
+        _change(path, before.get(path), after.get(path))
+        for path in dict.fromkeys([*before, *after])
+        if before.get(path) != after.get(path)
+    )
+
+
+def direction_of(changes: Iterable[Change]) -> Direction:
+    """Judge changes together: reducing only if every one reduces; a mixture counts as increasing."""
+    effects = {change.effect for change in changes}
+    if not effects:
+        return Direction.NEUTRAL
+    if effects == {Effect.REDUCING}:
+        return Direction.REDUCING
+    return Direction.GATED if effects == {Effect.NONE} else Direction.INCREASING
+
+
+def is_expired(patch: Patch, now: datetime) -> bool:
+    """Say whether the patch's end has come; ``now`` has a time zone."""
+    return patch.expires is not None and now >= patch.expires
+
+
+def after_expiry(settings: RunSettings, patch: Patch, now: datetime) -> Expiry:
+    """Let what loosens ``settings`` (without the patch) or has no direction revert at the patch's end.
+
+    What tightens them stays, named in ``kept`` for an alert: nothing loosens without being asked for.
     """
-    document = parse_json(text, where=where) if json else parse_yaml(text, where=where)
-    if json and not set(document.data) & set(KEYS):
-        return Patch(_checked(document, document.data, ()), "", "", None, document)
-    for key in document.data:
-        if key not in KEYS:
-            hint = did_you_mean(key, KEYS)
-            raise ConfigError(f"{document.at((key,))}: {key} is unknown; allowed {', '.join(KEYS)}{hint}")
-    overrides = document.data.get("overrides")
-    if not isinstance(overrides, dict) or not overrides:
-        raise ConfigError(
-            f"{document.at(('overrides',))}: overrides is missing or empty; allowed names with values"
-        )
-    return Patch(
-        values=_checked(document, overrides, ("overrides",)),
-        reason=_sentence(document, "reason"),
-        owner=_sentence(document, "owner"),
-        expires=_moment(document),
-        document=document,
+    if not is_expired(patch, now):
+        return Expiry(patch, (), ())
+    beneath = dict(leaves(settings.model_dump(mode="json")))
+    kept = tuple(
+        name
+        for name, value in patch.values.items()
+        if effect_of(path_of(name), beneath.get(path_of(name)), value) is Effect.REDUCING
     )
+    left = replace(patch, values={name: patch.values[name] for name in kept})
+    return Expiry(left, tuple(name for name in patch.values if name not in kept), kept)
 
 
-def _checked(
-    document: Document, overrides: dict[str, Any], prefix: tuple[str, ...]
-) -> dict[str, int | float]:
-    from framework.settings.validate import validated
-
-    known = list(RuntimeParams.model_fields)
-    for name in overrides:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise ConfigError(
-                f"{document.at((*prefix, name))}: {name} is unknown; allowed {', '.join(known)}{hint}"
-            )
-    # The fields that are absent borrow a legal value, so that one model checks any subset of them.
-    whole = {**_LEGAL, **overrides}
-    model = validated(
-        RuntimeParams,
-        whole,
-        locate=lambda path: Source(Layer.OVERRIDES, document.at((*prefix, *path)), ".".join(path)),
-    )
-    return {name: getattr(model, name) for name in overrides}
-
-
-_LEGAL: dict[str, int | float] = {
-    "min_interval_ms": 60,
-    "replace_rate_per_min": 300,
-    "base_spread_bps_delta": 0.05,
-    "tail_age_ms": 600,
-    "impact_cap_ratio": 0.10,
-    "max_delta_ratio": 0.15,
-}
-
-
-def _sentence(document: Document, key: str) -> str:
-    value = document.data.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(
-            f"{document.at((key,))}: {key} is missing or empty; allowed a sentence that says it"
-        )
-    return value
-
-
-def _moment(document: Document) -> datetime | None:
-    value = document.data.get("expires")
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError
-    except (TypeError, ValueError):
-        allowed = "allowed a moment like 2025-10-13T00:00:00Z"
-        raise ConfigError(f"{document.at(('expires',))}: expires is {value}; {allowed}") from None
-    return moment.astimezone(UTC)
+def _change(path: tuple[str, ...], old: Any, new: Any) -> Change:
+    manner: Manner = manner_of(path)
+    return Change(name_of(path), old, new, manner.reload, effect_of(path, old, new), manner.unit)

@@ -27,7 +27,7 @@ def validated(model: type[M], data: dict[str, Any], *, locate: Locate) -> M:
             wanted = f"; give {allowed(field)}" if field else ""
             raise ConfigError(f"{locate(path).accused} has no value yet: say {'.'.join(path)}=...{wanted}")
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(_refused(model, path, value, locate))
+            raise ConfigError(refused(model, path, value, locate))
     try:
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
@@ -48,6 +48,7 @@ def shown_value(value: Any) -> str:
         text = "a mapping"
     else:
         text = " ".join(str(value).split()) or '""'
+        text = "".join(letter if letter.isprintable() else "?" for letter in text[:81])
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -89,10 +90,11 @@ def _line(model: type[BaseModel], data: dict[str, Any], fault: Any, locate: Loca
         name = fault["ctx"]["discriminator"].strip("'")
         tags = fault["ctx"].get("expected_tags", "one of the kinds").replace("'", "")
         return f"{locate((*path, name)).accused} is {shown_value(fault['input'].get(name))}; allowed {tags}"
-    return _refused(model, path, fault["input"], locate)
+    return refused(model, path, fault["input"], locate)
 
 
-def _refused(model: type[BaseModel], path: Path, value: Any, locate: Locate) -> str:
+def refused(model: type[BaseModel], path: Path, value: Any, locate: Locate) -> str:
+    """Return the line that refuses a value: where it was written, what it is, what its field allows."""
     while (
         path and field_at(model, path) is None
     ):  # an item of a list or mapping: its field says what is allowed

@@ -85,7 +85,7 @@ def test_the_refusal_names_file_line_value_and_bounds() -> None:
         (
             "owner: desk",
             "ownr: desk",
-            "p.yaml:2: ownr is unknown; allowed reason, owner, expires, overrides; did you mean owner?",
+            "p.yaml:2: ownr is unknown; allowed reason, owner, expires, tuned_on, overrides; did you mean owner?",
         ),
         ("owner: desk", "_target_: os.system", "p.yaml:2: _target_ is unknown"),
         ("2025-10-20T00:00:00Z", "soon", "p.yaml:3: expires is soon; allowed a moment like"),
