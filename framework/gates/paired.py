@@ -22,6 +22,7 @@ gate. Everything is scale-free: multiplying all money by a constant changes no d
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,8 +104,8 @@ def moments(*, sample: PairedSample, rules: EvidenceRules) -> Moments:
     if not np.shape(sample.values)[-1]:
         return Moments(0, math.nan, math.nan, 0.0, 1.0, False)
     run = running_moments(sample=sample, rules=rules)
-    numbers = (float(part[-1]) for part in (run.mean, run.sd, run.n_eff, run.top_share))
-    return Moments(int(run.n[-1]), *numbers, bool(run.enough[-1]))
+    mean, sd, n_eff, top = (float(part[-1]) for part in (run.mean, run.sd, run.n_eff, run.top_share))
+    return Moments(int(run.n[-1]), mean, sd, n_eff, top, bool(run.enough[-1]))
 
 
 def width(*, n: Any, alpha: float, rho: float) -> Any:
@@ -213,10 +214,10 @@ def _blocks_needed(found: Moments, *, rules: EvidenceRules, alpha: float) -> int
         return None
     effective = math.ceil(found.n * rules.min_effective_blocks / found.n_eff)
     spread_out = math.ceil(found.n * found.top_share / rules.top_block_share)
-    return max(decided, effective, spread_out)
+    return int(max(decided, effective, spread_out))
 
 
-def _fewest(reached: Any, *, most: int = 1 << 40) -> int | None:
+def _fewest(reached: Callable[[int], bool], *, most: int = 1 << 40) -> int | None:
     """Return the smallest n from 1 that reaches, by doubling and bisection of a monotone condition."""
     high = 1
     while not reached(high):

@@ -42,7 +42,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class PairedMetric:
-    """One metric: its words, its columns, and whether its margin is a share of the baseline or in ``unit``."""
+    """One metric: its words and columns; its margin is a share of the baseline (relative) or in ``unit``."""
 
     label: str
     unit: str

@@ -8,6 +8,7 @@ first step, and one rejection is all that is asked).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -123,9 +124,9 @@ def _better(live: Sequence[SymbolEffects], *, alpha: float) -> list[Finding]:
     if any(s.better.claim.above(alpha=alpha) for s in live):
         return []
     # The symbol that would show it first.
-    best = min(live, key=lambda s: s.better.hours_needed if _upward(s.better) else float("inf"))
+    best = min(live, key=lambda s: _hours_upward(s.better))
     effect = best.better
-    if not _upward(effect):
+    if math.isinf(_hours_upward(effect)):
         says = (
             f"net on {best.symbol} is {words(effect)}: the policy asks it to be better, and it is not higher"
         )
@@ -133,8 +134,9 @@ def _better(live: Sequence[SymbolEffects], *, alpha: float) -> list[Finding]:
     return [_undecided(best, effect, code="GATE:not_better")]
 
 
-def _upward(effect: Effect) -> bool:
-    return effect.hours_needed is not None and effect.claim.mean > 0.0
+def _hours_upward(effect: Effect) -> float:
+    """Return the hours that would prove a gain; infinite where none shows."""
+    return effect.hours_needed if effect.hours_needed is not None and effect.claim.mean > 0.0 else math.inf
 
 
 def _undecided(symbol: SymbolEffects, effect: Effect, *, code: str) -> Finding:
