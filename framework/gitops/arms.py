@@ -149,23 +149,13 @@ def block_sums(*, window: WindowData, cut: Cut) -> dict[str, Floats]:
     Blocks that reach into the markout horizon before the window's end are left out: their fills have no
     outcome yet.
     """
-    horizon = HORIZONS_S[seconds]
-    usable = window.end_ns - window.start_ns - horizon * NS_PER_S
-    count = max(0, usable // (seconds * NS_PER_S))
+    usable = window.end_ns - window.start_ns - cut.horizon_ns
+    count = max(0, usable // (cut.block_s * NS_PER_S))
     if not count:
-        return {name: np.zeros(0) for name in _COLUMNS}
-    grid = Grid(window.start_ns, window.start_ns + count * seconds * NS_PER_S, seconds)
-    return {
-        **_fill_sums(window, grid, MARKOUTS[horizon]),
-        **_order_sums(window, grid),
-        **_states(window, grid),
-    }
-
-
-_COLUMNS = (
-    "turnover", "net", "gross", "adverse", "fills", "requests", "age_ms", "ages",
-    "net_marked", "position_sq", "drawdown",
-)  # fmt: skip
+        return {name: np.zeros(0) for name in COLUMNS}
+    grid = Grid(window.start_ns, window.start_ns + count * cut.block_s * NS_PER_S, cut.block_s)
+    fills = _fill_sums(window, grid, HORIZONS[cut.horizon])
+    return {**fills, **_order_sums(window, grid), **_states(window, grid)}
 
 
 def _fill_sums(window: WindowData, grid: Grid, markout: str) -> dict[str, Floats]:
