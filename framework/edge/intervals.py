@@ -20,6 +20,8 @@ MIN_BLOCKS = 3
 """Fewer blocks than this tell nothing about their own spread."""
 MIN_EFFECTIVE = 2.0
 """Blocks worth fewer than this have no standard error: of one block alone the residual is zero."""
+LAST_BITS = 4.0 * 2.0**-53
+"""How closely a root is bracketed, relative to it."""
 
 
 @dataclass(frozen=True)
@@ -258,20 +260,33 @@ def _variance_of_sum(x: Floats, y: Floats) -> float:
 
 
 def _solve(f: Callable[[float], float], low: float, high: float) -> float | None:
-    """Find the root of a monotone function by bisection; ``None`` when the ends have one sign."""
-    f_low, f_high = f(low), f(high)
-    if f_low == 0.0:
-        return low
-    if f_high == 0.0:
-        return high
-    if (f_low > 0.0) == (f_high > 0.0):
+    """Find the root of a monotone function to its last bits; ``None`` when the ends have one sign.
+
+    Inverse quadratic interpolation where it is safe, else halving (Chandrupatla, 1997).
+    """
+    x1, x2 = low, high
+    f1, f2 = f(x1), f(x2)
+    if f1 == 0.0 or f2 == 0.0:
+        return x1 if f1 == 0.0 else x2
+    if (f1 > 0.0) == (f2 > 0.0):
         return None
+    t = 0.5
     for _ in range(200):
-        middle = 0.5 * (low + high)
-        if middle in (low, high):
-            break
-        if (f(middle) > 0.0) == (f_low > 0.0):
-            low = middle
+        x = x1 + t * (x2 - x1)
+        here = f(x)
+        if (here > 0.0) == (f1 > 0.0):
+            x3, f3 = x1, f1
         else:
-            high = middle
-    return 0.5 * (low + high)
+            x3, f3, x2, f2 = x2, f2, x1, f1
+        x1, f1 = x, here
+        best = x2 if abs(f2) < abs(f1) else x1
+        least = LAST_BITS * abs(best) / abs(x2 - x1)
+        if least > 0.5 or here == 0.0:
+            return best
+        xi, phi = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
+        t = 0.5
+        if phi * phi < xi and (1.0 - phi) ** 2 < 1.0 - xi:
+            t = f1 / (f2 - f1) * f3 / (f2 - f3)
+            t += (x3 - x1) / (x2 - x1) * f1 / (f3 - f1) * f2 / (f3 - f2)
+        t = min(1.0 - least, max(least, t))
+    return best
