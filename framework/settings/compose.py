@@ -2,21 +2,35 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.settings.errors import ConfigError
+from framework.settings.fields import path_of
 from framework.settings.kept import NOW, composition_key, keep, named_now, read_kept
 from framework.settings.names import did_you_mean
-from framework.settings.patch import Patch, read_patch
+from framework.settings.patch import Patch, patch_of_environment, read_patch
 from framework.settings.plain import leaves, read_scalar
 from framework.settings.plan import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of, sweep_words
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.profile import ProfileFile, ProfileTraits, RuntimeParams
 from framework.settings.schema.run import RunSettings
 from framework.settings.validate import validated
+
+_STRENGTH = tuple(Layer)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a composition is before the overrides file, and the environment's patch that goes over it."""
+
+    plan: Plan
+    values: dict[str, Any]
+    sources: dict[Keys, Source]
+    environment: Patch | None
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,14 @@ class Composed:
     choices: dict[str, str]
     run_dir: Path
     root: Path
+    ground: Ground
+
+    def patched(self, patch: Patch | None) -> RunSettings:
+        """Return the settings with this patch in place of the overrides file; None is without any.
+
+        MM_RUNTIME_OVERRIDES_JSON, conf/soak.yaml and words still win over it. Raises ``ConfigError``.
+        """
+        return _lay(self.ground, patch)[0]
 
 
 def compose_run(
@@ -41,8 +63,8 @@ def compose_run(
     """Compose and validate one run.
 
     ``words`` are those of the command line: ``group=option`` chooses a file, ``group.key=value`` sets a
-    value. Layers, weakest first: defaults, group files, profile, overrides file, environment, words. Raises
-    ``ConfigError``.
+    value. Layers, weakest first: defaults, group files, profile, overrides file, primary conf, environment,
+    words. Raises ``ConfigError``.
     """
     environ = os.environ if environ is None else environ
     plan = make_plan(root=root or find_root(), primary=primary, words=words, environ=environ)
@@ -51,7 +73,7 @@ def compose_run(
 
 
 def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[str, str]) -> Composed:
-    """Lay environment and overrides over what Hydra composed, and validate; ``raw`` is plain, unresolved."""
+    """Lay patches and environment over what Hydra composed, and validate; ``raw`` is plain, unresolved."""
     values: dict[str, Any] = {}
     sources: dict[Keys, Source] = {}
     for path, written in leaves(raw):
@@ -64,8 +86,9 @@ def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[s
     def locate(path: Keys) -> Source:
         return sources.get(path) or _source(plan, path)
 
-    _lay_params(plan, values, sources, locate)
-    settings = validated(RunSettings, values, locate=locate)
+    _profile_first(plan, values, sources, locate)
+    ground = Ground(plan, values, sources, patch_of_environment(environ))
+    settings, values, sources = _lay(ground, _patch(ground))
     _known_judge(plan, settings, locate)
     return Composed(
         settings=settings,
@@ -74,6 +97,7 @@ def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[s
         choices={group: choice.option for group, choice in plan.choices.items()},
         run_dir=run_dir,
         root=plan.root,
+        ground=ground,
     )
 
 
@@ -234,32 +258,47 @@ def _from_environment(
         raise ConfigError(f"{source.accused}: {error}") from error
 
 
-def _lay_params(plan: Plan, values: dict[str, Any], sources: dict[Keys, Source], locate: Any) -> None:
-    """Fill ``params``: words over the overrides file over the profile; leave the profile its traits."""
+def _profile_first(
+    plan: Plan, values: dict[str, Any], sources: dict[Keys, Source], locate: Callable[[Keys], Source]
+) -> None:
+    """Fill ``params`` from the profile where nobody wrote them, and leave the profile its traits."""
     profile = values.get("profile", {})
     validated(ProfileFile, profile, locate=lambda path: locate(("profile", *path)))
-    patch = _patch(plan, values, sources)
     params = values.setdefault("params", {})
     for name in RuntimeParams.model_fields:
-        if params.get(name) is not None:
-            continue
-        if patch is not None and name in patch.values:
-            params[name], sources["params", name] = patch.values[name], patch.source(name)
-        else:
+        if params.get(name) is None:
             params[name], sources["params", name] = profile[name], sources["profile", name]
     values["profile"] = {name: profile[name] for name in ProfileTraits.model_fields}
 
 
-def _patch(plan: Plan, values: dict[str, Any], sources: dict[Keys, Source]) -> Patch | None:
+def _lay(ground: Ground, file: Patch | None) -> tuple[RunSettings, dict[str, Any], dict[Keys, Source]]:
+    """Lay the file's patch and the environment's over the ground, where no stronger layer wrote."""
+    values, sources = dict(ground.values), dict(ground.sources)
+    patches = [patch for patch in (file, ground.environment) if patch is not None]
+    for group in {path_of(name)[0] for patch in patches for name in patch.values}:
+        values[group] = deepcopy(values.get(group, {}))
+    for patch in patches:
+        for name, value in patch.values.items():
+            path, rank = path_of(name), _STRENGTH.index(patch.layer)
+            written = sources.get(path)
+            if written is None or _STRENGTH.index(written.layer) <= rank:
+                _put(values, path, value)
+                sources[path] = patch.source(name)
+    plan = ground.plan
+    settings = validated(RunSettings, values, locate=lambda path: sources.get(path) or _source(plan, path))
+    return settings, values, sources
+
+
+def _patch(ground: Ground) -> Patch | None:
     """Read the overrides file; its path is relative to the root, as a word to the current folder."""
-    name = values.get("soak", {}).get("overrides_file")
+    name = ground.values.get("soak", {}).get("overrides_file")
     if not isinstance(name, str) or not name:
         return None
-    source = sources["soak", "overrides_file"]
-    path = Path(name) if source.layer is Layer.COMMAND_LINE else plan.root / name
+    root, source = ground.plan.root, ground.sources["soak", "overrides_file"]
+    path = Path(name) if source.layer is Layer.COMMAND_LINE else root / name
     if not path.is_file():
         raise ConfigError(f"{source.accused} is {name}; allowed a patch file that exists, or null")
-    return read_patch(path, root=plan.root)
+    return read_patch(path, root=root)
 
 
 def _known_judge(plan: Plan, settings: RunSettings, locate: Any) -> None:
@@ -278,4 +317,6 @@ def _written(settings: RunSettings) -> list[Keys]:
 def _put(values: dict[str, Any], path: Keys, value: Any) -> None:
     for name in path[:-1]:
         values = values.setdefault(name, {})
+        if not isinstance(values, dict):  # a plain value where a group belongs: validation refuses it
+            return
     values[path[-1]] = value

@@ -99,8 +99,7 @@ def apply_patch(settings: RunSettings, patch: Patch) -> RunSettings:
 
 def changes_between(old: RunSettings, new: RunSettings) -> tuple[Change, ...]:
     """Return every value that differs, in the order of the models."""
-    before = dict(leaves(old.model_dump(mode="json")))
-    after = dict(leaves(new.model_dump(mode="json")))
+    before, after = _differing(old, new), _differing(new, old)
     return tuple(
         _change(path, before.get(path), after.get(path))
         for path in dict.fromkeys([*before, *after])
@@ -138,6 +137,12 @@ def after_expiry(settings: RunSettings, patch: Patch, now: datetime) -> Expiry:
     )
     left = replace(patch, values={name: patch.values[name] for name in kept})
     return Expiry(left, tuple(name for name in patch.values if name not in kept), kept)
+
+
+def _differing(one: RunSettings, other: RunSettings) -> dict[tuple[str, ...], Any]:
+    """Return the values of the groups that differ, by path."""
+    groups = (name for name in type(one).model_fields if getattr(one, name) != getattr(other, name))
+    return dict(leaves(one.model_dump(mode="json", include=set(groups))))
 
 
 def _change(path: tuple[str, ...], old: Any, new: Any) -> Change:

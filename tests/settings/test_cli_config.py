@@ -56,7 +56,7 @@ def test_check_says_how_much_it_checked(capsys: pytest.CaptureFixture[str]) -> N
     [
         (
             ["cofig"],
-            "error: quoteops cofig: no such verb; allowed soak, config, tape, edge, kpi; did you mean",
+            "error: quoteops cofig: no such verb; allowed soak, config, tape, edge, kpi, ",
         ),
         (
             ["config", "shw"],

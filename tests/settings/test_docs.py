@@ -1,6 +1,7 @@
 """The tables of docs/conf.md are the models': `python -m tests.settings.test_docs` writes them anew."""
 
 from framework.settings.describe import field_at, keys_of, models_of, values_allowed
+from framework.settings.fields import safer
 from framework.settings.schema.base import meta_of
 from framework.settings.schema.run import RunSettings
 from tests.settings.conftest import REPOSITORY
@@ -23,8 +24,9 @@ def tables() -> str:
         allowed = f"{', '.join(values)} {meta.get('unit', '')}".rstrip()
         cells = [f"`{'.'.join(path[1:])}`", allowed.replace("|", "\\|"), field.description or ""]
         if meta:
-            safer = {"up": "higher", "down": "lower", "none": ""}[meta["reduces"]]
-            groups.setdefault(path[0], []).append(" | ".join([*cells, meta["reload"], safer]))
+            word = safer(path)
+            safe = {"up": "higher", "down": "lower", "none": ""}.get(word, word.removeprefix("to "))
+            groups.setdefault(path[0], []).append(" | ".join([*cells, meta["reload"], safe]))
     head = "| key | allowed | meaning | takes effect | safer |\n|---|---|---|---|---|\n"
     parts = (
         f"## {group}\n{head}" + "".join(f"| {row} |\n" for row in rows)

@@ -10,7 +10,12 @@ Reload = Literal["hot", "next_quote", "flat_only", "restart"]
 """When a change takes effect: next tick; new orders only; once flat; never without a restart."""
 
 Direction = Literal["up", "down", "none"]
-"""Which way a change of the value reduces risk."""
+"""Which way a change of the value reduces risk; choices rank in the order they are listed, false below true.
+
+Only what never adds risk has a direction, for a change in it is in force without evidence. None is for what
+trades one risk for another: a higher risk_aversion_gamma leans harder against the position and narrows the
+part ln(1 + gamma/kappa)/gamma of the half-spread; a stronger inventory_skew sells nearer to mid.
+"""
 
 
 class StrictModel(BaseModel):

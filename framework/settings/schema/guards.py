@@ -6,7 +6,7 @@ from framework.settings.schema.base import StrictModel, knob
 class NearLiqGuard(StrictModel):
     """Block entries whose liquidation price lies nearer than the buffered stop-loss."""
 
-    enabled: bool = knob(unit="", help="check the distance to liquidation", reload="hot")
+    enabled: bool = knob(unit="", help="check the distance to liquidation", reload="hot", reduces="up")
     sl_buffer_multiplier: float = knob(
         unit="x",
         help="least distance in assumed stop-losses",
@@ -28,7 +28,7 @@ class NearLiqGuard(StrictModel):
 class LiquidityBySide(StrictModel):
     """Demand depth on the side a position must later leave into."""
 
-    enabled: bool = knob(unit="", help="check the exit depth", reload="hot")
+    enabled: bool = knob(unit="", help="check the exit depth", reload="hot", reduces="up")
     alpha: float = knob(
         unit="x",
         help="depth of the first levels, in multiples of our size",

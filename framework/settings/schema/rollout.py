@@ -9,7 +9,7 @@ class Rollout(StrictModel):
     """disabled trades the baseline, full the candidate, canary the candidate on a fixed fraction of units."""
 
     mode: Literal["disabled", "canary", "full"] = knob(
-        unit="", help="how far the candidate is out", reload="next_quote"
+        unit="", help="how far the candidate is out", reload="next_quote", reduces="down"
     )
     canary_fraction: float = knob(
         unit="share",

@@ -1,6 +1,6 @@
 """The one composed value a run is made of."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Self
 
 from pydantic import BaseModel, model_validator
@@ -57,13 +57,13 @@ class RunSettings(StrictModel):
 
 def behaviour(model: BaseModel) -> dict[str, Any]:
     """Return the part of a model that ``config_sha`` covers, as plain data."""
-    result: dict[str, Any] = {}
-    for name, field in type(model).model_fields.items():
-        if not meta_of(field).get("identity", True):
-            continue
-        value = getattr(model, name)
-        result[name] = behaviour(value) if isinstance(value, BaseModel) else _plain(value)
-    return result
+    return {name: _plain(getattr(model, name)) for name in _covered(type(model))}
+
+
+@cache
+def _covered(model: type[BaseModel]) -> tuple[str, ...]:
+    fields = model.model_fields.items()
+    return tuple(name for name, field in fields if meta_of(field).get("identity", True))
 
 
 def _plain(value: Any) -> Any:
@@ -73,4 +73,4 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return value
+    return value + 0.0 if isinstance(value, float) else value  # -0.0 and 0.0 behave alike

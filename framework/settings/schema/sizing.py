@@ -38,6 +38,7 @@ class Sizing(StrictModel):
         unit="",
         help="every quote is the whole notional cap, not quote_notional_usd",
         reload="next_quote",
+        reduces="down",
     )
     equity_usd: float = knob(unit="USD", help="starting balance of a simulated account", gt=0.0, le=1e9)
     quote_notional_usd: float = knob(

@@ -47,7 +47,6 @@ class Strategy(StrictModel):
         gt=0.0,
         le=10.0,
         reload="hot",
-        reduces="up",
     )
     arrival_decay_kappa: float = knob(
         unit="1/bps",
@@ -99,7 +98,6 @@ class Strategy(StrictModel):
         ge=0.0,
         le=10.0,
         reload="hot",
-        reduces="up",
     )
 
     @model_validator(mode="after")
