@@ -9,6 +9,7 @@ from typing import Any
 
 from framework.settings.compose import Composed, compose_run
 from framework.settings.errors import ConfigError
+from framework.settings.gitops_files import check_gitops
 from framework.settings.names import shown
 from framework.settings.patch import read_patch
 from framework.settings.plain import leaves
@@ -35,7 +36,7 @@ class Checked:
 
 
 def check_conf(*, root: Path) -> list[Checked]:
-    """Compose every file of every group, validate their combinations, and read every patch.
+    """Compose every file of every group, validate their combinations, and read every patch and gitops/.
 
     The environment is left out: what is checked is what git holds. Raises ``ConfigError`` at the first fault.
     """
@@ -45,6 +46,7 @@ def check_conf(*, root: Path) -> list[Checked]:
         defaults[primary] = {group: choice.option for group, choice in plan.choices.items()}
     _check_folders(root, {group for chosen in defaults.values() for group in chosen})
     _check_patches(root)
+    check_gitops(root)
     return [_check_primary(root, primary, chosen) for primary, chosen in defaults.items()]
 
 

@@ -44,11 +44,18 @@ class Judge:
         return {**gate, "halts": halts, "sentence": "; ".join(part for part in said if part)}
 
 
-def choose_profiles(*, kpi: KpiSettings, root: Path) -> tuple[Profile, tuple[Profile, ...]]:
-    """Give the deciding profile and those shown beside it, from conf/kpi and the ``KPI_*`` environment."""
+def choose_profiles(
+    *, kpi: KpiSettings, root: Path, environ: Mapping[str, str] | None = None
+) -> tuple[Profile, tuple[Profile, ...]]:
+    """Give the deciding profile and those shown beside it, from conf/kpi and the ``KPI_*`` variables.
+
+    ``environ`` is where those are looked for, by default this process's; pass ``{}`` where a verdict must not
+    depend on who asks.
+    """
+    environ = os.environ if environ is None else environ
     shipped = {n: profile_from(p.model_dump()) for n, p in load_kpi_profiles(root=root).items()}
     deciding = deciding_profile(
-        selected=profile_from(kpi.model_dump()), decides=kpi.decides, shipped=shipped, environ=os.environ
+        selected=profile_from(kpi.model_dump()), decides=kpi.decides, shipped=shipped, environ=environ
     )
     return deciding, tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped)
 

@@ -57,7 +57,12 @@ class TapeShelf:
             from framework.market.store import open_tape
 
             return open_tape(market.path, symbol=market.symbol, start=market.start, end=market.end)
-        words = synthetic_words(settings)
+        return self.made(**synthetic_words(settings))
+
+    def made(self, **words: Any) -> Tape:
+        """Give the synthetic tape of the words of ``synthetic.generate``, from the disk when it was made
+        before.
+        """
         place = self._place(words)
         tape = _mapped(place)
         if tape is None:
