@@ -290,7 +290,15 @@ def _lay(ground: Ground, file: Patch | None) -> tuple[RunSettings, dict[str, Any
 
 
 def _patch(ground: Ground) -> Patch | None:
-    """Read the overrides file; its path is relative to the root, as a word to the current folder."""
+    """Read the overrides file; its path is relative to the root, as a word to the current folder.
+
+    What an environment's agent has put in force wins over it, once there is any.
+    """
+    environment = ground.values.get("soak", {}).get("environment")
+    if isinstance(environment, str):
+        live = live_overrides(ground.plan.root, environment)
+        if live.is_file():
+            return read_patch(live, root=ground.plan.root)
     name = ground.values.get("soak", {}).get("overrides_file")
     if not isinstance(name, str) or not name:
         return None
@@ -299,6 +307,11 @@ def _patch(ground: Ground) -> Patch | None:
     if not path.is_file():
         raise ConfigError(f"{source.accused} is {name}; allowed a patch file that exists, or null")
     return read_patch(path, root=root)
+
+
+def live_overrides(home: Path, environment: str) -> Path:
+    """Return the file in which an environment's agent keeps what is in force; its folder holds it alone."""
+    return home / "artifacts" / "gitops" / environment / "live" / "overrides.json"
 
 
 def _known_judge(plan: Plan, settings: RunSettings, locate: Any) -> None:

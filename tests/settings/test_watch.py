@@ -75,6 +75,9 @@ class Bench:
             assert time.monotonic() < end, f"still {self.watcher.latest}, {self.watcher.fault}, {self.alerts}"
             time.sleep(0.002)
 
+    def until_said(self, count: int) -> None:
+        self.until(lambda: len(self.alerts) == count)
+
     def until_value(self, n: int) -> None:
         self.until(lambda: self.value == n)
 
@@ -170,7 +173,7 @@ def test_each_distinct_fault_is_said(bench: Bench) -> None:
     bench.start()
     for n in range(3):
         write_atomic(path=bench.path, data=b"bad %d" % n, staging=bench.staging)
-        bench.until(lambda n=n: len(bench.alerts) == n + 1)
+        bench.until_said(n + 1)
     write_atomic(path=bench.path, data=b"bad 0", staging=bench.staging)
     time.sleep(0.3)
     assert len(bench.alerts) == 3

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from framework.settings.schema.base import StrictModel, knob
 
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$"), "a name like paper"]
+
 
 class Soak(StrictModel):
     """Hours are hours of tape under the replay clock, and real hours under the wall clock."""
@@ -18,6 +20,19 @@ class Soak(StrictModel):
     clock: Literal["replay", "wall"] = knob(unit="", help="as fast as possible, or in real time")
     overrides_file: Annotated[str, Field(min_length=1)] | None = knob(
         unit="", help="patch to start from; null for the profile alone", identity=False
+    )
+    patches_file: Annotated[str, Field(min_length=1)] | None = knob(
+        unit="", help="schedule of patches that come in mid-run; null for none", identity=False
+    )
+    environment: EnvironmentName | None = knob(
+        unit="",
+        help="whose overrides to start from and, under the wall clock, to follow; null for none",
+        identity=False,
+    )
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = knob(
+        unit="",
+        help="port of the metrics under the wall clock, on this machine only; 0 for a free one, null for none",
+        identity=False,
     )
     seed: int = knob(
         unit="",
