@@ -133,6 +133,9 @@ class Hold:
     fault: str = ""
     """Why hold.json cannot be read: what cannot be read still holds."""
 
+    gone: bool = False
+    """Whether hold.json is missing while the journal knows of the hold: removing a file ends nothing."""
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -293,6 +296,8 @@ def _unsettled(seen: Observed) -> Action | None:
         return None
     if hold.name in history.cleared:
         return Action(Do.SETTLE, "the hold has ended; its file goes")
+    if hold.gone:
+        return Action(Do.SETTLE, "hold.json is gone and no commit ended the hold")
     wanted = [Kind.HOLD] if hold.quarantined is None else [Kind.ROLLBACK, Kind.QUARANTINED, Kind.HOLD]
     if any((hold.name, kind) not in history.done for kind in wanted):
         return Action(Do.SETTLE, "the hold is not all in the journal")

@@ -1,0 +1,193 @@
+"""From a commit to what the bot is to have: exported, composed and validated away from any worktree."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import QuoteopsError
+from framework.gitops.content import Content, iso
+from framework.gitops.errors import GitError, GitopsError
+from framework.gitops.git import Git
+
+if TYPE_CHECKING:
+    from framework.settings.compose import Composed
+    from framework.settings.overrides import Expiry, Patch
+    from framework.settings.schema.gitops import Policy
+    from framework.settings.schema.run import RunSettings
+
+DESIRED = ("conf", "runtime_overrides", "gitops")
+"""What of a commit says what an environment is to be."""
+
+TRAILER = re.compile(r"^Clears-Hold: *(\S+) *$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a commit asks for, or why it says nothing that may be asked for."""
+
+    commit: str
+    fault: str = ""
+    branch: str = ""
+    tier: str = ""
+    policy: Policy | None = None
+    composed: Composed | None = None
+    patch: Patch | None = None
+    overrides: str | None = None
+    """Path of the environment's patch in the repository."""
+
+    @property
+    def settings(self) -> RunSettings | None:
+        """Return the environment's settings while its patch holds."""
+        return self.composed.settings if self.composed is not None else None
+
+    def left(self, now: datetime) -> Expiry | None:
+        """Return what is left of a patch whose end has come; None before it."""
+        from framework.settings.overrides import after_expiry, is_expired
+
+        if self.composed is None or self.patch is None or not is_expired(self.patch, now):
+            return None
+        return after_expiry(self.composed.patched(None), self.patch, now)
+
+    def signers(self) -> tuple[str, str] | None:
+        """Return allowed signers and revoked keys when commits after this one must be signed, or None."""
+        if self.policy is None or not self.policy.rules(self.tier).signed:
+            return None
+        return "\n".join(self.policy.signers) + "\n", "\n".join(self.policy.revoked_keys) + "\n"
+
+
+def prepare(git: Git, *, commit: str, environment: str, scratch: Path) -> Prepared:
+    """Compose and validate an environment as a commit describes it.
+
+    What the commit gets wrong comes back as ``fault``, for that commit will never get it right. Raises
+    GitError and OSError for what is wrong with git or this machine.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="commit-", dir=scratch) as folder:
+        root = Path(folder).resolve()
+        try:
+            git.export(commit, DESIRED, root)
+        except GitError as error:
+            if not str(error).startswith(f"{commit[:12]}:"):  # git or the machine, not what was committed
+                raise
+            return Prepared(commit, fault=str(error))
+        try:
+            return _composed(root, commit, environment)
+        except QuoteopsError as error:
+            return Prepared(commit, fault=str(error).replace(f"{root}/", ""))
+
+
+def sweep_scratch(scratch: Path) -> None:
+    """Remove what an agent that was killed left there."""
+    for rest in scratch.glob("commit-*") if scratch.is_dir() else ():
+        shutil.rmtree(rest, ignore_errors=True)
+
+
+def content_of(prepared: Prepared, *, environment: str, now: datetime) -> Content:
+    """Return what a commit asks for at a moment; it has no number and no carried fields yet.
+
+    After a patch's end, what loosens or has no direction is set back, field by field, and stated as such.
+    """
+    from framework.settings.overrides import render_patch
+
+    settings, patch = prepared.settings, prepared.patch
+    if settings is None or prepared.composed is None:
+        raise GitopsError(f"{prepared.commit[:12]}: {prepared.fault}")
+    cause, words, values = "commit", {}, {}
+    if patch is not None:
+        values = patch.values
+        words = {k: v for k, v in json.loads(render_patch(patch)).items() if k != "overrides"}
+        left = prepared.left(now)
+        if left is not None and left.reverted:
+            cause = "expiry"
+            settings = prepared.composed.patched(left.patch if left.kept else None)
+    fields = _fields(settings)
+    return Content(
+        environment=environment,
+        commit=prepared.commit,
+        config_sha=settings.config_sha,
+        generation=0,
+        cause=cause,
+        patch=words,
+        values={name: fields.get(name, value) for name, value in values.items()},
+        fields=fields,
+        expires=iso(patch.expires) if patch is not None and patch.expires is not None else None,
+    )
+
+
+def kept_back(prepared: Prepared, now: datetime) -> str:
+    """Say which tightenings of a patch that has run out stay in force, or nothing."""
+    left = prepared.left(now)
+    if left is None or not left.kept or prepared.patch is None or prepared.patch.expires is None:
+        return ""
+    ended = iso(prepared.patch.expires)
+    return f"{prepared.overrides}: ended {ended}; {', '.join(left.kept)} tightens and stays"
+
+
+def with_restart(content: Content, *, before: Prepared | None, prepared: Prepared) -> Content:
+    """Name the fields that differ from the commit in force and that only a restart changes."""
+    from framework.settings.overrides import changes_between
+
+    if before is None or before.settings is None or prepared.settings is None:
+        return content
+    changes = changes_between(before.settings, prepared.settings)
+    return replace(content, restart=tuple(c.name for c in changes if c.reload == "restart"))
+
+
+def reduces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Say whether going from one set of run-time fields to another takes risk away and adds none."""
+    from framework.settings.fields import Effect, effect_of, path_of
+
+    changed = [n for n in {**before, **after} if before.get(n) != after.get(n)]
+    return bool(changed) and all(
+        effect_of(path_of(n), before.get(n), after.get(n)) is Effect.REDUCING for n in changed
+    )
+
+
+def trailers(git: Git, *, since: str, until: str) -> frozenset[str]:
+    """Return the holds that the commits after ``since`` name in a ``Clears-Hold:`` line."""
+    text = git.run("log", "--format=%B", "--end-of-options", f"{since}..{until}").decode(errors="replace")
+    return frozenset(TRAILER.findall(text))
+
+
+def _composed(root: Path, commit: str, environment: str) -> Prepared:
+    from framework.gitops.environments import compose_environment, load_environment
+    from framework.gitops.policy import load_policy
+    from framework.settings.overrides import read_patch
+
+    file = load_environment(root, environment)
+    policy = load_policy(root)
+    return Prepared(
+        commit,
+        branch=file.branch,
+        tier=file.tier,
+        policy=policy,
+        composed=compose_environment(root, environment),
+        patch=read_patch(root / file.overrides, root=root) if file.overrides is not None else None,
+        overrides=file.overrides,
+    )
+
+
+def _fields(settings: RunSettings) -> dict[str, Any]:
+    """Return every run-time field that these settings have, by the name a patch gives it."""
+    from framework.settings.fields import runtime_fields
+
+    data = settings.model_dump(mode="json")
+    found: dict[str, Any] = {}
+    for name, path in runtime_fields().items():
+        here: Any = data
+        for step in path:
+            here = here.get(step, _NOTHING) if isinstance(here, dict) else _NOTHING
+        if here is not _NOTHING:
+            found[name] = here
+    return found
+
+
+_NOTHING = object()
