@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.errors import QuoteopsError
 from framework.settings.errors import ConfigError
 from framework.settings.fields import path_of
 from framework.settings.kept import NOW, composition_key, keep, named_now, read_kept
 from framework.settings.names import did_you_mean
 from framework.settings.patch import Patch, patch_of_environment, read_patch
 from framework.settings.plain import leaves, read_scalar
-from framework.settings.plan import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of, sweep_words
+from framework.settings.plan import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.profile import ProfileFile, ProfileTraits, RuntimeParams
 from framework.settings.schema.run import RunSettings
@@ -68,7 +67,7 @@ def compose_run(
     """
     environ = os.environ if environ is None else environ
     plan = make_plan(root=root or find_root(), primary=primary, words=words, environ=environ)
-    raw, run_dir = _with_hydra(plan)
+    raw, run_dir = hydra_values(plan)
     return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ)
 
 
@@ -101,70 +100,7 @@ def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[s
     )
 
 
-def multirun(
-    *,
-    primary: str = "soak",
-    words: Sequence[str],
-    job: Callable[[Composed], Any],
-    sweep_dir: Path,
-    root: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> list[Any]:
-    """Run ``job`` for every combination of the words' lists of values, through Hydra's sweeper and launcher.
-
-    Returns what the jobs returned, in order. Hydra composes each job when it starts, and an edit during a
-    sweep would leak into it: pass as ``root`` a snapshot of conf/ and runtime_overrides/. Job folders are
-    ``sweep_dir``/0, 1, … unless a word sets hydra.sweep.dir. Raises ``ConfigError``, or what a job raised.
-    """
-    from hydra import version
-    from hydra._internal.hydra import Hydra
-    from hydra._internal.utils import create_config_search_path
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
-
-    environ = os.environ if environ is None else environ
-    root = root or find_root()
-    ready = list(sweep_words(root=root, primary=primary, words=words, environ=environ))
-    if not any(word.startswith("hydra.sweep.dir=") for word in words):
-        ready.append(f"hydra.sweep.dir='{sweep_dir.as_posix()}'")
-    version.setbase("1.3")
-    GlobalHydra.instance().clear()
-    search = create_config_search_path(str(root / "conf"))
-    hydra = Hydra.create_main_hydra2(task_name=primary, config_search_path=search)
-
-    failed: list[QuoteopsError] = []
-
-    def one(cfg: Any) -> Any:
-        if failed:
-            return None
-        try:
-            return job(_composed_job(cfg, primary=primary, root=root, environ=environ))
-        except QuoteopsError as error:  # raised below: Hydra would print it first, in its own words
-            failed.append(error)
-            return None
-
-    try:
-        batches = hydra.multirun(primary, one, overrides=ready, with_log_configuration=False)
-        if failed:
-            raise failed[0]
-        return [job_return.return_value for batch in batches for job_return in batch]
-    except HydraException as error:
-        raise ConfigError(f"conf/{primary}.yaml: {_first_line(error)}") from error
-    finally:
-        GlobalHydra.instance().clear()
-
-
-def _composed_job(cfg: Any, *, primary: str, root: Path, environ: Mapping[str, str]) -> Composed:
-    """Validate what Hydra composed for the job that is running."""
-    from hydra.core.hydra_config import HydraConfig
-
-    own = HydraConfig.get()
-    words = [word.removeprefix("++") for word in own.overrides.task]
-    plan = make_plan(root=root, primary=primary, words=words, environ=environ)
-    return settle(plan=plan, raw=_plain(cfg), run_dir=Path(own.runtime.output_dir), environ=environ)
-
-
-def _with_hydra(plan: Plan) -> tuple[dict[str, Any], Path]:
+def hydra_values(plan: Plan) -> tuple[dict[str, Any], Path]:
     """Return the composed values and the folder Hydra names for the run."""
     conf = plan.root / "conf"
     key = composition_key(conf=conf, primary=plan.primary, words=plan.hydra_words)
@@ -185,7 +121,7 @@ def _compose(plan: Plan, key: str) -> tuple[dict[str, Any], str]:
     from omegaconf.errors import OmegaConfBaseException
 
     keeper = GlobalHydra.instance()
-    before = keeper.hydra  # a multirun's own Hydra is put aside, not lost
+    before = keeper.hydra  # another Hydra's is put aside, not lost
     keeper.clear()
     conf = str(plan.root / "conf")
     try:

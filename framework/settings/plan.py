@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,11 @@ def primaries_of(conf: Path) -> list[str]:
     return sorted(path.stem for path in conf.glob("*.yaml"))
 
 
+def check_file(path: Path, *, root: Path) -> None:
+    """Read a conf file and refuse what none may hold, chosen or not. Raises ``ConfigError``."""
+    _read(path, root)
+
+
 def _option(conf: Path, root: Path, group: str, option: str, place: str) -> Document:
     known = options_of(conf, group)
     if not known:
@@ -139,7 +145,13 @@ def _read(path: Path, root: Path) -> Document:
     text = read_text(path) if path.is_file() else ""
     if not text:
         raise ConfigError(f"{shown(path, root)}: is missing or empty")
-    document = parse_yaml(text, where=shown(path, root))
+    return _parsed(text, shown(path, root))
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, where: str) -> Document:
+    """Parse and check a file's text, once: the cells of a sweep are composed of the same files."""
+    document = parse_yaml(text, where=where)
     if header := re.search(r"^\s*#\s*@package\b", text, re.MULTILINE):
         line = text.count("\n", 0, header.end()) + 1
         raise ConfigError(
