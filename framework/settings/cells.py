@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,12 @@ def compose_cells(
         raw = deepcopy(bases[shared][0])
         for key, word in plan.words.items():
             if f"++{word}" in laid:
-                _lay(raw, key.split("."), laid[f"++{word}"])
+                _lay(raw, key.split("."), deepcopy(laid[f"++{word}"]))
         composed.append(settle(plan=plan, raw=raw, run_dir=bases[shared][1], environ=environ))
     return composed
 
 
+@lru_cache(maxsize=1024)
 def _value(word: str) -> Any:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 

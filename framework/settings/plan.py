@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +209,7 @@ def _defaults(document: Document) -> dict[str, str]:
     return result
 
 
+@cache
 def _keys_in_reach() -> dict[str, Keys]:
     keys = [*keys_of(RunSettings), *(("params", name) for name in RuntimeParams.model_fields)]
     return {".".join(path): path for path in keys}

@@ -12,7 +12,7 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,24 @@ class TapeShelf:
         self._say = say
         self._cache = cache
         self._held: dict[tuple[Any, ...], Tape] = {}
+
+    def where(self, *, settings: RunSettings) -> tuple[Tape, Path | None]:
+        """Give the tape and the folder whose columns other processes can map; None when it cannot be kept.
+
+        A window of a recorded tape is kept like a synthetic tape: its columns exist nowhere else.
+        """
+        tape, market = self.tape(settings=settings), settings.market
+        if not isinstance(market, TapeMarket):
+            place = self._place(synthetic_words(settings))
+        elif market.start is None and market.end is None:
+            from framework.market.store import cache_folder
+
+            place = cache_folder() / tape.meta.digest
+        else:
+            place = self._folder() / f"window-{tape.meta.digest[:32]}"
+            if _mapped(place) is None:
+                self._keep(tape, place)
+        return tape, place if mapped(place, sidecar=sidecar_of(tape)) is not None else None
 
     def tape(self, *, settings: RunSettings) -> Tape:
         """Give the tape; raises SoakError and what the store or the generator raises."""
@@ -88,11 +106,15 @@ class TapeShelf:
     def _place(self, words: dict[str, Any]) -> Path:
         """Give the folder of a synthetic tape: named by its words and by the sources that make it."""
         import framework.market.synthetic as maker
-        from framework.market.store import cache_folder
 
         made_by = [SCHEMA_HASH, source_digest(Path(maker.__file__)), platform.machine()]
         digest = hashlib.sha256(json.dumps([words, made_by], sort_keys=True).encode()).hexdigest()
-        return (self._cache or cache_folder()) / f"synthetic-{digest[:32]}"
+        return self._folder() / f"synthetic-{digest[:32]}"
+
+    def _folder(self) -> Path:
+        from framework.market.store import cache_folder
+
+        return self._cache or cache_folder()
 
 
 def synthetic_words(settings: RunSettings) -> dict[str, Any]:
@@ -121,18 +143,31 @@ def _key(settings: RunSettings) -> tuple[Any, ...]:
 
 def _mapped(place: Path) -> Tape | None:
     """Map a kept tape, or None when there is none whole."""
-    columns = {}
     try:
         sidecar = json.loads((place / SIDECAR).read_text(encoding="utf-8"))
+        return mapped(place, sidecar=sidecar)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def mapped(place: Path, *, sidecar: Mapping[str, Any]) -> Tape | None:
+    """Map the columns in a folder as the tape that a sidecar describes, or None when they are not whole."""
+    columns = {}
+    try:
         for group, rows in ((EVENT_COLUMNS, sidecar["rows"]), (FUNDING_COLUMNS, sidecar["funding_rows"])):
             for name, dtype in group:
                 column = np.asarray(np.load(place / f"{name}.npy", mmap_mode="c" if rows else None))
                 if column.dtype != np.dtype(dtype) or column.shape != (rows,):
                     return None
                 columns[name] = column
-        instrument = Instrument.from_dict(data=sidecar["instrument"], where=f"{place}/{SIDECAR}")
+        return tape_of(columns, sidecar=sidecar)
     except (OSError, ValueError, EOFError, KeyError, TapeError):
         return None
+
+
+def tape_of(columns: Mapping[str, Any], *, sidecar: Mapping[str, Any]) -> Tape:
+    """Make a tape of its columns and its sidecar."""
+    instrument = Instrument.from_dict(data=sidecar["instrument"], where=SIDECAR)
     return Tape(instrument=instrument, meta=TapeMeta(**sidecar["meta"]), **columns)
 
 
@@ -147,7 +182,7 @@ def _write(tape: Tape, place: Path) -> None:
             with (building / f"{name}.npy").open("wb") as stream:  # np.save would not notice a full disk
                 np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(column))
                 stream.write(np.ascontiguousarray(column).data)
-        (building / SIDECAR).write_text(json.dumps(_sidecar(tape), sort_keys=True), encoding="utf-8")
+        (building / SIDECAR).write_text(json.dumps(sidecar_of(tape), sort_keys=True), encoding="utf-8")
         if _mapped(place) is None:  # else another process was faster
             shutil.rmtree(place, ignore_errors=True)
             building.rename(place)
@@ -155,7 +190,8 @@ def _write(tape: Tape, place: Path) -> None:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _sidecar(tape: Tape) -> dict[str, Any]:
+def sidecar_of(tape: Tape) -> dict[str, Any]:
+    """Describe a tape beside its columns."""
     meta = tape.meta
     return {
         "rows": len(tape),
@@ -172,8 +208,9 @@ def _sidecar(tape: Tape) -> dict[str, Any]:
 
 
 def _evict(newest: Path) -> None:
-    """Delete the oldest kept synthetic tapes beyond the budget, never the newest."""
-    kept = sorted(newest.parent.glob("synthetic-*"), key=lambda p: p.stat().st_mtime, reverse=True)
+    """Delete the oldest kept tapes beyond the budget, never the newest."""
+    found = (place for kind in ("synthetic-*", "window-*") for place in newest.parent.glob(kind))
+    kept = sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)
     total = 0
     for place in kept:
         total += sum(file.stat().st_size for file in place.iterdir())
