@@ -107,17 +107,17 @@ class Git:
             found[_path(name, sha)] = Blob(mode, 0 if size == "-" else int(size), oid)
         return found
 
-    def show(self, sha: str, path: str) -> bytes | None:
+    def show(self, sha: str, path: str, *, limit: int = MAX_BLOB) -> bytes | None:
         """Return a file of a commit, or None when the commit has none of that name.
 
-        Raises GitError for a link, a submodule, a folder, and a file beyond ``MAX_BLOB``.
+        Raises GitError for a link, a submodule, a folder, and a file of more than ``limit`` bytes.
         """
         blob = self.files(sha, path).get(path)
         if blob is None:
             if self.files(sha, path):
                 raise GitError(f"{sha[:12]}:{path}: is a folder; allowed a file")
             return None
-        check_blob(blob, where=f"{sha[:12]}:{path}")
+        check_blob(blob, where=f"{sha[:12]}:{path}", limit=limit)
         return self.run("cat-file", "blob", blob.oid)
 
     def export(self, sha: str, prefixes: Iterable[str], into: Path) -> list[str]:
@@ -299,12 +299,12 @@ class Git:
         return process.returncode, out, err
 
 
-def check_blob(blob: Blob, *, where: str) -> None:
-    """Raise GitError unless a file is a plain one of at most ``MAX_BLOB`` bytes."""
+def check_blob(blob: Blob, *, where: str, limit: int = MAX_BLOB) -> None:
+    """Raise GitError unless a file is a plain one of at most ``limit`` bytes."""
     if blob.mode not in PLAIN_MODES:
         raise GitError(f"{where}: is {KINDS.get(blob.mode, 'not a file')}; allowed plain files")
-    if blob.size > MAX_BLOB:
-        raise GitError(f"{where}: holds {blob.size} bytes; allowed up to {MAX_BLOB}")
+    if blob.size > limit:
+        raise GitError(f"{where}: holds {blob.size} bytes; allowed up to {limit}")
 
 
 def check_path(path: str, *, where: str) -> None:

@@ -14,7 +14,7 @@ from framework.journal.errors import JournalError
 from framework.settings.errors import FileError
 from framework.settings.files import append_durable, locked, sha256_of
 
-__all__ = ["EMPTY", "Content", "Entry", "Head", "Journal", "Kind", "check_head", "parse_journal"]
+__all__ = ["EMPTY", "Content", "Entry", "Head", "Journal", "Kind", "check_head", "parse_journal", "utc_now"]
 
 LOCK_SECONDS = 30.0
 TAIL_SHOWN = 2_000
