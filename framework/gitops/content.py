@@ -75,10 +75,12 @@ def after(content: Content, *, applied: Applied | None, before: Content | None) 
     A field that the content in force states, or that differs from it, is stated from now on: leaving it out
     would leave its value to whatever the bot was started from.
     """
-    if applied is None or before is None:
+    if applied is None:
         return replace(content, generation=1)
-    differ = {name for name, value in content.fields.items() if before.fields.get(name) != value}
-    known = (differ | set(before.values) | set(applied.carried)) & set(content.fields)
+    old = before.fields if before is not None else {}  # of a content that is lost, everything may differ
+    differ = {name for name, value in content.fields.items() if name not in old or old[name] != value}
+    stated = set(before.values) if before is not None else set()
+    known = (differ | stated | set(applied.carried)) & set(content.fields)
     carried = sorted(known - set(content.values))
     values = {**content.values, **{name: content.fields[name] for name in carried}}
     return replace(content, generation=applied.generation + 1, values=values, carried=tuple(carried))

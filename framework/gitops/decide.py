@@ -159,6 +159,8 @@ class Observed:
 
     bot: Bot | None = None
     can_push: bool = True
+    restorable: bool = True
+    """Whether the content in force is in the store, so that the live file can be set right."""
 
 
 @dataclass(frozen=True)
@@ -319,8 +321,13 @@ def _unreadable_hold(seen: Observed) -> Action | None:
     return _alerting(seen, "hold", seen.hold.fault if seen.hold is not None else "")
 
 
+def _lost(seen: Observed) -> Action | None:
+    fault = "" if seen.restorable else "the content in force is not in contents/ any more: commit a new one"
+    return _alerting(seen, "contents", fault)
+
+
 def _cleared(seen: Observed) -> Action | None:
-    if seen.hold is None or seen.desired is None:
+    if seen.hold is None or seen.desired is None or _refusal(seen, seen.desired):
         return None
     why = clears(seen.hold, seen.desired)
     return Action(Do.CLEAR, why) if why else None
@@ -375,11 +382,12 @@ def _drifted(seen: Observed) -> Action | None:
     if applied is None:
         return None
     held = seen.hold is not None
+    may = not held and seen.restorable
     if seen.live_sha != applied.overrides_sha:
         drift = Drift("file", seen.live_sha)
         if noted != drift:
             return Action(Do.NOTE, "somebody changed the live file", drift=drift)
-        return None if held else Action(Do.REPAIR, "the live file is set right", drift=drift)
+        return Action(Do.REPAIR, "the live file is set right", drift=drift) if may else None
     if noted is not None and noted.where == "file":
         return Action(Do.REPAIR, "the live file is right again", drift=noted)
     return _bot_drifted(seen, applied, held)
@@ -488,6 +496,7 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a content that ran badly and does no more", _fail_ended),
     ("a live file or a bot that differs", _drifted),
     ("a content that has proven itself", _proven),
+    ("a content that is lost", _lost),
     ("a remote that does not answer", _remote),
     ("a hold that a commit ends", _cleared),
     ("a revert nobody has proposed yet", _revert_missing),

@@ -10,10 +10,9 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from framework.errors import QuoteopsError
 from framework.gitops import hold as holds
@@ -47,6 +46,9 @@ from framework.gitops.rollback import Revert, make_revert, revert_body, roll_bac
 from framework.journal.entry import Kind
 from framework.settings.files import locked, write_atomic, write_json
 
+if TYPE_CHECKING:
+    from framework.settings.schema.gitops import Policy
+
 TURN_S = 30.0
 MOST = 24
 """Actions of one turn; more would be a loop."""
@@ -77,15 +79,25 @@ class Reconciler:
     """Patience other than the policy's, for trials."""
 
     token: str | None = None
+    bootstrap: Prepared | None = None
+    """The operator's checkout: its policy is in force until a first commit has been taken."""
+
+    incoming: Fetched = field(default_factory=Fetched)
+    """What the newest look at the remote gave; a turn takes it up as ``fetched`` when it begins."""
+
     fetched: Fetched = field(default_factory=Fetched)
 
     def __post_init__(self) -> None:
         self.git = Git.mirror(self.place.mirror)
         self.memory = Memory(self.place.journal)
+        self.poll_s = 5.0
+        """Pause between two looks at the remote: the policy's."""
         self._prepared: dict[str, Prepared] = {}
         self._refusals: dict[str, str] = {}
         self._push_after: datetime | None = None
         state = read_state(self.place.state)
+        self._written: dict[str, Any] = {}
+        self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
         self._seen: str | None = state.get("seen") or self.memory.history().accepted
         self._good: str | None = state.get("good") or self.memory.history().accepted
         self._accepted_entry = self.memory.history().accepted
@@ -97,18 +109,18 @@ class Reconciler:
         """Bring the branch here; what goes wrong is kept, not raised."""
         try:
             head = self.git.fetch(self.remote, self.the_branch())
-            self.fetched = Fetched(head, self.now(), "")
+            self.incoming = Fetched(head, self.now(), "")
         except GitError as error:
-            self.fetched = replace(self.fetched, fault=str(error))
+            self.incoming = replace(self.incoming, fault=str(error))
 
     def the_branch(self) -> str:
         """Return the branch that the last good commit names, before the first one the checkout's."""
-        if self._good is not None and (found := self._prepared.get(self._good)) is not None and found.branch:
-            return found.branch
-        return self.branch or "main"
+        found = self._prepared.get(self._good) if self._good is not None else self.bootstrap
+        return (found.branch if found is not None else "") or self.branch or "main"
 
     def prepare_head(self) -> None:
         """Compose what the head, the content in force and the last good commit say, outside the turn."""
+        self.fetched = self.incoming
         history = self.memory.history()
         applied = history.applied
         for commit in {self._good, applied.commit if applied else None, self.fetched.head} - {None}:
@@ -137,6 +149,7 @@ class Reconciler:
             cut_off=self._cut_off(live_sha),
             bot=read_bot(self.place.bot),
             can_push=self._push_after is None or now >= self._push_after,
+            restorable=history.applied is None or self._in_force() is not None,
         )
 
     def turn(self) -> Observed:
@@ -216,7 +229,7 @@ class Reconciler:
         desired = seen.run_out if action.topic == "run_out" else seen.desired
         assert desired is not None
         applied = seen.history.applied
-        before = None if applied is None else must_keep(applied.overrides_sha, folder=self.place.contents)
+        before = self._in_force()
         prepared = self._of(desired.commit)
         content = content_of(prepared, environment=self.place.environment, now=seen.now)
         content = after(content, applied=applied, before=before)
@@ -227,8 +240,7 @@ class Reconciler:
         self._journal_applied(content, before, seen)
 
     def _finish(self, sha: str, seen: Observed) -> None:
-        applied = seen.history.applied
-        before = None if applied is None else must_keep(applied.overrides_sha, folder=self.place.contents)
+        before = self._in_force()
         self._journal_applied(must_keep(sha, folder=self.place.contents), before, seen)
 
     def _journal_applied(self, content: Content, before: Content | None, seen: Observed) -> None:
@@ -362,8 +374,17 @@ class Reconciler:
             reducing=in_force is not None and reduces(in_force.fields, content.fields),
             frozen=window.reason if window is not None else "",
             late=kept_back(prepared, now),
-            clears=trailers(self.git, since=since, until=head) if since not in (None, head) else frozenset(),
+            clears=self._named(since, head) if since is not None else frozenset(),
         )
+
+    def _named(self, since: str, head: str) -> frozenset[str]:
+        """Return the holds that commits after ``since`` name."""
+        if self._trailers[:2] != (since, head):
+            found = (
+                trailers(self.git, since=since, until=head) if self._descends(since, head) else frozenset()
+            )
+            self._trailers = (since, head, found)
+        return self._trailers[2]
 
     def _refusal(self, head: str) -> str:
         """Say why a commit cannot be taken: history first, then its signature, then what it says."""
@@ -415,10 +436,13 @@ class Reconciler:
 
     def _anchor(self) -> Prepared:
         """Return the commit whose policy is in force: the last good one, before any the head itself."""
-        commit = self._good or self.fetched.head
-        return self._of(commit) if commit is not None else Prepared("")
+        if self._good is not None:
+            return self._of(self._good)
+        if self.bootstrap is not None:
+            return self.bootstrap
+        return self._of(self.fetched.head) if self.fetched.head is not None else Prepared("")
 
-    def _policy(self) -> Any:
+    def _policy(self) -> Policy | None:
         return self._anchor().policy
 
     def _rules(self) -> Rules:
@@ -426,11 +450,6 @@ class Reconciler:
         if policy is None:
             return Rules()
         return Rules(probation_s=policy.agent.probation_s, heartbeat_s=policy.agent.stale_s)
-
-    def poll_s(self) -> float:
-        """Return the pause between two looks at the remote."""
-        policy = self._policy()
-        return float(policy.agent.poll_s) if policy is not None else 5.0
 
     def _in_force(self) -> Content | None:
         applied = self.memory.history().applied
@@ -459,47 +478,45 @@ class Reconciler:
 
     def _settled(self, seen: Observed) -> None:
         """Keep what was seen: for status, and as the commit that the next one is measured against."""
-        permission, why = permission_of(seen)
+        permission = permission_of(seen)[0]
         desired = seen.desired
         if desired is not None and not desired.refusal:
             self._seen = desired.commit
             if permission is Permission.ALLOWED:
                 self._good = desired.commit
+        policy = self._policy()
+        self.poll_s = policy.agent.poll_s if policy is not None else self.poll_s
+        state = self._state(seen)
+        quiet = {key: value for key, value in state.items() if key not in ("at", "fetched_at")}
+        looked = seen.fetched_at is not None and self._written.get("fetched_at") != iso(seen.fetched_at)
+        if looked or quiet != self._written.get("quiet"):
+            write_json(path=self.place.state, staging=self.place.staging, value=state)
+            if state["shown"] != (self._written.get("quiet") or {}).get("shown"):
+                self.say("| gitops_reconcile | " + " ".join(state["shown"]) + " |")
+            self._written = {"quiet": quiet, "fetched_at": state["fetched_at"]}
+
+    def _state(self, seen: Observed) -> dict[str, Any]:
+        desired = seen.desired
         sync, apart = sync_of(seen)
         health, health_why = health_of(seen)
-        write_json(
-            path=self.place.state,
-            staging=self.place.staging,
-            value={
-                "environment": self.place.environment,
-                "remote": _LOGIN.sub("", self.remote),
-                "branch": self.the_branch(),
-                "pid": os.getpid(),
-                "at": iso(seen.now),
-                "poll_s": self.poll_s(),
-                "seen": self._seen,
-                "good": self._good,
-                "fetched_at": iso(seen.fetched_at) if seen.fetched_at is not None else None,
-                "fetch_fault": seen.fetch_fault,
-                "desired": None
-                if desired is None
-                else {
-                    "commit": desired.commit,
-                    "config_sha": desired.config_sha,
-                    "cause": desired.cause,
-                    "reducing": desired.reducing,
-                    "frozen": desired.frozen,
-                    "refusal": desired.refusal,
-                    "late": desired.late,
-                },
-                "sync": [sync, apart],
-                "health": [health, health_why],
-                "permission": [permission, why],
-                "probation_s": seen.rules.probation_s,
-                "heartbeat_s": seen.rules.heartbeat_s,
-                "journal": {"seq": self.memory.head.seq, "sha256": self.memory.head.sha256},
-            },
-        )
+        permission, why = permission_of(seen)
+        return {
+            "environment": self.place.environment,
+            "remote": _LOGIN.sub("", self.remote),
+            "branch": self.the_branch(),
+            "pid": os.getpid(),
+            "at": iso(seen.now),
+            "poll_s": self.poll_s,
+            "seen": self._seen,
+            "good": self._good,
+            "fetched_at": iso(seen.fetched_at) if seen.fetched_at is not None else None,
+            "fetch_fault": seen.fetch_fault,
+            "desired": None if desired is None else {**asdict(desired), "clears": sorted(desired.clears)},
+            "shown": [sync, health, permission],
+            "why": {"sync": apart, "health": health_why, "permission": why},
+            "rules": asdict(seen.rules),
+            "journal": {"seq": self.memory.head.seq, "sha256": self.memory.head.sha256},
+        }
 
     def _tell(self, action: Action) -> None:
         about = action.why or action.topic

@@ -205,6 +205,9 @@ class Policy(StrictModel):
     revoked_keys: tuple[Text, ...] = knob(
         unit="", help="public keys whose signatures no longer count", default=()
     )
+    token_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$"), "a variable's name"] = knob(
+        unit="", help="variable that holds the token for pull requests", default="GITHUB_TOKEN"
+    )
     agent: AgentRules
 
     @model_validator(mode="after")
