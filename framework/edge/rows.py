@@ -2,13 +2,13 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from framework.edge.errors import EdgeInputError
-from framework.edge.window import ACTIONS, BLOCK, BLOCK_REASONS, CANCEL, HALT, REJECT, WindowData
+from framework.edge.window import ACTIONS, BLOCK, BLOCK_REASONS, CANCEL, HALT, REJECT, Rows, WindowData
 from framework.settings.files import read_text
 from framework.settings.names import did_you_mean
 
@@ -147,13 +147,16 @@ def read_audit(path: Path) -> list[AuditRow]:
     return rows
 
 
-def trade_rows(window: WindowData) -> Iterator[dict[str, Any]]:
-    """Yield a window's fills as the plain rows ``read_trades`` reads."""
-    for fill in window.fills:
+def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield fills as the plain rows ``read_trades`` reads, each with the settings that quoted it.
+
+    ``config_shas`` are the hashes of the versions of the parameters, in order.
+    """
+    for fill in fills:
         notional, later = float(fill["price"] * fill["qty"]), float(fill["m_1s"])
         fee = float(fill["fee_quote"] + fill["fee_base"] * fill["m"])
         yield {
-            "symbol": window.symbol,
+            "symbol": symbol,
             "ts_ms": int(fill["exch_ts_ns"]) // 1_000_000,
             "side": "B" if fill["side"] > 0 else "S",
             "price": float(fill["price"]),
@@ -165,6 +168,7 @@ def trade_rows(window: WindowData) -> Iterator[dict[str, Any]]:
             "maker": bool(fill["is_maker"]),
             "order_id": int(fill["order_id"]),
             "params_version": int(fill["params_version"]),
+            "config_sha": config_shas[int(fill["params_version"])],
         }
 
 

@@ -10,6 +10,7 @@ deadline.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -17,14 +18,19 @@ from numpy.typing import NDArray
 
 from framework.engine.fused import Replay
 from framework.engine.loop import advance as loop
+from framework.quoting.records import FOREVER
 
 MS = 1_000_000
 SLICE_NS = 10 * MS
 """Least tape time a slice covers; market data within one comes to the desk together."""
+LOOK_NS = 50 * MS
+"""Most tape time between two slices."""
 WINDOW_NS = 100 * MS
 """One lag is kept for this much tape time, the worst: days of running stay small, and p95 is on the safe
 side.
 """
+
+Between = Callable[[int], int]
 
 
 class Clock(Protocol):
@@ -78,27 +84,33 @@ class Stepped:
         self._lag_at: list[int] = []
         self._lag_ns: list[int] = []
 
-    def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
-        """Play up to and including an instant of the tape; raises EngineError as the fused engine does."""
+    def advance(self, until_ns: int, *, end_runs: bool = False, between: Between = lambda _: FOREVER) -> None:
+        """Play up to and including an instant of the tape; raises EngineError as the fused engine does.
+
+        ``between`` is called before each slice, once its time has come, with the instant played so far; it
+        may change what is in force after that, and gives how far the slice may go.
+        """
         if self._offset_ns is None:
             loop.load()  # compiling is no lag of the feed
             self._offset_ns = self.clock.now_ns() - self.replay.start_ns
         while self._at < until_ns:
             due = self._next_due(until_ns)
             self.clock.sleep_until(self._offset_ns + due)
+            limit = between(self._at)
             # A late clock serves everything that came due meanwhile in one slice, as a late process would.
-            now = min(until_ns, max(due, self.clock.now_ns() - self._offset_ns))
+            now = min(until_ns, limit, max(due, self.clock.now_ns() - self._offset_ns))
             self.replay.advance(now, end_runs=end_runs and now == until_ns)
-            self._note(due, self.clock.now_ns() - self._offset_ns)
+            if now >= due:  # a slice cut short has served nothing that was due
+                self._note(due, self.clock.now_ns() - self._offset_ns)
             self._at = now
 
     def _next_due(self, until_ns: int) -> int:
-        """Give the instant of the desk's next market event, at least a slice and at most a second away."""
+        """Give the instant of the desk's next market event, at least a slice and at most LOOK_NS away."""
         nearest = self._at + self.slice_ns
         i = int(np.searchsorted(self._due_ns, self._at, side="right"))
         event = int(self._due_ns[i]) if i < len(self._due_ns) else until_ns
-        # Without market data the exchange still answers and the desk still wakes: look in once a second.
-        return min(until_ns, max(nearest, min(event, self._at + 1_000 * MS)))
+        # Without market data the exchange still answers, the desk still wakes and a patch may come: look in.
+        return min(until_ns, max(nearest, min(event, self._at + LOOK_NS)))
 
     def _note(self, due_ns: int, served_ns: int) -> None:
         """Keep how late the slice was served."""
@@ -110,6 +122,14 @@ class Stepped:
         else:
             self._lag_at.append(due_ns)
             self._lag_ns.append(lag)
+
+    def recent_lag_ns(self, span_ns: int) -> int:
+        """Give the worst lag of the last ``span_ns`` of tape time, 0 when nothing came due."""
+        worst, k = 0, len(self._lag_at) - 1
+        while k >= 0 and self._lag_at[k] > self._at - span_ns:
+            worst = max(worst, self._lag_ns[k])
+            k -= 1
+        return worst
 
     def lags(self, *, start_ns: int, end_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Give tape times and lags (ms) of start <= time < end, the worst of each tenth of a second."""

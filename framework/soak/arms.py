@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.settings.schema.run import RunSettings
+from framework.soak.following import Follower
 from framework.soak.judge import Judge
 from framework.soak.market import SoakMarket
 from framework.soak.replay import SoakReplay
@@ -35,11 +36,13 @@ def compare_arms(
     tuned: Sequence[TuningParams],
     tuned_report: dict[str, Any],
     progress: Callable[[str, float], None] = lambda _doing, _share: None,
+    follow: Callable[[], Follower | None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """Replay static, corner and random-walk placebo on the tuned run's tape; give one row an arm, tuned
     first.
 
     Arms are never paced: under the wall clock too they replay what the run has already waited for.
+    ``follow`` makes, for each arm, what brings the patches that came in the run.
     """
     start = tuned[0]
     rng = np.random.Generator(np.random.PCG64([settings.soak.seed, 0xA12]))
@@ -55,12 +58,14 @@ def compare_arms(
         if tuple(arm.packages) == tuple(tuned):
             rows.append({**rows[0], "arm": arm.name, "same_as": "tuned"})
         else:
-            rows.append(_row(arm.name, arm.packages, _report(settings, market, judge, arm)))
+            rows.append(_row(arm.name, arm.packages, _report(settings, market, judge, arm, follow())))
     return rows
 
 
-def _report(settings: RunSettings, market: SoakMarket, judge: Judge, arm: Arm) -> dict[str, Any]:
-    replay = SoakReplay(settings=settings, market=market)
+def _report(
+    settings: RunSettings, market: SoakMarket, judge: Judge, arm: Arm, follow: Follower | None
+) -> dict[str, Any]:
+    replay = SoakReplay(settings=settings, market=market, follow=follow)
     for package in arm.packages:
         replay.run(package)
     return judge.report(replay.whole())

@@ -85,8 +85,16 @@ class RunFolder:
 
     def lines(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write one JSON object a line, whole or not at all."""
-        encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
-        self.text(name, "".join(encode(row) + "\n" for row in rows))
+        self.text(name, _lines(rows))
+
+    def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add JSON objects to a file that grows while the run does; raises FileError."""
+        path = self.path / name
+        try:
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(_lines(rows))
+        except OSError as error:
+            raise FileError(f"{path}: cannot append: {error.strerror or error}") from error
 
     def publish(self) -> None:
         """Point ``artifacts/reports`` and ``artifacts/soak`` at this run: links, or a file ``LATEST``."""
@@ -105,6 +113,11 @@ class RunFolder:
         complete = [p for p in beside if _status(p) == COMPLETE]
         for old in complete[: max(0, len(complete) + 1 - keep)]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+    return "".join(encode(row) + "\n" for row in rows)
 
 
 def _status(folder: Path) -> str | None:

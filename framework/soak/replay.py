@@ -8,19 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from framework.compiled.records import at, to_array, zeros
+from framework.compiled.records import at, to_array
 from framework.edge.window import LedgerPoint, WindowData
 from framework.engine.fused import Latency, Replay
-from framework.engine.params import fill_params, make_costs, make_venue
+from framework.engine.params import make_costs, make_venue
 from framework.engine.stepped import Clock, Stepped
 from framework.market.book import EXCHANGE
 from framework.market.events import TRADE
-from framework.quoting.records import FOREVER, Desk, Params
-from framework.settings.schema.profile import RuntimeParams
+from framework.quoting.records import Desk, Params
+from framework.rollout.route import CANARY, REAL
 from framework.settings.schema.run import RunSettings
+from framework.soak.following import Follower, package_of, with_package
 from framework.soak.market import SoakMarket
-from framework.soak.routes import Routes, plain_routes
+from framework.soak.routes import Canary
+from framework.soak.timeline import Timeline, Version
 from framework.soak.tuning.params import Field, TuningParams, quantise
+
+__all__ = ["SoakReplay", "package_in", "package_of", "with_package"]
 
 MS = 1_000_000
 COUNTED = tuple(
@@ -33,16 +37,7 @@ PARTS = 20
 """Pieces an iteration is played in, so that a person sees it move and Ctrl-C is heard."""
 
 Moved = Callable[[float], None]
-
-
-def package_of(settings: RunSettings) -> TuningParams:
-    """Give the run-time parameters of settings as the tuner's package."""
-    return TuningParams(**settings.params.model_dump())
-
-
-def with_package(settings: RunSettings, package: TuningParams) -> RunSettings:
-    """Give the settings with the package in force; its bounds are checked again."""
-    return settings.model_copy(update={"params": RuntimeParams.model_validate(package.mapping())})
+Moment = Callable[[int], None]
 
 
 def package_in(row: Params) -> TuningParams:
@@ -62,8 +57,9 @@ def package_in(row: Params) -> TuningParams:
 class SoakReplay:
     """The engine on the soak's market; ``run`` plays the next iteration and gives its window.
 
-    ``routes`` says which package each stretch of time trades; a ``clock`` paces the replay, otherwise it
-    runs as fast as the machine can.
+    ``canary`` splits the minutes between two packages; ``follow`` brings patches in mid-run; a ``clock``
+    paces the replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played
+    so far whenever patches are looked for.
     """
 
     def __init__(
@@ -71,33 +67,43 @@ class SoakReplay:
         *,
         settings: RunSettings,
         market: SoakMarket,
-        routes: Routes | None = None,
+        canary: Canary | None = None,
         clock: Clock | None = None,
+        follow: Follower | None = None,
+        beat: Moment | None = None,
     ) -> None:
-        self.settings = settings
-        self.market = market
-        self.routes = routes or plain_routes(edges=market.edges)
-        tape = market.tape
-        self.params = zeros(Params, len(self.routes.starts))
-        for version in range(len(self.routes.starts)):
-            at(self.params, version).from_ns = FOREVER
-        fill_params(self.params, settings=settings, instrument=tape.instrument, from_ns=market.edges[0])
+        self.settings, self.market, self.canary = settings, market, canary
+        self.follow = follow or Follower(settings)
+        self._beat = beat
+        self.timeline = Timeline(instrument=market.tape.instrument)
+        self.timeline.put([Version(market.edges[0], REAL, 0, settings)])
         self.replay = self._replay()
-        self._stepped = (
+        self.stepped = (
             Stepped(replay=self.replay, deadline_ns=settings.strategy.deadline_ms * MS, clock=clock)
             if clock is not None
             else None
         )
         self.done = 0
+        self._at = market.edges[0] - 1
         self._opening = self._point()
         self._first = (self._opening, self._counters())
+
+    @property
+    def params(self) -> list[Params]:
+        """The engine's records of the versions."""
+        return self.timeline.params
+
+    @property
+    def candidate(self) -> TuningParams:
+        """The package in force now; under a canary rollout the candidate's."""
+        return package_of(self.follow.settings)
 
     def _replay(self) -> Replay:
         settings, tape, edges = self.settings, self.market.tape, self.market.edges
         exchange = settings.exchange
         return Replay(
             tape=tape,
-            params=self.params,
+            params=self.timeline.params,
             venue=make_venue(settings=settings, instrument=tape.instrument),
             costs=make_costs(settings=settings),
             latency=Latency.draw(
@@ -121,30 +127,56 @@ class SoakReplay:
         self._put_in_force(package, k)
         counts, before = self._counts(), self._counters()
         start, end = self.market.edges[k], self.market.edges[k + 1]
-        drive = self._stepped or self.replay
         for part in range(1, PARTS + 1):
-            drive.advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
+            self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
             moved(part / PARTS)
         opening, self._opening = self._opening, self._point()
         self.done += 1
         return self._window(k, k + 1, counts, opening, before)
 
     def _put_in_force(self, package: TuningParams, k: int) -> None:
-        packages = {
-            route: with_package(self.settings, p) for route, p in self.routes.packages(package).items()
-        }
-        for version in self.routes.versions(k):
-            fill_params(
-                self.params,
-                settings=packages[self.routes.route_of[version]],
-                instrument=self.market.tape.instrument,
-                version=version,
-                from_ns=self.routes.starts[version],
-            )
+        self.follow.adopt(package)
+        self._plan(self.market.edges[k], k)
+
+    def _plan(self, start_ns: int, k: int) -> None:
+        """Write what is in force from an instant to the end of iteration ``k`` (from 0)."""
+        now, end_ns = self.follow.settings, self.market.edges[k + 1]
+        rows = [(start_ns, REAL)]
+        by_route = {REAL: now}
+        if self.canary is not None:
+            rows = self.canary.stretches(rollout=now.rollout, start_ns=start_ns, end_ns=end_ns)
+            by_route = {REAL: with_package(now, self.canary.baseline), CANARY: now}
+        self.timeline.put([Version(ns, route, k, by_route[route]) for ns, route in rows])
+        self.replay.params = self.timeline.params
+
+    def _advance(self, until_ns: int, *, end_runs: bool) -> None:
+        if self.stepped is not None:
+            self.stepped.advance(until_ns, end_runs=end_runs, between=self._between)
+            return
+        while self._at < until_ns:
+            stop = min(until_ns, self._between(self._at))
+            self.replay.advance(stop, end_runs=end_runs and stop == until_ns)
+            self._at = stop
+
+    def _between(self, at_ns: int) -> int:
+        """Take what has come once the tape is played up to an instant; give how far to play before the
+        next.
+        """
+        if self._beat is not None:
+            self._beat(at_ns)
+        if self.follow.turn(at_ns, flat=self._flat):
+            self._plan(at_ns + 1, self.done)
+            desk = at(self.replay.desk, 0)  # the tick that brings it comes now, not with the next update
+            desk.wake_ns = min(desk.wake_ns, at_ns + 1)
+        return self.follow.limit(at_ns)
+
+    def _flat(self) -> bool:
+        """Tell whether the desk holds less than half a lot: a spot fee can leave dust."""
+        return abs(float(at(self.replay.desk, 0).position)) < 0.5 * self.market.tape.instrument.lot
 
     def package_in_force(self) -> TuningParams:
         """Read the package the engine runs now from its own record of it."""
-        return package_in(at(self.params, at(self.replay.cursor, 0).params_i))
+        return package_in(at(self.timeline.params, at(self.replay.cursor, 0).params_i))
 
     def whole(self) -> WindowData:
         """Give everything from the start to the last iteration played as one window."""
@@ -176,9 +208,9 @@ class SoakReplay:
             samples=self.replay.sample_rows()[samples:],
             counters={name: after[name] - before[name] for name in after},
         )
-        if self._stepped is None:
+        if self.stepped is None:
             return window
-        lag_ts_ns, lag_ms = self._stepped.lags(start_ns=window.start_ns, end_ns=window.end_ns)
+        lag_ts_ns, lag_ms = self.stepped.lags(start_ns=window.start_ns, end_ns=window.end_ns)
         return replace(window, ws_lag_ts_ns=lag_ts_ns, ws_lag_ms=lag_ms)
 
     def _counts(self) -> tuple[int, int, int]:
@@ -198,7 +230,7 @@ class SoakReplay:
         desk: Any = to_array(Desk, self.replay.desk, 1)[0]
         exchange, ledger = at(self.replay.exchange, 0), at(self.replay.ledger, 0)
         book = at(self.replay.books, EXCHANGE)
-        paced = {} if self._stepped is None else {"deadline_misses": self._stepped.deadline_misses}
+        paced = {} if self.stepped is None else {"deadline_misses": self.stepped.deadline_misses}
         return {
             **{name: int(desk[name]) for name in COUNTED},
             "trades": int(self._trades()),

@@ -8,9 +8,9 @@ from typing import Any
 from framework.edge.report import canonical
 from framework.edge.rows import audit_rows, trade_rows
 from framework.gates.explain import gate_marker
-from framework.rollout.route import REAL
 from framework.soak.artifacts import RunFolder
 from framework.soak.result import SoakResult
+from framework.soak.schedule import written_schedule
 from framework.soak.switching import switch_rows
 from framework.soak.tuning.params import TuningParams
 
@@ -76,14 +76,25 @@ def write_run(result: SoakResult, folder: RunFolder, say: Say) -> None:
     folder.json("soak/TUNING_REPORT.json", tuning_report(result))
     folder.lines("soak/audit.jsonl", audit_rows(result.whole))
     folder.lines("edge/trades.jsonl", _trades(result))
+    _write_reloads(result, folder)
     say(gate_marker(result.gate))
 
 
 def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:
+    """Give every fill with the route and the settings of the version that quoted it."""
     assert result.whole is not None
-    for row in trade_rows(result.whole):
-        route = REAL if result.routes is None else result.routes.route_of[row["params_version"]]
-        yield {**row, "route": route}
+    shas = [version.config_sha for version in result.versions]
+    for row in trade_rows(symbol=result.whole.symbol, fills=result.whole.fills, config_shas=shas):
+        yield {**row, "route": result.versions[row["params_version"]].route}
+
+
+def _write_reloads(result: SoakResult, folder: RunFolder) -> None:
+    """Write what became of the patches of the run, and a schedule that repeats them in a replay."""
+    start_ns = result.market.edges[0]
+    if result.reloads:
+        folder.lines("soak/reloads.jsonl", (reload.row(start_ns=start_ns) for reload in result.reloads))
+    if result.offers:
+        folder.json("soak/patches.json", written_schedule(result.offers, start_ns=start_ns))
 
 
 def final_package(result: SoakResult) -> TuningParams:

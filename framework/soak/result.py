@@ -9,8 +9,10 @@ from typing import Any
 from framework.edge.window import WindowData
 from framework.gates.verdict import Verdict
 from framework.settings.schema.run import RunSettings
+from framework.soak.following import Offer, Reload
 from framework.soak.market import SoakMarket
-from framework.soak.routes import Routes
+from framework.soak.routes import Canary
+from framework.soak.timeline import Version
 from framework.soak.tuning.params import TuningParams
 from framework.soak.tuning.step import TuningDecision
 
@@ -27,8 +29,14 @@ class SoakResult:
     market: SoakMarket
     root: Path
     runtime: dict[str, Any]
-    routes: Routes | None = None
-    """Versions by route under a canary rollout; None: everything trades one package."""
+    routes: Canary | None = None
+    """What splits the minutes under a canary rollout; None: everything trades one package."""
+    versions: list[Version] = field(default_factory=list)
+    """What was in force when; a fill and an audit row name one by its place in the list."""
+    reloads: list[Reload] = field(default_factory=list)
+    """What became of every patch that came in mid-run."""
+    offers: list[tuple[int, Offer]] = field(default_factory=list)
+    """Those patches, by the instant of the tape (ns) from which they counted."""
     windows: list[WindowData] = field(default_factory=list)
     packages: list[TuningParams] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)

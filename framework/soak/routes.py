@@ -3,13 +3,13 @@
 A soak without rollout judges the composed package everywhere. Under ``rollout=canary`` the composed package
 is the candidate and the profile without overrides the baseline: minutes on the canary route trade the
 candidate, the rest the baseline, through versions of the engine's parameters, and every fill names the
-version that quoted it.
+version that quoted it. A patch in mid-run changes the candidate, and both routes in what is no parameter.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,71 +24,45 @@ from framework.rollout.guard import Record, assess
 from framework.rollout.lots import Trade, closed_lots
 from framework.rollout.route import CANARY, MINUTE_NS, REAL, stretches
 from framework.settings.schema.rollout import Rollout, RolloutGuard
+from framework.soak.timeline import Version
 from framework.soak.tuning.params import TuningParams
 
 LEVEL = 0.90
 
 
 @dataclass(frozen=True)
-class Routes:
-    """Versions of the parameters in time order: when each comes into force, its route, its iteration (from
-    0).
+class Canary:
+    """What a split needs beside the rollout's own numbers: the symbol, and the package of route real."""
 
-    ``baseline`` is what route real trades when there is a canary, else None.
-    """
+    symbol: str
+    baseline: TuningParams
 
-    starts: tuple[int, ...]
-    route_of: tuple[str, ...]
-    iteration_of: tuple[int, ...]
-    end_ns: int
-    baseline: TuningParams | None = None
-
-    def versions(self, iteration: int) -> Iterator[int]:
-        """Yield the versions of an iteration."""
-        return (v for v, k in enumerate(self.iteration_of) if k == iteration)
-
-    def packages(self, candidate: TuningParams) -> dict[str, TuningParams]:
-        """Give the package of each route."""
-        return {REAL: candidate} if self.baseline is None else {REAL: self.baseline, CANARY: candidate}
-
-
-def plain_routes(*, edges: tuple[int, ...]) -> Routes:
-    """Give one version an iteration, all on route real."""
-    n = len(edges) - 1
-    return Routes(starts=edges[:-1], route_of=(REAL,) * n, iteration_of=tuple(range(n)), end_ns=edges[-1])
-
-
-def canary_routes(*, edges: tuple[int, ...], symbol: str, rollout: Rollout, baseline: TuningParams) -> Routes:
-    """Give one version for every stretch of minutes on one route, cut at the iterations."""
-    rows = [
-        (start, route, k)
-        for k in range(len(edges) - 1)
-        for start, route in stretches(
+    def stretches(self, *, rollout: Rollout, start_ns: int, end_ns: int) -> list[tuple[int, str]]:
+        """Cut a span of the tape into stretches of minutes on one route: (from when, route)."""
+        return stretches(
             seed=rollout.rng_seed,
-            symbol=symbol,
+            symbol=self.symbol,
             fraction=rollout.canary_fraction,
-            start_ns=edges[k],
-            end_ns=edges[k + 1],
+            start_ns=start_ns,
+            end_ns=end_ns,
         )
-    ]
-    starts, routes, iterations = zip(*rows, strict=True)
-    return Routes(starts, routes, iterations, edges[-1], baseline)
 
 
-def route_split(*, window: WindowData, routes: Routes, guard: RolloutGuard) -> dict[str, Any]:
+def route_split(
+    *, window: WindowData, versions: Sequence[Version], end_ns: int, guard: RolloutGuard
+) -> dict[str, Any]:
     """Give what each route did: minutes, fills, turnover, markout net at 5 s and 30 s with its standard
     error, and whether the rollout guard would take the candidate back.
 
     ``difference`` is canary minus real, with the error of two independent halves. A fill belongs to the
     route whose version quoted its price, even if it came a moment after that minute.
     """
-    assert routes.baseline is not None
-    versions = np.array([route == CANARY for route in routes.route_of])
-    canary = versions[window.fills["params_version"]]
+    on_canary = np.array([version.route == CANARY for version in versions])
+    canary = on_canary[window.fills["params_version"]]
     rows = {CANARY: _row(window, canary), REAL: _row(window, ~canary)}
-    spans = np.diff([*routes.starts, routes.end_ns])
-    rows[CANARY]["minutes"] = float(spans[versions].sum()) / MINUTE_NS
-    rows[REAL]["minutes"] = float(spans[~versions].sum()) / MINUTE_NS
+    spans = np.diff([*(version.start_ns for version in versions), end_ns])
+    rows[CANARY]["minutes"] = float(spans[on_canary].sum()) / MINUTE_NS
+    rows[REAL]["minutes"] = float(spans[~on_canary].sum()) / MINUTE_NS
     return {
         **rows,
         "difference": {h: _difference(rows, h) for h in ("5s", "30s")},

@@ -8,8 +8,9 @@ incomplete.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.edge.errors import LedgerError
 from framework.edge.report import canonical
@@ -23,6 +24,7 @@ from framework.soak.arms import compare_arms
 from framework.soak.artifacts import RunFolder
 from framework.soak.baseline import baseline_package
 from framework.soak.errors import SoakError
+from framework.soak.following import Follower
 from framework.soak.halts import loss_halt_before
 from framework.soak.judge import Judge, make_judge
 from framework.soak.market import open_market
@@ -31,15 +33,19 @@ from framework.soak.replay import SoakReplay, package_of
 from framework.soak.reports import write_iteration, write_run
 from framework.soak.resources import MemoryWatch, time_stages
 from framework.soak.result import SoakResult
-from framework.soak.routes import canary_routes, route_split
+from framework.soak.routes import Canary, route_split
+from framework.soak.schedule import make_follower
 from framework.soak.shelf import TapeShelf
 from framework.soak.text import iteration_line, notices, opening_line
 from framework.soak.tuning.load import rules_from_mapping
 from framework.soak.tuning.params import TuningParams
 from framework.soak.tuning.rules import TuningRules
-from framework.soak.tuning.state import TunerState, start_state
+from framework.soak.tuning.state import TunerState, rebase, start_state
 from framework.soak.tuning.step import TuningDecision, step
 from framework.soak.tuning.totals import input_from_totals
+
+if TYPE_CHECKING:
+    from framework.soak.bot import Bot
 
 __all__ = ["Interrupted", "SoakResult", "run_soak"]
 
@@ -88,9 +94,12 @@ def run_soak(
         for line in notices(result):
             say(line)
         memory = MemoryWatch()
-        _Game(result, judge, folder, say, progress, clock, memory).play()
+        follow = make_follower(composed=composed, market=market, say=say)
+        with _bot(composed, home, folder, follow, say) as bot:
+            replay = _replay(result, follow, clock, bot)
+            _Game(result, judge, folder, say, progress, replay, memory).play()
         watch.lap("iterations")
-        _weigh_arms(result, judge, progress)
+        _weigh_arms(result, judge, progress, follow)
         watch.lap("arms")
         progress("reports", 1.0)
         write_run(result, folder, say)
@@ -125,20 +134,13 @@ class _Game:
         folder: RunFolder,
         say: Say,
         progress: Progress,
-        clock: Clock | None,
+        replay: SoakReplay,
         memory: MemoryWatch,
     ) -> None:
-        settings = result.settings
         self.memory, self.watch = memory, Stopwatch()
-        paced = settings.soak.clock == "wall"
         self.result, self.judge, self.folder, self.say, self.progress = result, judge, folder, say, progress
-        self.rules = tuning_rules(settings, judge) if result.untuned is None else None
-        self.replay = SoakReplay(
-            settings=settings,
-            market=result.market,
-            routes=result.routes,
-            clock=(clock or MonotonicClock()) if paced else None,
-        )
+        self.rules = tuning_rules(result.settings, judge) if result.untuned is None else None
+        self.replay = replay
         self.last = len(result.market.edges) - 1
 
     def play(self) -> None:
@@ -150,11 +152,15 @@ class _Game:
             package, state = self._iteration(k, package, state)
         if (leak := self.memory.marker()) is not None:
             self.say(leak)
-        result.whole = self.replay.whole()
+        result.whole, result.versions = self.replay.whole(), self.replay.timeline.versions
+        result.reloads, result.offers = self.replay.follow.log, self.replay.follow.offers
         result.report = self.judge.report(result.whole)
         if result.routes is not None:
             split = route_split(
-                window=result.whole, routes=result.routes, guard=result.settings.rollout_guard
+                window=result.whole,
+                versions=result.versions,
+                end_ns=result.market.edges[-1],
+                guard=result.settings.rollout_guard,
             )
             result.report["routes"] = canonical(split)
         result.gate = self.judge.gate(result.report, result.whole)
@@ -168,6 +174,11 @@ class _Game:
 
         moved(0.0)
         window = self.replay.run(package, moved=moved)
+        # What a patch has set in mid-run is the tuner's new start, not a change nobody ordered.
+        if self.rules is not None:
+            for values in self.replay.follow.rebased():
+                state, _ = rebase(state=state, patch=values, bounds=self.rules.bounds)
+        package = self.replay.candidate
         # The package in force is the engine's word, not ours; a canary's candidate is in force in its
         # minutes only.
         ran = self.replay.package_in_force() if result.routes is None else package
@@ -198,6 +209,31 @@ class _Game:
         return step(rules, state, measured, ran, iteration=k, last_iteration=k == self.last)
 
 
+def _bot(
+    composed: Composed, home: Path, folder: RunFolder, follow: Follower, say: Say
+) -> AbstractContextManager[Bot | None]:
+    """Make the run a bot under the wall clock; its libraries are loaded for it alone."""
+    if composed.settings.soak.clock != "wall":
+        return nullcontext()
+    from framework.soak.bot import running
+
+    return running(composed=composed, home=home, folder=folder, follow=follow, say=say)
+
+
+def _replay(result: SoakResult, follow: Follower, clock: Clock | None, bot: Bot | None) -> SoakReplay:
+    replay = SoakReplay(
+        settings=result.settings,
+        market=result.market,
+        canary=result.routes,
+        clock=None if bot is None else clock or MonotonicClock(),
+        follow=follow,
+        beat=None if bot is None else bot.beat,
+    )
+    if bot is not None:
+        bot.start(replay)
+    return replay
+
+
 def _timing(result: SoakResult, watch: Stopwatch, memory: MemoryWatch) -> dict[str, Any]:
     """Give timing.json: the only file that knows wall time and memory."""
     stages = time_stages(result) if result.settings.soak.stage_timings else None
@@ -219,12 +255,7 @@ def _route(result: SoakResult, composed: Composed) -> None:
     """Decide which package trades when, and whether anything is tuned."""
     settings = result.settings
     if settings.rollout.mode == "canary":
-        result.routes = canary_routes(
-            edges=result.market.edges,
-            symbol=result.market.tape.instrument.symbol,
-            rollout=settings.rollout,
-            baseline=baseline_package(composed),
-        )
+        result.routes = Canary(result.market.tape.instrument.symbol, baseline_package(composed))
         result.untuned = (
             "rollout is canary: both packages stay what they are, or the split would compare nothing"
         )
@@ -234,7 +265,7 @@ def _route(result: SoakResult, composed: Composed) -> None:
         result.untuned = "tuning is off"
 
 
-def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress) -> None:
+def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress, follow: Follower) -> None:
     if result.untuned is not None:
         return
     result.arms = compare_arms(
@@ -245,6 +276,7 @@ def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress) -> None:
         tuned=result.packages,
         tuned_report=result.report,
         progress=progress,
+        follow=follow.again,
     )
 
 

@@ -35,7 +35,9 @@ def test_fills_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> None:
         ],
         closing_mid=98.5,
     )
-    bought, sold = read_trades(lines(tmp_path / "t.jsonl", *trade_rows(w)))
+    rows = list(trade_rows(symbol=w.symbol, fills=w.fills, config_shas=["a", "b"]))
+    assert [row["config_sha"] for row in rows] == ["a", "a"]
+    bought, sold = read_trades(lines(tmp_path / "t.jsonl", *rows))
     assert (bought.side, bought.ts_ms, bought.mid_at_quote, bought.mid_after_1s) == (1, 10_000, 100.0, 99.2)
     assert bought.fee_bps == pytest.approx(10.0)
     assert (sold.side, sold.mid_after_1s) == (-1, None)

@@ -16,7 +16,7 @@ from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.soak.market import SoakMarket, open_market
 from framework.soak.replay import SoakReplay, package_in, package_of, with_package
-from framework.soak.routes import canary_routes, route_split
+from framework.soak.routes import Canary, route_split
 from framework.soak.tuning.params import RUNTIME_LIMITS, Field, TuningParams, quantise
 from framework.soak.tuning.state import Delta, start_state
 from framework.soak.tuning.verify import verify
@@ -72,7 +72,6 @@ def test_an_order_that_never_came_into_force_is_found(settings: RunSettings, mar
     replay = SoakReplay(settings=settings, market=market)
     start = package_of(settings)
     replay.run(start)
-    at(replay.params, 1).from_ns = 1 << 62  # the second version is lost on its way
     replay._put_in_force = lambda package, k: None  # type: ignore[method-assign]
     replay.run(other(start))
     ran = replay.package_in_force()
@@ -96,14 +95,14 @@ def test_iterations_chain_into_the_whole(settings: RunSettings, market: SoakMark
 def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, market: SoakMarket) -> None:
     baseline = other(package_of(settings))
     symbol = market.tape.instrument.symbol
-    routes = canary_routes(edges=market.edges, symbol=symbol, rollout=settings.rollout, baseline=baseline)
-    replay = SoakReplay(settings=settings, market=market, routes=routes)
+    replay = SoakReplay(settings=settings, market=market, canary=Canary(symbol, baseline))
     for _ in range(3):
         replay.run(package_of(settings))
     packages = {CANARY: package_of(settings), REAL: baseline}
-    assert {*routes.route_of} == {CANARY, REAL}
-    for version, route in enumerate(routes.route_of):
-        assert package_in(at(replay.params, version)) == packages[route]
+    versions = replay.timeline.versions
+    assert {version.route for version in versions} == {CANARY, REAL}
+    for k, version in enumerate(versions):
+        assert package_in(at(replay.params, k)) == packages[version.route] == package_of(version.settings)
     samples = replay.whole().samples
     for row in samples[samples["ts_ns"] % MINUTE_NS != 0]:
         chosen = on_canary(
@@ -112,18 +111,22 @@ def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, mark
             minute=int(row["ts_ns"]) // MINUTE_NS,
             fraction=settings.rollout.canary_fraction,
         )
-        assert routes.route_of[row["params_version"]] == (CANARY if chosen else REAL)
+        assert versions[row["params_version"]].route == (CANARY if chosen else REAL)
 
 
 def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: SoakMarket) -> None:
     baseline = other(package_of(settings))
     symbol = market.tape.instrument.symbol
-    routes = canary_routes(edges=market.edges, symbol=symbol, rollout=settings.rollout, baseline=baseline)
-    replay = SoakReplay(settings=settings, market=market, routes=routes)
+    replay = SoakReplay(settings=settings, market=market, canary=Canary(symbol, baseline))
     for _ in range(3):
         replay.run(package_of(settings))
     whole = replay.whole()
-    split = route_split(window=whole, routes=routes, guard=settings.rollout_guard)
+    split = route_split(
+        window=whole,
+        versions=replay.timeline.versions,
+        end_ns=market.edges[-1],
+        guard=settings.rollout_guard,
+    )
     both = (split[CANARY], split[REAL])
     assert sum(row["fills"] for row in both) == len(whole.fills)
     assert sum(row["minutes"] for row in both) == pytest.approx(12.0)
@@ -140,9 +143,10 @@ def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: 
 
 def test_a_canary_of_everything_is_the_run_without_one(settings: RunSettings, market: SoakMarket) -> None:
     everything = settings.rollout.model_copy(update={"canary_fraction": 1.0})
+    settings = settings.model_copy(update={"rollout": everything})
     start = package_of(settings)
-    routes = canary_routes(edges=market.edges, symbol="S", rollout=everything, baseline=other(start))
-    plain, routed = (SoakReplay(settings=settings, market=market, routes=r) for r in (None, routes))
+    canary = Canary("S", other(start))
+    plain, routed = (SoakReplay(settings=settings, market=market, canary=c) for c in (None, canary))
     for _ in range(3):
         plain.run(start)
         routed.run(start)

@@ -1,0 +1,1 @@
+"""What a running process tells: a closed table of metrics, served on this machine, and alerts of one line."""

@@ -1,0 +1,40 @@
+"""Alerts: one line of JSON on stderr, for people and for what collects logs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TextIO
+
+
+class Severity(StrEnum):
+    """How much an alert wants of somebody."""
+
+    WARNING = "warning"
+    """Look at it in working hours."""
+    PAGE = "page"
+    """Look at it now."""
+    INFO = "info"
+    """It is over."""
+
+
+def alert(
+    *,
+    name: str,
+    severity: Severity,
+    text: str,
+    stream: TextIO | None = None,
+    now: datetime | None = None,
+    **more: Any,
+) -> None:
+    """Write one alert; ``more`` are plain values that say what it is about."""
+    line = {
+        "at": (now or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "alert": name,
+        "severity": severity.value,
+        "text": " ".join(text.split()),
+        **more,
+    }
+    print(json.dumps(line, ensure_ascii=False), file=stream or sys.stderr, flush=True)
