@@ -17,14 +17,19 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
     parser.add_argument("--verify", action="store_true", help="only say whether the chain is whole")
     parser.add_argument("--file", type=Path, metavar="F", help="a journal elsewhere (artifacts/gitops/NAME/)")
+    parser.add_argument(
+        "--remote", metavar="R", help="compare with the head published there, a name or a URL"
+    )
     parser.add_argument("--last", type=int, default=0, metavar="N", help="only the newest N entries")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return _show(parser.parse_args(argv))
 
 
 def _show(args: argparse.Namespace) -> int:
+    from framework.gitops.git import Git
+    from framework.gitops.published import fetch_published
     from framework.journal.errors import JournalError
-    from framework.journal.journal import Journal
+    from framework.journal.journal import EMPTY, Journal, check_head
     from framework.settings.plan import find_root
 
     path = args.file or find_root() / "artifacts" / "gitops" / args.environment / "journal.jsonl"
@@ -32,6 +37,9 @@ def _show(args: argparse.Namespace) -> int:
         raise JournalError(f"{path}: no journal here; allowed an environment that an agent has served")
     try:
         content = Journal(path).content()
+        if args.remote is not None:
+            published = fetch_published(Git(find_root()), args.remote, args.environment)
+            check_head(content.entries, EMPTY if published is None else published.head, where=str(path))
     except JournalError as error:
         print(canonical_json({"whole": False, "fault": str(error)}) if args.json else f"BROKEN: {error}")
         return 1

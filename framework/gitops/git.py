@@ -44,6 +44,15 @@ _CONFIG = (
     "gpg.ssh.program=ssh-keygen",
 )
 _GOOD = re.compile(r'^Good "git" signature for (?P<who>.+) with (?P<type>\S+) key (?P<key>SHA256:\S+)$', re.M)
+_RACES = (
+    b"(fetch first)",
+    b"(non-fast-forward)",
+    b"(failed to update ref)",
+    b"(cannot lock ref",
+    b"(already exists)",
+)
+"""What git says of a push that somebody else was faster than; a hook or a protected branch says otherwise."""
+
 _SECRET = re.compile(r"(?<=//)[^/@\s]+@")
 
 
@@ -185,9 +194,9 @@ class Git:
         args = ("push", "--quiet", "--porcelain", "--no-verify", "--end-of-options", remote, refspec)
         code, out, err = self._run(args)
         if code != 0:
-            said = out + err
-            rejected = any(w in said for w in (b"[rejected]", b"[remote rejected]", b"non-fast-forward"))
-            reason = _reason(err, code)
+            status = b"".join(line for line in out.splitlines() if line.startswith(b"!"))
+            rejected = any(word in status for word in _RACES)
+            reason = status.decode(errors="replace").replace("\t", " ") or _reason(err, code)
             raise (PushRejected if rejected else GitError)(f"git {_shown(args)}: {reason}")
 
     def verify_commit(self, sha: str, allowed_signers: str, revoked: str = "") -> Signer:
