@@ -10,6 +10,13 @@ VERBS: dict[str, tuple[str, str]] = {
         "framework.cli.gitops_check",
         "what a change touches, its risk direction, what the policy says",
     ),
+    "propose": ("framework.cli.gitops_propose", "make a branch and a pull request of tuned or swept values"),
+    "reconcile": ("framework.cli.gitops_reconcile", "keep an environment as its branch says"),
+    "status": ("framework.cli.gitops_status", "what is live in an environment, and why"),
+    "rollback": ("framework.cli.gitops_rollback", "put the last good content back at once, then tell git"),
+    "hold": ("framework.cli.gitops_hold", "keep what is in force, whatever the branch asks for"),
+    "release": ("framework.cli.gitops_release", "end a hold, or take a rewritten branch"),
+    "verify": ("framework.cli.gitops_verify", "check an evidence bundle, or run its gate again"),
     "journal": ("framework.cli.gitops_journal", "print or verify the journal of an environment"),
 }
 

@@ -59,6 +59,11 @@ def make_reconciler(
     )
 
 
+def make_operator(*, environment: str, home: Path, say: Say = print) -> Reconciler:
+    """Open an environment's folder for an operator: it needs neither remote nor checkout."""
+    return Reconciler(Place(home, environment), "", utc_now, say=say, token=os.environ.get(TOKEN) or None)
+
+
 def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:
     """Keep the environment until ``stop`` is set. Raises FileError when another agent keeps it."""
     with _alone(reconciler.place):

@@ -70,6 +70,9 @@ class Rules:
     heartbeat_s: float = 10.0
     ack_s: float = 10.0
     unknown_s: float = 60.0
+    cooldown_s: float = 86_400.0
+    """How long a content that was rolled back is refused."""
+
     automatic: bool = True
     """Whether a content that the bot refuses, or fails under, is rolled back without being asked."""
 

@@ -127,6 +127,29 @@ class Reconciler:
             assert commit is not None
             self._of(commit)
 
+    def look_here(self) -> Observed:
+        """Read what this machine alone says: enough to complete what was cut off, whatever ails git."""
+        history = self.memory.history()
+        live_sha = self._live_sha()
+        return Observed(
+            now=self.now(),
+            history=history,
+            hold=holds.read_hold(self.place, history),
+            live_sha=live_sha,
+            cut_off=self._cut_off(live_sha),
+            bot=read_bot(self.place.bot),
+        )
+
+    def complete(self) -> Observed:
+        """Complete a hold or a write that was cut off; the caller has the turn."""
+        for _ in range(MOST):
+            seen = self.look_here()
+            action = decide(seen)
+            if action.do not in (Do.SETTLE, Do.FINISH):
+                return seen
+            self._act(action, seen)
+        raise GitopsError(f"{self.place.environment}: what was cut off cannot be completed")
+
     def gather(self) -> Observed:
         """Read everything a decision rests on."""
         history = self.memory.history()
@@ -173,8 +196,15 @@ class Reconciler:
                     self._act(action, seen)
                     self._tell(action)
             if proposal is not None:  # the network is asked outside the turn
-                self._propose(proposal, seen)
+                self._propose(proposal, seen.now)
         raise GitopsError(f"{self.place.environment}: {MOST} actions in one turn, the last: {action.do}")
+
+    def propose_revert(self) -> None:
+        """Open the proposal that a hold still owes git, when there is a remote."""
+        hold = holds.read_hold(self.place, self.memory.history())
+        owed = hold is not None and hold.quarantined is not None
+        if hold is not None and owed and (hold.name, Kind.PROPOSED) not in self.memory.history().done:
+            self._propose(hold, self.now())
 
     # -- what is done ----------------------------------------------------------------------------------------
 
@@ -274,7 +304,6 @@ class Reconciler:
         )
 
     def _roll_back(self, action: Action, seen: Observed) -> None:
-        policy = self._policy()
         roll_back(
             self.place,
             self.memory,
@@ -282,43 +311,36 @@ class Reconciler:
             reason=action.why,
             cause="automatic",
             by="agent",
-            cooldown_h=policy.agent.cooldown_h if policy is not None else 24.0,
+            cooldown_s=seen.rules.cooldown_s,
             head=seen.desired.commit if seen.desired is not None else None,
             head_config_sha=seen.desired.config_sha if seen.desired is not None else None,
             bot_health=self._health(seen),
         )
 
-    def _propose(self, hold: Hold, seen: Observed) -> None:
+    def _propose(self, hold: Hold, now: datetime) -> None:
         """Push the revert; when that cannot be, it is tried again later and said meanwhile."""
-        assert self.fetched.head is not None
         try:
             revert = make_revert(
                 self.git,
                 hold,
                 environment=self.place.environment,
-                head=self.fetched.head,
+                head=self.fetched.head or self.git.fetch(self.remote, self.the_branch()),
                 scratch=self.place.staging,
-                now=seen.now,
+                now=now,
             )
             revert = self._pushed(revert)
         except QuoteopsError as error:
-            self._push_after = seen.now + timedelta(seconds=30)
+            self._push_after = now + timedelta(seconds=30)
             self.say(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
             return
         body = revert_body(revert, hold, self.place.environment)
         path = self.place.folder / "proposals" / f"{revert.branch.replace('/', '_')}.md"
         write_atomic(path=path, data=body)
         url = self._pull_request(revert, hold, body)
-        self.memory.note(
-            Kind.PROPOSED,
-            {
-                "hold": hold.name,
-                "branch": revert.branch,
-                "commit": revert.commit,
-                "exact": revert.exact,
-                "url": url,
-            },
-        )
+        said = {"hold": hold.name, "branch": revert.branch, "commit": revert.commit, "exact": revert.exact}
+        with locked(path=self.place.turn, timeout_s=TURN_S):
+            if (hold.name, Kind.PROPOSED) not in self.memory.history().done:
+                self.memory.note(Kind.PROPOSED, {**said, "url": url})
         self.say(f"| gitops_reconcile | PROPOSED | {revert.branch} {url or path} |")
 
     def _pushed(self, revert: Revert) -> Revert:
@@ -449,7 +471,10 @@ class Reconciler:
         policy = self._policy()
         if policy is None:
             return Rules()
-        return Rules(probation_s=policy.agent.probation_s, heartbeat_s=policy.agent.stale_s)
+        agent = policy.agent
+        return Rules(
+            probation_s=agent.probation_s, heartbeat_s=agent.stale_s, cooldown_s=agent.cooldown_h * 3_600
+        )
 
     def _in_force(self) -> Content | None:
         applied = self.memory.history().applied

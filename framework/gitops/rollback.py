@@ -25,7 +25,7 @@ def roll_back(
     reason: str,
     cause: str,
     by: str,
-    cooldown_h: float,
+    cooldown_s: float,
     head: str | None,
     head_config_sha: str | None,
     to: str | None = None,
@@ -71,7 +71,7 @@ def roll_back(
             "config_sha": bad.config_sha,
             "commit": bad.commit,
             "overrides_sha": bad.overrides_sha,
-            "until": iso(now + timedelta(hours=cooldown_h)),
+            "until": iso(now + timedelta(seconds=cooldown_s)),
         },
     )
     return place_hold(place, memory, data), target

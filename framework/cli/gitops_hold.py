@@ -1,0 +1,56 @@
+"""``quoteops gitops hold`` and ``release``: keep what is in force against git, and end it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framework.cli.words import Parser
+
+if TYPE_CHECKING:
+    from framework.gitops.reconcile import Reconciler
+
+
+def run(argv: Sequence[str]) -> int:
+    """Hold an environment; 0 done, 2 could not run."""
+    parser = _parser("hold", "Keep what is in force, whatever the branch comes to ask for.")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.operate import hold_environment
+    from framework.settings.files import canonical_json
+
+    hold = hold_environment(_agent(args.environment, args.home), reason=args.reason)
+    print(canonical_json(dict(hold.plain)) if args.json else f"| gitops_hold | HELD | {hold.name} |")
+    return 0
+
+
+def run_release(argv: Sequence[str]) -> int:
+    """End a hold, or take a rewritten branch; 0 done, 2 could not run."""
+    parser = _parser("release", "End a hold: the branch is put in force again. Quarantines stay.")
+    parser.add_argument("--accept", metavar="SHA", help="take the newest commit of a rewritten branch")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.operate import release_environment
+    from framework.settings.files import canonical_json
+
+    agent = _agent(args.environment, args.home)
+    done = release_environment(agent, reason=args.reason, accept=args.accept)
+    print(canonical_json({"done": done}) if args.json else f"| gitops_release | CLEARED | {done} |")
+    return 0
+
+
+def _parser(verb: str, description: str) -> Parser:
+    parser = Parser(prog=f"quoteops gitops {verb}", description=description)
+    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; it goes to the journal")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _agent(environment: str, home: Path | None) -> Reconciler:
+    from framework.gitops.agent import make_operator
+    from framework.settings.plan import find_root
+
+    return make_operator(environment=environment, home=(home or find_root()).resolve())

@@ -1,0 +1,46 @@
+"""``quoteops gitops reconcile``: keep an environment as its branch says."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the agent; with --once: 0 in sync and allowed, 1 not, 2 could not run, 3 not known."""
+    parser = Parser(prog="quoteops gitops reconcile", description="Keep an environment as its branch says.")
+    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
+    parser.add_argument("--remote", metavar="URL", help="where the branch is (origin of the checkout)")
+    parser.add_argument("--once", action="store_true", help="look once, then end with what was found")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
+    parser.add_argument("--json", action="store_true", help="with --once: print the status as JSON")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.agent import exit_code, make_reconciler, once, serve
+    from framework.settings.plan import find_root
+
+    def say(line: str) -> None:
+        if not args.json:
+            print(line, flush=True)
+
+    home = (args.home or find_root()).resolve()
+    agent = make_reconciler(environment=args.environment, home=home, remote=args.remote, say=say)
+    if args.once:
+        seen = once(agent)
+        if args.json:
+            from framework.gitops.status import read_status
+            from framework.settings.files import canonical_json
+
+            print(canonical_json(read_status(agent.place, now=seen.now)))
+        return exit_code(seen)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        serve(agent, stop=stop)
+    except KeyboardInterrupt:
+        stop.set()
+    return 0

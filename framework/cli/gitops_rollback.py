@@ -1,0 +1,47 @@
+"""``quoteops gitops rollback``: put the last good content back at once, then tell git."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Go back and hold; 0 done (the proposal may follow later), 2 could not run."""
+    parser = Parser(
+        prog="quoteops gitops rollback",
+        description="Put the last good content back at once, hold it, and propose the revert to git.",
+    )
+    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
+    parser.add_argument("--reason", default="an operator went back", metavar="TEXT", help="why")
+    parser.add_argument("--to", metavar="SHA", help="a commit that was in force (the last good one)")
+    parser.add_argument("--remote", metavar="URL", help="where the branch is (origin of the checkout)")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+
+    from framework.errors import QuoteopsError
+    from framework.gitops.agent import make_operator, remote_of
+    from framework.gitops.operate import roll_back_environment
+    from framework.settings.files import canonical_json
+    from framework.settings.plan import find_root
+
+    def say(line: str) -> None:
+        if not args.json:
+            print(line, flush=True)
+
+    home = (args.home or find_root()).resolve()
+    agent = make_operator(environment=args.environment, home=home, say=say)
+    hold, target = roll_back_environment(agent, reason=args.reason, to=args.to)
+    good = "known good" if hold.plain["held"]["proven"] else "its health is not known"
+    say(f"| gitops_rollback | HELD | back to {target.commit[:12]} ({good}), {hold.name} |")
+    try:
+        agent.remote = args.remote or remote_of(home)
+        agent.propose_revert()
+    except QuoteopsError as error:  # what had to happen has happened; the agent proposes when it can
+        say(f"| gitops_rollback | ALERT | the revert is not proposed yet: {error} |")
+    if args.json:
+        print(canonical_json(dict(hold.plain)))
+    return 0

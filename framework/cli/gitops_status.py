@@ -1,0 +1,28 @@
+"""``quoteops gitops status``: what is live in an environment, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Print the status; 0 in sync and allowed, 1 not, 2 could not run, 3 not known."""
+    parser = Parser(prog="quoteops gitops status", description="Say what is live in an environment, and why.")
+    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.agent import utc_now
+    from framework.gitops.place import Place
+    from framework.gitops.status import read_status, status_code, status_lines
+    from framework.settings.files import canonical_json
+    from framework.settings.plan import find_root
+
+    place = Place((args.home or find_root()).resolve(), args.environment)
+    status = read_status(place, now=utc_now())
+    print(canonical_json(status) if args.json else "\n".join(status_lines(status)))
+    return status_code(status)
