@@ -199,10 +199,10 @@ def depth_to(books: list[Book], levels: list[int], which: int, side: int, tick: 
 
 @hot
 def depth_of_levels(
-    books: list[Book], levels: list[int], which: int, side: int, count: int, reach: int
+    books: list[Book], levels: list[int], which: int, side: int, count: int, reach: int, enough: int
 ) -> int:
     """Sum the lots of the first ``count`` populated levels of one side, looking at most ``reach`` ticks
-    deep.
+    deep and stopping once ``enough`` is reached.
     """
     book = books[which]
     total = 0
@@ -211,7 +211,7 @@ def depth_of_levels(
         at = which * 2 * book.slots - book.base_tick
         price = book.best_bid
         last = price - reach if price - reach > book.low_bid else book.low_bid
-        while price >= last and seen < count:
+        while price >= last and seen < count and total < enough:
             if levels[at + price] > 0:
                 seen += 1
                 total += levels[at + price]
@@ -220,7 +220,7 @@ def depth_of_levels(
         at = (which * 2 + 1) * book.slots - book.base_tick
         price = book.best_ask
         last = price + reach if price + reach < book.high_ask else book.high_ask
-        while price <= last and seen < count:
+        while price <= last and seen < count and total < enough:
             if levels[at + price] > 0:
                 seen += 1
                 total += levels[at + price]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from framework.compiled.jit import core, hot
-from framework.quoting.records import Desk, Params, Pending, View
+from framework.quoting.records import FOREVER, Desk, Params, Pending, View
 
 SECOND = 1_000_000_000
 
@@ -35,10 +35,19 @@ def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending])
         desk.absorbed_ask = 0.0
         desk.vol_mid = view.mid
         desk.vol_ns = now
+    if desk.pending_due_ns <= now:
+        _learn(now, p, desk, view, pending)
+
+
+@core
+def _learn(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
+    """Update the adverse move from the fills that are a second old, and note when the next will be."""
+    desk.pending_due_ns = FOREVER
     k = 0
     while k < desk.pending:
         row = pending[k]
         if row.due_ns > now:
+            desk.pending_due_ns = min(desk.pending_due_ns, row.due_ns)
             k += 1
             continue
         cost = -row.side * (view.mid - row.mid) / row.mid * 1e4

@@ -168,6 +168,10 @@ class Quote:
     run_reason: i8
     run_count: i8
     run_from_ns: i8
+    asked: i8
+    asked_drop: i8
+    asked_lots: i8
+    asked_distance_bps: f8
 
 
 @record
@@ -209,6 +213,7 @@ class Desk:
     absorbed_bid: f8
     absorbed_ask: f8
     pending: i8
+    pending_due_ns: i8
     half_spread_bps: f8
     fair: f8
     quote_lots: i8
@@ -216,6 +221,14 @@ class Desk:
     halted: i8
     halted_before: i8
     loss_halted: i8
+    asked_until_ns: i8
+    asked_bid: i8
+    asked_ask: i8
+    asked_position: f8
+    asked_cash: f8
+    asked_drift_bps: f8
+    asked_usual_lots: f8
+    asked_version: i8
     audits: i8
     ticks: i8
     md_hits: i8

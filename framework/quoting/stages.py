@@ -76,15 +76,9 @@ def refresh_view(now: int, p: Params, view: View, books: list[Book]) -> None:
 @hot
 def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -> None:
     """Judge the snapshot's age, and the feed's silence unless stale data will do; start both sides anew."""
-    if view.hit == 1:
-        desk.md_hits += 1
-    else:
-        desk.md_misses += 1
+    note_serving(now, p, desk, view)
     aged = p.md_enabled == 1 and now - view.copied_ns > p.md_fresh_ns
-    strict = p.md_enabled == 1 and p.md_stale_ok == 0
-    silent = strict and view.silent_ns > p.md_gap_ns
-    if strict and not silent:
-        wake_at(desk, now - view.silent_ns + p.md_gap_ns + 1)
+    silent = p.md_enabled == 1 and p.md_stale_ok == 0 and view.silent_ns > p.md_gap_ns
     for k in range(2):
         quotes[k].want = 1
         quotes[k].drop = 0
@@ -93,6 +87,17 @@ def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -
             drop(quotes[k], NO_MARKET)
         elif aged or silent:
             drop(quotes[k], STALE)
+
+
+@hot
+def note_serving(now: int, p: Params, desk: Desk, view: View) -> None:
+    """Count where the snapshot came from, and where stale data will not do be awake when it becomes that."""
+    if view.hit == 1:
+        desk.md_hits += 1
+    else:
+        desk.md_misses += 1
+    if p.md_enabled == 1 and p.md_stale_ok == 0 and view.silent_ns <= p.md_gap_ns:
+        wake_at(desk, now - view.silent_ns + p.md_gap_ns + 1)
 
 
 @core
@@ -149,7 +154,7 @@ def guards(
     desk.halted = halted
     desk.quote_lots = 0
     if halted == 0:
-        wake_at(desk, books[LOCAL].updated_ns + p.stale_halt_ns + 1)
+        wake_on_silence(p, desk, books)
         free = p.equity_start + equity - desk.equity_open - abs(desk.position) * view.mid / p.leverage
         desk.quote_lots = compute_order_qty(
             min(p.quote_notional, p.notional_cap),
@@ -161,6 +166,9 @@ def guards(
             p.min_notional,
             p.min_free_balance,
         )
+    too_near = p.near_liq_enabled == 1 and near_liquidation(
+        p.leverage, p.maintenance_margin, p.assumed_sl, p.sl_buffer_multiplier
+    )
     for k in range(2):
         side = BUY if k == 0 else SELL
         quotes[k].want_lots = desk.quote_lots
@@ -171,16 +179,26 @@ def guards(
             drop(quotes[k], QTY_ZERO)
         elif p.reduce_only == 1 and adds:
             drop(quotes[k], REDUCE_ONLY)
-        elif (
-            p.near_liq_enabled == 1
-            and adds
-            and near_liquidation(p.leverage, p.maintenance_margin, p.assumed_sl, p.sl_buffer_multiplier)
-        ):
+        elif too_near and adds:
             drop(quotes[k], NEAR_LIQUIDATION)
-        elif p.liquidity_enabled == 1 and adds:
-            shown = depth_of_levels(books, levels, LOCAL, side, p.liquidity_levels, REACH_TICKS)
-            if not exit_liquidity_suffices(shown, desk.quote_lots, p.liquidity_alpha):
-                drop(quotes[k], LIQUIDITY_INSUFFICIENT)
+        elif exit_too_thin(side, p, desk, books, levels):
+            drop(quotes[k], LIQUIDITY_INSUFFICIENT)
+
+
+@hot
+def exit_too_thin(side: int, p: Params, desk: Desk, books: list[Book], levels: list[int]) -> bool:
+    """Tell whether a quote of this side would add to a position that the book could hardly take back."""
+    if p.liquidity_enabled == 0 or side * desk.position < 0.0:
+        return False
+    enough = int(p.liquidity_alpha * desk.quote_lots) + 1
+    shown = depth_of_levels(books, levels, LOCAL, side, p.liquidity_levels, REACH_TICKS, enough)
+    return not exit_liquidity_suffices(shown, desk.quote_lots, p.liquidity_alpha)
+
+
+@core
+def wake_on_silence(p: Params, desk: Desk, books: list[Book]) -> None:
+    """Be awake at the instant from which the feed has been silent for too long."""
+    wake_at(desk, books[LOCAL].updated_ns + p.stale_halt_ns + 1)
 
 
 @hot

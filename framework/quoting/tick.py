@@ -45,6 +45,7 @@ from framework.quoting.stages import (
     refresh_view,
     spread,
 )
+from framework.quoting.wishes import WISHING_BITS, keep_wishes, repeat_wishes
 
 
 def pack_plan(stage_ids: list[int]) -> int:
@@ -55,7 +56,7 @@ def pack_plan(stage_ids: list[int]) -> int:
     return plan
 
 
-@hot
+@core
 def run_tick(
     now: int,
     p: Params,
@@ -68,10 +69,15 @@ def run_tick(
     intents: list[Intent],
     audits: list[Audit],
 ) -> int:
-    """Run the planned stages once; give the number of intents written."""
+    """Run the planned stages once, the first ones only where they have news; give the number of intents.
+
+    It has registers of its own: compiled into the loop it would be slower, and the loop too.
+    """
     begin_tick(now, p, desk, view, books)
     count = 0
     plan = p.plan
+    if repeat_wishes(now, p, desk, view, quotes, books, levels):
+        plan >>= WISHING_BITS
     while plan != 0:
         count += run_stage(plan & 15, now, p, desk, view, quotes, pending, books, levels, intents, audits)
         plan >>= 4
@@ -111,6 +117,7 @@ def run_stage(
         guards(now, p, desk, view, quotes, books, levels)
     elif stage == INVENTORY:
         inventory(p, desk, quotes)
+        keep_wishes(p, desk, view, quotes, books)
     elif stage == QUEUE_AWARE:
         queue_aware(now, p, desk, view, quotes, books, levels)
     elif stage == EMIT:
@@ -215,6 +222,7 @@ def _on_fill(
     if view.mid > 0.0 and desk.pending < len(pending):
         row = pending[desk.pending]
         row.due_ns = report.arrive_ns + SECOND
+        desk.pending_due_ns = min(desk.pending_due_ns, row.due_ns)
         row.side = report.side
         row.mid = view.mid
         desk.pending += 1

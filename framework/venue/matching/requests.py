@@ -43,7 +43,7 @@ from framework.venue.matching.orders import (
 from framework.venue.matching.records import Exchange, Order, Taken, Venue
 
 
-@hot
+@core
 def on_request(
     request: Request,
     venue: Venue,
