@@ -20,7 +20,7 @@ from framework.settings.schema.base import Direction as Towards
 from framework.settings.schema.base import Reload, StrictModel, meta_of
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
-from framework.settings.validate import refused, shown_value
+from framework.settings.validate import refused
 
 PARAMS = "params"
 
@@ -118,11 +118,6 @@ def why_refused(name: str) -> str:
         f"is unknown; allowed {', '.join(RuntimeParams.model_fields)} or a path like"
         f" sizing.notional_cap_usd{hint}"
     )
-
-
-def shown_name(name: str) -> str:
-    """Return a name as it can be printed: one line, cut to a readable length."""
-    return shown_value(name)
 
 
 def _rank(path: Path, value: Any) -> float | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from framework.settings.errors import ConfigError
-from framework.settings.fields import check_value, runtime_fields, shown_name, why_refused
+from framework.settings.fields import check_value, runtime_fields, why_refused
 from framework.settings.files import canonical_json
 from framework.settings.names import did_you_mean, shown
-from framework.settings.plain import Document, parse_json, parse_yaml
+from framework.settings.plain import Document, cut, parse_json, parse_yaml
 from framework.settings.provenance import Layer, Source
 from framework.settings.small import read_small
 from framework.settings.validate import shown_value
@@ -24,6 +24,7 @@ VARIABLE = "MM_RUNTIME_OVERRIDES_JSON"
 """The variable that holds a flat patch; it wins over the file."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_MOST = 200
 _MOMENT = "allowed a moment like 2025-10-13T00:00:00Z"
 
 
@@ -133,12 +134,10 @@ def _patch(document: Document, *, json: bool, faults: list[str]) -> Patch | None
     keys = (*KEYS, *RENDERED) if json else KEYS
     if json and data and not set(data) & set(keys):
         return Patch(_values(document, data, (), faults, Layer.OVERRIDES), "", "", None, document)
-    for key in data:
+    for key in list(data)[:_MOST]:
         if key not in keys:
             hint = did_you_mean(key, keys)
-            faults.append(
-                f"{document.at((key,))}: {shown_name(key)} is unknown; allowed {', '.join(keys)}{hint}"
-            )
+            faults.append(f"{document.at((key,))}: {cut(key)} is unknown; allowed {', '.join(keys)}{hint}")
     rendered = json and isinstance(data.get("commit"), str)
     overrides = data.get("overrides")
     if not isinstance(overrides, dict) or not (overrides or rendered):
@@ -164,10 +163,13 @@ def _values(
 ) -> dict[str, Any]:
     """Check every name and value; collect what is wrong."""
     values: dict[str, Any] = {}
+    if len(overrides) > _MOST:
+        faults.append(f"{document.at(prefix)}: names {len(overrides)} values; allowed up to {_MOST}")
+        return values
     for name, value in overrides.items():
-        source = Source(layer, document.at((*prefix, name)), shown_name(name))
+        source = Source(layer, document.at((*prefix, name)), cut(name))
         if layer is Layer.ENVIRONMENT:
-            source = Source(layer, VARIABLE, f"{VARIABLE} ({shown_name(name)})")
+            source = Source(layer, VARIABLE, f"{VARIABLE} ({cut(name)})")
         if name not in runtime_fields():
             faults.append(f"{source.accused} {why_refused(name)}")
             continue

@@ -17,8 +17,10 @@ from framework.settings.errors import ConfigError
 Path = tuple[str, ...]
 
 _DEEPEST = 20
+_LONGEST = 40
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?')
 _TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"(?i)yes|no|on|off|true|false"),
@@ -59,31 +61,39 @@ def parse_yaml(text: str, *, where: str) -> Document:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        events = list(yaml.parse(text, Loader=loader))
+        # Event by event: what nests without end is refused before the rest of it is read.
+        return _Reader(where, yaml.parse(text, Loader=loader)).document()
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{where}{line}: is not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{where}: is not YAML: {' '.join(str(error).split())}") from error
-    return _Reader(where, iter(events)).document()
 
 
 def parse_json(text: str, *, where: str) -> Document:
     """Parse one JSON object. Raises ``ConfigError`` with the file, and the line where it is known."""
+    text = text.removeprefix("\ufeff")  # as YAML readers do; some editors write one
     try:
-        data = json.loads(text, object_pairs_hook=_unique(where), parse_constant=_finite(where))
+        data = json.loads(
+            text, object_pairs_hook=_unique(where), parse_constant=_finite(where), parse_int=_whole(where)
+        )
     except json.JSONDecodeError as error:
         raise ConfigError(f"{where}:{error.lineno}: is not JSON: {error.msg}") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: nests too deep") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{where}: holds {_kind(data)}; allowed an object of keys")
+    written = _key_lines(text)
     lines: dict[Path, int] = {}
-    for path, value in leaves(data):
+    for path, value in _everything(data, where):
+        said = ".".join(path)
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{where}: {'.'.join(path)} is not a finite number")
-        if hit := re.search(rf'"{re.escape(path[-1])}"\s*:', text):
-            lines[path] = text.count("\n", 0, hit.start()) + 1
+            raise ConfigError(f"{where}: {cut(said)} is not a finite number")
+        for piece in (path[-1], value):
+            if isinstance(piece, str) and any("\ud800" <= letter <= "\udfff" for letter in piece):
+                raise ConfigError(f"{where}: {cut(said)} holds half a character; allowed whole Unicode text")
+        if path[-1] in written:
+            lines[path] = written[path[-1]]
     return Document(where, data, lines)
 
 
@@ -94,16 +104,25 @@ def read_scalar(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"
     if _INTEGER.fullmatch(text):
+        if len(text) > _LONGEST:
+            raise ValueError(f"{cut(text)} is too large; allowed whole numbers of {_LONGEST} digits")
         return int(text)
     for pattern, allowed in _TRAPS:
         if pattern.fullmatch(text):
-            raise ValueError(f"{text} reads differently to different readers; {allowed}")
+            raise ValueError(f"{cut(text)} reads differently to different readers; {allowed}")
     if _FLOAT.fullmatch(text):
         number = float(text)
         if math.isinf(number):
-            raise ValueError(f"{text} is too large; allowed finite numbers")
+            raise ValueError(f"{cut(text)} is too large; allowed finite numbers")
         return number
     return text
+
+
+def cut(text: str) -> str:
+    """Return a text as a message can show it: one line of printable characters, at most 80 of them."""
+    text = " ".join(text[:400].split())
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -161,11 +180,11 @@ class _Reader:
             if not isinstance(name, str) or name == "<<":
                 self._refuse(
                     event,
-                    f"{getattr(event, 'value', 'a collection')} is not a key; allowed plain names",
+                    f"{cut(getattr(event, 'value', 'a collection'))} is not a key; allowed plain names",
                 )
             if name in result:
                 first = self._lines[(*path, name)]
-                self._refuse(event, f"{name} is given twice, first on line {first}; allowed once")
+                self._refuse(event, f"{cut(name)} is given twice, first on line {first}; allowed once")
             self._lines[(*path, name)] = event.start_mark.line + 1
             result[name] = self._value(next(self._events), (*path, name))
         return result
@@ -190,7 +209,7 @@ class _Reader:
         if type(event).__name__ == "AliasEvent" or getattr(event, "anchor", None):
             self._refuse(event, "anchors and aliases are not allowed; write the value out")
         if getattr(event, "tag", None):
-            self._refuse(event, f"the tag {event.tag} is not allowed; write a plain value")
+            self._refuse(event, f"the tag {cut(event.tag)} is not allowed; write a plain value")
 
     def _refuse(self, event: Any, what: str) -> NoReturn:
         raise ConfigError(f"{self._where}:{event.start_mark.line + 1}: {what}")
@@ -201,7 +220,7 @@ def _unique(where: str) -> Any:
         result: dict[str, Any] = {}
         for key, value in pairs:
             if key in result:
-                raise ConfigError(f"{where}: {key} is given twice; allowed once")
+                raise ConfigError(f"{where}: {cut(key)} is given twice; allowed once")
             result[key] = value
         return result
 
@@ -215,5 +234,41 @@ def _finite(where: str) -> Any:
     return refuse
 
 
+def _whole(where: str) -> Any:
+    def read(digits: str) -> int:
+        if len(digits) > _LONGEST:
+            raise ConfigError(f"{where}: {cut(digits)} is too large; allowed numbers of {_LONGEST} digits")
+        return int(digits)
+
+    return read
+
+
+def _everything(data: dict[str, Any], where: str) -> Iterator[tuple[Path, Any]]:
+    """Yield every key and item with its path, parents first; refuse what nests too deep."""
+    waiting: list[tuple[Path, Any]] = [((), data)]
+    while waiting:
+        path, value = waiting.pop()
+        if len(path) > _DEEPEST:
+            raise ConfigError(f"{where}: nests deeper than {_DEEPEST} levels")
+        if path:
+            yield path, value
+        pairs = value.items() if isinstance(value, dict) else ()
+        items = enumerate(value) if isinstance(value, list) else ()
+        waiting += [((*path, str(key)), item) for key, item in (*pairs, *items)]
+
+
+def _key_lines(text: str) -> dict[str, int]:
+    """Return the line on which each key is first written."""
+    lines: dict[str, int] = {}
+    line, seen = 1, 0
+    for hit in _TEXT.finditer(text):
+        if hit[2] is None:
+            continue
+        line += text.count("\n", seen, hit.start())
+        seen = hit.start()
+        lines.setdefault(hit[1], line)
+    return lines
+
+
 def _kind(value: Any) -> str:
-    return "a list" if isinstance(value, list) else f"the single value {value!r}"
+    return "a list" if isinstance(value, list) else f"the single value {cut(str(value))}"

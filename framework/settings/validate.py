@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from framework.settings.describe import allowed, field_at, fields_at, models_of
 from framework.settings.errors import ConfigError
 from framework.settings.names import did_you_mean
-from framework.settings.plain import leaves
+from framework.settings.plain import cut, leaves
 from framework.settings.provenance import Locate
 from framework.settings.schema.base import meta_of
 
@@ -47,9 +47,8 @@ def shown_value(value: Any) -> str:
     elif isinstance(value, dict):
         text = "a mapping"
     else:
-        text = " ".join(str(value).split()) or '""'
-        text = "".join(letter if letter.isprintable() else "?" for letter in text[:81])
-    return text if len(text) <= 80 else text[:77] + "..."
+        text = str(value) or '""'
+    return cut(text) or '""'
 
 
 def _path(data: Any, fault: Any) -> Path:
