@@ -17,6 +17,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "hold": ("framework.cli.gitops_hold", "keep what is in force, whatever the branch asks for"),
     "release": ("framework.cli.gitops_release", "end a hold, or take a rewritten branch"),
     "verify": ("framework.cli.gitops_verify", "check an evidence bundle, or run its gate again"),
+    "gate": ("framework.cli.gitops_gate", "both configurations on the same tapes: may the change pass"),
+    "calibrate": ("framework.cli.gitops_calibrate", "how often the gate is wrong, and what it sees"),
     "journal": ("framework.cli.gitops_journal", "print or verify the journal of an environment"),
 }
 

@@ -1,0 +1,94 @@
+"""``quoteops gitops gate``: both configurations on the same tapes, and whether the change may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Judge a change; 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive or no effect."""
+    parser = Parser(
+        prog="quoteops gitops gate", description="Judge a change on the evidence tapes, against what runs."
+    )
+    parser.add_argument("--base", required=True, metavar="REF", help="what runs today")
+    parser.add_argument("--head", required=True, metavar="REF", help="what shall run; it contains the base")
+    parser.add_argument("--environment", metavar="NAME", help="this environment alone")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        metavar="F",
+        help="journal of attempts and verdicts (artifacts/gitops/<environment>/journal.jsonl)",
+    )
+    parser.add_argument(
+        "--remote", metavar="NAME", help="count the attempts published there instead, and journal nothing"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for gate.json and gate.md")
+    parser.add_argument("--out-md", type=Path, metavar="F", help="append the Markdown summary to a file")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.gate import GateRequest, run_gate
+    from framework.gitops.gate_text import gate_lines, gate_markdown
+    from framework.gitops.git import Git
+    from framework.settings.files import canonical_json, write_atomic, write_json
+    from framework.settings.plan import find_root
+    from framework.soak.provenance import code_sha
+
+    root = args.repo or find_root()
+    git = Git(root)
+    rows, append = _journal(git, root, args.journal, args.remote)
+    result = run_gate(
+        GateRequest(
+            git=git,
+            base=args.base,
+            head=args.head,
+            environment=args.environment,
+            home=root,
+            rows=rows,
+            append=append,
+            code_sha=code_sha(root),
+            workers=args.workers,
+        )
+    )
+    markdown = gate_markdown(result.report)
+    if args.out is not None:
+        write_json(path=args.out / "gate.json", value=result.report)
+        write_atomic(path=args.out / "gate.md", data=markdown)
+    if args.out_md is not None:
+        args.out_md.parent.mkdir(parents=True, exist_ok=True)
+        # A job's summary already holds other steps' words.
+        with args.out_md.open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    print(canonical_json(result.report) if args.json else "\n".join(gate_lines(result.report)))
+    return result.outcome.exit_code
+
+
+def _journal(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any]:
+    """Give what reads the attempts of an environment, and what journals one more."""
+    from framework.gitops.gate import journal_name
+    from framework.gitops.published import fetch_published
+    from framework.journal.journal import Journal, Kind
+
+    def file(environment: str) -> Path:
+        return path or root / "artifacts" / "gitops" / environment / "journal.jsonl"
+
+    def local(environment: str) -> Any:
+        return Journal(file(environment)).entries() if file(environment).is_file() else ()
+
+    def append(environment: str, kind: Kind, data: Mapping[str, Any]) -> None:
+        Journal(file(environment)).append(kind=kind, data=data)
+
+    def published(environment: str) -> Any:
+        found = fetch_published(git, str(remote), journal_name(environment))
+        return () if found is None else found.entries
+
+    def nothing(_environment: str, _kind: Kind, _data: Mapping[str, Any]) -> None:
+        """Leave the journal to the step that may write to the remote."""
+
+    return (local, append) if remote is None else (published, nothing)

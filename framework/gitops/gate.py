@@ -1,0 +1,448 @@
+"""``quoteops gitops gate``: both configurations on the evidence tapes, and whether the change may pass.
+
+Policy, tapes, KPI profiles and tiers are the base's; the head brings values and nothing that judges them.
+gather (classify, open, spend alpha) → replay both arms → compare → settle → say.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from framework.edge.report import canonical
+from framework.fanout.run import run_all
+from framework.gates.kpi import Profile, profile_from
+from framework.gates.paired import GATE_VERSION
+from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find, worst_first
+from framework.gates.profiles import deciding_profile
+from framework.gitops.arms import NS_PER_S, ArmBlocks, ArmJob, Windows, replay_arm, usable_windows
+from framework.gitops.budget import Attempt, Row, allowance, attempt_entry
+from framework.gitops.change_report import ChangeReport, EnvironmentChange
+from framework.gitops.changes import classify
+from framework.gitops.environments import PREFIXES, load_environment, patch_of
+from framework.gitops.gate_judge import (
+    TapeArms,
+    by_symbol,
+    cut_of,
+    effects_of,
+    kpi_findings,
+    kpi_rows,
+    settle,
+    tape_effect,
+    tier_findings,
+)
+from framework.gitops.gate_text import effect_data
+from framework.gitops.git import Git
+from framework.gitops.tapes import load_tapes, open_evidence, tapes_of
+from framework.journal.entry import Kind
+from framework.settings.files import canonical_json, sha256_of
+from framework.settings.kpi_profiles import load_kpi_profiles
+from framework.settings.patch import Window
+from framework.settings.schema.gitops import EvidenceTape, Policy
+from framework.settings.schema.run import RunSettings
+from framework.soak.judge import SIDE_BY_SIDE
+
+EMBARGO_NS = 600 * NS_PER_S
+"""Left out on both sides of a window somebody tuned on: its neighbourhood is no longer unseen."""
+
+Append = Callable[[str, Kind, Mapping[str, Any]], None]
+Rows = Callable[[str], Sequence[Row]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRequest:
+    """What is asked: two commits, which environment (None: all that need it), and where things are.
+
+    ``home`` is what a tape's location is below; ``rows`` gives the journal of an environment, ``append`` adds
+    to it; ``code_sha`` names the code that judges. ``workers`` 0 replays in this process.
+    """
+
+    git: Git
+    base: str
+    head: str
+    home: Path
+    rows: Rows
+    append: Append = lambda _environment, _kind, _data: None
+    environment: str | None = None
+    now: datetime | None = None
+    code_sha: str | None = None
+    workers: int | None = None
+    progress: Callable[[str, float], None] = lambda _doing, _share: None
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The verdict of a gate and its report, plain data that is the same bytes for the same inputs."""
+
+    outcome: Outcome
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evidence:
+    """A tape that is opened: its digest, the windows that may be used, what was cut out of it."""
+
+    tape: EvidenceTape
+    digest: str
+    windows: Windows
+    cut: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """One environment's question to the gate, with everything that decides the answer."""
+
+    change: EnvironmentChange
+    base: RunSettings
+    head: RunSettings
+    policy: Policy
+    evidence: tuple[_Evidence, ...]
+    deciding: Profile
+    shown: tuple[Profile, ...]
+    refused: tuple[str, ...] = field(default=())
+
+
+def journal_name(environment: str) -> str:
+    """Return the name under which the attempts of a gate are published: many machines write them."""
+    return f"{environment}.gate"
+
+
+def run_gate(request: GateRequest) -> GateResult:
+    """Judge a change in every environment that needs it; the worst verdict is the gate's.
+
+    Raises QuoteopsError subclasses for what cannot be asked: commits, policy, tapes, journals.
+    """
+    now = request.now or datetime.now(UTC)
+    report = classify(request.git, request.base, request.head, request.environment, now=now)
+    asked = [change for change in report.environments if change.needs == "gate"]
+    if report.refusals:
+        return _without(report, Outcome.FAIL, f"the change is refused: {report.refusals[0]}")
+    if not asked:
+        said = (
+            "nothing that an environment runs changes" if report.verdict == "neutral" else _reducing(report)
+        )
+        return _without(report, Outcome.PASS, f"no gate is needed: {said}")
+    with tempfile.TemporaryDirectory(prefix="quoteops-gate-") as folder:
+        old, new = Path(folder) / "base", Path(folder) / "head"
+        request.git.export(report.base, PREFIXES, old)
+        request.git.export(report.head, PREFIXES, new)
+        judged = [_judge(request, report, change, old, new, now) for change in asked]
+    worst = min(judged, key=lambda e: _ORDER.index(Outcome(e["verdict"])))
+    outcome = Outcome(worst["verdict"])
+    sentence = worst["sentence"] if len(judged) == 1 else f"{worst['environment']}: {worst['sentence']}"
+    return GateResult(outcome, _report(report, outcome, sentence, judged))
+
+
+_ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NO_EFFECT, Outcome.WARN, Outcome.PASS)
+
+
+def _reducing(report: ChangeReport) -> str:
+    names = [f"{c.name} ({c.direction})" for c in report.environments if c.needs == "check"]
+    return f"the check is enough for {', '.join(names)}"
+
+
+def _without(report: ChangeReport, outcome: Outcome, sentence: str) -> GateResult:
+    return GateResult(outcome, _report(report, outcome, sentence, []))
+
+
+def _report(
+    report: ChangeReport, outcome: Outcome, sentence: str, judged: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    plain: dict[str, Any] = canonical(
+        {
+            "gate_version": GATE_VERSION,
+            "base": report.base,
+            "head": report.head,
+            "classification": report.classification,
+            "verdict": outcome.value,
+            "exit_code": outcome.exit_code,
+            "sentence": sentence,
+            "environments": list(judged),
+        }
+    )
+    return plain
+
+
+def _judge(
+    request: GateRequest,
+    report: ChangeReport,
+    change: EnvironmentChange,
+    old: Path,
+    new: Path,
+    now: datetime,
+) -> dict[str, Any]:
+    """Judge one environment and journal the attempt before, the verdict after."""
+    question = _question(request, report, change, old, new)
+    attempt = Attempt(
+        environment=change.name,
+        base_config_sha=question.base.config_sha,
+        head_config_sha=question.head.config_sha,
+        tapes=tuple(e.digest for e in question.evidence),
+        gate_version=GATE_VERSION,
+    )
+    given = allowance(request.rows(change.name), attempt=attempt, budget=report.policy.budget, now=now)
+    alpha = min(report.policy.gate.alpha, given.alpha)
+    entry = attempt_entry(attempt, given)
+    if not given.repeated:
+        request.append(change.name, Kind.ATTEMPT, entry)
+    arms = _replay(question, request)
+    answer = _answer(question, arms, alpha=alpha)
+    inputs = gate_inputs(
+        report=report, change=change, policy=report.policy, attempt=attempt, alpha=alpha, answer=answer,
+        code_sha=request.code_sha,
+    )  # fmt: skip
+    verdict = {
+        "subject": "gate",
+        "attempt": attempt.key,
+        "environment": change.name,
+        "commit": report.head,
+        "config_sha": attempt.head_config_sha,
+        "verdict": answer["verdict"],
+        "sentence": answer["sentence"],
+    }
+    request.append(change.name, Kind.VERDICT, verdict)
+    budget = {
+        "alpha": alpha, "policy_alpha": report.policy.gate.alpha, "given": given.alpha, "left": given.left,
+        "quarter": given.quarter, "attempt": given.number, "repeated": given.repeated,
+    }  # fmt: skip
+    journal = [{"kind": "attempt", "data": entry}] * (not given.repeated)
+    journal += [{"kind": "verdict", "data": verdict}]
+    return {**answer, "inputs": inputs, "budget": budget, "journal": journal}
+
+
+def _question(
+    request: GateRequest, report: ChangeReport, change: EnvironmentChange, old: Path, new: Path
+) -> _Question:
+    """Gather what decides: settings of both commits, tapes without what was tuned on, KPI profiles."""
+    assert change.base is not None
+    assert change.head is not None
+    patch = patch_of(new, change.name)
+    tuned = () if patch is None else patch.tuned_on
+    # The environment's list of tapes decides how it is judged, so it is the base's.
+    tapes = tapes_of(load_environment(old, change.name), load_tapes(old))
+    evidence, refused = [], []
+    for k, tape in enumerate(tapes):
+        request.progress(f"tape {tape.name}", k / max(len(tapes), 1))
+        opened = _opened(tape, tuned, request.home)
+        if opened.windows:
+            evidence.append(opened)
+        else:
+            refused.append(f"tape {tape.name} is not used: nothing of it is left that was not tuned on")
+    shipped = {name: profile_from(p.model_dump()) for name, p in load_kpi_profiles(root=old).items()}
+    kpi = change.base.kpi
+    # KPI_* variables belong to whoever runs this and are ignored.
+    deciding = deciding_profile(
+        selected=profile_from(kpi.model_dump()), decides=kpi.decides, shipped=shipped, environ={}
+    )
+    return _Question(
+        change=change,
+        base=change.base,
+        head=change.head,
+        policy=report.policy,
+        evidence=tuple(evidence),
+        deciding=deciding,
+        shown=tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped),
+        refused=tuple(refused),
+    )
+
+
+def _opened(tape: EvidenceTape, tuned: Sequence[Window], home: Path) -> _Evidence:
+    """Open a tape and cut out the windows somebody tuned on.
+
+    A window counts for the tape it names, and for every recorded tape of the same hours: another cut of the
+    same recording has another digest, and another symbol lived through the same market.
+    """
+    opened = open_evidence(tape, home=home)
+    cut = [
+        (_ns(window.start), _ns(window.end))
+        for window in tuned
+        if window.tape in (tape.digest, opened.meta.digest) or not tape.is_synthetic
+    ]
+    windows = usable_windows(tape=opened, cut=cut, margin_ns=EMBARGO_NS)
+    inside = [1 for start, end in cut if start < opened.end_ns and end > opened.start_ns]
+    return _Evidence(tape=tape, digest=opened.meta.digest, windows=windows, cut=len(inside))
+
+
+def _ns(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6) * 1_000
+
+
+def _replay(question: _Question, request: GateRequest) -> list[TapeArms]:
+    """Replay both arms on every tape, spread over the cores; give the tapes in their order."""
+    seed = question.base.soak.seed
+    jobs = [
+        ArmJob(
+            settings=settings,
+            opener=partial(open_evidence, e.tape, home=request.home),
+            seed=seed,
+            cut=cut_of(question.policy.gate, e.tape.market),
+            windows=e.windows,
+        )
+        for e in question.evidence
+        for settings in (question.base, question.head)
+    ]
+    done: list[int] = []
+
+    def moved(_: object) -> None:
+        done.append(1)
+        request.progress(f"replay, {question.change.name}", len(done) / len(jobs))
+
+    backend = "serial" if request.workers == 0 or not jobs else "pool"
+    outcomes = run_all(
+        replay_arm, jobs, backend=backend, workers=request.workers or None, on_done=moved  # type: ignore[arg-type]
+    ) if jobs else []  # fmt: skip
+    arms: list[ArmBlocks] = [outcome.unwrap() for outcome in outcomes]
+    return [
+        TapeArms(
+            name=e.tape.name,
+            symbol=e.tape.symbol,
+            regime=e.tape.regime,
+            market=e.tape.market,
+            synthetic=e.tape.is_synthetic,
+            base=arms[2 * k],
+            candidate=arms[2 * k + 1],
+        )
+        for k, e in enumerate(question.evidence)
+    ]
+
+
+def _answer(question: _Question, arms: Sequence[TapeArms], *, alpha: float) -> dict[str, Any]:
+    """Compare, settle, and put the answer into plain data."""
+    gate, tier = question.policy.gate, question.change.tier
+    rules = question.policy.rules(tier)
+    groups = by_symbol(arms)
+    symbols = {n: effects_of(name=n, tapes=ts, rules=gate, alpha=alpha) for n, ts in groups.items()}
+    findings = find(symbols=list(symbols.values()), want=rules.net, alpha=alpha)
+    notes, rows = list(question.refused), []
+    if findings[0].outcome is not Outcome.NO_EFFECT:
+        rows = kpi_rows(tapes=arms, deciding=question.deciding, shown=question.shown)
+        for more, said in (
+            kpi_findings(rows, tier=tier),
+            tier_findings(tapes=arms, rules=rules, tier=tier),
+        ):
+            findings += more
+            notes += said
+    findings = worst_first(findings)
+    if any(symbol.identical for symbol in symbols.values()):
+        same = ", ".join(s.symbol for s in symbols.values() if s.identical)
+        notes.append(f"nothing differs on {same}")
+    outcome = settle(findings, rules=rules)
+    return {
+        "environment": question.change.name,
+        "tier": tier,
+        "want": rules.net,
+        "verdict": outcome.value,
+        "exit_code": outcome.exit_code,
+        "sentence": _sentence(findings, outcome),
+        "hours_needed": _hours(findings, outcome),
+        "reasons": list(dict.fromkeys(f.code for f in findings)),
+        "findings": [_finding(f) for f in findings],
+        "notes": notes,
+        "changes": question.change.as_dict()["changes"],
+        "symbols": {name: _symbol(symbols[name], groups[name], question, alpha) for name in groups},
+        "tapes": [_tape(e, arm) for e, arm in zip(question.evidence, arms, strict=True)],
+        "kpi": [
+            {
+                "tape": row.tape, "profile": row.profile, "decides": row.decides, "base": row.base.value,
+                "candidate": row.candidate.value, "reasons": list(row.reasons),
+            }
+            for row in rows
+        ],
+    }  # fmt: skip
+
+
+def _sentence(findings: Sequence[Finding], outcome: Outcome) -> str:
+    """Give the verdict and its reason: the worst finding, and how much more tape would tell."""
+    from framework.gates.explain import hours_words
+
+    first = findings[0]
+    said = first.says
+    if outcome is Outcome.INCONCLUSIVE and first.outcome is Outcome.WARN:
+        said = f"{said}, and this tier promotes on PASS alone"
+    hours = _hours(findings, outcome)
+    more = "" if not hours else f"; needs about {hours_words(hours)} more of such tape"
+    others = sum(1 for f in findings[1:] if f.outcome is first.outcome)
+    return f"{said}{more}" + (f" (and {others} more)" if others else "")
+
+
+def _hours(findings: Sequence[Finding], outcome: Outcome) -> float | None:
+    """Return the tape that would decide everything undecided; None when some of it is not known."""
+    if outcome is not Outcome.INCONCLUSIVE:
+        return None
+    known = [f.hours_needed for f in findings if f.hours_needed is not None]
+    return max(known, default=None)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "outcome": finding.outcome.value,
+        "code": finding.code,
+        "says": finding.says,
+        "hours_needed": finding.hours_needed,
+    }
+
+
+def _symbol(
+    symbol: SymbolEffects, tapes: Sequence[TapeArms], question: _Question, alpha: float
+) -> dict[str, Any]:
+    alone = {t.name: tape_effect(tape=t, like=symbol, rules=question.policy.gate, alpha=alpha) for t in tapes}
+    return {
+        "hours": symbol.hours,
+        "identical": symbol.identical,
+        "effects": {name: effect_data(e, have=symbol.hours) for name, e in symbol.effects.items()},
+        "better": effect_data(symbol.better, have=symbol.hours),
+        "regimes": {name: effect_data(e, have=symbol.hours) for name, e in symbol.regimes.items()},
+        "tapes": {name: effect_data(e, have=symbol.hours) for name, e in alone.items()},
+    }
+
+
+def _tape(evidence: _Evidence, arms: TapeArms) -> dict[str, Any]:
+    return {
+        "name": evidence.tape.name,
+        "symbol": evidence.tape.symbol,
+        "regime": evidence.tape.regime,
+        "market": evidence.tape.market,
+        "synthetic": evidence.tape.is_synthetic,
+        "digest": evidence.digest,
+        "windows_ns": [list(window) for window in evidence.windows],
+        "cut_out": evidence.cut,
+        "hours": arms.base.hours,
+        "blocks": arms.base.blocks,
+        "fills": {"base": arms.base.fills, "candidate": arms.candidate.fills},
+        "identical": arms.identical,
+    }
+
+
+def gate_inputs(
+    *,
+    report: ChangeReport,
+    change: EnvironmentChange,
+    policy: Policy,
+    attempt: Attempt,
+    alpha: float,
+    answer: Mapping[str, Any],
+    code_sha: str | None,
+) -> dict[str, Any]:
+    """Name by digest everything a verdict rests on; the same inputs give the same report, byte for byte."""
+    assert change.base is not None
+    return {
+        "gate_version": GATE_VERSION,
+        "code_sha": code_sha,
+        "environment": change.name,
+        "tier": change.tier,
+        "base": {"commit": report.base, "config_sha": attempt.base_config_sha},
+        "head": {"commit": report.head, "config_sha": attempt.head_config_sha},
+        "policy_sha": sha256_of(canonical_json(policy.model_dump(mode="json"))),
+        "kpi_sha": sha256_of(canonical_json(change.base.kpi.model_dump(mode="json"))),
+        "tapes": [
+            {"name": t["name"], "digest": t["digest"], "windows_ns": t["windows_ns"]} for t in answer["tapes"]
+        ],
+        "seed": change.base.soak.seed,
+        "alpha": alpha,
+        "attempt": attempt.key,
+    }
