@@ -16,9 +16,9 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
-    from framework.gitops.agent import utc_now
     from framework.gitops.place import Place
     from framework.gitops.status import read_status, status_code, status_lines
+    from framework.journal.journal import utc_now
     from framework.settings.files import canonical_json
     from framework.settings.plan import find_root
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from framework.errors import QuoteopsError
@@ -20,6 +20,7 @@ from framework.gitops.git import Git
 from framework.gitops.place import Place
 from framework.gitops.reconcile import Reconciler, Say
 from framework.gitops.render import Prepared, sweep_scratch
+from framework.journal.journal import utc_now
 from framework.settings.errors import FileError
 from framework.settings.files import locked
 
@@ -30,11 +31,6 @@ ACK_TICK_S = 0.05
 """The same while a bot has still to answer."""
 
 TOKEN = "GITHUB_TOKEN"
-
-
-def utc_now() -> datetime:
-    """Return the wall clock in UTC."""
-    return datetime.now(UTC)
 
 
 def make_reconciler(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from framework.gitops.decide import Bot
 from framework.gitops.errors import GitopsError
 from framework.gitops.history import History, fold
 from framework.journal.entry import EMPTY, Entry, Head, Kind
-from framework.journal.journal import Journal, parse_journal
+from framework.journal.journal import Journal, parse_journal, utc_now
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 BOT_BYTES = 1_000_000
@@ -97,8 +97,8 @@ class Place:
 class Memory:
     """The journal and what it amounts to; what others append is folded in as it comes."""
 
-    def __init__(self, path: Path) -> None:
-        self.journal = Journal(path)
+    def __init__(self, path: Path, *, now: Callable[[], datetime] = utc_now) -> None:
+        self.journal = Journal(path, now=now)
         self._size, self._head, self._history = 0, EMPTY, History()
 
     @property

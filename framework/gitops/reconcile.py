@@ -89,7 +89,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self.git = Git.mirror(self.place.mirror)
-        self.memory = Memory(self.place.journal)
+        self.memory = Memory(self.place.journal, now=self.now)
         self.poll_s = 5.0
         """Pause between two looks at the remote: the policy's."""
         self._prepared: dict[str, Prepared] = {}

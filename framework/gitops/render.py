@@ -138,7 +138,8 @@ def with_restart(content: Content, *, before: Prepared | None, prepared: Prepare
     if before is None or before.settings is None or prepared.settings is None:
         return content
     changes = changes_between(before.settings, prepared.settings)
-    return replace(content, restart=tuple(c.name for c in changes if c.reload == "restart"))
+    names = [c.name for c in changes if c.reload == "restart" and _is_behaviour(c.name)]
+    return replace(content, restart=tuple(names))
 
 
 def reduces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -173,6 +174,16 @@ def _composed(root: Path, commit: str, environment: str) -> Prepared:
         patch=read_patch(root / file.overrides, root=root) if file.overrides is not None else None,
         overrides=file.overrides,
     )
+
+
+def _is_behaviour(name: str) -> bool:
+    """Say whether config_sha covers a field; paths and seeds are nobody's reason to restart."""
+    from framework.settings.describe import field_at
+    from framework.settings.schema.base import meta_of
+    from framework.settings.schema.run import RunSettings
+
+    field = field_at(RunSettings, tuple(name.split(".")))
+    return field is None or bool(meta_of(field).get("identity", True))
 
 
 def _fields(settings: RunSettings) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class World:
 
 
 def _template(folder: Path) -> Path:
-    """Make, once a process, the remote that every world begins with: what a commit needs of this repository."""
+    """Make, once a process, the remote that every world begins with: conf/ and gitops/ of this repository."""
     git = Git.mirror(folder)
     files: dict[str, bytes | None] = {PATCH: patch_text(tail_age_ms=650).encode()}
     for name in ("conf", "gitops"):

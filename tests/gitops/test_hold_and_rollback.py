@@ -1,0 +1,285 @@
+"""Going back and holding: at once on this machine, then git, until git and the bot agree again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framework.gitops.decide import Permission, Sync, permission_of, sync_of
+from framework.gitops.errors import GitopsError
+from framework.gitops.git import Git
+from framework.gitops.operate import hold_environment, release_environment, roll_back_environment
+from framework.journal.entry import Kind
+from tests.gitops.agent_cases import PATCH, World, patch_text
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Give a world with a first content in force and a second on top of it."""
+    world = World(tmp_path)
+    world.poll()
+    world.ask(tail_age_ms=900)
+    world.poll()
+    return world
+
+
+def branches(world: World) -> dict[str, str]:
+    rows = world.author.run("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads")
+    return dict(row.split() for row in rows.decode().splitlines())
+
+
+def merge(world: World, branch: str) -> str:
+    """Fast-forward the branch, as a merge button does."""
+    sha = branches(world)[branch]
+    world.author.run("update-ref", "refs/heads/main", sha)
+    return sha
+
+
+def test_a_rollback_is_live_before_git_is_asked(world: World) -> None:
+    world.remote.rename(world.folder / "gone.git")
+    _, target = roll_back_environment(world.agent, reason="losses")
+    assert world.live() == {"tail_age_ms": 650}
+    assert target.commit == world.first
+    assert json.loads(world.place.hold.read_text())["reason"] == "losses"
+    assert world.kinds() == ["applied", "applied", "rollback", "quarantined", "hold"]
+
+
+def test_reconcile_never_repairs_a_hold_away(world: World) -> None:
+    roll_back_environment(world.agent, reason="losses")
+    for _ in range(3):
+        seen = world.poll()
+    assert world.live() == {"tail_age_ms": 650}
+    assert permission_of(seen) == (Permission.HELD, "losses")
+    assert sync_of(seen)[0] is Sync.OUT_OF_SYNC
+    world.restart()
+    world.poll()
+    assert world.live() == {"tail_age_ms": 650}
+    assert world.kinds().count("rollback") == 1
+
+
+def test_the_revert_is_proposed_once_and_its_merge_ends_the_hold(world: World) -> None:
+    roll_back_environment(world.agent, reason="losses")
+    world.poll()
+    world.poll()
+    (branch,) = [name for name in branches(world) if name != "main"]
+    assert branch.startswith("quoteops/revert-sandbox-")
+    (proposed,) = world.entries(Kind.PROPOSED)
+    assert proposed.data["exact"] is True
+    assert world.author.show(branch, PATCH) == world.author.show(world.first, PATCH)
+    body = next((world.place.folder / "proposals").iterdir()).read_text()
+    assert "losses" in body
+    merged = merge(world, branch)
+    seen = world.poll()
+    assert not world.place.hold.exists()
+    assert world.entries(Kind.CLEARED)[0].data["commit"] == merged
+    assert (sync_of(seen)[0], permission_of(seen)[0]) == (Sync.SYNCED, Permission.ALLOWED)
+    assert world.live() == {"tail_age_ms": 650}
+
+
+def test_a_commit_that_asks_for_something_else_ends_the_hold(world: World) -> None:
+    roll_back_environment(world.agent, reason="losses")
+    world.poll()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+    assert not world.place.hold.exists()
+
+
+def test_the_bad_content_under_another_commit_does_not_end_the_hold(world: World) -> None:
+    roll_back_environment(world.agent, reason="losses")
+    world.commit({PATCH: patch_text(tail_age_ms=900, reason="again").encode(), "note.txt": b"x"})
+    seen = world.poll()
+    assert permission_of(seen)[0] is Permission.HELD
+    assert world.live() == {"tail_age_ms": 650}
+
+
+def test_a_quarantined_content_is_refused_under_any_commit_until_the_cooldown_ends(world: World) -> None:
+    bad = world.author.rev("main")
+    roll_back_environment(world.agent, reason="losses")
+    world.ask(tail_age_ms=700)
+    world.poll()
+    again = world.ask(tail_age_ms=900)
+    seen = world.poll()
+    assert again != bad
+    assert permission_of(seen)[0] is Permission.REFUSED
+    assert "quarantine" in world.entries(Kind.REFUSED)[-1].data["reason"]
+    assert world.live() == {"tail_age_ms": 700}
+    world.poll(after_s=25 * 3_600)
+    assert world.live() == {"tail_age_ms": 700}  # a commit gets one attempt
+    world.commit({"note.txt": b"once more"})
+    world.poll()
+    assert world.live() == {"tail_age_ms": 900}
+
+
+def test_releasing_a_hold_does_not_bring_the_bad_content_back(world: World) -> None:
+    roll_back_environment(world.agent, reason="losses")
+    world.poll()
+    release_environment(world.agent, reason="we know")
+    seen = world.poll()
+    assert permission_of(seen)[0] is Permission.REFUSED
+    assert world.live() == {"tail_age_ms": 650}
+    world.poll(after_s=25 * 3_600)
+    assert world.live() == {"tail_age_ms": 650}
+
+
+def test_a_plain_hold_keeps_what_is_in_force_until_it_is_released(world: World) -> None:
+    hold_environment(world.agent, reason="exchange maintenance")
+    world.ask(tail_age_ms=700)
+    seen = world.poll()
+    assert permission_of(seen) == (Permission.HELD, "exchange maintenance")
+    assert world.live() == {"tail_age_ms": 900}
+    release_environment(world.agent, reason="over")
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+
+
+def test_a_commit_that_names_the_hold_ends_it(world: World) -> None:
+    hold = hold_environment(world.agent, reason="exchange maintenance")
+    world.ask(tail_age_ms=700, message=f"feat: calmer\n\nClears-Hold: {hold.name}\n")
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+
+
+def test_a_hold_file_that_is_removed_by_hand_comes_back(world: World) -> None:
+    hold_environment(world.agent, reason="exchange maintenance")
+    world.place.hold.unlink()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    assert world.place.hold.is_file()
+    assert world.live() == {"tail_age_ms": 900}
+
+
+def test_a_hold_file_that_cannot_be_read_holds(world: World) -> None:
+    world.place.hold.write_text("{")
+    world.ask(tail_age_ms=700)
+    seen = world.poll()
+    assert permission_of(seen)[0] is Permission.HELD
+    assert world.live() == {"tail_age_ms": 900}
+    assert world.entries(Kind.ALERT)[0].data["topic"] == "hold"
+    release_environment(world.agent, reason="a stray file")
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+
+
+def test_drift_under_a_hold_is_noted_and_left(world: World) -> None:
+    hold_environment(world.agent, reason="exchange maintenance")
+    world.place.live.write_text('{"tail_age_ms": 888}')
+    world.poll()
+    world.poll()
+    assert world.live_sha() != world.entries(Kind.APPLIED)[-1].data["overrides_sha"]
+    assert world.kinds().count("drift") == 1
+    assert world.kinds().count("repaired") == 0
+
+
+def test_what_the_bot_refuses_goes_back_by_itself(world: World) -> None:
+    world.bot()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    world.bot(refuses="no such mode")
+    world.poll()
+    assert world.live()["tail_age_ms"] == 900
+    hold = json.loads(world.place.hold.read_text())
+    assert hold["cause"] == "automatic"
+    assert "no such mode" in hold["reason"]
+
+
+def test_a_bot_that_fails_within_the_probation_time_goes_back(world: World) -> None:
+    world.bot()
+    world.poll()
+    world.bot(health="failing")
+    world.poll()
+    assert world.live()["tail_age_ms"] == 650
+    assert world.entries(Kind.ROLLBACK)[0].data["reason"] == "the bot fails under it: loss limit"
+
+
+def test_a_bot_that_was_failing_before_is_not_held_against_the_new_content(world: World) -> None:
+    world.bot(health="failing")
+    world.place.bot.unlink()
+    world.bot(health="failing", follows=False)
+    world.ask(tail_age_ms=700)
+    world.poll()
+    world.bot(health="failing")
+    world.poll()
+    assert world.live()["tail_age_ms"] == 700
+
+
+def test_going_back_prefers_what_was_seen_healthy_for_the_probation_time(world: World) -> None:
+    world.bot()
+    for _ in range(4):  # 900 s of probation
+        world.poll(after_s=300)
+        world.bot()
+    seen = world.poll()
+    assert sync_of(seen) == (Sync.SYNCED, "")
+    assert world.entries(Kind.VERDICT)[0].data["verdict"] == "PASS"
+    world.ask(tail_age_ms=700)
+    world.poll()
+    world.ask(tail_age_ms=800)
+    world.poll()
+    _, target = roll_back_environment(world.agent, reason="losses")
+    assert world.live()["tail_age_ms"] == 900
+    assert target.commit == world.entries(Kind.APPLIED)[1].data["commit"]
+
+
+def test_with_nothing_to_go_back_to_the_operator_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.poll()
+    with pytest.raises(GitopsError, match="nothing earlier differs"):
+        roll_back_environment(world.agent, reason="losses")
+    world.bot(refuses="no")
+    world.poll()
+    assert world.entries(Kind.ALERT)[0].data["topic"] == "failing"
+
+
+def test_a_commit_that_was_in_force_can_be_named(world: World) -> None:
+    world.ask(tail_age_ms=700)
+    world.poll()
+    roll_back_environment(world.agent, reason="losses", to=world.first[:10])
+    assert world.live()["tail_age_ms"] == 650
+    with pytest.raises(GitopsError, match="never put in force"):
+        roll_back_environment(world.agent, reason="losses", to="deadbeef")
+
+
+def test_a_revert_of_conf_restores_the_file_that_matters(world: World) -> None:
+    path = "conf/profile/S1.yaml"
+    text = world.author.show("main", path)
+    assert text is not None
+    bad = text.replace(b"min_interval_ms: ", b"min_interval_ms: 1", 1)
+    line = next(row for row in text.decode().splitlines() if row.startswith("min_interval_ms:"))
+    bad = text.replace(line.encode(), b"min_interval_ms: 111")
+    world.commit({path: bad, "conf/kpi/note.md": b"unrelated"})
+    world.poll()
+    assert world.live()["min_interval_ms"] == 111
+    roll_back_environment(world.agent, reason="losses")
+    assert world.live()["min_interval_ms"] != 111
+    world.poll()
+    (branch,) = [name for name in branches(world) if name != "main"]
+    merge(world, branch)
+    seen = world.poll()
+    assert permission_of(seen)[0] is Permission.ALLOWED
+    assert not world.place.hold.exists()
+
+
+def test_a_revert_that_an_earlier_try_has_pushed_is_taken_as_it_is(world: World) -> None:
+    roll_back_environment(world.agent, reason="losses")
+    world.agent.propose_revert()
+    first = branches(world)
+    text = world.place.journal.read_bytes().splitlines(keepends=True)
+    world.place.journal.write_bytes(b"".join(text[:-1]))  # as if killed between the push and its entry
+    world.now = world.now.replace(minute=59)
+    world.restart()
+    world.poll()
+    assert branches(world) == first
+    assert len(world.entries(Kind.PROPOSED)) == 1
+
+
+def test_the_mirror_is_a_cache(world: World) -> None:
+    import shutil
+
+    shutil.rmtree(world.place.mirror)
+    world.restart()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    assert world.live()["tail_age_ms"] == 700
+    assert Git(world.place.mirror).rev("refs/quoteops/fetched/main")
