@@ -13,6 +13,7 @@ from framework.settings.names import did_you_mean
 
 FLAGS = {"--json": "print one JSON value; the lines above go to stderr", "--help": "say all this"}
 SWEEP = ("-m", "--multirun")
+RESUME = "--resume"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -22,16 +23,34 @@ def run(argv: Sequence[str]) -> int:
 
         print(usage(), end="")
         return 0
+    argv, resume = _resumed(argv)
     words = [word for word in argv if not word.startswith("-")]
     flags = [word for word in argv if word.startswith("-")]
     for flag in flags:
         if flag not in (*FLAGS, *SWEEP):
-            allowed = ", ".join((*SWEEP, *FLAGS))
-            hint = did_you_mean(flag, [*SWEEP, *FLAGS])
+            allowed = ", ".join((*SWEEP, RESUME, *FLAGS))
+            hint = did_you_mean(flag, [*SWEEP, RESUME, *FLAGS])
             raise ConfigError(f"quoteops soak: no flag {flag}; allowed {allowed}{hint}")
     as_json = "--json" in flags
     with _stoppable():
-        return _sweep(words, as_json) if set(flags) & set(SWEEP) else _soak(words, as_json)
+        if resume is not None or set(flags) & set(SWEEP):
+            return _sweep(words, as_json, resume)
+        return _soak(words, as_json)
+
+
+def _resumed(argv: Sequence[str]) -> tuple[list[str], str | None]:
+    """Take ``--resume FOLDER`` out of the command line."""
+    rest = list(argv)
+    for place, word in enumerate(rest):
+        if word == RESUME or word.startswith(f"{RESUME}="):
+            name, _, folder = word.partition("=")
+            del rest[place]
+            if not folder and place < len(rest) and not rest[place].startswith("-"):
+                folder = rest.pop(place)
+            if not folder:
+                raise ConfigError(f"quoteops soak: {name} names no folder; allowed {RESUME} FOLDER")
+            return rest, folder
+    return rest, None
 
 
 def _soak(words: Sequence[str], as_json: bool) -> int:
@@ -59,19 +78,26 @@ def _soak(words: Sequence[str], as_json: bool) -> int:
     return result.verdict.exit_code
 
 
-def _sweep(words: Sequence[str], as_json: bool) -> int:
+def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
+    from pathlib import Path
+
     from framework.cli.show import Show
     from framework.settings.files import canonical_json
     from framework.soak.sweep import run_sweep
     from framework.soak.sweep_text import sweep_text
 
     with Show(out=sys.stderr if as_json else sys.stdout) as show:
-        sweep, folder = run_sweep(words=words, say=show.line, progress=show.progress)
+        sweep, folder = run_sweep(
+            words=words,
+            say=show.line,
+            progress=show.progress,
+            resume=None if resume is None else Path(resume),
+        )
     if as_json:
         print(canonical_json({**sweep, "run_dir": str(folder)}))
     else:
         print(sweep_text(sweep), end="")
-        print(f"table: {folder / 'SWEEP.md'}")
+        print(f"page: {folder / 'SWEEP.html'}")
     code: int = sweep["exit_code"]
     return code
 

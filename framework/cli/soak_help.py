@@ -10,12 +10,14 @@ from framework.settings.plan import find_root, options_of
 from framework.settings.schema.run import RunSettings
 
 HEAD = """usage: quoteops soak [-m] [--json] [WORDS]
+       quoteops soak --resume FOLDER
 
 Replay a market in iterations, judge the KPIs, tune the six run-time parameters
 between iterations, and leave reports in artifacts/runs/soak/. Without words:
 three hours of a synthetic market in six tuned iterations.
 
   -m, --multirun   run every combination of lists among the words, ranked
+  --resume FOLDER  play what is missing of a sweep that was cut off
   --json           print one JSON value; all other lines go to stderr
 
   quoteops soak market=tape market.path=artifacts/tapes/NAME soak.hours=tape
@@ -26,7 +28,9 @@ TAIL = """
 Any other value of these files is a word as well: `quoteops config show
 --sources` prints all of them with where they come from, docs/conf.md explains
 each. hydra.run.dir=FOLDER names the folder of the run (a new or empty one),
-hydra.sweep.dir=FOLDER that of a sweep.
+hydra.sweep.dir=FOLDER that of a sweep. A sweep is spread over the cores
+(hydra/launcher=pool hydra.launcher.workers=N), or over a Ray cluster
+(hydra/launcher=ray hydra.launcher.address=HOST:PORT).
 
 Exit codes: 0 PASS or WARN, 1 FAIL, 2 could not run or was not completed,
 3 INCONCLUSIVE; of a sweep the worst, in the order 2, 1, 3, 0.

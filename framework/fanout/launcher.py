@@ -2,13 +2,15 @@
 
 Hydra's launchers compose each job and call the app once a job. Ours give the app every job's words at once:
 it composes those that share files together, and ``run_all`` spreads the calls.
+
+Only hydra_plugins imports this: Hydra runs the modules of its own plugins once more when it looks for others,
+and a subclass of what was there before is then a subclass of nothing it knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn, JobStatus
@@ -17,22 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from framework.fanout.run import BackendName
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How the calls of a multirun are spread: what ``run_all`` takes."""
-
-    backend: BackendName = "pool"
-    workers: int | None = None
-    address: str | None = None
-
-
-class App(Protocol):
-    """What our launchers launch."""
-
-    def batch(self, *, cells: Sequence[Sequence[str]], spread: Spread) -> list[Any]:
-        """Run every job, given as its words; give what each came to, in order."""
+from framework.fanout.spread import Spread
 
 
 class FanoutLauncher(Launcher):

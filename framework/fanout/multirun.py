@@ -12,7 +12,7 @@ from framework.settings.names import did_you_mean
 from framework.settings.plan import sweep_words
 
 if TYPE_CHECKING:
-    from framework.fanout.launcher import App, Spread
+    from framework.fanout.spread import App, Spread
 
 LAUNCHERS = ("pool", "ray", "serial")
 WORDS = ("hydra/launcher", "hydra.launcher.workers", "hydra.launcher.address", "hydra.sweep.dir")

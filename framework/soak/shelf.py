@@ -62,7 +62,7 @@ class TapeShelf:
 
     def tape(self, *, settings: RunSettings) -> Tape:
         """Give the tape; raises SoakError and what the store or the generator raises."""
-        key = _key(settings)
+        key = tape_key(settings)
         if key not in self._held:
             while len(self._held) >= HELD:
                 self._held.pop(next(iter(self._held)))
@@ -134,7 +134,8 @@ def synthetic_words(settings: RunSettings) -> dict[str, Any]:
     }
 
 
-def _key(settings: RunSettings) -> tuple[Any, ...]:
+def tape_key(settings: RunSettings) -> tuple[Any, ...]:
+    """Give what tells one tape from another."""
     market = settings.market
     if isinstance(market, TapeMarket):
         return ("tape", market.path, market.symbol, market.start, market.end)

@@ -1,154 +1,252 @@
-"""A sweep: one soak for every combination of the words' lists, and a ranked table of what they earned.
+"""A sweep: a soak for every combination of the words' lists, spread over processes or machines, and ranked.
 
-Configuration is copied first, and every combination composed and validated before the first soak begins: a
+The configuration is copied first, and every combination composed and validated before the first is played: a
 wrong value in the last cell is refused at once, and an edit during the sweep changes nothing. A cell that
-cannot run is a row of the table, not the end of the sweep.
+cannot be played is a row of the table, not the end of the sweep. The table depends on the words and the
+configuration alone: not on who played which cell, nor on how often a worker died.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import traceback
+import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from framework.errors import QuoteopsError
-from framework.settings.compose import Composed, multirun
-from framework.settings.errors import ConfigError, FileError
-from framework.settings.files import write_atomic, write_json
+from framework.fanout.multirun import multirun
+from framework.fanout.outcome import Outcome
+from framework.fanout.run import Fanout, cores, open_fanout
+from framework.fanout.spread import Spread
+from framework.settings.cells import compose_cells
+from framework.settings.compose import Composed
+from framework.settings.errors import ConfigError
+from framework.settings.files import locked, write_atomic, write_json
 from framework.settings.plan import find_root
-from framework.soak.errors import SoakError
-from framework.soak.ranking import ALPHA, cell_measures, level_for, ranked, sweep_verdict
-from framework.soak.run import Interrupted, run_soak
-from framework.soak.shelf import TapeShelf
+from framework.settings.schema.run import RunSettings
+from framework.soak.cell import Cell, PlayCell, Played, cell_of, code_digest
+from framework.soak.parcels import Parcel, pack, pack_here
+from framework.soak.ranking import cell_measures
+from framework.soak.run import Interrupted
+from framework.soak.shelf import TapeShelf, tape_key
+from framework.soak.sweep_folder import PLAN, SweepFolder, begun_folder, new_folder
+from framework.soak.sweep_table import label_of, summary, values_of
 from framework.soak.sweep_text import sweep_markdown
+from framework.soak.winner import play_winner
 
 Say = Callable[[str], None]
 Progress = Callable[[str, float], None]
-SNAPSHOT = ("conf", "runtime_overrides")
 OWN_DIR = "hydra.sweep.dir="
+REWRITE_S = 1.0
+"""How often the tables are written while cells come in; cells themselves are on disk at once."""
 
 
 def run_sweep(
-    *, words: Sequence[str], say: Say, progress: Progress, root: Path | None = None
+    *,
+    words: Sequence[str],
+    say: Say,
+    progress: Progress,
+    root: Path | None = None,
+    resume: Path | None = None,
+    pages: bool = True,
 ) -> tuple[dict[str, Any], Path]:
-    """Run a soak a combination; give the content of SWEEP.json and the folder that holds it.
+    """Play every combination; give the content of SWEEP.json and the folder that holds it.
 
-    Raises ConfigError for words that cannot be combined and Interrupted on Ctrl-C; SWEEP.json then holds
-    the cells that were played and says that it is incomplete.
+    A folder with a sweep begun, named by ``hydra.sweep.dir`` or ``resume``, is gone on with: only cells
+    without a whole row are played. ``pages`` False leaves out the page and the winner's own run. Raises
+    ConfigError for words that cannot be combined, SoakError for a sweep that cannot be gone on with, and
+    Interrupted on Ctrl-C; SWEEP.json then holds the cells that were played and says that it is incomplete.
     """
     home = root or find_root()
     own, rest = _own_folder(words)
-    folder = _claim(own, home)
-    config = folder / "config"
-    for name in SNAPSHOT:
-        if (home / name).is_dir():
-            shutil.copytree(home / name, config / name)
+    if resume is not None:
+        folder = begun_folder(Path.cwd() / resume)
+        rest = _as_begun(folder, rest)
+    else:
+        folder = new_folder(own=own, home=home)
+    fresh = folder.plan is None
+    sweep = _Sweep(folder, home, rest, say, progress)
     try:
-        planned = _compose_all(rest, config)
-    except BaseException:
-        shutil.rmtree(config)
-        folder.rmdir()
-        raise
-    sweep = _Sweep(folder, home, say, progress, planned)
-    sweep.write(complete=False)
-    try:
-        multirun(words=rest, job=sweep.cell, sweep_dir=folder, root=config)
+        with locked(path=folder.path / PLAN, timeout_s=1.0):  # one process plays it
+            multirun(
+                primary="soak",
+                words=rest,
+                app=sweep,
+                sweep_dir=folder.path / "hydra",
+                root=folder.config,
+                environ=os.environ,
+            )
+            return sweep.finish(pages=pages), folder.path
     except KeyboardInterrupt as error:
-        raise Interrupted(_stopped(sweep)) from error
-    except Interrupted as error:
-        raise Interrupted(_stopped(sweep)) from error
-    return sweep.write(complete=True), folder
-
-
-def _stopped(sweep: _Sweep) -> str:
-    return f"interrupted; {sweep.folder / 'SWEEP.json'} holds {len(sweep.cells)} of {len(sweep.labels)} cells"
+        raise Interrupted(sweep.stopped()) from error
+    except BaseException:
+        if fresh and folder.plan is None:
+            folder.drop()
+        raise
 
 
 class _Sweep:
-    """The cells played so far."""
+    """The cells of a sweep, and the rows of those that were played."""
 
     def __init__(
-        self, folder: Path, home: Path, say: Say, progress: Progress, planned: list[tuple[str, Composed]]
+        self, folder: SweepFolder, home: Path, words: Sequence[str], say: Say, progress: Progress
     ) -> None:
         self.folder, self.home, self.say, self.progress = folder, home, say, progress
-        self.labels = [label for label, _ in planned]
-        self.shelf = TapeShelf(say=say)
-        self.cells: list[dict[str, Any]] = []
+        self.words = [word for word in words if not word.startswith(("hydra.", "hydra/"))]
+        self.composed: list[Composed] = []
+        self.cells: list[Cell] = []
+        self.values: list[dict[str, Any]] = []
+        self.rows: dict[int, dict[str, Any]] = {}
+        self.numbers: list[int] = []
+        self.timing: dict[str, Any] = {"cells": {}, "seconds": {}}
+        self._written = 0.0
 
-    def cell(self, composed: Composed) -> None:
-        """Play one cell."""
-        n, count = len(self.cells), len(self.labels)
-
-        def moved(doing: str, share: float) -> None:
-            self.progress(f"cell {n + 1} of {count}, {doing}", (n + share) / count)
-
-        row: dict[str, Any] = {"cell": n, "label": self.labels[n], "folder": composed.run_dir.name}
-        try:
-            result, _ = run_soak(
-                composed=composed,
-                say=lambda _: None,
-                progress=moved,
-                shelf=self.shelf,
-                home=self.home,
-                own_name=True,
-                publish=False,
-            )
-            row |= {"verdict": result.verdict.value, **cell_measures(totals=result.report["totals"])}
-        except Interrupted:
-            raise
-        except QuoteopsError as error:
-            row["error"] = str(error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours in one cell must not hide the others
-            row["error"] = f"{type(error).__name__}: {error} (see {row['folder']}/error.txt)"
-            write_atomic(path=composed.run_dir / "error.txt", data=traceback.format_exc())
-        self.cells.append(row)
+    def batch(self, *, cells: Sequence[Sequence[str]], spread: Spread) -> list[Any]:
+        """Compose every cell, then play those that are missing."""
+        start = time.perf_counter()
+        self.progress("composing", 0.0)
+        self.composed = compose_cells(
+            primary="soak", cells=cells, root=self.folder.config, environ=os.environ
+        )
+        self.cells = [cell_of(composed) for composed in self.composed]
+        self.values = values_of(self.composed, words=self.words)
+        labels = [label_of(values) for values in self.values]
+        self.folder.begin(words=self.words, code=code_digest(), labels=labels, cells=self.cells)
+        self.rows = {n: row for n in range(len(self.cells)) if (row := self.folder.row(n)) is not None}
+        missing = [n for n in range(len(self.cells)) if n not in self.rows]
+        if len(missing) < len(self.cells):
+            self.say(f"| soak_sweep | RESUMED | {len(self.rows)} of {len(self.cells)} cells are done |")
+        self._lap("compose", start)
         self.write(complete=False)
+        if missing:
+            self._spread(missing, spread)
+        return [self.rows[n].get("verdict", "ERROR") for n in range(len(self.cells))]
+
+    def _spread(self, missing: list[int], spread: Spread) -> None:
+        start = time.perf_counter()
+        workers = spread.workers
+        if spread.address is None:
+            workers = min(workers or cores(), len(missing))
+        self.timing["spread"] = {"backend": spread.backend, "workers": workers}
+        self.progress("starting workers", 0.0)
+        with open_fanout(backend=spread.backend, workers=workers, address=spread.address) as fanout:
+            job = PlayCell(self._parcels(missing, fanout, travels=spread.address is not None), code_digest())
+            self._lap("start", start)
+            start = time.perf_counter()
+            failed = self._play(missing, fanout, job, last=False)
+            if failed:
+                self._play(failed, fanout, job, last=True)
+            self._lap("cells", start)
+
+    def _parcels(self, missing: list[int], fanout: Fanout, *, travels: bool) -> dict[tuple[Any, ...], Parcel]:
+        """Make or open each tape once, before the cells that share it are out."""
+        settings: dict[tuple[Any, ...], RunSettings] = {}
+        for n in missing:
+            try:
+                settings.setdefault(tape_key(self.cells[n].settings), self.cells[n].settings)
+            except QuoteopsError:  # the cell says so itself
+                continue
+        self.progress("market", 0.0)
+        if travels:
+            shelf = TapeShelf(say=self.say)
+            return {key: pack(settings=s, shelf=shelf, travels=True) for key, s in settings.items()}
+        packed = fanout.run(pack_here, list(settings.values()), on_done=lambda _: None)
+        # A tape that cannot be had is an error of each cell that asks for it.
+        return {key: got.unwrap() for key, got in zip(settings, packed, strict=True) if got.ok}
+
+    def _play(self, numbers: list[int], fanout: Fanout, job: PlayCell, *, last: bool) -> list[int]:
+        """Play cells; give those that a fault kept from being played, to be tried once more."""
+        self.numbers, again = numbers, []
+
+        def done(outcome: Outcome[Played]) -> None:
+            n = numbers[outcome.index]
+            if outcome.attempts > 1 and outcome.ok:
+                self.say(f"| soak_sweep | RETRIED | cell={n} its worker died; played again elsewhere |")
+            if not outcome.ok and not outcome.refused and not last:
+                self.say(f"| soak_sweep | RETRY | cell={n} {outcome.error} |")
+                again.append(n)
+                return
+            self._take(n, outcome)
+
+        fanout.run(job, [self.cells[n] for n in numbers], on_done=done)
+        return again
+
+    def _take(self, n: int, outcome: Outcome[Played]) -> None:
+        """Write what a cell came to."""
+        row: dict[str, Any] = {
+            "cell": n,
+            "label": label_of(self.values[n]),
+            "values": self.values[n],
+            "folder": str(n),
+        }
+        cell = self.cells[n]
+        if outcome.ok:
+            played = outcome.unwrap()
+            row |= {"verdict": played.verdict, **cell_measures(totals=played.report["totals"])}
+            row["tape"] = [played.runtime["tape_digest"], *_span(played)]
+            self.folder.write_cell(cell=cell, row=row, played=played)
+            self.timing["cells"][str(n)] = [
+                outcome.worker, round(outcome.seconds, 4), round(played.replay_s, 4), outcome.attempts
+            ]  # fmt: skip
+        else:
+            seen = f" (see {n}/error.txt)" if outcome.trace is not None else ""
+            row["error"] = f"{outcome.error}{seen}"
+            self.folder.write_failure(cell=cell, row=row, trace=outcome.trace)
+        self.rows[n] = row
         self.say(f"| soak_sweep | {row.get('verdict', 'ERROR')} | cell={n} {row['label']} |")
+        self.progress(f"{len(self.rows)} of {len(self.cells)} cells", len(self.rows) / len(self.cells))
+        if time.monotonic() - self._written > REWRITE_S:
+            self.write(complete=False)
+
+    def finish(self, *, pages: bool) -> dict[str, Any]:
+        """Write the tables, the winner's own run and the page; give the content of SWEEP.json."""
+        sweep = self.write(complete=True)
+        if pages:
+            start = time.perf_counter()
+            best = next((row for row in sweep["cells"] if "error" not in row), None)
+            if best is not None:
+                self.progress("the winner's reports", 1.0)
+                play_winner(
+                    composed=self.composed[best["cell"]],
+                    row=best,
+                    folder=self.folder.path,
+                    home=self.home,
+                )
+            self._lap("winner", start)
+            start = time.perf_counter()
+            from framework.soak.page.sweep import render_sweep
+
+            write_atomic(path=self.folder.path / "SWEEP.html", data=render_sweep(sweep))
+            self._lap("page", start)
+        write_json(path=self.folder.path / "timing.json", value=self.timing)
+        return sweep
 
     def write(self, *, complete: bool) -> dict[str, Any]:
         """Write the table of the cells so far; give it."""
-        verdict = sweep_verdict(cells=self.cells)
-        trials = sum("error" not in cell for cell in self.cells)
-        sweep = {
-            "status": "complete" if complete else "incomplete",
-            "verdict": verdict.value,
-            "exit_code": verdict.exit_code,
-            "planned": len(self.labels),
-            "trials": trials,
-            "alpha": ALPHA,
-            "level": level_for(trials=trials),
-            "cells": ranked(cells=self.cells),
-        }
-        write_json(path=self.folder / "SWEEP.json", value=sweep)
-        write_atomic(path=self.folder / "SWEEP.md", data=sweep_markdown(sweep))
+        rows = [self.rows[n] for n in sorted(self.rows)]
+        sweep = summary(rows=rows, planned=len(self.cells), words=self.words, complete=complete)
+        write_json(path=self.folder.path / "SWEEP.json", value=sweep)
+        write_atomic(path=self.folder.path / "SWEEP.md", data=sweep_markdown(sweep))
+        self._written = time.monotonic()
         return sweep
 
+    def stopped(self) -> str:
+        """Say how far it came and how to go on."""
+        if self.folder.plan is None:
+            self.folder.drop()
+            return "interrupted before the first cell"
+        self.write(complete=len(self.rows) == len(self.cells))
+        held = f"{self.folder.path / 'SWEEP.json'} holds {len(self.rows)} of {len(self.cells)} cells"
+        return f"interrupted; {held}; quoteops soak --resume {self.folder.path} plays the rest"
 
-def _compose_all(words: Sequence[str], config: Path) -> list[tuple[str, Composed]]:
-    """Compose every cell and name it by the words whose values differ."""
-    with tempfile.TemporaryDirectory() as nowhere:
-        cells = multirun(words=words, job=lambda composed: composed, sweep_dir=Path(nowhere), root=config)
-    keys = [word.partition("=")[0] for word in words if not word.startswith("hydra")]
-    shown = {key: [_value(cell, key) for cell in cells] for key in keys}
-    apart = [key for key in keys if len(set(shown[key])) > 1] or keys
-    return [
-        (" ".join(f"{key}={shown[key][n]}" for key in apart) or "default", cell)
-        for n, cell in enumerate(cells)
-    ]
+    def _lap(self, name: str, start: float) -> None:
+        self.timing["seconds"][name] = round(time.perf_counter() - start, 4)
 
 
-def _value(composed: Composed, key: str) -> str:
-    if key in composed.choices:
-        return composed.choices[key]
-    value: Any = composed.settings.model_dump(mode="json")
-    for name in key.split("."):
-        value = value[name]
-    return str(value)
+def _span(played: Played) -> tuple[int, int]:
+    totals = played.report["totals"]
+    return totals["start_ns"], totals["end_ns"]
 
 
 def _own_folder(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -161,34 +259,14 @@ def _own_folder(words: Sequence[str]) -> tuple[str | None, list[str]]:
     return (own[-1] if own else None), [word for word in words if not word.startswith(OWN_DIR)]
 
 
-def _claim(own: str | None, home: Path) -> Path:
-    """Take a new folder for the sweep, or an empty one that a word names."""
-    if own is not None:
-        folder = Path.cwd() / own
-        if folder.is_dir() and any(folder.iterdir()):
-            raise SoakError(f"{folder}: is not empty; allowed a folder without a run in it")
-        return _made(folder, exist_ok=True)
-    runs = home / "artifacts" / "runs" / "soak"
-    stamp = f"sweep-{datetime.now():%Y%m%dT%H%M%S}"
-    number = 1
-    while True:
-        folder = runs / (stamp if number == 1 else f"{stamp}-{number}")
-        try:
-            return _made(folder, exist_ok=False)
-        except FileExistsError:
-            number += 1
-
-
-def _made(folder: Path, *, exist_ok: bool) -> Path:
-    try:
-        os.makedirs(folder, exist_ok=exist_ok)
-    except FileExistsError:
-        if exist_ok:
-            raise FileError(f"{folder}: is a file; allowed a folder") from None
-        raise
-    except OSError as error:
-        raise FileError(
-            f"{folder}: cannot create: {error.strerror or error}; allowed a folder that can be written"
-            " (hydra.sweep.dir=...)"
-        ) from error
-    return folder
+def _as_begun(folder: SweepFolder, words: Sequence[str]) -> list[str]:
+    """Give the words a sweep was begun with, and those of now that say how it is spread."""
+    assert folder.plan is not None
+    spread = [word for word in words if word.startswith(("hydra.", "hydra/"))]
+    others = [word for word in words if word not in spread]
+    if others and others != folder.plan["words"]:
+        raise ConfigError(
+            f"command line: {' '.join(others)} with --resume; allowed the words it was begun with"
+            f" ({' '.join(folder.plan['words'])}), or none"
+        )
+    return [*folder.plan["words"], *spread]

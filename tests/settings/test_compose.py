@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from framework.settings.compose import multirun
 from framework.settings.errors import ConfigError
 from framework.settings.provenance import Layer
 from tests.settings.conftest import REPOSITORY, Compose
@@ -353,31 +352,3 @@ def test_outside_a_repository_the_root_is_not_found(tmp_path: Path) -> None:
     assert find_root(REPOSITORY / "conf" / "kpi") == REPOSITORY
     with pytest.raises(ConfigError, match=r"no conf/soak\.yaml here or in a folder above"):
         find_root(tmp_path)
-
-
-def test_a_multirun_composes_every_combination(root: Path, compose: Compose) -> None:
-    seen: list[tuple[int, str, str]] = []
-
-    def job(composed: object) -> int:
-        compose("profile=moderate")  # a job may compose another run
-        settings, name = composed.settings, composed.run_dir.name  # type: ignore[attr-defined]
-        seen.append((settings.params.min_interval_ms, settings.kpi.name, name))
-        return len(seen)
-
-    words = ["params.min_interval_ms=60,80", "kpi=scaled,audit_3h", "soak.iterations=2"]
-    assert multirun(words=words, job=job, sweep_dir=root / "sweep", root=root, environ={}) == [1, 2, 3, 4]
-    assert seen == [(60, "scaled", "0"), (60, "audit_3h", "1"), (80, "scaled", "2"), (80, "audit_3h", "3")]
-
-
-@pytest.mark.parametrize(
-    ("word", "said"),
-    [
-        ("params.min_interval_ms=60,800", "params.min_interval_ms is 800; allowed 50 to 300"),
-        ("kpi=scaled,scald", "conf/kpi has no scald"),
-        ("params.min_intervl_ms=60,80", "did you mean min_interval_ms?"),
-    ],
-)
-def test_a_multirun_with_a_bad_word_is_refused(root: Path, word: str, said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        multirun(words=[word], job=lambda _: 0, sweep_dir=root / "sweep", root=root, environ={})
-    assert said in str(caught.value)

@@ -1,0 +1,99 @@
+"""A multirun's lists of values become cells, all handed over at once with the way to spread them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.fanout.multirun import multirun
+from framework.fanout.spread import Spread
+from framework.settings.cells import compose_cells
+from framework.settings.compose import compose_run
+from framework.settings.errors import ConfigError
+from tests.command import REPOSITORY
+
+
+class Notes:
+    """An app that notes its cells and composes them."""
+
+    def __init__(self) -> None:
+        self.cells: list[tuple[str, ...]] = []
+        self.spread: Spread | None = None
+
+    def batch(self, *, cells: Sequence[Sequence[str]], spread: Spread) -> list[Any]:
+        self.cells, self.spread = [tuple(words) for words in cells], spread
+        composed = compose_cells(primary="soak", cells=cells, root=REPOSITORY, environ={})
+        return [(c.settings.params.min_interval_ms, c.settings.kpi.name) for c in composed]
+
+
+def run(tmp_path: Path, *words: str) -> tuple[Notes, list[Any]]:
+    app = Notes()
+    found = multirun(
+        primary="soak", words=words, app=app, sweep_dir=tmp_path / "sweep", root=REPOSITORY, environ={}
+    )
+    return app, found
+
+
+def test_every_combination_is_a_cell_in_the_order_of_the_words(tmp_path: Path) -> None:
+    app, found = run(tmp_path, "params.min_interval_ms=60,80", "kpi=scaled,audit_3h", "soak.iterations=2")
+    assert found == [(60, "scaled"), (60, "audit_3h"), (80, "scaled"), (80, "audit_3h")]
+    assert app.spread == Spread(backend="pool")
+    assert "soak.iterations=2" in app.cells[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "spread"),
+    [
+        (["hydra/launcher=ray", "hydra.launcher.address=127.0.0.1:1"], Spread("ray", None, "127.0.0.1:1")),
+        (["hydra/launcher=pool", "hydra.launcher.workers=3"], Spread("pool", 3)),
+        (["hydra/launcher=serial"], Spread("serial")),
+    ],
+)
+def test_a_launcher_is_chosen_by_a_word(tmp_path: Path, words: list[str], spread: Spread) -> None:
+    assert run(tmp_path, "params.min_interval_ms=60,80", *words)[0].spread == spread
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("params.min_interval_ms=60,800", "params.min_interval_ms is 800; allowed 50 to 300"),
+        ("kpi=scaled,scald", "conf/kpi has no scald"),
+        ("params.min_intervl_ms=60,80", "did you mean min_interval_ms?"),
+        (
+            "hydra/launcher=pol",
+            "hydra/launcher=pol is no launcher; allowed pool, ray, serial; did you mean pool?",
+        ),
+        ("hydra.launcher.worker=3", "hydra.launcher.worker=3 means nothing to a sweep; allowed"),
+        ("hydra/sweeper=basic", "hydra/sweeper=basic means nothing to a sweep; allowed"),
+    ],
+)
+def test_a_bad_word_is_refused(tmp_path: Path, word: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run(tmp_path, word)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("profile=conservative", "rollout=canary", "params.max_delta_ratio=1e-1"),
+        ("params.base_spread_bps_delta=0.1", "soak.hours=tape", "market=tape", "market.path='a b/c'"),
+        ("soak.overrides_file=null", "guards.loss_halt_usd=12", "exchange.fee_in_base=true"),
+        ("strategy.stages=[spread,emit]",),
+        ("tuning.table.rows={a: 1}",),
+    ],
+)
+def test_a_cell_is_composed_or_refused_as_a_run_of_its_words_is(words: tuple[str, ...]) -> None:
+    def said(compose: Callable[[], Any]) -> Any:
+        try:
+            found = compose()
+        except ConfigError as error:
+            return str(error)
+        return found.settings, found.sources, found.raw, found.choices
+
+    alone = said(lambda: compose_run(words=words, root=REPOSITORY, environ={}))
+    assert alone == said(lambda: compose_cells(primary="soak", cells=[words], root=REPOSITORY, environ={})[0])
