@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from framework.settings.compose import Composed, hydra_values, settle
+from framework.settings.compose import Composed, hydra_values, settle, word_value
 from framework.settings.plan import make_plan
 
 
@@ -27,7 +26,7 @@ def compose_cells(
     composed = []
     for words in cells:
         plan = make_plan(root=root, primary=primary, words=words, environ=environ)
-        values = {word: _value(word) for word in plan.words.values()}
+        values = {word: word_value(word) for word in plan.words.values()}
         # A mapping is merged by Hydra, not laid over; such a word goes to Hydra with the choices of files.
         laid = {f"++{word}": value for word, value in values.items() if not isinstance(value, dict)}
         shared = tuple(word for word in plan.hydra_words if word not in laid)
@@ -39,13 +38,6 @@ def compose_cells(
                 _lay(raw, key.split("."), deepcopy(laid[f"++{word}"]))
         composed.append(settle(plan=plan, raw=raw, run_dir=bases[shared][1], environ=environ))
     return composed
-
-
-@lru_cache(maxsize=1024)
-def _value(word: str) -> Any:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    return OverridesParser.create().parse_override(f"++{word}").value()
 
 
 def _lay(raw: dict[str, Any], path: list[str], value: Any) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,14 @@ def hydra_values(plan: Plan) -> tuple[dict[str, Any], Path]:
     raw, run_dir = kept
     base = Path.cwd() if any(w.startswith("hydra.run.dir=") for w in plan.hydra_words) else plan.root
     return raw, base / named_now(run_dir)
+
+
+@lru_cache(maxsize=1024)
+def word_value(word: str) -> Any:
+    """Return the value of a word as Hydra reads it."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create().parse_override(f"++{word}").value()
 
 
 def _compose(plan: Plan, key: str) -> tuple[dict[str, Any], str]:
