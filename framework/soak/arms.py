@@ -52,30 +52,32 @@ def compare_arms(
         corner_arm(rules=rules, start=start, iterations=len(tuned)),
         placebo_schedule(start=start, tuned=tuned, draws=draws, bounds=rules.bounds),
     ]
-    rows = [_row("tuned", tuned, tuned_report)]
+    rows = [_row("tuned", tuned[-1], tuned_report)]
     for n, arm in enumerate(arms):
         progress(f"arm {arm.name}", n / len(arms))
         if tuple(arm.packages) == tuple(tuned):
             rows.append({**rows[0], "arm": arm.name, "same_as": "tuned"})
         else:
-            rows.append(_row(arm.name, arm.packages, _report(settings, market, judge, arm, follow())))
+            report, last = _played(settings, market, judge, arm, follow())
+            rows.append(_row(arm.name, last, report))
     return rows
 
 
-def _report(
+def _played(
     settings: RunSettings, market: SoakMarket, judge: Judge, arm: Arm, follow: Follower | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], TuningParams]:
+    """Play an arm; give its report and the package it ended with."""
     replay = SoakReplay(settings=settings, market=market, follow=follow)
     for package in arm.packages:
         replay.run(package)
-    return judge.report(replay.whole())
+    return judge.report(replay.whole()), replay.candidate
 
 
-def _row(name: str, packages: Sequence[TuningParams], report: dict[str, Any]) -> dict[str, Any]:
+def _row(name: str, last: TuningParams, report: dict[str, Any]) -> dict[str, Any]:
     totals = report["totals"]
     return {
         "arm": name,
         **{key: totals[key] for key in SHOWN},
         "net_bps_interval": totals["intervals"].get("net_bps"),
-        "last_package": packages[-1].mapping(),
+        "last_package": last.mapping(),
     }

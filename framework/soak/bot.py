@@ -25,7 +25,7 @@ from framework.settings.files import write_json
 from framework.settings.overrides import parse_patch
 from framework.settings.watch import OverridesWatcher, Snapshot
 from framework.soak.artifacts import RunFolder
-from framework.soak.following import REFUSED, Follower, Offer, Reload, latency_s
+from framework.soak.following import APPLIED, PENDING, REFUSED, Follower, Offer, Reload, latency_s
 from framework.soak.halts import NAMES
 from framework.soak.replay import SoakReplay
 from framework.soak.timeline import Version
@@ -122,7 +122,7 @@ class Bot:
         self.environment = composed.settings.soak.environment
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
-        self.started_at = self.since = _now()
+        self.started_at = self.since = self.refused_at = _now()
         self._written = self._counted = self._missed = self._next_ns = 0
         self._minute: list[tuple[int, int]] = []
         self._snapshot: Snapshot[Offer] | None = None
@@ -177,7 +177,10 @@ class Bot:
     def _taken(self, reload: Reload, snapshot: Snapshot[Offer] | None) -> None:
         """Tell at once what became of a patch."""
         self.metrics.add("overrides_reload_total", result=reload.result.lower())
-        self.since = _now()
+        if reload.result in (APPLIED, PENDING):
+            self.since = _now()
+        elif reload.result == REFUSED:
+            self.refused_at = _now()
         if snapshot is not None:
             self._snapshot = snapshot
             if reload.result != REFUSED:
@@ -270,7 +273,7 @@ class Bot:
         refused = self.follow.refused
         if refused is None:
             return None
-        return {"overrides_sha": refused.overrides_sha or None, "reason": refused.why, "at": self.since}
+        return {"overrides_sha": refused.overrides_sha or None, "reason": refused.why, "at": self.refused_at}
 
     def _health(self, replay: SoakReplay, desk: Any) -> tuple[str, str]:
         """Judge the bot: failing when the loss halt has ended all quoting, degraded when something is off."""

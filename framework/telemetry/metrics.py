@@ -58,7 +58,9 @@ class Served:
 
     def __init__(self, *, port: int) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+        from prometheus_client import metrics as library
 
+        library.disable_created_metrics()  # type: ignore[no-untyped-call]  # not in the table
         registry = CollectorRegistry(auto_describe=True)
         self._metrics: dict[str, Any] = {}
         for name, metric in TABLE.items():
