@@ -1,0 +1,322 @@
+"""What goes wrong around the agent: keys, remotes, disks, clocks, hands on the live file."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.gitops.agent import once, serve
+from framework.gitops.decide import Permission, Rules, Sync, permission_of, sync_of
+from framework.gitops.errors import GitopsError
+from framework.gitops.operate import hold_environment
+from framework.journal.entry import Kind
+from framework.settings import files
+from framework.settings.errors import FileError
+from tests.command import environment, line_of
+from tests.gitops.agent_cases import PATCH, World, keygen, patch_text
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# -- signatures ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> tuple[World, Path, Path]:
+    """Give a world whose policy demands signatures, the key that counts and one that does not."""
+    world = World(tmp_path)
+    good, line = keygen(tmp_path, "desk")
+    bad, _ = keygen(tmp_path, "stranger")
+    policy = world.author.show("main", "gitops/policy.yaml")
+    assert policy is not None
+    text = (
+        policy.decode()
+        .replace("signed: false", "signed: true")
+        .replace("signers: []", f"signers: ['{line}']")
+    )
+    world.commit({"gitops/policy.yaml": text.encode()}, sign=good)
+    world.poll()
+    assert world.live() == {"tail_age_ms": 650}
+    return world, good, bad
+
+
+def test_only_a_commit_signed_by_a_signer_of_the_policy_is_taken(signed: tuple[World, Path, Path]) -> None:
+    world, good, bad = signed
+    world.ask(tail_age_ms=700)
+    seen = world.poll()
+    assert permission_of(seen)[0] is Permission.REFUSED
+    assert "not signed" in permission_of(seen)[1]
+    world.commit({PATCH: patch_text(tail_age_ms=710).encode()}, sign=bad)
+    assert "signature does not count" in permission_of(world.poll())[1]
+    assert world.live() == {"tail_age_ms": 650}
+    world.commit({PATCH: patch_text(tail_age_ms=720).encode()}, sign=good)
+    world.poll()
+    assert world.live() == {"tail_age_ms": 720}
+    assert len(world.entries(Kind.REFUSED)) == 2
+
+
+def test_a_commit_cannot_switch_off_the_signatures_it_would_need(signed: tuple[World, Path, Path]) -> None:
+    world, _, _ = signed
+    policy = world.author.show("main", "gitops/policy.yaml")
+    assert policy is not None
+    off = policy.replace(b"signed: true", b"signed: false")
+    world.commit({"gitops/policy.yaml": off, PATCH: patch_text(tail_age_ms=700).encode()})
+    world.poll()
+    world.restart()
+    world.poll()
+    assert world.live() == {"tail_age_ms": 650}
+
+
+def test_the_checkout_says_whose_first_commit_counts(tmp_path: Path) -> None:
+    from framework.gitops.agent import read_checkout
+
+    world = World(tmp_path)
+    _, line = keygen(tmp_path, "desk")
+    world.author.export("main", ["conf", "gitops", "runtime_overrides"], world.home)
+    policy = world.home / "gitops" / "policy.yaml"
+    text = policy.read_text().replace("signed: false", "signed: true")
+    policy.write_text(text.replace("signers: []", f"signers: ['{line}']"))
+    world.restart(bootstrap=read_checkout(world.home, "sandbox"))
+    seen = world.poll()
+    assert permission_of(seen)[0] is Permission.REFUSED
+    assert not world.place.live.exists()
+
+
+# -- remotes -------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def silent_server() -> Iterator[str]:
+    """Listen and never answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"git://127.0.0.1:{server.getsockname()[1]}/remote.git"
+
+
+def test_a_remote_that_hangs_is_left_after_the_timeout_said_once_and_recovers(world: World) -> None:
+    world.poll()
+    with silent_server() as url:
+        world.agent.remote, world.agent.git.timeout_s = url, 0.3
+        world.poll()
+        seen = world.poll()
+    assert world.live() == {"tail_age_ms": 650}
+    assert "no answer" in seen.fetch_fault
+    assert world.kinds() == ["applied", "alert"]
+    assert sync_of(world.poll(after_s=120))[0] is Sync.UNKNOWN
+    world.ask(tail_age_ms=700)
+    world.agent.remote, world.agent.git.timeout_s = str(world.remote), 20.0
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+    assert world.entries(Kind.ALERT)[-1].data["resolved"] is True
+
+
+def test_a_branch_that_is_gone_changes_nothing(world: World) -> None:
+    world.poll()
+    world.author.run("update-ref", "-d", "refs/heads/main")
+    world.poll()
+    assert world.live() == {"tail_age_ms": 650}
+    assert world.kinds() == ["applied", "alert"]
+
+
+def test_a_hanging_remote_does_not_keep_drift_from_being_repaired(world: World) -> None:
+    world.poll()
+    stop = threading.Event()
+    with silent_server() as url:
+        world.agent.remote, world.agent.git.timeout_s = url, 2.0
+        thread = threading.Thread(target=serve, args=(world.agent,), kwargs={"stop": stop})
+        thread.start()
+        world.place.live.write_text("{}")
+        for _ in range(300):
+            if "repaired" in world.kinds():
+                break
+            stop.wait(0.02)
+        stop.set()
+        thread.join(timeout=20)
+    assert world.kinds()[:3] == ["applied", "drift", "repaired"]
+    assert world.live() == {"tail_age_ms": 650}
+
+
+def test_a_second_agent_is_turned_away(world: World) -> None:
+    with (
+        files.locked(path=world.place.agent, timeout_s=1.0),
+        pytest.raises(GitopsError, match="an agent already"),
+    ):
+        once(world.agent)
+
+
+# -- disks ---------------------------------------------------------------------------------------------------
+
+
+def test_on_a_full_disk_the_live_state_stays_and_the_commit_is_taken_when_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.poll()
+    before = world.live_sha()
+    world.ask(tail_age_ms=700)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "_write_through", full)
+        patched.setattr(files, "_write_all", full)
+        with pytest.raises(FileError, match="No space left"):
+            world.poll()
+        with pytest.raises(FileError, match="No space left"):
+            world.poll()
+    assert world.live_sha() == before
+    assert world.kinds() == ["applied"]
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+    assert world.kinds() == ["applied", "applied"]
+
+
+# -- hands on the live file ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hand", ["edit", "empty", "delete"])
+def test_a_live_file_that_somebody_changes_is_journalled_and_set_right(world: World, hand: str) -> None:
+    world.poll()
+    good = world.live_sha()
+    if hand == "delete":
+        world.place.live.unlink()
+    else:
+        world.place.live.write_text('{"tail_age_ms": 999}' if hand == "edit" else "")
+    world.poll()
+    world.poll()
+    assert world.live_sha() == good
+    assert world.kinds() == ["applied", "drift", "repaired"]
+
+
+def test_a_bot_that_follows_something_else_is_shown_the_file_again_and_then_told_of(world: World) -> None:
+    world.poll()
+    world.bot()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    for _ in range(4):
+        world.bot(follows=False)
+        seen = world.poll(after_s=8)
+    assert sync_of(seen) == (Sync.OUT_OF_SYNC, "the bot has another content in force")
+    assert world.kinds()[2:] == ["drift", "alert"]
+    world.bot()
+    world.poll()
+    world.poll()
+    assert world.kinds()[4:] == ["repaired", "alert"]
+
+
+def test_a_store_that_lost_what_is_in_force_is_said_and_a_new_commit_mends_it(world: World) -> None:
+    world.poll()
+    for path in world.place.contents.iterdir():
+        path.unlink()
+    world.place.live.unlink()
+    world.poll()
+    assert world.entries(Kind.ALERT)[0].data["topic"] == "contents"
+    world.ask(tail_age_ms=700)
+    world.poll()
+    assert world.live()["tail_age_ms"] == 700
+
+
+# -- time ----------------------------------------------------------------------------------------------------
+
+
+def test_a_loosening_patch_that_has_run_out_is_set_back_by_itself(world: World) -> None:
+    world.ask(impact_cap_ratio=0.12, expires="2026-03-04T13:00:00Z")
+    world.poll()
+    assert world.live()["impact_cap_ratio"] == 0.12
+    world.poll(after_s=3_600)
+    applied = world.entries(Kind.APPLIED)
+    assert world.live()["impact_cap_ratio"] < 0.12
+    assert [entry.data["cause"] for entry in applied] == ["commit", "expiry"]
+    world.restart()
+    seen = world.poll()
+    assert len(world.entries(Kind.APPLIED)) == 2
+    assert sync_of(seen)[0] is Sync.SYNCED
+
+
+def test_a_patch_in_force_runs_out_even_when_the_branch_asks_for_nonsense(world: World) -> None:
+    world.ask(impact_cap_ratio=0.12, expires="2026-03-04T13:00:00Z")
+    world.poll()
+    world.commit({PATCH: b"overrides: ["})
+    world.poll()
+    world.poll(after_s=3_600)
+    assert world.live()["impact_cap_ratio"] < 0.12
+
+
+def test_a_tightening_patch_that_has_run_out_stays_and_is_said_once(world: World) -> None:
+    world.ask(impact_cap_ratio=0.04, expires="2026-03-04T13:00:00Z")
+    world.poll()
+    world.poll(after_s=3_600)
+    world.poll()
+    assert world.live()["impact_cap_ratio"] == 0.04
+    (alert,) = world.entries(Kind.ALERT)
+    assert "impact_cap_ratio tightens and stays" in alert.data["text"]
+
+
+def test_in_a_freeze_window_only_risk_is_taken_away(tmp_path: Path) -> None:
+    world = World(tmp_path, environment="production")
+    path = "runtime_overrides/production.yaml"
+    policy = world.author.show("main", "gitops/policy.yaml")
+    assert policy is not None
+    weekend = b"freeze: [{reason: weekend, weekly_from: Fri 20:00, weekly_to: Mon 06:00}]"
+    world.commit(
+        {
+            path: patch_text(impact_cap_ratio=0.08).encode(),
+            "gitops/policy.yaml": policy.replace(b"freeze: []", weekend),
+        }
+    )
+    world.poll()
+    world.now = world.now.replace(day=6, hour=21)  # Friday evening
+    world.commit({path: patch_text(impact_cap_ratio=0.10).encode()})
+    seen = world.poll()
+    assert permission_of(seen)[0] is Permission.FROZEN
+    assert world.live() == {"impact_cap_ratio": 0.08}
+    world.commit({path: patch_text(impact_cap_ratio=0.07).encode()})
+    assert permission_of(world.poll())[0] is Permission.ALLOWED
+    assert world.live() == {"impact_cap_ratio": 0.07}
+    world.commit({path: patch_text(impact_cap_ratio=0.10).encode()})
+    world.poll()
+    world.now = world.now.replace(day=9, hour=7)  # Monday morning
+    world.poll()
+    assert world.live() == {"impact_cap_ratio": 0.10}
+
+
+def test_a_short_probation_can_be_asked_for_in_trials(world: World) -> None:
+    world.restart(rules=Rules(probation_s=1.0))
+    world.poll()
+    world.bot()
+    world.poll(after_s=2)
+    assert world.kinds() == ["applied", "verdict"]
+
+
+def test_an_agent_ends_on_sigterm(world: World, tmp_path: Path) -> None:
+    words = ("--environment", "sandbox", "--remote", str(world.remote), "--home", str(world.home))
+    agent = subprocess.Popen(
+        line_of("gitops", "reconcile", *words),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert agent.stdout is not None
+    first = [agent.stdout.readline() for _ in range(2)]
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(timeout=20) == 0
+    agent.stdout.close()
+    assert any("APPLY" in line for line in first)
+    assert world.live() == {"tail_age_ms": 650}
+
+
+def test_a_hold_in_an_empty_environment_is_refused(world: World) -> None:
+    with pytest.raises(GitopsError, match="nothing is in force yet"):
+        hold_environment(world.agent, reason="x")
