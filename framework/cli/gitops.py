@@ -18,6 +18,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "release": ("framework.cli.gitops_release", "end a hold, or take a rewritten branch"),
     "verify": ("framework.cli.gitops_verify", "check an evidence bundle, or run its gate again"),
     "gate": ("framework.cli.gitops_gate", "both configurations on the same tapes: may the change pass"),
+    "record": ("framework.cli.gitops_record", "publish what a gate found in the journal's branch"),
+    "promote": ("framework.cli.gitops_promote", "judge what was merged, and publish what it promotes"),
     "calibrate": ("framework.cli.gitops_calibrate", "how often the gate is wrong, and what it sees"),
     "journal": ("framework.cli.gitops_journal", "print or verify the journal of an environment"),
 }

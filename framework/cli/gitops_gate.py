@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.cli.words import Parser
+
+if TYPE_CHECKING:
+    from framework.gitops.gate import GateResult
 
 
 def run(argv: Sequence[str]) -> int:
@@ -34,15 +37,13 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
 
     from framework.gitops.gate import GateRequest, run_gate
-    from framework.gitops.gate_text import gate_lines, gate_markdown
     from framework.gitops.git import Git
-    from framework.settings.files import canonical_json, write_atomic, write_json
     from framework.settings.plan import find_root
     from framework.soak.provenance import code_sha
 
     root = args.repo or find_root()
     git = Git(root)
-    rows, append = _journal(git, root, args.journal, args.remote)
+    rows, append = journals(git, root, args.journal, args.remote)
     result = run_gate(
         GateRequest(
             git=git,
@@ -56,20 +57,28 @@ def run(argv: Sequence[str]) -> int:
             workers=args.workers,
         )
     )
-    markdown = gate_markdown(result.report)
-    if args.out is not None:
-        write_json(path=args.out / "gate.json", value=result.report)
-        write_atomic(path=args.out / "gate.md", data=markdown)
-    if args.out_md is not None:
-        args.out_md.parent.mkdir(parents=True, exist_ok=True)
-        # A job's summary already holds other steps' words.
-        with args.out_md.open("a", encoding="utf-8") as file:
-            file.write(markdown)
-    print(canonical_json(result.report) if args.json else "\n".join(gate_lines(result.report)))
+    show(result, out=args.out, out_md=args.out_md, as_json=args.json)
     return result.outcome.exit_code
 
 
-def _journal(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any]:
+def show(result: GateResult, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:
+    """Write a gate's report where it is asked for, and print it."""
+    from framework.gitops.gate_text import gate_lines, gate_markdown
+    from framework.settings.files import canonical_json, write_atomic, write_json
+
+    markdown = gate_markdown(result.report)
+    if out is not None:
+        write_json(path=out / "gate.json", value=result.report)
+        write_atomic(path=out / "gate.md", data=markdown)
+    if out_md is not None:
+        out_md.parent.mkdir(parents=True, exist_ok=True)
+        # A job's summary already holds other steps' words.
+        with out_md.open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    print(canonical_json(result.report) if as_json else "\n".join(gate_lines(result.report)))
+
+
+def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any]:
     """Give what reads the attempts of an environment, and what journals one more."""
     from framework.gitops.gate import journal_name
     from framework.gitops.published import fetch_published

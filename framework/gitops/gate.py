@@ -162,10 +162,16 @@ def _report(
             "verdict": outcome.value,
             "exit_code": outcome.exit_code,
             "sentence": sentence,
+            "changed": [_changed(change) for change in report.environments if change.needs != "none"],
             "environments": list(judged),
         }
     )
     return plain
+
+
+def _changed(change: EnvironmentChange) -> dict[str, Any]:
+    plain = change.as_dict()
+    return {k: plain[k] for k in ("environment", "base_config_sha", "head_config_sha", "direction", "needs")}
 
 
 def _judge(

@@ -1,0 +1,53 @@
+"""``quoteops gitops promote``: judge what was merged once more, and publish what it promotes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Promote a merge; 0 promoted or nothing to promote, 1 fail, 2 could not run, 3 inconclusive."""
+    parser = Parser(
+        prog="quoteops gitops promote", description="Judge what was merged, and publish what it promotes."
+    )
+    parser.add_argument("--base", required=True, metavar="REF", help="the branch before the merge")
+    parser.add_argument("--head", required=True, metavar="REF", help="the branch after it")
+    parser.add_argument("--remote", default="origin", metavar="NAME", help="where the journal is (origin)")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for gate.json and gate.md")
+    parser.add_argument("--out-md", type=Path, metavar="F", help="append the Markdown summary to a file")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+
+    from framework.cli.gitops_gate import journals, show
+    from framework.gitops.gate import GateRequest
+    from framework.gitops.git import Git
+    from framework.gitops.promote import NO_COMMIT, promote
+    from framework.settings.plan import find_root
+    from framework.soak.provenance import code_sha
+
+    if args.base == NO_COMMIT:
+        print("the branch is new: there is nothing it replaces, and nothing is promoted")
+        return 0
+    root = args.repo or find_root()
+    git = Git(root)
+    rows, _ = journals(git, root, None, args.remote)
+    found = promote(
+        GateRequest(
+            git=git,
+            base=args.base,
+            head=args.head,
+            home=root,
+            rows=rows,
+            code_sha=code_sha(root),
+            workers=args.workers,
+        ),
+        remote=args.remote,
+        progress=(lambda _: None) if args.json else print,
+    )
+    show(found.result, out=args.out, out_md=args.out_md, as_json=args.json)
+    return found.result.outcome.exit_code

@@ -1,0 +1,34 @@
+"""``quoteops gitops record``: publish the attempts and verdicts that a gate left in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Publish what a gate found; 0 done, 2 could not run."""
+    parser = Parser(
+        prog="quoteops gitops record", description="Append a gate's verdicts to the journal's branch."
+    )
+    parser.add_argument("--evidence", type=Path, required=True, metavar="DIR", help="what gate --out wrote")
+    parser.add_argument("--remote", default="origin", metavar="NAME", help="where the branch is (origin)")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.git import Git
+    from framework.gitops.promote import read_gate, record
+    from framework.settings.files import canonical_json
+    from framework.settings.plan import find_root
+
+    written = record(Git(args.repo or find_root()), args.remote, read_gate(args.evidence))
+    if args.json:
+        print(canonical_json(written))
+    for name, count in written.items() if not args.json else ():
+        print(f"| record | OK | environment={name} entries={count} |")
+    if not written and not args.json:
+        print("nothing was judged: nothing to record")
+    return 0
