@@ -7,7 +7,8 @@ from framework.settings.errors import ConfigError
 from framework.settings.names import did_you_mean
 
 USAGE = """usage: quoteops config show [--sources] [--json] [WORDS]
-         print every effective value of `quoteops soak WORDS`; --sources says where each came from
+         print every effective value of `quoteops soak WORDS`, when a change of it takes effect (hot,
+         next_quote, flat_only, restart) and which way it reduces risk; --sources says where each came from
        quoteops config check [--json]
          compose and validate every choice that conf/ offers, and every patch in runtime_overrides/"""
 FLAGS = {"show": ("--sources", "--json"), "check": ("--json",)}
@@ -36,37 +37,46 @@ def run(argv: Sequence[str]) -> int:
 
 def _show(words: Sequence[str], *, sources: bool, as_json: bool) -> int:
     from framework.settings.compose import compose_run
+    from framework.settings.fields import manner_of, safer
     from framework.settings.files import canonical_json
+    from framework.settings.validate import shown_value
 
     composed = compose_run(words=words)
     data = composed.settings.model_dump(mode="json")
     values = {key: _value(data, key) for key in composed.sources}
     origins = {key: str(source) for key, source in composed.sources.items()} if sources else {}
+    manners = {key: manner_of(tuple(key.split("."))) for key in values}
     if as_json:
         report: dict[str, object] = {"choices": composed.choices, "values": values}
         report["config_sha"] = composed.settings.config_sha
+        report["reload"] = {key: manner.reload for key, manner in manners.items()}
+        report["reduces"] = {key: manner.reduces for key, manner in manners.items()}
         if sources:
             report["sources"] = origins
         print(canonical_json(report))
         return 0
-    for line in _table(values, origins):
+    rows = [
+        (key, shown_value(value), manners[key].reload, safer(tuple(key.split("."))), origins.get(key, ""))
+        for key, value in values.items()
+    ]
+    print("# key  value  reload  reduces" + ("  source" if sources else ""))
+    for line in _table(rows):
         print(line)
     print(f"config_sha  {composed.settings.config_sha}")
     return 0
 
 
-def _table(values: dict[str, object], origins: dict[str, str]) -> list[str]:
-    from framework.settings.validate import shown_value
-
-    rows = [(key, shown_value(value)) for key, value in values.items()]
+def _table(rows: Sequence[tuple[str, str, str, str, str]]) -> list[str]:
+    """Return lines of name, value, reload class, safer way and source, as wide as their group needs."""
     lines = []
-    for _, group in groupby(
-        rows, key=lambda row: row[0].rpartition(".")[0]
-    ):  # columns as wide as its group needs
+    for _, group in groupby(rows, key=lambda row: row[0].rpartition(".")[0]):
         members = list(group)
-        wide = max(len(key) for key, _ in members)
-        high = max((len(text) for _, text in members if len(text) < 20), default=0)
-        lines += [f"{key:<{wide}}  {text:<{high}}  {origins.get(key, '')}".rstrip() for key, text in members]
+        wide = max(len(row[0]) for row in members)
+        high = max((len(row[1]) for row in members if len(row[1]) < 20), default=0)
+        lines += [
+            f"{key:<{wide}}  {text:<{high}}  {reload:<10}  {safe:<11}  {origin}".rstrip()
+            for key, text, reload, safe, origin in members
+        ]
     return lines
 
 

@@ -16,6 +16,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "framework.cli.config",
         "show every effective value and its source; check what conf/ offers",
     ),
+    "overrides": (
+        "framework.cli.overrides",
+        "check, show, compare and edit the patches of run-time values",
+    ),
     "tape": (
         "framework.cli.tape",
         "import, describe, check and synthesise market tapes",
@@ -82,7 +86,7 @@ def _dispatch(words: list[str]) -> int:
 def usage() -> str:
     """Return the help text: one line a verb."""
     lines = ["usage: quoteops VERB [WORDS]", ""]
-    lines += [f"  {verb:<8}{text}" for verb, (_, text) in VERBS.items()]
+    lines += [f"  {verb:<11}{text}" for verb, (_, text) in VERBS.items()]
     lines += [
         "",
         "quoteops VERB --help tells more. Exit codes: 0 pass or warn, 1 fail, 2 not run, 3 inconclusive.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from framework.errors import QuoteopsError
@@ -27,3 +28,9 @@ class Parser(argparse.ArgumentParser):
         verbs = re.findall(r"[\w-]+", wrong[2])
         hint = did_you_mean(wrong[1], verbs)
         raise QuoteopsError(f"{self.prog} {wrong[1]}: no such verb; allowed {', '.join(verbs)}{hint}")
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines whose cells stand below each other."""
+    wide = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows]

@@ -10,10 +10,10 @@ from typing import Any
 from framework.settings.errors import ConfigError
 from framework.settings.fields import check_value, runtime_fields, why_refused
 from framework.settings.files import canonical_json
-from framework.settings.names import did_you_mean, shown
+from framework.settings.names import did_you_mean
 from framework.settings.plain import Document, cut, parse_json, parse_yaml
 from framework.settings.provenance import Layer, Source
-from framework.settings.small import read_small
+from framework.settings.small import as_given, read_small
 from framework.settings.validate import shown_value
 
 KEYS = ("reason", "owner", "expires", "tuned_on", "overrides")
@@ -66,7 +66,7 @@ def read_patch(path: Path, *, root: Path) -> Patch:
 
     Raises ``ConfigError`` or ``FileError``, never returns part of it.
     """
-    return parse_patch(read_small(path, root=root), where=shown(path, root), json=path.suffix == ".json")
+    return parse_patch(read_small(path, root=root), where=as_given(path, root), json=path.suffix == ".json")
 
 
 def parse_patch(text: str, *, where: str, json: bool = False) -> Patch:
@@ -110,12 +110,15 @@ def examine(text: str, *, where: str, json: bool = False) -> tuple[Patch | None,
 def render_patch(
     patch: Patch,
     *,
-    environment: str = "",
-    commit: str = "",
-    config_sha: str = "",
+    environment: str | None = None,
+    commit: str | None = None,
+    config_sha: str | None = None,
     generation: int | None = None,
 ) -> str:
-    """Return the patch as one line of canonical JSON, which ``parse_patch(json=True)`` reads back."""
+    """Return the patch as one line of canonical JSON, which ``parse_patch(json=True)`` reads back.
+
+    What is not given here is the patch's own, if it was rendered before.
+    """
     data: dict[str, Any] = {"overrides": patch.values, "reason": patch.reason, "owner": patch.owner}
     if patch.expires is not None:
         data["expires"] = _written(patch.expires)
@@ -124,7 +127,8 @@ def render_patch(
             {"tape": window.tape, "start": _written(window.start), "end": _written(window.end)}
             for window in patch.tuned_on
         ]
-    meta = {"environment": environment, "commit": commit, "config_sha": config_sha, "generation": generation}
+    given = {"environment": environment, "commit": commit, "config_sha": config_sha, "generation": generation}
+    meta = {key: getattr(patch, key) if value is None else value for key, value in given.items()}
     data |= {key: value for key, value in meta.items() if value not in ("", None)}
     return canonical_json(data) + "\n"
 

@@ -118,11 +118,11 @@ def read_scalar(text: str) -> Any:
     return text
 
 
-def cut(text: str) -> str:
-    """Return a text as a message can show it: one line of printable characters, at most 80 of them."""
-    text = " ".join(text[:400].split())
+def cut(text: str, most: int = 80) -> str:
+    """Return a text as a message can show it: one line of printable characters, at most so many of them."""
+    text = " ".join(text[: 4 * most].split())
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

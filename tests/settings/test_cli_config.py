@@ -15,14 +15,14 @@ from tests.settings.conftest import REPOSITORY
 @pytest.fixture(autouse=True)
 def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY / "conf")
-    for name in ("EXCHANGE_MODE", "EXCHANGE_VENUE", "MM_PROFILE", "SOAK_HOURS"):
+    for name in ("EXCHANGE_MODE", "EXCHANGE_VENUE", "MM_PROFILE", "MM_RUNTIME_OVERRIDES_JSON", "SOAK_HOURS"):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_show_prints_each_value_and_the_hash(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "show", "soak.hours=1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert ["soak.hours", "1.0"] in [line.split() for line in lines]
+    assert ["soak.hours", "1.0"] in [line.split()[:2] for line in lines]
     assert lines[-1].startswith("config_sha  ")
 
 
@@ -32,9 +32,9 @@ def test_show_with_sources_says_where_each_came_from(
     monkeypatch.setenv("SOAK_HOURS", "2")
     assert main(["config", "show", "--sources", "params.min_interval_ms=90"]) == 0
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in capsys.readouterr().out.splitlines()}
-    assert rows["params.min_interval_ms"] == "90 command line params.min_interval_ms=90"
-    assert rows["soak.hours"] == "2.0 environment SOAK_HOURS"
-    assert rows["params.tail_age_ms"].startswith("650 override file runtime_overrides/soak.yaml:")
+    assert rows["params.min_interval_ms"] == "90 hot none command line params.min_interval_ms=90"
+    assert rows["soak.hours"] == "2.0 restart none environment SOAK_HOURS"
+    assert rows["params.tail_age_ms"].startswith("650 hot none override file runtime_overrides/soak.yaml:")
 
 
 def test_show_as_json_is_one_canonical_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +43,26 @@ def test_show_as_json_is_one_canonical_line(capsys: pytest.CaptureFixture[str]) 
     report = json.loads(out)
     assert out.count("\n") == 1
     assert set(report["sources"]) == set(report["values"])
+    assert set(report["reload"]) == set(report["reduces"]) == set(report["values"])
+    assert (report["reload"]["sizing.leverage"], report["reduces"]["sizing.leverage"]) == (
+        "flat_only",
+        "down",
+    )
     assert report["choices"]["profile"] == "S1"
+
+
+def test_show_says_when_a_change_takes_effect_and_which_way_is_safer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["config", "show"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["#", "key", "value", "reload", "reduces"]
+    rows = {line.split()[0]: line.split()[2:] for line in lines[1:-1]}
+    assert rows["params.base_spread_bps_delta"] == ["hot", "up"]
+    assert rows["sizing.leverage"] == ["flat_only", "down"]
+    assert rows["sizing.use_all_in"] == ["next_quote", "to", "false"]
+    assert rows["rollout.mode"] == ["next_quote", "to", "disabled"]
+    assert rows["tuning.table.min_fills"] == ["restart", "none"]
 
 
 def test_check_says_how_much_it_checked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +75,7 @@ def test_check_says_how_much_it_checked(capsys: pytest.CaptureFixture[str]) -> N
     [
         (
             ["cofig"],
-            "error: quoteops cofig: no such verb; allowed soak, config, tape, edge, kpi, ",
+            "error: quoteops cofig: no such verb; allowed soak, config, overrides, tape, edge, kpi",
         ),
         (
             ["config", "shw"],
