@@ -86,7 +86,9 @@ def _judge(
             faults.append(str(error))
     report = replace(report, environments=tuple(found))
     known = [] if not faults else ["the environments that cannot be composed are left out"]
-    runs_before = [compose_environment(old, name, now=now).settings.config_sha for name in before]
+    runs_before: list[str] = []
+    if any(change.base is None for change in found):
+        runs_before = [compose_environment(old, name, now=now).settings.config_sha for name in before]
     for change in found:
         more, said = refused_changes(change, policy=report.policy, now=now, runs=runs_before)
         faults += more

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from framework.settings.compose import Composed, compose_run
+from framework.settings.errors import ConfigError
+from framework.settings.fields import path_of
 from framework.settings.gitops_files import environment_names, read_environment
-from framework.settings.overrides import Patch, after_expiry, apply_patch, is_expired, read_patch
+from framework.settings.overrides import Patch, after_expiry, apply_patch, read_patch
 from framework.settings.schema.gitops import EnvironmentFile
 
 PREFIXES = ("conf", "runtime_overrides", "gitops")
@@ -29,12 +31,14 @@ def load_environment(root: Path, name: str) -> EnvironmentFile:
     return read_environment(root, name)
 
 
-def words_of(environment: EnvironmentFile, *, root: Path, overrides: bool = True) -> list[str]:
-    """Return the words of ``quoteops soak`` that run an environment from the tree at ``root``."""
-    words = [f"profile={environment.profile}", f"rollout={environment.rollout}", *environment.words]
-    if overrides and environment.overrides is not None:
-        words.append(f"soak.overrides_file='{(root / environment.overrides).resolve().as_posix()}'")
-    return words
+def words_of(environment: EnvironmentFile) -> list[str]:
+    """Return the words of ``quoteops soak`` beneath an environment's patch."""
+    chosen = [f"profile={environment.profile}", f"rollout={environment.rollout}"]
+    return [
+        *chosen,
+        *environment.words,
+        "soak.overrides_file=null",
+    ]  # said: conf/soak names a patch of its own
 
 
 def patch_of(root: Path, name: str) -> Patch | None:
@@ -50,9 +54,24 @@ def compose_environment(root: Path, name: str, *, now: datetime | None = None) -
     Raises ``ConfigError`` or ``FileError``.
     """
     environment = load_environment(root, name)
+    beneath = compose_run(words=words_of(environment), root=root, environ={})
     patch = patch_of(root, name)
-    if now is None or patch is None or not is_expired(patch, now):
-        return compose_run(words=words_of(environment, root=root), root=root, environ={})
-    beneath = compose_run(words=words_of(environment, root=root, overrides=False), root=root, environ={})
-    left = after_expiry(beneath.settings, patch, now).patch
-    return replace(beneath, settings=apply_patch(beneath.settings, left))
+    if patch is None:
+        return beneath
+    _refuse_both(environment, patch)
+    if now is not None:
+        patch = after_expiry(beneath.settings, patch, now).patch
+    laid = {".".join(path_of(key)): patch.source(key) for key in patch.values}
+    settings = apply_patch(beneath.settings, patch)
+    return replace(beneath, settings=settings, sources={**beneath.sources, **laid})
+
+
+def _refuse_both(environment: EnvironmentFile, patch: Patch) -> None:
+    """Refuse a value that a word and the patch both set: which of them wins would depend on who asks."""
+    for word in environment.words:
+        key = word.partition("=")[0]
+        if key in patch.values:
+            where = f"gitops/environments/{environment.name}.yaml"
+            raise ConfigError(
+                f"{where}: words sets {key}, as {patch.document.where} does; allowed one of them"
+            )
