@@ -9,7 +9,7 @@ from pathlib import Path
 from framework.settings.compose import Composed, compose_run
 from framework.settings.errors import ConfigError
 from framework.settings.fields import path_of
-from framework.settings.gitops_files import environment_names, read_environment
+from framework.settings.gitops_files import environment_names, environment_words, read_environment
 from framework.settings.overrides import Patch, after_expiry, apply_patch, read_patch
 from framework.settings.schema.gitops import EnvironmentFile
 
@@ -22,23 +22,12 @@ __all__ = [
     "environment_names",
     "load_environment",
     "patch_of",
-    "words_of",
 ]
 
 
 def load_environment(root: Path, name: str) -> EnvironmentFile:
     """Read the file of an environment. Raises ``ConfigError`` or ``FileError``."""
     return read_environment(root, name)
-
-
-def words_of(environment: EnvironmentFile) -> list[str]:
-    """Return the words of ``quoteops soak`` beneath an environment's patch."""
-    chosen = [f"profile={environment.profile}", f"rollout={environment.rollout}"]
-    return [
-        *chosen,
-        *environment.words,
-        "soak.overrides_file=null",
-    ]  # said: conf/soak names a patch of its own
 
 
 def patch_of(root: Path, name: str) -> Patch | None:
@@ -54,7 +43,7 @@ def compose_environment(root: Path, name: str, *, now: datetime | None = None) -
     Raises ``ConfigError`` or ``FileError``.
     """
     environment = load_environment(root, name)
-    beneath = compose_run(words=words_of(environment), root=root, environ={})
+    beneath = compose_run(words=environment_words(environment), root=root, environ={})
     patch = patch_of(root, name)
     if patch is None:
         return beneath
@@ -72,6 +61,4 @@ def _refuse_both(environment: EnvironmentFile, patch: Patch) -> None:
         key = word.partition("=")[0]
         if key in patch.values:
             where = f"gitops/environments/{environment.name}.yaml"
-            raise ConfigError(
-                f"{where}: words sets {key}, as {patch.document.where} does; allowed one of them"
-            )
+            raise ConfigError(f"{where}: words sets {key}, as {patch.document.where} does; allowed one")

@@ -9,8 +9,14 @@ from typing import Any
 
 from framework.settings.compose import Composed, compose_run
 from framework.settings.errors import ConfigError
-from framework.settings.gitops_files import check_gitops
+from framework.settings.gitops_files import (
+    check_gitops,
+    environment_names,
+    environment_words,
+    read_environment,
+)
 from framework.settings.names import shown
+from framework.settings.overrides import apply_patch
 from framework.settings.patch import read_patch
 from framework.settings.plain import leaves
 from framework.settings.plan import make_plan, options_of, primaries_of
@@ -46,7 +52,7 @@ def check_conf(*, root: Path) -> list[Checked]:
         defaults[primary] = {group: choice.option for group, choice in plan.choices.items()}
     _check_folders(root, {group for chosen in defaults.values() for group in chosen})
     _check_patches(root)
-    check_gitops(root)
+    _check_environments(root)
     return [_check_primary(root, primary, chosen) for primary, chosen in defaults.items()]
 
 
@@ -63,6 +69,17 @@ def _check_patches(root: Path) -> None:
             read_patch(path, root=root)
         elif not path.name.startswith("."):
             raise ConfigError(f"{shown(path, root)}: is not a patch; allowed .yaml and .json")
+
+
+def _check_environments(root: Path) -> None:
+    """Read gitops/ and compose every environment with its patch."""
+    if check_gitops(root) == 0:
+        return
+    for name in environment_names(root):
+        environment = read_environment(root, name)
+        beneath = compose_run(words=environment_words(environment), root=root, environ={})
+        if environment.overrides is not None:
+            apply_patch(beneath.settings, read_patch(root / environment.overrides, root=root))
 
 
 def _check_primary(root: Path, primary: str, defaults: dict[str, str]) -> Checked:

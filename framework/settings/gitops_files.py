@@ -50,6 +50,13 @@ def read_environment(root: Path, name: str) -> EnvironmentFile:
     return environment
 
 
+def environment_words(environment: EnvironmentFile) -> list[str]:
+    """Return the words of ``quoteops soak`` that compose what lies beneath an environment's patch."""
+    chosen = [f"profile={environment.profile}", f"rollout={environment.rollout}"]
+    # null is said, because conf/soak names a patch of its own.
+    return [*chosen, *environment.words, "soak.overrides_file=null"]
+
+
 def read_tapes(root: Path) -> tuple[EvidenceTape, ...]:
     """Read gitops/tapes.yaml, in the order of the file. Raises ``ConfigError`` or ``FileError``."""
     document = _read(root, TAPES)
