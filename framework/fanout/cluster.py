@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from framework.fanout.bundles import Bundles
@@ -25,6 +26,7 @@ QUIET = {
     "RAY_DISABLE_IMPORT_WARNING": "1",
 }
 LOOPBACK = "127.0.0.1"
+ANSWER_S = 5.0
 STORE_BYTES = 256 << 20
 ALONE_S = 20.0
 """How long a cluster may be without a core before the run is given up."""
@@ -135,13 +137,15 @@ def make_calls(job: Callable[[Any], Any], calls: list[tuple[int, int, bytes]]) -
 
 
 def _start(*, workers: int | None, address: str | None, scratch: str) -> Any:
-    ray = _ray()
+    ray = imported()
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is not None:
-            ray.init(address=address, **quiet)
+            host = _answering(address)
+            with loopback() if host in (LOOPBACK, "localhost") else nullcontext():
+                ray.init(address=address, **quiet)
             return ray
-        with _loopback():
+        with loopback():
             ray.init(
                 address="local",
                 num_cpus=workers,
@@ -151,13 +155,29 @@ def _start(*, workers: int | None, address: str | None, scratch: str) -> Any:
                 _temp_dir=scratch,
                 **quiet,
             )
+    except FanoutError:
+        raise
     except Exception as error:
         where = address or "a cluster of this machine's own"
         raise FanoutError(f"fanout: Ray cannot use {where}: {one_line(error)}") from error
     return ray
 
 
-def _ray() -> Any:
+def _answering(address: str) -> str:
+    """Give the host of a cluster that answers; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise FanoutError(f"fanout: address is {address}; allowed HOST:PORT of a Ray cluster's head")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise FanoutError(
+            f"fanout: {address} does not answer ({error.strerror or error}); allowed a Ray cluster's head"
+        ) from error
+    return host
+
+
+def imported() -> Any:
     """Import Ray with its calls home and its chatter on standard output off."""
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     try:
@@ -173,7 +193,7 @@ def _ray() -> Any:
 
 
 @contextmanager
-def _loopback() -> Iterator[None]:
+def loopback() -> Iterator[None]:
     """Let a cluster of our own listen on the loopback address only, which Ray does where it knows none."""
     from ray._private import ray_constants
 
