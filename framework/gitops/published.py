@@ -35,7 +35,7 @@ from framework.settings.files import canonical_json
 from framework.settings.plain import parse_json
 
 BRANCH = "quoteops/journal"
-ATTEMPTS = 5
+ATTEMPTS = 8
 MAX_JOURNAL = 64 * MAX_BLOB
 
 
@@ -55,10 +55,10 @@ def fetch_published(git: Git, remote: str, environment: str, *, known: str | Non
     JournalError when the branch was forced, or its journal and head do not belong together; GitError when the
     remote cannot be read.
     """
-    tip = _tip(git, remote, known)
+    name, tip = _checked(environment), _tip(git, remote, known)
     if tip is None:
         return None
-    found = _read(git, tip, _checked(environment))
+    found = _read(git, tip, name)
     return None if found is None else Published(tip, found.head, found.entries)
 
 

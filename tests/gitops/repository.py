@@ -1,4 +1,4 @@
-"""Real git repositories in a temporary folder: written to by a person, pushed to bare remotes, signed by SSH keys."""
+"""Real git repositories in a temporary folder: a person's clone, bare remotes, SSH keys."""
 
 from __future__ import annotations
 

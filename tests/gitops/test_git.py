@@ -267,7 +267,7 @@ def test_a_remote_that_hangs_is_given_up_and_its_helper_ended(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     port, gone = silent_server
-    with pytest.raises(GitError, match="no answer within 0.5 s"):
+    with pytest.raises(GitError, match=r"no answer within 0\.5 s"):
         Git(repo.path, timeout_s=0.5).fetch(f"{scheme}://127.0.0.1:{port}/repo.git", "main")
     assert gone.wait(20), "the process that held the connection is still there"
 

@@ -24,12 +24,13 @@ from framework.settings.files import canonical_json, sha256_of
 posix = pytest.mark.skipif(os.name != "posix", reason="forks and kills")
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 WRITTEN = 6
+TEXT = st.text(st.characters(codec="utf-8"))
+NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3),
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 def journal_of(path: Path, *, entries: int = WRITTEN) -> Journal:
@@ -67,7 +68,7 @@ def test_an_entry_is_a_line_of_canonical_json(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40)
-@given(data=st.dictionaries(st.text(st.characters(codec="utf-8")), PLAIN, max_size=4))
+@given(data=st.dictionaries(TEXT, PLAIN, max_size=4))
 def test_what_is_appended_is_what_is_read(
     tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any]
 ) -> None:
