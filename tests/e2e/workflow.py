@@ -204,9 +204,9 @@ def value_of(text: str, context: dict[str, Any], status: str) -> Any:
             return token == "true"
         if re.fullmatch(r"-?\d+(\.\d+)?", token):
             return float(token) if "." in token else int(token)
-        value: Any = context
+        found: Any = context
         for name in token.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        return value
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
 
     return either()

@@ -24,7 +24,7 @@ def pins(lock: Path) -> dict[str, tuple[str, int]]:
     for number, raw in enumerate(lock.read_text("utf-8").splitlines(), 1):
         line = raw.partition("#")[0].strip().removesuffix("\\").strip()
         if pin := re.fullmatch(r"([a-z0-9._-]+)==([A-Za-z0-9.+!]+)", line):
-            name = pin[1]
+            name = canonical(pin[1])
             found[name] = (pin[2], 0)
         elif re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) and name:
             found[name] = (found[name][0], found[name][1] + 1)
@@ -33,10 +33,13 @@ def pins(lock: Path) -> dict[str, tuple[str, int]]:
     return found
 
 
+def canonical(name: str) -> str:
+    """Give a distribution's name as the registry compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def declared(requirements: list[str]) -> set[str]:
-    return {
-        re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0].lower().replace("_", "-") for text in requirements
-    }
+    return {canonical(re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0]) for text in requirements}
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
@@ -73,7 +76,7 @@ def imported_distributions() -> set[str]:
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
             for name in names:
-                found |= {owner.lower().replace("_", "-") for owner in owners.get(name.partition(".")[0], [])}
+                found |= {canonical(owner) for owner in owners.get(name.partition(".")[0], [])}
     return {PARTS.get(name, name) for name in found} - {"quoteops"}
 
 
