@@ -44,20 +44,25 @@ def make_reconciler(
     """Open an environment's folder and its mirror. Raises GitopsError when no remote is known."""
     place = Place(home, environment)
     checkout = read_checkout(home, environment)
-    token_env = checkout.policy.token_env if checkout is not None and checkout.policy is not None else TOKEN
     return Reconciler(
         place,
         remote or remote_of(home),
         now,
         say=say,
         bootstrap=checkout,
-        token=os.environ.get(token_env) or None,
+        token=token_of(checkout),
     )
 
 
 def make_operator(*, environment: str, home: Path, say: Say = print) -> Reconciler:
     """Open an environment's folder for an operator: it needs neither remote nor checkout."""
-    return Reconciler(Place(home, environment), "", utc_now, say=say, token=os.environ.get(TOKEN) or None)
+    return Reconciler(Place(home, environment), "", utc_now, say=say, token=token_of(None))
+
+
+def token_of(checkout: Prepared | None) -> str | None:
+    """Return the token for pull requests from the variable that the policy names, None when it is unset."""
+    policy = checkout.policy if checkout is not None else None
+    return os.environ.get(policy.token_env if policy is not None else TOKEN) or None
 
 
 def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:

@@ -30,9 +30,10 @@ from framework.gitops.decide import (
     permission_of,
     sync_of,
 )
-from framework.gitops.errors import GitError, GitopsError, PushRejected, SignatureError
+from framework.gitops.errors import GitError, GitopsError, SignatureError
 from framework.gitops.git import Git
 from framework.gitops.place import Memory, Place, read_bot, read_state
+from framework.gitops.pull_request import open_pull_request, push_branch
 from framework.gitops.render import (
     Prepared,
     content_of,
@@ -328,7 +329,10 @@ class Reconciler:
                 scratch=self.place.staging,
                 now=now,
             )
-            revert = self._pushed(revert)
+            branch, commit = push_branch(
+                self.git, self.remote, branch=revert.branch, commit=revert.commit, base=revert.base
+            )
+            revert = replace(revert, branch=branch, commit=commit)
         except QuoteopsError as error:
             self._push_after = now + timedelta(seconds=30)
             self.say(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
@@ -343,24 +347,7 @@ class Reconciler:
                 self.memory.note(Kind.PROPOSED, {**said, "url": url})
         self.say(f"| gitops_reconcile | PROPOSED | {revert.branch} {url or path} |")
 
-    def _pushed(self, revert: Revert) -> Revert:
-        """Push a branch that is ours alone; one that an earlier try has pushed already is taken as it is."""
-        tree = self.git.run("rev-parse", f"{revert.commit}^{{tree}}")
-        for number in range(1, 6):
-            branch = revert.branch if number == 1 else f"{revert.branch}-{number}"
-            try:
-                self.git.push(self.remote, f"{revert.commit}:refs/heads/{branch}")
-                return replace(revert, branch=branch)
-            except PushRejected:
-                there = self.git.fetch(self.remote, branch)
-                same = self.git.run("rev-parse", f"{there}^{{tree}}") == tree
-                if same and not self.git.is_ancestor(there, revert.base):
-                    return replace(revert, branch=branch, commit=there)
-        raise GitopsError(f"{revert.branch}: is taken on the remote, and so are four names after it")
-
     def _pull_request(self, revert: Revert, hold: Hold, body: str) -> str:
-        from framework.gitops.propose import open_pull_request
-
         try:
             return open_pull_request(
                 remote=self.remote,

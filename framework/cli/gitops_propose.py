@@ -1,0 +1,68 @@
+"""``quoteops gitops propose``: a branch and a pull request of tuned or swept values, with their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Propose; 0 done, 2 could not."""
+    parser = Parser(
+        prog="quoteops gitops propose",
+        description="Ask an environment for tuned or swept values: branch, commit, pull request.",
+    )
+    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="a soak's folder or its soak/runtime_overrides.json, a sweep's folder or SWEEP.json, a patch",
+    )
+    parser.add_argument("--remote", metavar="URL", help="where to push (origin of the checkout)")
+    parser.add_argument("--title", metavar="TEXT", help="of the commit and the pull request")
+    parser.add_argument("--anyway", action="store_true", help="a sweep's leader though nothing is proven")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the commit")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.agent import read_checkout, remote_of, token_of
+    from framework.gitops.evidence_from import read_evidence
+    from framework.gitops.place import Place
+    from framework.gitops.propose import propose
+    from framework.journal.journal import utc_now
+    from framework.settings.files import canonical_json
+    from framework.settings.plan import find_root
+
+    home = (args.home or find_root()).resolve()
+    place = Place(home, args.environment)
+    checkout = read_checkout(home, args.environment)
+    proposal = propose(
+        place,
+        remote=args.remote or remote_of(home),
+        evidence=read_evidence(args.source.resolve(), anyway=args.anyway),
+        now=utc_now(),
+        branch=checkout.branch if checkout is not None else "main",
+        title=args.title,
+        sign=args.sign.resolve() if args.sign is not None else None,
+        token=token_of(checkout),
+    )
+    said = {
+        "branch": proposal.branch,
+        "commit": proposal.commit,
+        "base": proposal.base,
+        "title": proposal.title,
+        "body": str(proposal.body),
+        "url": proposal.url,
+    }
+    if args.json:
+        print(canonical_json(said))
+        return 0
+    print(f"| gitops_propose | PROPOSED | {proposal.branch} {proposal.commit[:12]} |")
+    print(proposal.url or f"no token: open the pull request by hand, its text is in {proposal.body}")
+    return 0
