@@ -13,7 +13,7 @@ from framework.cli.words import columns
 from framework.settings.compose import Composed, compose_run
 from framework.settings.errors import ConfigError
 from framework.settings.files import canonical_json
-from framework.settings.laid import laid_over, said
+from framework.settings.laid import Laid, laid_over, said
 from framework.settings.overrides import apply_patch, changes_between, direction_of
 from framework.settings.patch import VARIABLE, Patch, parse_patch, patch_of_environment, read_patch
 from framework.settings.plain import cut
@@ -43,13 +43,16 @@ def run_show(args: argparse.Namespace) -> int:
     print("")
     title = ["name", "value", "beneath", "unit", "allowed", "reload", "effect", "where"]
     table = [
-        [row.name, *map(shown_value, (row.value, row.beneath)), row.unit or "-", row.allowed]
-        + [row.reload, row.effect, row.where]
+        [row.name, shown_value(row.value), shown_value(row.beneath), row.unit or "-", *_meaning(row)]
         for row in (*laid, *over)
     ]
     for line in columns([title, *table]):
         print(line)
     return 0
+
+
+def _meaning(row: Laid) -> tuple[str, str, str, str]:
+    return row.allowed, row.reload, row.effect, row.where
 
 
 def run_diff(args: argparse.Namespace) -> int:
