@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.cli.words import Parser
 from framework.settings.files import canonical_json
+
+if TYPE_CHECKING:
+    from framework.gitops.git import Git
+    from framework.journal.journal import Content
 
 
 def run(argv: Sequence[str]) -> int:
@@ -18,7 +22,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--verify", action="store_true", help="only say whether the chain is whole")
     parser.add_argument("--file", type=Path, metavar="F", help="a journal elsewhere (artifacts/gitops/NAME/)")
     parser.add_argument(
-        "--remote", metavar="R", help="compare with the head published there, a name or a URL"
+        "--remote", metavar="R", help="hold it against what is published there; a name or a URL"
     )
     parser.add_argument("--last", type=int, default=0, metavar="N", help="only the newest N entries")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -27,19 +31,13 @@ def run(argv: Sequence[str]) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from framework.gitops.git import Git
-    from framework.gitops.published import fetch_published
     from framework.journal.errors import JournalError
-    from framework.journal.journal import EMPTY, Journal, check_head
     from framework.settings.plan import find_root
 
-    path = args.file or find_root() / "artifacts" / "gitops" / args.environment / "journal.jsonl"
-    if not path.is_file():
-        raise JournalError(f"{path}: no journal here; allowed an environment that an agent has served")
+    root = find_root()
+    path = args.file or root / "artifacts" / "gitops" / args.environment / "journal.jsonl"
     try:
-        content = Journal(path).content()
-        if args.remote is not None:
-            published = fetch_published(Git(find_root()), args.remote, args.environment)
-            check_head(content.entries, EMPTY if published is None else published.head, where=str(path))
+        content = _content(path, Git(root), args)
     except JournalError as error:
         print(canonical_json({"whole": False, "fault": str(error)}) if args.json else f"BROKEN: {error}")
         return 1
@@ -60,6 +58,23 @@ def _show(args: argparse.Namespace) -> int:
     torn = f", {len(content.tail)} bytes of a torn line at its end" if content.tail else ""
     print(f"WHOLE: {len(content.entries)} entries, head {content.head.sha256[:16]}{torn}")
     return 0
+
+
+def _content(path: Path, git: Git, args: argparse.Namespace) -> Content:
+    """Return the journal here, held against the published head; the published one where there is none."""
+    from framework.errors import QuoteopsError
+    from framework.gitops.published import fetch_published
+    from framework.journal.journal import Content, Journal, check_head
+
+    published = None if args.remote is None else fetch_published(git, args.remote, args.environment)
+    if path.is_file():
+        content = Journal(path).content()
+        if published is not None:
+            check_head(content.entries, published.head, where=str(path))
+        return content
+    if published is None:
+        raise QuoteopsError(f"{path}: no journal here; allowed an environment that an agent has served")
+    return Content(published.entries, 0, b"")
 
 
 def _plain(entry: Any) -> dict[str, Any]:

@@ -50,3 +50,24 @@ def test_an_environment_without_a_journal_could_not_be_judged(
 ) -> None:
     assert main(["gitops", "journal", "--environment", "production"]) == 2
     assert "no journal here" in capsys.readouterr().err
+
+
+def test_the_journal_is_held_against_what_was_published(
+    journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from framework.gitops.git import Git
+    from framework.gitops.published import publish_head
+    from tests.gitops.repository import Repo, bare
+
+    remote = str(bare(tmp_path / "remote.git"))
+    Repo(tmp_path)
+    publish_head(Git(tmp_path), remote, "paper", journal)
+    words = ["gitops", "journal", "--environment", "paper", "--remote", remote, "--verify"]
+    assert main(words) == 0
+    lines = journal.read().splitlines(keepends=True)
+    journal.path.write_bytes(b"".join(lines[:2]))
+    assert main(words) == 1
+    assert "the journal was truncated" in capsys.readouterr().out
+    journal.path.unlink()
+    assert main(words) == 0, "the published one is shown where there is none here"
+    assert "WHOLE: 3 entries" in capsys.readouterr().out

@@ -1,0 +1,20 @@
+"""Whose variables count when a profile is chosen: those that are given, and this process's only by default."""
+
+from pathlib import Path
+
+import pytest
+
+from framework.settings.kpi_profiles import load_kpi_profile
+from framework.soak.judge import choose_profiles
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_gate_can_leave_the_variables_of_its_process_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    kpi = load_kpi_profile(root=ROOT, name="scaled")
+    monkeypatch.setenv("KPI_MAKER_MIN", "1")
+    leaked, _ = choose_profiles(kpi=kpi, root=ROOT)
+    alone, _ = choose_profiles(kpi=kpi, root=ROOT, environ={})
+    assert leaked != alone
+    monkeypatch.delenv("KPI_MAKER_MIN")
+    assert choose_profiles(kpi=kpi, root=ROOT)[0] == alone
