@@ -1,4 +1,4 @@
-"""Whose variables count when a profile is chosen: those that are given, and this process's only by default."""
+"""Whose variables count when a profile is chosen: those given, and this process's only by default."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_a_gate_can_leave_the_variables_of_its_process_out(monkeypatch: pytest.MonkeyPatch) -> None:
     kpi = load_kpi_profile(root=ROOT, name="scaled")
-    monkeypatch.setenv("KPI_MAKER_MIN", "1")
+    monkeypatch.setenv("KPI_MAKER_SHARE_FAIL", "1")
     leaked, _ = choose_profiles(kpi=kpi, root=ROOT)
     alone, _ = choose_profiles(kpi=kpi, root=ROOT, environ={})
     assert leaked != alone
-    monkeypatch.delenv("KPI_MAKER_MIN")
+    monkeypatch.delenv("KPI_MAKER_SHARE_FAIL")
     assert choose_profiles(kpi=kpi, root=ROOT)[0] == alone
