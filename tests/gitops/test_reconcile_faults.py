@@ -129,6 +129,17 @@ def test_a_branch_that_is_gone_changes_nothing(world: World) -> None:
     assert world.kinds() == ["applied", "alert"]
 
 
+def test_what_a_killed_agent_left_in_its_mirror_is_tidied(world: World) -> None:
+    world.poll()
+    lock = world.place.mirror / "refs" / "quoteops" / "fetched" / "main.lock"
+    lock.write_text("")
+    world.ask(tail_age_ms=700)
+    world.restart()
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+    assert not lock.exists()
+
+
 def test_a_hanging_remote_does_not_keep_drift_from_being_repaired(world: World) -> None:
     world.poll()
     stop = threading.Event()

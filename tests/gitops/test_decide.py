@@ -1,0 +1,395 @@
+"""The decision table: each row on its own, and a state machine that lives through anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from framework.gitops.decide import (
+    ROWS,
+    Bot,
+    Desired,
+    Do,
+    Health,
+    Hold,
+    Observed,
+    Permission,
+    Rules,
+    Sync,
+    clears,
+    decide,
+    health_of,
+    permission_of,
+    rollback_target,
+    sync_of,
+)
+from framework.gitops.history import History, fold
+from framework.journal.entry import Kind
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+RULES = Rules(probation_s=60.0, heartbeat_s=10.0, ack_s=10.0, unknown_s=60.0, cooldown_s=600.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A journal entry as far as folding reads it."""
+
+    seq: int
+    at: str
+    kind: Kind
+    data: dict[str, Any]
+
+
+class Journal:
+    """Entries and what they amount to."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.history = History()
+
+    def note(self, kind: Kind, at: datetime, **data: Any) -> None:
+        row = Row(len(self.rows) + 1, at.isoformat(), kind, data)
+        self.rows.append(row)
+        self.history = fold([row], into=self.history)
+
+    def applied(self, at: datetime, config: str, *, commit: str, cause: str = "commit", **more: Any) -> None:
+        kind = Kind.ROLLBACK if cause == "rollback" else Kind.APPLIED
+        generation = self.history.next_generation
+        data = {"commit": commit, "config_sha": config, "generation": generation, "cause": cause}
+        self.note(kind, at, **data, overrides_sha=f"{config}@{generation}", **more)
+
+
+def in_force(*configs: str) -> History:
+    journal = Journal()
+    for n, config in enumerate(configs):
+        journal.applied(NOW - timedelta(hours=len(configs) - n), config, commit=f"commit-{config}")
+    return journal.history
+
+
+def seen(history: History, **more: Any) -> Observed:
+    live = history.applied.overrides_sha if history.applied else None
+    base = {"now": NOW, "rules": RULES, "fetched_at": NOW, "live_sha": live}
+    return Observed(history=history, **{**base, **more})
+
+
+def a_bot(overrides_sha: str | None, *, health: str = "healthy", since: float = 0.0, **more: Any) -> Bot:
+    return Bot(
+        heartbeat_at=NOW,
+        overrides_sha=overrides_sha,
+        config_sha=None,
+        since=NOW - timedelta(seconds=since),
+        health=health,
+        started_at=NOW - timedelta(days=1),
+        **more,
+    )
+
+
+def a_hold(**more: Any) -> Hold:
+    base: dict[str, Any] = {
+        "name": "hold-1", "reason": "r", "cause": "operator", "head": "commit-b", "head_config_sha": "b",
+        "config_sha": "a", "overrides_sha": "a@1", "quarantined": None, "plain": {},
+    }  # fmt: skip
+    return Hold(**{**base, **more})
+
+
+CASES: list[tuple[str, Observed, Do]] = [
+    ("nothing is known", seen(History()), Do.WAIT),
+    ("a first content", seen(History(), desired=Desired("c", "a")), Do.APPLY),
+    ("the same content", seen(in_force("a"), desired=Desired("c2", "a")), Do.WAIT),
+    ("another content", seen(in_force("a"), desired=Desired("c", "b")), Do.APPLY),
+    ("a wrong commit", seen(in_force("a"), desired=Desired("c", refusal="no")), Do.REFUSE),
+    ("frozen", seen(in_force("a"), desired=Desired("c", "b", frozen="weekend")), Do.WAIT),
+    ("frozen, safer", seen(in_force("a"), desired=Desired("c", "b", frozen="w", reducing=True)), Do.APPLY),
+    ("a hand on the file", seen(in_force("a"), live_sha="x"), Do.NOTE),
+    ("a file gone", seen(in_force("a"), live_sha=None), Do.NOTE),
+    ("a write cut off", seen(in_force("a"), live_sha="b@2", cut_off="b@2"), Do.FINISH),
+    ("a mute remote", seen(in_force("a"), fetch_fault="no answer"), Do.ALERT),
+    ("a lost store", seen(in_force("a"), restorable=False), Do.ALERT),
+    ("an unreadable hold", seen(in_force("a"), hold=a_hold(fault="torn")), Do.ALERT),
+    ("a hold not journalled", seen(in_force("a"), hold=a_hold()), Do.SETTLE),
+    ("a bot that refuses", seen(in_force("a", "b"), bot=a_bot("a@1", refused_sha="b@2")), Do.ROLLBACK),
+    ("a bot that fails", seen(in_force("a", "b"), bot=a_bot("b@2", health="failing")), Do.ROLLBACK),
+    ("it fails, alone", seen(in_force("a"), bot=a_bot("a@1", health="failing")), Do.ALERT),
+    ("it fails, late", seen(in_force("a", "b"), bot=a_bot("b@2", health="failing", since=90)), Do.WAIT),
+    ("it is well", seen(in_force("a"), bot=a_bot("a@1", since=61)), Do.PROVE),
+    ("it is well, early", seen(in_force("a"), bot=a_bot("a@1", since=59)), Do.WAIT),
+    ("it is another's", seen(in_force("a"), bot=a_bot("x")), Do.NOTE),
+    (
+        "a patch out of time under a wrong head",
+        seen(in_force("a"), desired=Desired("c", refusal="no"), run_out=Desired("commit-a", "b")),
+        Do.APPLY,
+    ),
+    ("a tightening out of time", seen(in_force("a"), desired=Desired("c", "a", late="ended")), Do.ALERT),
+]
+
+
+@pytest.mark.parametrize(("case", "expected"), [(c, d) for _, c, d in CASES], ids=[n for n, _, _ in CASES])
+def test_each_situation_has_its_answer(case: Observed, expected: Do) -> None:
+    assert decide(case).do is expected
+
+
+def test_automatic_rollback_can_be_switched_off() -> None:
+    case = seen(in_force("a", "b"), bot=a_bot("b@2", health="failing"), rules=replace(RULES, automatic=False))
+    assert decide(case).do is Do.ALERT
+
+
+def test_rows_have_names_of_their_own() -> None:
+    assert len({name for name, _ in ROWS}) == len(ROWS)
+
+
+def test_sync_health_and_permission_are_three_answers() -> None:
+    case = seen(
+        in_force("a"), desired=Desired("c", "b", frozen="weekend"), bot=a_bot("a@1", health="degraded")
+    )
+    assert (sync_of(case)[0], health_of(case)[0], permission_of(case)[0]) == (
+        Sync.OUT_OF_SYNC,
+        Health.DEGRADED,
+        Permission.FROZEN,
+    )
+
+
+def test_a_branch_not_read_for_long_is_not_known() -> None:
+    case = seen(in_force("a"), desired=Desired("commit-a", "a"), fetched_at=NOW - timedelta(seconds=61))
+    assert sync_of(case)[0] is Sync.UNKNOWN
+
+
+def test_a_silent_bot_is_stale_and_an_unknown_word_is_failing() -> None:
+    silent = replace(a_bot("a@1"), heartbeat_at=NOW - timedelta(seconds=11))
+    assert health_of(seen(in_force("a"), bot=silent))[0] is Health.STALE
+    assert health_of(seen(in_force("a"), bot=a_bot("a@1", health="fine?")))[0] is Health.FAILING
+
+
+@pytest.mark.parametrize(
+    ("desired", "ends"),
+    [
+        (Desired("commit-b", "a"), False),
+        (Desired("c", "b"), False),
+        (Desired("c", "a"), True),
+        (Desired("c", "b", clears=frozenset({"hold-1"})), True),
+        (Desired("c", "a", refusal="no"), False),
+        (Desired("c", "z"), False),
+    ],
+    ids=[
+        "the same head",
+        "the same content",
+        "what is held",
+        "named",
+        "wrong",
+        "another, nothing quarantined",
+    ],
+)
+def test_what_ends_a_hold(desired: Desired, ends: bool) -> None:
+    assert bool(clears(a_hold(), desired)) is ends
+
+
+def test_after_going_back_any_other_content_ends_the_hold() -> None:
+    assert clears(a_hold(quarantined="b"), Desired("c", "z"))
+    assert not clears(a_hold(quarantined="b"), Desired("c", "b"))
+
+
+def test_going_back_skips_quarantined_and_equal_contents() -> None:
+    journal = Journal()
+    for config in ("a", "b", "c", "c"):
+        journal.applied(NOW, config, commit=f"commit-{config}")
+    until = (NOW + timedelta(hours=1)).isoformat()
+    journal.note(Kind.QUARANTINED, NOW, config_sha="b", commit="commit-b", until=until, reason="bad")
+    target = rollback_target(journal.history, now=NOW)
+    assert target is not None
+    assert target.config_sha == "a"
+
+
+class Life(RuleBasedStateMachine):
+    """A branch, a bot, hands and time; the agent acts as the real one does, on the same decisions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.journal = Journal()
+        self.live: str | None = None
+        self.head: Desired | None = None
+        self.commits = 0
+        self.hold: Hold | None = None
+        self.bot: Bot | None = None
+        self.attempts: dict[str, int] = {}
+
+    @initialize()
+    def begin(self) -> None:
+        self._commit("a", "")
+
+    @rule(
+        config=st.sampled_from("abcd"),
+        refusal=st.sampled_from(["", "", "", "unsigned"]),
+        frozen=st.booleans(),
+    )
+    def somebody_commits(self, config: str, refusal: str, frozen: bool) -> None:
+        self._commit(config, refusal, frozen="weekend" if frozen else "")
+
+    @rule(seconds=st.sampled_from([1, 15, 70, 700]))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+        self._agent()
+
+    @rule(health=st.sampled_from(["healthy", "degraded", "failing"]), how=st.sampled_from("frs"))
+    def the_bot_speaks(self, health: str, how: str) -> None:
+        old = self.bot
+        follows = how == "f" and self.live is not None and "@" in self.live
+        sha = self.live if follows else (old.overrides_sha if old else None)
+        since = old.since if old and old.overrides_sha == sha else self.now
+        started = old.started_at if old else self.now
+        refused = self.live if how == "r" else None
+        self.bot = Bot(self.now, sha, None, since, health, started_at=started, refused_sha=refused)
+        self._agent()
+
+    @rule(what=st.sampled_from(["x", None]))
+    def somebody_edits_the_live_file(self, what: str | None) -> None:
+        self.live = what
+        self._agent()
+
+    @rule()
+    def an_operator_goes_back(self) -> None:
+        if self.journal.history.applied and rollback_target(self.journal.history, now=self.now):
+            self._go_back("operator")
+            self._agent()
+
+    @rule()
+    def an_operator_releases(self) -> None:
+        if self.hold is not None:
+            self.journal.note(Kind.CLEARED, self.now, hold=self.hold.name, cause="release")
+            self.hold = None
+            self._agent()
+
+    @invariant()
+    def the_live_file_is_what_the_journal_says(self) -> None:
+        applied = self.journal.history.applied
+        if applied is not None and self.hold is None:
+            assert self.live == applied.overrides_sha
+
+    @invariant()
+    def generations_only_grow(self) -> None:
+        found = [item.generation for item in self.journal.history.trail]
+        assert found == list(range(1, len(found) + 1))
+
+    @invariant()
+    def a_commit_is_refused_once(self) -> None:
+        refused = [row.data["commit"] for row in self.journal.rows if row.kind is Kind.REFUSED]
+        assert len(refused) == len(set(refused))
+
+    @invariant()
+    def nothing_is_left_to_do(self) -> None:
+        assert decide(self._seen()).do is Do.WAIT
+
+    def _commit(self, config: str, refusal: str, frozen: str = "") -> None:
+        self.commits += 1
+        self.head = Desired(
+            f"commit-{self.commits}", "" if refusal else config, refusal=refusal, frozen=frozen
+        )
+        self._agent()
+
+    def _seen(self) -> Observed:
+        return Observed(
+            now=self.now,
+            history=self.journal.history,
+            rules=RULES,
+            desired=self.head,
+            fetched_at=self.now,
+            hold=self.hold,
+            live_sha=self.live,
+            bot=self.bot,
+        )
+
+    def _agent(self) -> None:
+        for _ in range(24):
+            look = self._seen()
+            action = decide(look)
+            if action.do is Do.WAIT:
+                return
+            self._act(action, look)
+        raise AssertionError(f"no end: {action}")
+
+    def _act(self, action: Any, look: Observed) -> None:
+        note, history = self.journal.note, self.journal.history
+        match action.do:
+            case Do.APPLY:
+                assert self.head is not None
+                assert self.hold is None, "nothing is applied under a hold"
+                assert not self.head.refusal
+                assert not self.head.frozen
+                bad = history.quarantined(
+                    config_sha=self.head.config_sha, commit=self.head.commit, now=self.now
+                )
+                assert bad is None, "a quarantined content is not applied"
+                assert self.head.commit not in history.refused
+                health = health_of(look)[0].value.lower()
+                self.journal.applied(
+                    self.now, self.head.config_sha, commit=self.head.commit, bot_health=health
+                )
+                self._restore()
+            case Do.REFUSE:
+                note(
+                    Kind.REFUSED,
+                    self.now,
+                    commit=look.desired.commit if look.desired else "",
+                    reason=action.why,
+                )
+            case Do.NOTE:
+                note(Kind.DRIFT, self.now, where=action.drift.where, found=action.drift.found)
+            case Do.REPAIR:
+                assert self.hold is None or self.live == (history.applied and history.applied.overrides_sha)
+                self._restore()
+                note(Kind.REPAIRED, self.now)
+            case Do.ALERT:
+                note(Kind.ALERT, self.now, topic=action.topic, text=action.why)
+            case Do.RESOLVE:
+                note(Kind.ALERT, self.now, topic=action.topic, text="", resolved=True)
+            case Do.PROVE:
+                note(Kind.VERDICT, self.now, subject="probation", verdict="PASS", config_sha=action.topic)
+            case Do.CLEAR:
+                assert self.hold is not None
+                note(Kind.CLEARED, self.now, hold=self.hold.name, cause=action.why)
+                self.hold = None
+            case Do.PROPOSE:
+                assert self.hold is not None
+                note(Kind.PROPOSED, self.now, hold=self.hold.name)
+            case Do.ROLLBACK:
+                assert self.hold is None
+                self._go_back("automatic")
+            case other:
+                raise AssertionError(f"nothing was cut off, yet: {other}")
+
+    def _go_back(self, cause: str) -> None:
+        history = self.journal.history
+        bad, target = history.applied, rollback_target(history, now=self.now)
+        assert bad is not None
+        assert target is not None
+        if self.hold is not None:
+            self.journal.note(Kind.CLEARED, self.now, hold=self.hold.name, cause="superseded")
+        name = f"hold-{len(self.journal.rows)}"
+        self.journal.applied(self.now, target.config_sha, commit=target.commit, cause="rollback", hold=name)
+        until = (self.now + timedelta(seconds=RULES.cooldown_s)).isoformat()
+        quarantined = {"config_sha": bad.config_sha, "commit": bad.commit, "until": until, "reason": cause}
+        self.journal.note(Kind.QUARANTINED, self.now, hold=name, **quarantined)
+        self.journal.note(Kind.HOLD, self.now, hold=name)
+        head = self.head
+        self.hold = a_hold(
+            name=name,
+            cause=cause,
+            head=head.commit if head else None,
+            head_config_sha=head.config_sha if head else None,
+            config_sha=target.config_sha,
+            quarantined=bad.config_sha,
+        )
+        self._restore()
+
+    def _restore(self) -> None:
+        applied = self.journal.history.applied
+        self.live = applied.overrides_sha if applied is not None else None
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)

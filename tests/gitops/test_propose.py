@@ -1,0 +1,276 @@
+"""Proposals: into a real bare remote, and to a real HTTP server that answers as GitHub does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.gitops.errors import GitopsError
+from framework.gitops.evidence_from import Evidence, read_evidence
+from framework.gitops.propose import propose
+from framework.gitops.pull_request import open_pull_request
+from framework.settings.patch import parse_patch
+from tests.gitops.agent_cases import PATCH, START, World
+
+DIGEST = "ab" * 32
+TOKEN = "ghp_" + "s3cret" * 4
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def tuned_run(folder: Path, **more: Any) -> Path:
+    """Leave what a soak leaves."""
+    run = folder / "20260304T000000"
+    totals = {
+        "start_ns": 1_760_000_000_000_000_000,
+        "end_ns": 1_760_010_800_000_000_000,
+        "fills": 120,
+        "net_bps": 0.8123,
+        "markout_net_30s_bps": 0.3,
+        "markout_net_30s_se_bps": 0.1,
+    }
+    about = {"status": "complete", "verdict": "PASS", "tapes": {"SYNTHUSDT": DIGEST}, "seed": 7, **more}
+    for name, value in (
+        ("run.json", about),
+        ("reports/EDGE_REPORT.json", {"totals": totals}),
+        ("soak/runtime_overrides.json", {"tail_age_ms": 700, "base_spread_bps_delta": 0.15}),
+    ):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text(json.dumps(value))
+    return run
+
+
+def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
+    """Leave what a sweep leaves."""
+    cell = {
+        "cell": 3,
+        "label": "params.tail_age_ms=800",
+        "values": values or {"params.tail_age_ms": 800},
+        "verdict": "PASS",
+        "fills": 300,
+        "markout_net_30s_bps": 0.9,
+        "markout_net_30s_se_bps": 0.2,
+        "lower_bps": 0.5,
+        "deflated_lower_bps": 0.2 if proven else -0.1,
+        "turnover_vs_first": 1.1,
+        "proven": proven,
+    }
+    window = {"tape": DIGEST, "start": "2025-10-10T00:00:00Z", "end": "2025-10-10T03:00:00Z"}
+    found = {"status": "complete", "trials": 64, "level": 0.0008, "cells": [cell], "tapes": [window]}
+    folder.mkdir()
+    (folder / "SWEEP.json").write_text(json.dumps(found))
+    return folder
+
+
+def ask(world: World, evidence: Evidence, **more: Any) -> Any:
+    return propose(world.place, remote=str(world.remote), evidence=evidence, now=START, **more)
+
+
+def test_a_tuned_package_becomes_a_branch_that_keeps_the_comments(world: World, tmp_path: Path) -> None:
+    text = "# ours\nreason: before  # why\nowner: desk\noverrides:\n  tail_age_ms: 650  # ms\n"
+    world.commit({PATCH: text.encode()})
+    proposal = ask(world, read_evidence(tuned_run(tmp_path)))
+    made = world.author.show(proposal.branch, PATCH)
+    assert made is not None
+    assert made.decode().startswith("# ours\nreason: tuned in soak 20260304T000000  # why\nowner: desk\n")
+    assert "  tail_age_ms: 700  # ms\n" in made.decode()
+    patch = parse_patch(made.decode(), where=PATCH)
+    assert patch.values == {"tail_age_ms": 700, "base_spread_bps_delta": 0.15}
+    (window,) = patch.tuned_on
+    assert (window.tape, window.start.isoformat()) == (DIGEST, "2025-10-09T08:53:20+00:00")
+    assert proposal.branch.startswith("quoteops/proposal-sandbox-")
+    log = world.author.run("log", "-1", "--format=%s", proposal.branch).decode()
+    assert log.startswith("feat(sandbox): 2 values")
+    body = proposal.body.read_text()
+    assert "| `tail_age_ms` | 650 | 700 | ms | none | hot |" in body
+    assert "PASS" in body
+
+
+def test_the_file_inside_a_run_stands_for_the_run(tmp_path: Path) -> None:
+    run = tuned_run(tmp_path)
+    assert read_evidence(run / "soak" / "runtime_overrides.json") == read_evidence(run)
+
+
+def test_a_second_tuning_adds_its_window_to_the_first(world: World, tmp_path: Path) -> None:
+    first = ask(world, read_evidence(tuned_run(tmp_path)))
+    world.author.run("update-ref", "refs/heads/main", first.commit)
+    second = ask(world, read_evidence(sweep(tmp_path / "s", proven=True)))
+    made = world.author.show(second.branch, PATCH)
+    assert made is not None
+    assert len(parse_patch(made.decode(), where=PATCH).tuned_on) == 2
+
+
+def test_proposing_twice_gives_one_branch(world: World, tmp_path: Path) -> None:
+    evidence = read_evidence(tuned_run(tmp_path))
+    first, second = ask(world, evidence), ask(world, evidence)
+    assert first.branch == second.branch
+    heads = world.author.run("for-each-ref", "--format=%(refname)", "refs/heads").decode().split()
+    assert len(heads) == 2
+
+
+def test_a_sweep_that_proved_nothing_is_refused_unless_asked_for_anyway(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "s", proven=False)
+    with pytest.raises(GitopsError, match=r"the best of 64 earns at least -0\.1 bps"):
+        read_evidence(folder)
+    evidence = read_evidence(folder / "SWEEP.json", anyway=True)
+    assert any("Nothing is proven" in line for line in evidence.lines)
+
+
+def test_the_number_of_trials_is_in_the_body(world: World, tmp_path: Path) -> None:
+    proposal = ask(world, read_evidence(sweep(tmp_path / "s", proven=True)))
+    body = proposal.body.read_text()
+    assert "| trials | 64 |" in body
+    assert "best of 64 (level 0.0008)" in body
+    made = world.author.show(proposal.branch, PATCH)
+    assert made is not None
+    assert b"tail_age_ms: 800" in made
+
+
+def test_what_takes_effect_at_a_restart_cannot_be_proposed_as_a_patch(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "s", proven=True, **{"exchange.maker_fee_bps": 0.2})
+    with pytest.raises(GitopsError, match="restart"):
+        read_evidence(folder)
+
+
+def test_a_run_that_was_cut_off_is_no_evidence(tmp_path: Path) -> None:
+    with pytest.raises(GitopsError, match="allowed a complete run"):
+        read_evidence(tuned_run(tmp_path, status="incomplete"))
+
+
+def test_values_that_are_there_already_are_nothing_to_propose(world: World, tmp_path: Path) -> None:
+    patch = tmp_path / "same.yaml"
+    patch.write_text("reason: r\nowner: o\noverrides: {tail_age_ms: 650}\n")
+    with pytest.raises(GitopsError, match="has these values already"):
+        ask(world, read_evidence(patch))
+
+
+# -- the pull request ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Host:
+    """A code host of one repository."""
+
+    url: str = ""
+    asked: list[tuple[str, str, dict[str, str], Any]] = field(default_factory=list)
+    answers: list[tuple[int, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def code_host(*answers: tuple[int, Any]) -> Iterator[Host]:
+    host = Host(answers=list(answers))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer("POST", body)
+
+        def do_GET(self) -> None:
+            self._answer("GET", None)
+
+        def _answer(self, method: str, body: Any) -> None:
+            host.asked.append((method, self.path, dict(self.headers), body))
+            status, data = host.answers.pop(0)
+            text = json.dumps(data).encode()
+            self.send_response(status)
+            if status in (301, 302, 307):
+                self.send_header("Location", host.url + "/elsewhere")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    host.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield host
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def opened(host: Host, *, token: str | None = TOKEN) -> str:
+    return open_pull_request(
+        remote="git@github.com:desk/quotes.git",
+        branch="quoteops/proposal-sandbox-1",
+        base="main",
+        title="t",
+        body="b",
+        token=token,
+        environ={"GITHUB_API_URL": host.url},
+    )
+
+
+def test_with_a_token_the_pull_request_is_opened() -> None:
+    with code_host((201, {"html_url": "https://host/desk/quotes/pull/1"})) as host:
+        assert opened(host) == "https://host/desk/quotes/pull/1"
+    ((method, path, headers, body),) = host.asked
+    assert (method, path) == ("POST", "/repos/desk/quotes/pulls")
+    assert headers["Authorization"] == f"Bearer {TOKEN}"
+    assert body == {"title": "t", "head": "quoteops/proposal-sandbox-1", "base": "main", "body": "b"}
+
+
+def test_one_that_is_open_already_is_found() -> None:
+    with code_host((422, {"message": "exists"}), (200, [{"html_url": "https://host/pull/1"}])) as host:
+        assert opened(host) == "https://host/pull/1"
+    assert "head=desk%3Aquoteops%2Fproposal-sandbox-1" in host.asked[1][1]
+
+
+@pytest.mark.parametrize("answer", [(401, {"message": "Bad credentials"}), (302, {}), (201, {}), (500, None)])
+def test_a_refusal_is_one_line_without_the_token(answer: tuple[int, Any]) -> None:
+    with code_host(answer) as host, pytest.raises(GitopsError) as caught:
+        opened(host)
+    assert len(host.asked) == 1  # a redirect is not followed: the token would go along
+    assert TOKEN not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_token_that_is_no_header_is_not_shown() -> None:
+    with code_host() as host, pytest.raises(GitopsError) as caught:
+        opened(host, token=f"{TOKEN}\nX: y")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_token_goes_over_https_alone() -> None:
+    with pytest.raises(GitopsError, match="is not https"):
+        open_pull_request(
+            remote="https://github.com/desk/quotes", branch="b", base="m", title="t", body="b", token=TOKEN,
+            environ={"GITHUB_API_URL": "http://example.com"},
+        )  # fmt: skip
+
+
+def test_without_a_token_nothing_is_asked() -> None:
+    assert open_pull_request(remote="x", branch="b", base="m", title="t", body="b", token=None) == ""
+
+
+def test_the_whole_way_from_a_run_to_a_pull_request(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from framework.cli.main import main
+
+    with code_host((201, {"html_url": "https://host/pull/7"})) as host:
+        monkeypatch.setenv("GITHUB_API_URL", host.url)
+        monkeypatch.setenv("GITHUB_REPOSITORY", "desk/quotes")
+        monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+        words = ["--environment", "sandbox", "--remote", str(world.remote), "--home", str(world.home)]
+        assert main(["gitops", "propose", "--from", str(tuned_run(tmp_path)), *words]) == 0
+    said = capsys.readouterr().out
+    assert "https://host/pull/7" in said
+    assert TOKEN not in said
+    assert host.asked[0][3]["head"].startswith("quoteops/proposal-sandbox-")
