@@ -42,7 +42,7 @@ class EvidenceRules:
 
     alpha: float = 0.005
     min_effective_blocks: float = 50.0
-    top_block_share: float = 0.15
+    top_block_share: float = 0.10
     sd_floor: float = 0.5
 
     @property
@@ -167,7 +167,7 @@ def judge_claim(*, sample: PairedSample, rules: EvidenceRules, alpha: float, rea
     """Test a claim on all blocks at level alpha; ``reach`` is the mean at which its power is asked."""
     found = moments(sample=sample, rules=rules)
     above, below = (float(p) for p in p_values(found, rho=rules.rho))
-    known = found.n > 0 and math.isfinite(found.mean) and math.isfinite(found.sd)
+    known = found.n > 0 and all(math.isfinite(part) for part in (found.mean, found.sd, found.n_eff))
     half = float(width(n=found.n, alpha=alpha, rho=rules.rho)) * found.sd if known else math.nan
     return Claim(
         n=found.n,

@@ -56,13 +56,17 @@ THIN = Cut(block_s=600, horizon="30s")
 
 @dataclass(frozen=True, kw_only=True)
 class ArmJob:
-    """One arm on one tape: its settings, how the tape is opened, the windows it may use (None: all of it)."""
+    """One arm on one tape: its settings, how the tape is opened, the windows it may use (None: all of it).
+
+    ``judged`` makes the edge reports a KPI profile judges.
+    """
 
     settings: RunSettings
     opener: Opener
     seed: int
     cut: Cut
     windows: Windows | None = None
+    judged: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +116,7 @@ def replay_arm(job: ArmJob) -> ArmBlocks:
         hours=sum(counts) * job.cut.block_s / 3600.0,
         digest=_digest(played),
         fills=sum(len(w.fills) for w in played),
-        totals=tuple(build_edge_report(windows=[w])["totals"] for w in played),
+        totals=tuple(build_edge_report(windows=[w])["totals"] for w in played) if job.judged else (),
     )
 
 

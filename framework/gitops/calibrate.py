@@ -8,7 +8,7 @@ Künsch, 1989) into long tapes, and the gate looks after every block. Nothing he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,18 +105,24 @@ class Design:
 
 
 def false_promotions(
-    *, tapes: TapeClass, rules: EvidenceRules, design: Design, margin_bps: float | None
+    *,
+    tapes: TapeClass,
+    rules: EvidenceRules,
+    design: Design,
+    margin_bps: float | None,
+    own_blocks: bool = False,
 ) -> tuple[list[str], Rates]:
     """Measure how often a change of no merit is promoted, per change.
 
     Without a margin: a change whose mean difference is exactly 0 is called better. With one: a change that
-    loses exactly the margin is called not worse.
+    loses exactly the margin is called not worse; it loses the same in every block, or (``own_blocks``) only
+    where it differs, in proportion.
     """
     names = [name for name, parts in tapes.changes.items() if _differ(parts)]
     rows = []
     for k, name in enumerate(names):
-        drawn = _drawn(tapes, tapes.changes[name], design, stream=k)
-        rows.append(_rates(drawn, rules, design, margin_bps=margin_bps))
+        pool = _Pool(tapes, tapes.changes[name], loss_bps=margin_bps or 0.0, own_blocks=own_blocks)
+        rows.append(_rates(pool.tapes(design, stream=k), rules, design, margin_bps=margin_bps or 0.0))
     return names, _stack(rows)
 
 
@@ -128,8 +134,9 @@ def seed_promotions(*, tapes: TapeClass, rules: EvidenceRules, design: Design) -
     names = [name for name, parts in tapes.seeds.items() if _differ(parts)]
     rows = []
     for k, name in enumerate(names):
-        drawn = _drawn(tapes, tapes.seeds[name], design, stream=1_000 + k, centred=False, swapped=True)
-        rows.append(_rates(drawn, rules, design, margin_bps=None))
+        pool = _Pool(tapes, tapes.seeds[name], centred=False)
+        drawn = pool.tapes(design, stream=1_000 + k, swapped=True)
+        rows.append(_rates(drawn, rules, design, margin_bps=0.0))
     return names, _stack(rows)
 
 
@@ -144,7 +151,7 @@ def power(
     rows = []
     for k, parts in enumerate(p for p in tapes.changes.values() if _differ(p)):
         reached = []
-        for difference, turnover, base in _drawn(tapes, parts, design, stream=k, blocks=longest):
+        for difference, turnover, base in _Pool(tapes, parts).tapes(design, stream=k, blocks=longest):
             gained = difference + effect_bps / BPS * turnover
             first = _first(_looks(gained, gained, base, rules), rules.alpha)
             reached.append([first * tapes.block_hours <= h + 1e-9 for h in hours])
@@ -156,37 +163,20 @@ def _differ(parts: Sequence[Stretch]) -> bool:
     return any(np.any(part.base_net != part.candidate_net) for part in parts)
 
 
-Drawn = Callable[[], Any]
-
-
-def _drawn(
-    tapes: TapeClass,
-    parts: Sequence[Stretch],
-    design: Design,
-    *,
-    stream: int,
-    centred: bool = True,
-    swapped: bool = False,
-    blocks: int | None = None,
-) -> Any:
-    """Yield drawn tapes in chunks: differences (of mean zero), turnover and the baseline's net by block."""
-    pool = _Pool(tapes, parts, centred=centred)
-    count = blocks or max(1, round(tapes.longest_h / tapes.block_hours))
-    rng = np.random.Generator(np.random.PCG64([design.seed, stream]))
-    for done in range(0, design.draws, CHUNK):
-        rows = min(CHUNK, design.draws - done)
-        difference, turnover, base = pool.draw(rng, rows, count)
-        if swapped:
-            sign = rng.choice((-1.0, 1.0), size=(rows, -(-count // tapes.run)))
-            difference = difference * np.repeat(sign, tapes.run, axis=1)[:, :count]
-        yield difference, turnover, base
-
-
 class _Pool:
     """All runs of neighbouring blocks of a class; every one is as likely as any other."""
 
-    def __init__(self, tapes: TapeClass, parts: Sequence[Stretch], *, centred: bool) -> None:
+    def __init__(
+        self,
+        tapes: TapeClass,
+        parts: Sequence[Stretch],
+        *,
+        centred: bool = True,
+        loss_bps: float = 0.0,
+        own_blocks: bool = False,
+    ) -> None:
         self.run, self.group = tapes.run, tapes.group
+        self.longest = max(1, round(tapes.longest_h / tapes.block_hours))
         size = self.run * self.group
         columns = []
         starts: list[Ints] = []
@@ -202,11 +192,32 @@ class _Pool:
         self.difference, self.turnover, self.base = (
             np.concatenate([c[k] for c in columns]) for k in range(3)
         )
-        if centred:
-            # Over all runs every block counts alike, so this is the mean of what is drawn.
-            self.difference = self.difference - self.difference[self.starts].mean()
+        if not centred:
+            return
+        # Over all runs every block counts alike, so these are the means of what is drawn.
+        surplus = float(self.difference[self.starts].mean())
+        surplus += loss_bps / BPS * float(self.turnover[self.starts].mean())
+        size_of = np.abs(self.difference) if own_blocks else np.ones(len(self.difference))
+        self.difference = self.difference - surplus * size_of / size_of[self.starts].mean()
 
-    def draw(self, rng: np.random.Generator, rows: int, count: int) -> tuple[Floats, Floats, Floats]:
+    def tapes(
+        self, design: Design, *, stream: int, swapped: bool = False, blocks: int | None = None
+    ) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield drawn tapes in chunks: the difference, turnover and the baseline's net of every block.
+
+        ``swapped`` draws for every run which of the two arms is the candidate.
+        """
+        count = blocks or self.longest
+        rng = np.random.Generator(np.random.PCG64([design.seed, stream]))
+        for done in range(0, design.draws, CHUNK):
+            rows = min(CHUNK, design.draws - done)
+            difference, turnover, base = self._draw(rng, rows, count)
+            if swapped:
+                sign = rng.choice((-1.0, 1.0), size=(rows, -(-count // self.run)))
+                difference = difference * np.repeat(sign, self.run, axis=1)[:, :count]
+            yield difference, turnover, base
+
+    def _draw(self, rng: np.random.Generator, rows: int, count: int) -> tuple[Floats, Floats, Floats]:
         size = self.run * self.group
         runs = -(-count // self.run)
         first = rng.choice(self.starts, size=(rows, runs))
@@ -218,16 +229,15 @@ class _Pool:
 
 
 def _rates(
-    drawn: Any, rules: EvidenceRules, design: Design, *, margin_bps: float | None
+    drawn: Iterable[tuple[Floats, Floats, Floats]],
+    rules: EvidenceRules,
+    design: Design,
+    *,
+    margin_bps: float,
 ) -> tuple[float, float, float, float]:
     found = []
     for difference, turnover, base in drawn:
-        values, evidence = difference, difference
-        if margin_bps is not None:
-            # What the candidate loses is what the margin allows: their sum has mean zero.
-            allowed = margin_bps / BPS * turnover
-            lost = allowed.mean()
-            values, evidence = difference + allowed - lost, difference - lost
+        values, evidence = difference + margin_bps / BPS * turnover, difference
         p = _looks(values, evidence, base, rules)
         t = _t_test(values, alpha=design.t_alpha)
         found.append(
@@ -276,3 +286,73 @@ def _t_test(values: Floats, *, alpha: float) -> Any:
     known = np.unique(np.geomspace(1, values.shape[1], 40).astype(int))
     critical = np.interp(n, known + 1, [t_quantile(p=1.0 - alpha, df=float(k)) for k in known])
     return (mean > critical * error) & (n > 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One class to measure, by which rules, and the margin of net."""
+
+    tapes: TapeClass
+    rules: EvidenceRules
+    design: Design
+    margin_bps: float
+    power_draws: int = 100
+
+
+def measure(question: Question) -> dict[str, Any]:
+    """Return what the gate does on one class of tapes, as plain data."""
+    tapes, rules, design = question.tapes, question.rules, question.design
+    names, zero = false_promotions(tapes=tapes, rules=rules, design=design, margin_bps=None)
+    _, margin = false_promotions(tapes=tapes, rules=rules, design=design, margin_bps=question.margin_bps)
+    _, own = false_promotions(
+        tapes=tapes, rules=rules, design=design, margin_bps=question.margin_bps, own_blocks=True
+    )
+    seeds, same = seed_promotions(tapes=tapes, rules=rules, design=design)
+    quoted = tapes.quoted_bps
+    few = Design(draws=question.power_draws, seed=design.seed + 1)
+    effects = {f"{e:g} bps": e for e in EFFECTS_BPS} | {
+        f"{OF_GROSS:.0%} of the quoted edge": OF_GROSS * quoted
+    }
+    return {
+        "name": tapes.name,
+        "tapes": list(tapes.tapes),
+        "hours": tapes.hours,
+        "block_s": tapes.cut.block_s * tapes.group,
+        "horizon": tapes.cut.horizon,
+        "drawn_hours": tapes.longest_h,
+        "run_blocks": tapes.run,
+        "quoted_bps": quoted,
+        "margin_bps": question.margin_bps,
+        "changes": names,
+        "no_effect": [name for name in tapes.changes if name not in names],
+        "rates": {
+            "seeds": _rate(same.looked, seeds),
+            "zero": _rate(zero.looked, names),
+            "margin": _rate(margin.looked, names),
+            "in its own blocks": _rate(own.looked, names),
+            "zero, one look": _rate(zero.ended, names),
+            "t-test, one look": _rate(zero.t_test, names),
+            "t-test, every look": _rate(zero.t_test_looked, names),
+        },
+        "power": {
+            label: [float(share) for share in
+                    power(tapes=tapes, rules=rules, design=few, effect_bps=size, hours=HOURS).mean(axis=0)]
+            for label, size in effects.items()
+        },
+    }  # fmt: skip
+
+
+def _rate(rates: Floats, names: Sequence[str]) -> dict[str, Any]:
+    """Return mean and worst of the rates; None where nothing was measured: no evidence is no pass."""
+    if not len(rates):
+        return {"mean": None, "worst": None, "worst_name": None, "count": 0}
+    at = int(np.argmax(rates))
+    return {
+        "mean": float(rates.mean()), "worst": float(rates[at]), "worst_name": names[at], "count": len(rates)
+    }  # fmt: skip
+
+
+def target_met(measured: Sequence[Mapping[str, Any]], *, target: float) -> bool:
+    """Tell whether every class promotes falsely at most ``target`` on average, in all three ways."""
+    rates = [row["rates"][kind]["mean"] for row in measured for kind in ("seeds", "zero", "margin")]
+    return bool(rates) and all(rate is not None and rate <= target for rate in rates)

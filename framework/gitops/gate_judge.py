@@ -187,25 +187,23 @@ def kpi_findings(rows: Sequence[KpiRow], *, tier: str) -> tuple[list[Finding], l
     A hard limit that the candidate misses and the baseline does not is a FAIL; one that both miss is the
     baseline's fault and only production refuses it. Production also takes nothing unproven.
     """
-    found, notes = [], []
+    found, shared = list[Finding](), dict[str, list[str]]()
     strict = tier == "production"
     for row in (row for row in rows if row.decides):
         reasons = ", ".join(row.reasons) or "none"
         said = f"KPI profile {row.profile} on {row.tape}: {row.candidate.value} ({reasons})"
         new = row.base is not row.candidate
-        if row.candidate is Verdict.FAIL:
-            if new or strict:
-                was = f", the baseline {row.base.value}" if new else ", and production takes no hard miss"
-                found.append(Finding(Outcome.FAIL, "KPI:hard", said + was))
-            else:
-                notes.append(f"{said}, as the baseline")
+        if row.candidate is Verdict.FAIL and (new or strict):
+            was = f", the baseline {row.base.value}" if new else ", and production takes no hard miss"
+            found.append(Finding(Outcome.FAIL, "KPI:hard", said + was))
         elif row.candidate is Verdict.INCONCLUSIVE and strict:
             found.append(Finding(Outcome.INCONCLUSIVE, "KPI:unproven", f"{said}: production needs it proven"))
         elif row.candidate is Verdict.WARN and (new or strict):
             found.append(Finding(Outcome.WARN, "KPI:soft", said))
         elif row.candidate is not Verdict.PASS:
-            notes.append(f"{said}, the baseline {row.base.value}")
-    return found, notes
+            was = "as the baseline" if not new else f"the baseline {row.base.value}"
+            shared.setdefault(f"KPI profile {row.profile}: {row.candidate.value}, {was}", []).append(row.tape)
+    return found, [f"{said}, on {', '.join(tapes)}" for said, tapes in shared.items()]
 
 
 def tier_findings(

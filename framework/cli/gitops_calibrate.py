@@ -1,0 +1,106 @@
+"""``quoteops gitops calibrate``: how often the paired gate is wrong, and how much tape it needs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from framework.cli.words import Parser
+
+TARGET = 0.01
+
+
+def run(argv: Sequence[str]) -> int:
+    """Measure the gate; 0 the target is met, 1 it is missed, 2 could not run."""
+    parser = Parser(
+        prog="quoteops gitops calibrate",
+        description="Measure the paired gate: false promotions, and power by hours of tape.",
+    )
+    parser.add_argument(
+        "--tape", action="append", default=[], metavar="ARCHIVE", help="a recorded tape; repeat it"
+    )
+    parser.add_argument("--synthetic", action="store_true", help="the embedded markets too")
+    parser.add_argument(
+        "--hours", type=float, default=6.0, metavar="H", help="synthetic hours a regime; thin ones 8 x (6)"
+    )
+    parser.add_argument("--draws", type=int, default=1_000, metavar="N", help="tapes drawn a change (1000)")
+    parser.add_argument("--changes", type=int, metavar="N", help="the first N parameter changes alone")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
+    parser.add_argument("--out", type=Path, metavar="F", help="Markdown page to write")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+    if not args.tape and not args.synthetic:
+        parser.error("no tape; allowed --tape ARCHIVE, --synthetic, or both")
+
+    from framework.gitops.calibrate_text import calibration_lines, calibration_page
+    from framework.settings.files import canonical_json, write_atomic
+
+    report = _report(args)
+    if args.out is not None:
+        write_atomic(path=args.out, data=calibration_page(report))
+    print(canonical_json(report) if args.json else "\n".join(calibration_lines(report)))
+    return 0 if report["met"] else 1
+
+
+def _report(args: Any) -> dict[str, Any]:
+    from framework.edge.report import canonical
+    from framework.fanout.run import run_all
+    from framework.gitops.calibrate import HOURS, Design, Question, measure, target_met
+    from framework.gitops.calibrate_tapes import classes_of, recorded, synthetic
+    from framework.gitops.gate_judge import evidence_rules
+    from framework.gitops.policy import load_policy
+    from framework.settings.plan import find_root
+
+    root = find_root()
+    gate = load_policy(root).gate
+    rules, design = evidence_rules(gate), Design(draws=args.draws)
+    sources = [recorded(archive) for archive in args.tape]
+    if args.synthetic:
+        sources += synthetic(hours={"liquid_perp": args.hours, "thin_spot": 8.0 * args.hours})
+    classes = classes_of(sources=sources, root=root, workers=args.workers, most_changes=args.changes)
+    margin = gate.net_margin
+    questions = [
+        Question(
+            tapes=tapes,
+            rules=rules,
+            design=design,
+            margin_bps=max(margin.bps, margin.of_gross * tapes.quoted_bps),
+            power_draws=max(1, args.draws // 10),
+        )
+        for tapes in classes
+    ]
+    backend: Any = "serial" if args.workers == 0 else "pool"
+    outcomes = run_all(measure, questions, backend=backend, workers=args.workers or None)
+    measured = [{**outcome.unwrap(), "hours_asked": list(HOURS)} for outcome in outcomes]
+    report: dict[str, Any] = canonical(
+        {
+            "command": _command(args),
+            "rules": {
+                "alpha": rules.alpha,
+                "min_effective_blocks": rules.min_effective_blocks,
+                "top_block_share": rules.top_block_share,
+                "sd_floor": rules.sd_floor,
+            },
+            "design": {"draws": design.draws, "seed": design.seed},
+            "target": TARGET,
+            "met": target_met(measured, target=TARGET),
+            "classes": measured,
+        }
+    )
+    return report
+
+
+def _command(args: Any) -> str:
+    """Write the command; of an archive its last part alone, for the rest is this machine's."""
+    words = ["quoteops", "gitops", "calibrate"]
+    for archive in args.tape:
+        words += ["--tape", f"artifacts/tapes/{archive.rstrip('/').rpartition('/')[2]}"]
+    if args.synthetic:
+        words += ["--synthetic", *(["--hours", f"{args.hours:g}"] if args.hours != 6.0 else [])]
+    if args.draws != 1_000:
+        words += ["--draws", str(args.draws)]
+    if args.changes is not None:
+        words += ["--changes", str(args.changes)]
+    return shlex.join([*words, "--out", "docs/gate-calibration.md"])
