@@ -258,6 +258,17 @@ class Life(RuleBasedStateMachine):
             self._agent()
 
     @rule()
+    def an_operator_holds(self) -> None:
+        applied, head = self.journal.history.applied, self.head
+        if self.hold is None and applied is not None and head is not None:
+            name = f"hold-{len(self.journal.rows)}"
+            self.journal.note(Kind.HOLD, self.now, hold=name)
+            self.hold = a_hold(
+                name=name, head=head.commit, head_config_sha=head.config_sha, config_sha=applied.config_sha
+            )
+            self._agent()
+
+    @rule()
     def an_operator_releases(self) -> None:
         if self.hold is not None:
             self.journal.note(Kind.CLEARED, self.now, hold=self.hold.name, cause="release")
@@ -279,6 +290,31 @@ class Life(RuleBasedStateMachine):
     def a_commit_is_refused_once(self) -> None:
         refused = [row.data["commit"] for row in self.journal.rows if row.kind is Kind.REFUSED]
         assert len(refused) == len(set(refused))
+
+    @invariant()
+    def what_git_asks_for_is_in_force_unless_something_forbids_it(self) -> None:
+        look = self._seen()
+        if self.head is not None and permission_of(look)[0] is Permission.ALLOWED:
+            applied = self.journal.history.applied
+            assert applied is not None
+            assert applied.config_sha == self.head.config_sha
+
+    @invariant()
+    def a_hold_that_a_commit_ends_has_ended(self) -> None:
+        refused = self.journal.history.refused
+        if self.hold is not None and self.head is not None and self.head.commit not in refused:
+            assert not clears(self.hold, self.head)
+
+    @invariant()
+    def whatever_went_back_is_proposed_to_git(self) -> None:
+        if self.hold is not None and self.hold.quarantined is not None:
+            assert (self.hold.name, Kind.PROPOSED) in self.journal.history.done
+
+    @invariant()
+    def an_alert_of_a_bad_content_ends_with_it(self) -> None:
+        if "failing" in self.journal.history.alerts:
+            assert self.bot is not None
+            assert self.bot.health == "failing" or self.bot.refused_sha is not None
 
     @invariant()
     def nothing_is_left_to_do(self) -> None:
