@@ -6,6 +6,7 @@ variable of this process counts, ``KPI_*`` least of all.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -97,10 +98,15 @@ def _judge(
     signers, wrong = signatures(git, report)
     return replace(
         report,
-        refusals=tuple(dict.fromkeys([*faults, *wrong])),
+        refusals=tuple(dict.fromkeys(_without(new, fault) for fault in [*faults, *wrong])),
         notes=tuple(dict.fromkeys([*notes, *known])),
         signers=signers,
     )
+
+
+def _without(folder: Path, line: str) -> str:
+    """Name files as the repository does, not by the folder they were exported to."""
+    return line.replace(f"{folder.resolve()}{os.sep}", "").replace(f"{folder}{os.sep}", "")
 
 
 def _policy_of(git: Git, base: str, into: Path) -> Policy:

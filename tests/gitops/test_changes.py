@@ -186,6 +186,11 @@ def test_a_link_a_submodule_and_a_large_file_are_refused_before_anything_is_read
     assert "holds 1000001 bytes; allowed up to 1000000" in large.refusals[0]
 
 
+def test_bytes_that_are_no_text_are_refused_by_the_files_own_name(repo: Repo) -> None:
+    report = judged(repo, writing(SANDBOX, b"reason: \xff\n"))
+    assert report.refusals[0].startswith(f"{SANDBOX}: is not UTF-8 text")
+
+
 def test_a_field_moves_by_its_step_at_most_unless_it_reduces_risk(repo: Repo) -> None:
     far = judged(repo, replacing(SANDBOX, "min_interval_ms: 70", "min_interval_ms: 170"))
     assert far.refusals == (
