@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,13 +31,17 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--remote", metavar="NAME", help="count the attempts published there instead, and journal nothing"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for gate.json and gate.md")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for gate.json, gate.md and the bundle"
+    )
     parser.add_argument("--out-md", type=Path, metavar="F", help="append the Markdown summary to a file")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
+    from framework.gitops.evidence import witnessed, write_bundle
     from framework.gitops.gate import GateRequest, run_gate
+    from framework.gitops.gate_text import gate_markdown
     from framework.gitops.git import Git
     from framework.settings.plan import find_root
     from framework.soak.provenance import code_sha
@@ -44,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
     root = args.repo or find_root()
     git = Git(root)
     rows, append = journals(git, root, args.journal, args.remote)
-    result = run_gate(
+    request, attempts = witnessed(
         GateRequest(
             git=git,
             base=args.base,
@@ -57,7 +62,18 @@ def run(argv: Sequence[str]) -> int:
             workers=args.workers,
         )
     )
+    result = run_gate(request)
     show(result, out=args.out, out_md=args.out_md, as_json=args.json)
+    if args.out is not None:
+        markdown = gate_markdown(result.report)
+        folder = write_bundle(
+            request=request,
+            attempts=attempts,
+            report=result.report,
+            markdown=markdown,
+            into=args.out / "bundles",
+        )
+        print(f"evidence: {folder}", file=sys.stderr)
     return result.outcome.exit_code
 
 

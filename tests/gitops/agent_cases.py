@@ -140,12 +140,13 @@ class World:
 
 
 def _template(folder: Path) -> Path:
-    """Make, once a process, the remote that every world begins with: conf/ and gitops/ of this repository."""
+    """Make, once a process, the remote that every world begins with: the desired state of this repository."""
     git = Git.mirror(folder)
-    files: dict[str, bytes | None] = {PATCH: patch_text(tail_age_ms=650).encode()}
-    for name in ("conf", "gitops"):
+    files: dict[str, bytes | None] = {}
+    for name in ("conf", "gitops", "runtime_overrides"):
         for path in sorted((REPOSITORY / name).rglob("*.yaml")):
             files[path.relative_to(REPOSITORY).as_posix()] = path.read_bytes()
+    files[PATCH] = patch_text(tail_age_ms=650).encode()
     git.run("update-ref", "refs/heads/main", git.commit_files(None, files, "the first\n"))
     return folder
 

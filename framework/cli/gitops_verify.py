@@ -1,0 +1,75 @@
+"""``quoteops gitops verify``: is an evidence bundle as it was written, and what does its gate say again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from framework.cli.words import Parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Check a bundle; 0 whole (and the same again), 1 changed, 2 not run, 3 other code says otherwise."""
+    parser = Parser(
+        prog="quoteops gitops verify",
+        description="Check every digest of an evidence bundle; with --replay, run its gate again.",
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of the bundle")
+    parser.add_argument("--replay", action="store_true", help="run the gate again and compare byte for byte")
+    parser.add_argument("--journal", type=Path, metavar="F", help="journal that must hold the verdicts")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args(argv)
+
+    from framework.gitops.evidence import check_bundle, said_at
+    from framework.journal.journal import Journal
+    from framework.settings.files import canonical_json
+
+    journal = Journal(args.journal).entries() if args.journal is not None else None
+    bundle, faults = check_bundle(args.bundle, journal=journal)
+    said: dict[str, Any] = {"bundle": str(args.bundle), "whole": not faults, "faults": faults}
+    code = 1 if faults else 0
+    if bundle:
+        said |= {"verdict": bundle["verdict"], "at": said_at(bundle), "seal": bundle["seal"]}
+    if not faults and args.replay:
+        again, code = _again(args, bundle)
+        said["replay"] = again
+    if args.json:
+        print(canonical_json(said))
+        return code
+    for fault in faults:
+        print(f"CHANGED: {fault}")
+    if not faults:
+        print(f"WHOLE: {bundle['verdict']} at {said['at']}, seal {bundle['seal'][:16]}")
+    if "replay" in said:
+        print(_sentence(said["replay"]))
+    return code
+
+
+def _again(args: Any, bundle: Any) -> tuple[dict[str, Any], int]:
+    from framework.gitops.evidence import replay_bundle
+    from framework.gitops.git import Git
+    from framework.settings.plan import find_root
+    from framework.soak.provenance import code_sha
+
+    root = args.repo or find_root()
+    found = replay_bundle(
+        args.bundle, bundle, git=Git(root), home=root, code_sha=code_sha(root), workers=args.workers
+    )
+    said = {
+        "identical": found.identical,
+        "same_code": found.same_code,
+        "verdict": found.verdict,
+        "differs": list(found.differs),
+        "code_sha": bundle["inputs"]["code_sha"],
+    }
+    return said, 0 if found.identical else 1 if found.same_code else 3
+
+
+def _sentence(again: dict[str, Any]) -> str:
+    by = "the same code" if again["same_code"] else f"other code than {again['code_sha'] or 'unknown'}"
+    if again["identical"]:
+        return f"IDENTICAL: the gate says {again['verdict']} again, byte for byte, by {by}"
+    return f"DIFFERS: the gate says {again['verdict']} now, by {by}: {', '.join(again['differs'][:5])}"

@@ -1,0 +1,172 @@
+"""Evidence bundles: what a real gate leaves, found changed when a byte is, and run again to the byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.gitops.errors import GitopsError
+from framework.gitops.evidence import check_bundle, replay_bundle, witnessed, write_bundle
+from framework.gitops.gate import GateRequest, run_gate
+from framework.gitops.gate_text import gate_markdown
+from framework.journal.entry import Kind
+from framework.settings.files import canonical_json, sha256_of
+from tests.gitops.agent_cases import PATCH, START, World, patch_text
+
+TAPES = b"""tapes:
+  tiny:
+    regime: normal
+    market: liquid
+    symbol: SYNTHUSDT
+    synthetic: {preset: liquid_perp, seed: 5, hours: 0.05}
+"""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A bundle, the repository it is of, and the entries its gate journalled."""
+
+    folder: Path
+    world: World
+    entries: list[Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    kind: Kind
+    data: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """Give what one gate of one tiny tape leaves."""
+    folder = tmp_path_factory.mktemp("evidence")
+    world = World(folder)
+    base = world.commit({"gitops/tapes.yaml": TAPES, PATCH: patch_text(impact_cap_ratio=0.08).encode()})
+    head = world.ask(impact_cap_ratio=0.09)
+    entries: list[Any] = []
+    request, attempts = witnessed(
+        GateRequest(
+            git=world.author,
+            base=base,
+            head=head,
+            home=folder,
+            environment="sandbox",
+            rows=lambda _: (),
+            append=lambda _, kind, data: entries.append(Entry(kind, dict(data))),
+            now=START,
+            code_sha="c0de",
+            workers=0,
+        )
+    )
+    result = run_gate(request)
+    text = gate_markdown(result.report)
+    bundle = write_bundle(
+        request=request, attempts=attempts, report=result.report, markdown=text, into=folder / "bundles"
+    )
+    again = write_bundle(
+        request=request, attempts=attempts, report=result.report, markdown=text, into=folder / "bundles"
+    )
+    assert again == bundle
+    return Given(bundle, world, entries)
+
+
+@pytest.fixture
+def copy(made: Given, tmp_path: Path) -> Path:
+    """Give a copy of the bundle that a test may spoil."""
+    return Path(shutil.copytree(made.folder, tmp_path / made.folder.name))
+
+
+def test_a_bundle_names_what_the_verdict_rests_on(made: Given) -> None:
+    bundle, faults = check_bundle(made.folder, journal=made.entries)
+    assert faults == []
+    inputs = bundle["inputs"]
+    assert inputs["code_sha"] == "c0de"
+    assert set(inputs["tapes"]) == {"tiny"}
+    assert inputs["tapes"]["tiny"]["open"]["synthetic"]["seed"] == 5
+    assert len(inputs["tapes"]["tiny"]["digest"]) == 64
+    assert {"base", "head", "policy_sha", "alpha", "seed", "gate_version"} <= set(inputs["judged"][0])
+    assert made.folder.name == bundle["id"][:32]
+
+
+def test_the_gate_run_again_says_the_same_to_the_byte(made: Given) -> None:
+    bundle, _ = check_bundle(made.folder)
+    found = replay_bundle(
+        made.folder, bundle, git=made.world.author, home=made.world.folder, code_sha="c0de", workers=0
+    )
+    assert (found.identical, found.same_code) == (True, True)
+
+
+def test_a_report_that_was_made_up_whole_is_found_by_running_it_again(made: Given, copy: Path) -> None:
+    def better(report: dict[str, Any]) -> None:
+        report["verdict"], report["exit_code"] = "PASS", 0
+
+    reseal(copy, better)
+    bundle, faults = check_bundle(copy)
+    assert faults == []  # every digest is right: only the journal and the gate itself know better
+    _, missing = check_bundle(copy, journal=[])
+    assert "the journal holds no verdict" in missing[0]
+    found = replay_bundle(
+        copy, bundle, git=made.world.author, home=made.world.folder, code_sha="c0de", workers=0
+    )
+    assert not found.identical
+    assert "verdict" in found.differs
+
+
+def reseal(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the report and make every digest fit."""
+    path = folder / "reports" / "gate.json"
+    report = json.loads(path.read_text())
+    change(report)
+    path.write_text(canonical_json(report) + "\n")
+    bundle = json.loads((folder / "bundle.json").read_text())
+    bundle |= {"verdict": report["verdict"], "exit_code": report["exit_code"]}
+    bundle["reports"]["gate.json"] = sha256_of(path.read_text())
+    del bundle["seal"]
+    bundle["seal"] = sha256_of(canonical_json(bundle))
+    (folder / "bundle.json").write_text(canonical_json(bundle) + "\n")
+
+
+def test_any_changed_byte_is_found(made: Given, copy: Path) -> None:
+    for path in sorted(p for p in made.folder.rglob("*") if p.is_file()):
+        good = path.read_bytes()
+        target = copy / path.relative_to(made.folder)
+        for at in range(0, len(good), max(1, len(good) // 40)):
+            target.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+            assert check_bundle(copy)[1], f"{path.name} byte {at}"
+        target.write_bytes(good[:-1])
+        assert check_bundle(copy)[1]
+        target.write_bytes(good)
+    assert not check_bundle(copy)[1]
+
+
+def test_missing_added_and_renamed_are_found(copy: Path) -> None:
+    (copy / "reports" / "more.txt").write_text("x")
+    assert check_bundle(copy)[1] == ["reports/more.txt: does not belong to the bundle"]
+    (copy / "reports" / "more.txt").unlink()
+    (copy / "reports" / "gate.md").rename(copy / "gate.md")
+    assert check_bundle(copy)[1][0] == "reports/gate.md: is missing"
+    (copy / "gate.md").rename(copy / "reports" / "gate.md")
+    moved = copy.rename(copy.with_name("other"))
+    assert "is not the folder of bundle" in check_bundle(moved)[1][0]
+
+
+def test_a_folder_without_a_bundle_is_no_evidence(tmp_path: Path) -> None:
+    with pytest.raises(GitopsError, match="holds no bundle"):
+        check_bundle(tmp_path)
+
+
+def test_the_command_checks_a_bundle(made: Given, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from framework.cli.main import main
+
+    assert main(["gitops", "verify", str(made.folder)]) == 0
+    assert capsys.readouterr().out.startswith("WHOLE:")
+    (copy / "reports" / "gate.md").write_text("all is well\n")
+    assert main(["gitops", "verify", str(copy), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["faults"] == ["reports/gate.md: is not what was written"]
