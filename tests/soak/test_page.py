@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from framework.soak.page.words import compact, fixed, interval, milliseconds, nu
 from framework.soak.result import SoakResult
 from framework.soak.routes import canary_routes, route_split
 from tests.soak.page_cases import ROOT, random_fills, result
+from tests.soak.page_reader import Reader
 from tests.soak.tuning_cases import START
 
 AWKWARD = "<b>&\"X'USDT"
@@ -38,38 +38,6 @@ CASES: dict[str, Callable[[], SoakResult]] = {
         unknown_mids=300, fills=lambda k: [] if k == 0 else random_fills(k)
     ),
 }
-VOID = {"meta", "br", "img", "hr", "input", "link"}
-
-
-class Reader(HTMLParser):
-    """Follow the tags of a page; remember what is not closed, ids, attributes and the text people see."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.wrong: list[str] = []
-        self.ids: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.seen: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(name, value or "") for name, value in attrs]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(f"</{tag}> at {self.getpos()}")
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.seen.append(data)
 
 
 def text_of(made: SoakResult) -> str:

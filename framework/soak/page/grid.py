@@ -1,0 +1,122 @@
+"""The grid behind a sweep's page: the varied parameters as axes, the markout of every cell on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from framework.soak.page.words import compact, known
+
+NUMBERED = 12
+"""An axis of more values is a scale of numbers, not a list of them."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A varied parameter and its values in order: numbers by size, words as they came."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    @property
+    def short(self) -> str:
+        """Its name without the group, unless that is all there is."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def numeric(self) -> bool:
+        """Tell whether every value is a number."""
+        return all(known(value) is not None for value in self.values)
+
+    def place(self, value: Any) -> float:
+        """Give where a value lies between 0 and 1: evenly spaced, or to scale when there are many."""
+        if len(self.values) == 1:
+            return 0.5
+        if self.numeric and len(self.values) > NUMBERED:
+            low, high = float(self.values[0]), float(self.values[-1])
+            return (float(value) - low) / (high - low)
+        return self.values.index(value) / (len(self.values) - 1)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Give the places that are named, and their names."""
+        chosen: Sequence[Any] = self.values
+        if len(chosen) > NUMBERED:
+            step = -(-len(chosen) // 6)
+            chosen = chosen[::step]
+        return [(self.place(value), text_of(value)) for value in chosen]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The rows of a sweep, best first, and their axes, the most influential first."""
+
+    axes: tuple[Axis, ...]
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def measured(self) -> list[dict[str, Any]]:
+        """The rows with a markout, best first."""
+        return [row for row in self.rows if markout(row) is not None]
+
+    @property
+    def low(self) -> float:
+        """The least markout."""
+        return min((markout(row) or 0.0 for row in self.measured), default=0.0)
+
+    @property
+    def high(self) -> float:
+        """The greatest markout."""
+        return max((markout(row) or 0.0 for row in self.measured), default=0.0)
+
+    def share(self, value: float) -> float:
+        """Give where a markout lies between the least (0) and the greatest (1)."""
+        return (value - self.low) / (self.high - self.low) if self.high > self.low else 1.0
+
+    def shown(self, axis: Axis, row: dict[str, Any]) -> str:
+        """Write a row's value of an axis."""
+        return text_of(row["values"][axis.name])
+
+    def means(self, *axes: Axis) -> dict[tuple[Any, ...], float | None]:
+        """Give the mean markout for every combination of the axes' values; None where no cell has one."""
+        found: dict[tuple[Any, ...], list[float]] = {}
+        for row in self.rows:
+            here = found.setdefault(tuple(row["values"][axis.name] for axis in axes), [])
+            if (value := markout(row)) is not None:
+                here.append(value)
+        return {key: sum(values) / len(values) if values else None for key, values in found.items()}
+
+    def influence(self, axis: Axis) -> float:
+        """Give how far the means of an axis's values lie apart."""
+        means = [mean for mean in self.means(axis).values() if mean is not None]
+        return max(means) - min(means) if means else 0.0
+
+
+def grid_of(sweep: dict[str, Any]) -> Grid:
+    """Read the grid from the content of SWEEP.json."""
+    rows = tuple(sweep["cells"])
+    played = sorted(rows, key=lambda row: row["cell"])
+    names = list(played[0]["values"]) if played else []
+    axes = tuple(Axis(name, _in_order([row["values"][name] for row in played])) for name in names)
+    grid = Grid(axes, rows)
+    order = sorted(axes, key=lambda axis: (-grid.influence(axis), names.index(axis.name)))
+    return Grid(tuple(order), rows)
+
+
+def markout(row: dict[str, Any]) -> float | None:
+    """Give a row's markout net after 30 s in bps, None when it has none."""
+    return known(row.get("markout_net_30s_bps"))
+
+
+def text_of(value: Any) -> str:
+    """Write a value of a parameter."""
+    if isinstance(value, bool) or known(value) is None:
+        return str(value)
+    return compact(value)
+
+
+def _in_order(values: Sequence[Any]) -> tuple[Any, ...]:
+    apart = list(dict.fromkeys(values))
+    if all(known(value) is not None for value in apart):
+        return tuple(sorted(apart, key=float))
+    return tuple(apart)
