@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from framework.settings.errors import ConfigError
-from framework.settings.plain import cut, parse_yaml, read_scalar
+from framework.settings.plain import parse_yaml, read_scalar
 
 OVERRIDES = "overrides"
 
@@ -23,16 +23,21 @@ def edit_patch(
     Values are given as written (``0.10`` stays ``0.10``), None removes one. What cannot be placed without
     touching anything else is refused with ``ConfigError``. The result is not yet checked as a patch.
     """
-    expected = _expected(parse_yaml(text, where=where).data, values, head)
-    for key, value in head.items():
-        text = _put(text, (), key, None if value is None else written(value))
-    if OVERRIDES not in parse_yaml(text, where=where).data:
-        text = _put(text, (), OVERRIDES, "")
-    for key, value in values.items():
-        text = _put(text, (OVERRIDES,), key, value)
-    if parse_yaml(text, where=where).data != expected:
+    from yaml import YAMLError
+
+    data = parse_yaml(text, where=where).data
+    if not isinstance(data.get(OVERRIDES) or {}, dict):
+        raise ConfigError(f"{where}: overrides is not a mapping; allowed names with values")
+    expected = _expected(data, values, head)
+    try:
+        changed = _changed(text, values, head)
+        back = parse_yaml(changed, where=where).data
+        same = {**back, OVERRIDES: back.get(OVERRIDES) or None} == expected  # {} is nothing, too
+    except (ConfigError, YAMLError):
+        same = False
+    if not same:
         raise ConfigError(f"{where}: is written in a way that cannot be changed in place; edit it by hand")
-    return text
+    return changed
 
 
 def new_patch(*, values: Mapping[str, str], head: Mapping[str, str]) -> str:
@@ -52,6 +57,16 @@ def written(text: str) -> str:
     except ConfigError:
         return quoted
     return text if back == {"k": text, "l": 1} else quoted
+
+
+def _changed(text: str, values: Mapping[str, str | None], head: Mapping[str, str | None]) -> str:
+    for key, value in head.items():
+        text = _put(text, (), key, None if value is None else written(value))
+    if OVERRIDES not in [name.value for name, _ in getattr(_mapping(text, ()), "value", ())]:
+        text = _put(text, (), OVERRIDES, "")
+    for key, value in values.items():
+        text = _put(text, (OVERRIDES,), key, value)
+    return text
 
 
 def _expected(
@@ -82,11 +97,18 @@ def _put(text: str, path: tuple[str, ...], key: str, value: str | None) -> str:
         return f"{text[:start]}{space}{value}{text[end:]}"
     if not pairs:
         return _fill(text, path, key, value)
-    first, last = pairs[0][0], pairs[-1][1]
+    first, last = pairs[0][0], _last(pairs, behind=None if path or key == OVERRIDES else OVERRIDES)
     if mapping.flow_style:
         end = _end(text, last)
         return f"{text[:end]}, {key}: {value}{text[end:]}"
     return _add_line(text, _end(text, last), f"{' ' * first.start_mark.column}{_line(key, value)}")
+
+
+def _last(pairs: Any, *, behind: str | None) -> Any:
+    """Return the value to add behind: the last one, or the last before the key that should stay behind."""
+    names = [name.value for name, _ in pairs]
+    at = names.index(behind) if behind in names[1:] else len(names)
+    return pairs[at - 1][1]
 
 
 def _remove(text: str, mapping: Any, at: int) -> str:
@@ -96,6 +118,8 @@ def _remove(text: str, mapping: Any, at: int) -> str:
     if mapping.flow_style:
         if at + 1 < len(mapping.value):
             return text[:start] + text[mapping.value[at + 1][0].start_mark.index :]
+        if at == 0 and (comma := re.match(r"\s*,", text[end:])):
+            end += comma.end()
         before = _end(text, mapping.value[at - 1][1]) if at else start
         return text[:before] + text[end:]
     start = text.rfind("\n", 0, start) + 1
@@ -105,6 +129,8 @@ def _remove(text: str, mapping: Any, at: int) -> str:
 
 def _fill(text: str, path: tuple[str, ...], key: str, value: str) -> str:
     """Add the first key to a mapping that is written as nothing or as {}."""
+    if not path:
+        return _add_line(text, len(text), _line(key, value))
     parent = _mapping(text, path[:-1])
     node = next(node for name, node in parent.value if name.value == path[-1])
     start, end = node.start_mark.index, _end(text, node)
@@ -127,7 +153,10 @@ def _line(key: str, value: str) -> str:
 
 
 def _end(text: str, node: Any) -> int:
-    """Return where a value's own text ends, without the white space that follows it."""
+    """Return where a value's own text ends, without the white space and comments that follow it."""
+    if getattr(node, "flow_style", None) is False and node.value:  # an indented block: its last item's end
+        last = node.value[-1]
+        return _end(text, last[1] if isinstance(last, tuple) else last)
     start = int(node.start_mark.index)
     return start + len(text[start : node.end_mark.index].rstrip())
 
@@ -139,8 +168,4 @@ def _mapping(text: str, path: tuple[str, ...]) -> Any:
     node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     for part in path:
         node = next(value for name, value in node.value if name.value == part)
-    if isinstance(node, yaml.MappingNode):
-        return node
-    if isinstance(node, yaml.ScalarNode) and node.value in ("", "null", "~"):
-        return None
-    raise ConfigError(f"{cut('.'.join(path))} is not a mapping; allowed names with values")
+    return node if isinstance(node, yaml.MappingNode) else None

@@ -1,5 +1,6 @@
 """One composed value: which layer wins, where each value came from, what is refused and how."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from framework.settings.errors import ConfigError
+from framework.settings.overrides import parse_patch, read_patch, render_patch
 from framework.settings.provenance import Layer
 from tests.settings.conftest import REPOSITORY, Compose
 
@@ -352,3 +354,73 @@ def test_outside_a_repository_the_root_is_not_found(tmp_path: Path) -> None:
     assert find_root(REPOSITORY / "conf" / "kpi") == REPOSITORY
     with pytest.raises(ConfigError, match=r"no conf/soak\.yaml here or in a folder above"):
         find_root(tmp_path)
+
+
+FLAT = "MM_RUNTIME_OVERRIDES_JSON"
+DOTTED = "  max_delta_ratio: 0.14\n  sizing.max_position_quotes: 1\n  rollout.mode: canary\n"
+
+
+def test_an_overrides_file_reaches_every_field_that_changes_while_running(
+    compose: Compose, edit: Edit
+) -> None:
+    edit("runtime_overrides/soak.yaml", "  max_delta_ratio: 0.14\n", DOTTED)
+    composed = compose("rollout=full")
+    assert composed.settings.sizing.max_position_quotes == 1.0
+    assert composed.settings.rollout.mode == "canary"
+    where = "override file runtime_overrides/soak.yaml:11"
+    assert str(composed.sources["sizing.max_position_quotes"]) == where
+
+
+def test_a_word_wins_over_a_dotted_override(compose: Compose, edit: Edit) -> None:
+    edit("runtime_overrides/soak.yaml", "  max_delta_ratio: 0.14\n", DOTTED)
+    composed = compose("sizing.max_position_quotes=3", "rollout.mode=full")
+    assert (composed.settings.sizing.max_position_quotes, composed.settings.rollout.mode) == (3.0, "full")
+    assert composed.sources["rollout.mode"].layer is Layer.COMMAND_LINE
+
+
+def test_overrides_that_contradict_the_rest_are_refused_with_their_line(compose: Compose, edit: Edit) -> None:
+    edit("runtime_overrides/soak.yaml", "  max_delta_ratio: 0.14\n", "  sizing.notional_cap_usd: 100\n")
+    assert "sizing: quote_notional_usd is 250; allowed up to notional_cap_usd, 100" in refusal(compose)
+    assert compose("sizing.quote_notional_usd=90").settings.sizing.notional_cap_usd == 100.0
+
+
+def test_the_variable_wins_over_the_file_and_a_word_over_the_variable(compose: Compose, edit: Edit) -> None:
+    edit("conf/soak.yaml", "tail_age_ms: null", "tail_age_ms: 600")
+    values = {"min_interval_ms": 80, "tail_age_ms": 500, "sizing.leverage": 4, "replace_rate_per_min": 200}
+    composed = compose("params.min_interval_ms=90", **{FLAT: json.dumps(values)})
+    settings = composed.settings
+    assert (settings.params.min_interval_ms, settings.params.tail_age_ms) == (90, 500)
+    assert (settings.params.replace_rate_per_min, settings.sizing.leverage) == (200, 4.0)
+    assert str(composed.sources["params.tail_age_ms"]) == f"environment {FLAT}"
+    assert str(composed.sources["sizing.leverage"]) == f"environment {FLAT}"
+    assert composed.sources["params.min_interval_ms"].layer is Layer.COMMAND_LINE
+    assert composed.sources["params.impact_cap_ratio"].layer is Layer.OVERRIDES
+
+
+def test_a_bad_variable_of_overrides_is_refused(compose: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(**{FLAT: '{"tail_age_ms": 5}'})
+    assert str(caught.value).startswith(f"environment: {FLAT} (tail_age_ms) is 5; allowed 400 to 1000")
+    with pytest.raises(ConfigError, match=r"takes effect at a restart only"):
+        compose(**{FLAT: '{"exchange.mode": "real"}'})
+
+
+def test_another_patch_takes_the_place_of_the_file_below_words_and_variable(compose: Compose) -> None:
+    composed = compose("params.min_interval_ms=90", **{FLAT: '{"tail_age_ms": 500}'})
+    patch = parse_patch(
+        '{"min_interval_ms": 200, "tail_age_ms": 900, "max_delta_ratio": 0.2}', where="live.json", json=True
+    )
+    settings = composed.patched(patch)
+    params = settings.params
+    assert (params.min_interval_ms, params.tail_age_ms, params.max_delta_ratio) == (90, 500, 0.2)
+    assert params.impact_cap_ratio == composed.patched(None).params.impact_cap_ratio == 0.10  # the profile's
+    assert composed.settings.params.impact_cap_ratio == 0.09  # the file's
+
+
+def test_a_file_rendered_by_an_agent_composes_like_the_file_it_was_made_of(
+    compose: Compose, root: Path
+) -> None:
+    patch = read_patch(root / "runtime_overrides" / "soak.yaml", root=root)
+    (root / "live.json").write_text(render_patch(patch, environment="paper", commit="c0ffee", generation=3))
+    rendered = compose(f"soak.overrides_file={(root / 'live.json').as_posix()}")
+    assert rendered.settings.config_sha == compose().settings.config_sha
