@@ -21,6 +21,24 @@ M = TypeVar("M", bound=BaseModel)
 
 def validated(model: type[M], data: dict[str, Any], *, locate: Locate) -> M:
     """Return the frozen model of plain data. Raises ``ConfigError``: the first fault, and how many others."""
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except ValueError:
+        text = REQUIRED
+    if REQUIRED in text:  # looked for one by one only when there may be one: this runs at every reload
+        _refuse_unfinished(model, data, locate)
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        # A misspelt name is both unknown and missing: saying that it is unknown helps more.
+        faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
+        line = _line(model, data, faults[0], locate)
+        more = len({_path(data, fault) for fault in faults}) - 1
+        raise ConfigError(line + (f" (and {more} more)" if more else "")) from error
+
+
+def _refuse_unfinished(model: type[BaseModel], data: dict[str, Any], locate: Locate) -> None:
+    """Raise for the first value that is not given yet, or that is no finite number."""
     for path, value in leaves(data):
         if value == REQUIRED:
             field = field_at(model, path)
@@ -28,14 +46,6 @@ def validated(model: type[M], data: dict[str, Any], *, locate: Locate) -> M:
             raise ConfigError(f"{locate(path).accused} has no value yet: say {'.'.join(path)}=...{wanted}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(refused(model, path, value, locate))
-    try:
-        return model.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        # A misspelt name is both unknown and missing: saying that it is unknown helps more.
-        faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
-        line = _line(model, data, faults[0], locate)
-        more = len({_path(data, fault) for fault in faults}) - 1
-        raise ConfigError(line + (f" (and {more} more)" if more else "")) from error
 
 
 def shown_value(value: Any) -> str:

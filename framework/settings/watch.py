@@ -85,8 +85,9 @@ class OverridesWatcher(Generic[T]):
     """Keep ``latest`` what a file says: one attribute read gives an immutable snapshot, None before any.
 
     ``load`` makes the value of the bytes and raises QuoteopsError for what it refuses; it runs on the
-    watcher's thread, as ``on_alert`` does, which gets one line a distinct fault. ``fault`` is what is on disk
-    and not in force, None when both agree. ``events`` False leaves the poll alone.
+    watcher's thread. So do ``on_alert``, which gets one line a distinct fault, and ``on_swap``, for what can
+    wait until the value is in force. ``fault`` is what is on disk and not in force, None when both agree.
+    ``events`` False leaves the poll alone.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class OverridesWatcher(Generic[T]):
         load: Callable[[bytes], T],
         on_alert: Callable[[str], None],
         on_recovery: Callable[[str], None] = lambda _: None,
+        on_swap: Callable[[Snapshot[T]], None] = lambda _: None,
         poll_s: float = 1.0,
         settle_s: float = 0.05,
         hold_s: float = 5.0,
@@ -107,6 +109,7 @@ class OverridesWatcher(Generic[T]):
         self.fault: Fault | None = None
         self.checked_ns = 0
         self._load, self._on_alert, self._on_recovery = load, on_alert, on_recovery
+        self._on_swap = on_swap
         self._poll_s, self._settle_s, self._hold_s = poll_s, settle_s, hold_s
         self._debounce_s, self._events = debounce_s, events
         self._heard: deque[tuple[str, int]] = deque()
@@ -225,6 +228,7 @@ class OverridesWatcher(Generic[T]):
         generation = 1 if before is None else before.generation + 1
         fresh = Snapshot(generation, value, digest, self._first_ns or now, time.monotonic_ns())
         self.latest = fresh
+        self._on_swap(fresh)
         self._recover(fresh)
 
     def _refuse(self, fault: Fault) -> None:

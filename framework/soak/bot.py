@@ -132,7 +132,7 @@ class Bot:
             bot_file = live.parent.parent / "bot.json"
             live.parent.mkdir(parents=True, exist_ok=True)
             follow.watcher = OverridesWatcher(
-                live, load=self._load, on_alert=self._invalid, on_recovery=self._recovered
+                live, load=self._load, on_alert=self._invalid, on_recovery=self._recovered, on_swap=_hash
             )
             self._follow_watcher(follow.watcher)
         follow.told.append(self._taken)
@@ -324,6 +324,12 @@ def running(
         yield bot
     finally:
         bot.close()
+
+
+def _hash(snapshot: Snapshot[Offer]) -> None:
+    """Compute the hash of new settings on the watcher's thread, not between two slices."""
+    if snapshot.value.decision is not None:
+        _ = snapshot.value.decision.staged.config_sha
 
 
 def _now() -> str:

@@ -127,8 +127,10 @@ class Schedule:
 def decide(*, basis: RunSettings, full: RunSettings, names: frozenset[str]) -> Decision:
     """Decide what the named values of ``full`` change in ``basis``, the settings in force."""
     try:
-        target = with_values(basis, {name: value_of(full, name) for name in sorted(names)})
-        changes = changes_between(basis, target)
+        target, changes = full, changes_between(basis, full)
+        if not names.issuperset(change.name for change in changes):  # the tuner has moved others meanwhile
+            target = with_values(basis, {name: value_of(full, name) for name in sorted(names)})
+            changes = changes_between(basis, target)
         waiting = tuple(change for change in changes if change.reload == "flat_only")
         now = {change.name: change.new for change in changes if change not in waiting}
         staged = with_values(basis, now) if waiting else target
@@ -138,7 +140,6 @@ def decide(*, basis: RunSettings, full: RunSettings, names: frozenset[str]) -> D
         if change.reload == "restart" or change.name in BARRED:
             why = BARRED.get(change.name, "takes effect at a restart only")
             return Decision(basis, basis, basis, (), (), f"{change.name}: {why}")
-    _ = target.config_sha, staged.config_sha  # computed here, not between two slices
     return Decision(basis, target, staged, changes, waiting)
 
 
