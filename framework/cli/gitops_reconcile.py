@@ -15,6 +15,9 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(prog="quoteops gitops reconcile", description="Keep an environment as its branch says.")
     parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
     parser.add_argument("--remote", metavar="URL", help="where the branch is (origin of the checkout)")
+    parser.add_argument(
+        "--no-publish", action="store_true", help="keep the journal here; do not push it to quoteops/journal"
+    )
     parser.add_argument("--once", action="store_true", help="look once, then end with what was found")
     parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
     parser.add_argument("--json", action="store_true", help="with --once: print the status as JSON")
@@ -28,7 +31,13 @@ def run(argv: Sequence[str]) -> int:
             print(line, flush=True)
 
     home = (args.home or find_root()).resolve()
-    agent = make_reconciler(environment=args.environment, home=home, remote=args.remote, say=say)
+    agent = make_reconciler(
+        environment=args.environment,
+        home=home,
+        remote=args.remote,
+        publishes=not args.no_publish,
+        say=say,
+    )
     if args.once:
         seen = once(agent)
         if args.json:

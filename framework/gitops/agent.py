@@ -38,6 +38,7 @@ def make_reconciler(
     environment: str,
     home: Path,
     remote: str | None,
+    publishes: bool = True,
     say: Say = print,
     now: Callable[[], datetime] = utc_now,
 ) -> Reconciler:
@@ -50,6 +51,7 @@ def make_reconciler(
         now,
         say=say,
         bootstrap=checkout,
+        publishes=publishes,
         token=token_of(checkout),
     )
 
@@ -102,6 +104,7 @@ def once(reconciler: Reconciler, *, wait_s: float = 5.0) -> Observed:
                 break
             pause.wait(ACK_TICK_S)
             seen = reconciler.turn()
+        reconciler.publish()
         return seen
 
 
@@ -150,6 +153,7 @@ def _look(reconciler: Reconciler, looked: threading.Event, stop: threading.Event
     while not stop.is_set():
         reconciler.fetch()
         looked.set()
+        reconciler.publish()
         stop.wait(reconciler.poll_s)
 
 

@@ -153,6 +153,7 @@ class Observed:
 
     fetched_at: datetime | None = None
     fetch_fault: str = ""
+    publish_fault: str = ""
     hold: Hold | None = None
     live_sha: str | None = None
     """SHA-256 of the live file's bytes, None when there is none."""
@@ -318,6 +319,10 @@ def _unfinished(seen: Observed) -> Action | None:
 
 def _remote(seen: Observed) -> Action | None:
     return _alerting(seen, "remote", seen.fetch_fault)
+
+
+def _unpublished(seen: Observed) -> Action | None:
+    return _alerting(seen, "journal", seen.publish_fault)
 
 
 def _unreadable_hold(seen: Observed) -> Action | None:
@@ -501,6 +506,7 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a content that has proven itself", _proven),
     ("a content that is lost", _lost),
     ("a remote that does not answer", _remote),
+    ("a journal that is not published", _unpublished),
     ("a hold that a commit ends", _cleared),
     ("a revert nobody has proposed yet", _revert_missing),
     ("a hold", _held),

@@ -33,6 +33,7 @@ from framework.gitops.decide import (
 from framework.gitops.errors import GitError, GitopsError, SignatureError
 from framework.gitops.git import Git
 from framework.gitops.place import Memory, Place, read_bot, read_state
+from framework.gitops.published import publish_head
 from framework.gitops.pull_request import open_pull_request, push_branch
 from framework.gitops.render import (
     Prepared,
@@ -45,6 +46,7 @@ from framework.gitops.render import (
 )
 from framework.gitops.rollback import Revert, make_revert, revert_body, roll_back
 from framework.journal.entry import Kind
+from framework.journal.journal import Journal
 from framework.settings.files import locked, write_atomic, write_json
 
 if TYPE_CHECKING:
@@ -55,6 +57,9 @@ MOST = 24
 """Actions of one turn; more would be a loop."""
 
 HELD_PREPARED = 8
+RETRY_S = 30.0
+"""Pause after a push that failed."""
+
 _LOGIN = re.compile(r"(?<=//)[^/@\s]+@")
 Say = Callable[[str], None]
 
@@ -83,6 +88,9 @@ class Reconciler:
     bootstrap: Prepared | None = None
     """The operator's checkout: its policy is in force until a first commit has been taken."""
 
+    publishes: bool = True
+    """Whether the journal and its head go to the remote as they grow."""
+
     incoming: Fetched = field(default_factory=Fetched)
     """What the newest look at the remote gave; a turn takes it up as ``fetched`` when it begins."""
 
@@ -96,10 +104,14 @@ class Reconciler:
         self._prepared: dict[str, Prepared] = {}
         self._refusals: dict[str, str] = {}
         self._push_after: datetime | None = None
+        self._publish_after: datetime | None = None
+        self._published_size = 0
+        self.publish_fault = ""
         state = read_state(self.place.state)
         self._written: dict[str, Any] = {}
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
         self._seen: str | None = state.get("seen") or self.memory.history().accepted
+        self._published: str | None = state.get("published")
         self._good: str | None = state.get("good") or self.memory.history().accepted
         self._accepted_entry = self.memory.history().accepted
         self.branch: str = state.get("branch") or ""
@@ -113,6 +125,23 @@ class Reconciler:
             self.incoming = Fetched(head, self.now(), "")
         except GitError as error:
             self.incoming = replace(self.incoming, fault=str(error))
+
+    def publish(self) -> None:
+        """Push the journal and its head when it has grown; what goes wrong is kept, and tried again later."""
+        now = self.now()
+        if not self.publishes or (self._publish_after is not None and now < self._publish_after):
+            return
+        try:
+            size = self.place.journal.stat().st_size if self.place.journal.is_file() else 0
+            if size in (0, self._published_size):
+                return
+            journal = Journal(self.place.journal)
+            done = publish_head(self.git, self.remote, self.place.environment, journal, known=self._published)
+            self._published, self._published_size = done.commit, size
+            self.publish_fault, self._publish_after = "", None
+        except (QuoteopsError, OSError) as error:
+            self.publish_fault = str(error)
+            self._publish_after = now + timedelta(seconds=RETRY_S)
 
     def the_branch(self) -> str:
         """Return the branch that the last good commit names, before the first one the checkout's."""
@@ -168,6 +197,7 @@ class Reconciler:
             run_out=self._run_out(now),
             fetched_at=self.fetched.at,
             fetch_fault=self.fetched.fault,
+            publish_fault=self.publish_fault,
             hold=hold,
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
@@ -334,7 +364,7 @@ class Reconciler:
             )
             revert = replace(revert, branch=branch, commit=commit)
         except QuoteopsError as error:
-            self._push_after = now + timedelta(seconds=30)
+            self._push_after = now + timedelta(seconds=RETRY_S)
             self.say(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
             return
         body = revert_body(revert, hold, self.place.environment)
@@ -520,6 +550,7 @@ class Reconciler:
             "at": iso(seen.now),
             "poll_s": self.poll_s,
             "seen": self._seen,
+            "published": self._published,
             "good": self._good,
             "fetched_at": iso(seen.fetched_at) if seen.fetched_at is not None else None,
             "fetch_fault": seen.fetch_fault,

@@ -83,7 +83,7 @@ class World:
 
     def new_agent(self, **more: Any) -> Reconciler:
         """Start an agent: what it knows is on the disk."""
-        more.setdefault("bootstrap", self.bootstrap)
+        more = {"bootstrap": self.bootstrap, "publishes": False, **more}
         return Reconciler(self.place, str(self.remote), lambda: self.now, say=self.said.append, **more)
 
     def poll(self, *, after_s: float = 1.0) -> Observed:

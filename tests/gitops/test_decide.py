@@ -110,6 +110,7 @@ CASES: list[tuple[str, Observed, Do]] = [
     ("a file gone", seen(in_force("a"), live_sha=None), Do.NOTE),
     ("a write cut off", seen(in_force("a"), live_sha="b@2", cut_off="b@2"), Do.FINISH),
     ("a mute remote", seen(in_force("a"), fetch_fault="no answer"), Do.ALERT),
+    ("a journal nobody takes", seen(in_force("a"), publish_fault="refused"), Do.ALERT),
     ("a lost store", seen(in_force("a"), restorable=False), Do.ALERT),
     ("an unreadable hold", seen(in_force("a"), hold=a_hold(fault="torn")), Do.ALERT),
     ("a hold not journalled", seen(in_force("a"), hold=a_hold()), Do.SETTLE),

@@ -118,7 +118,9 @@ def test_a_link_out_of_the_tree_is_refused(world: World) -> None:
     assert "sandbox.yaml" in tree
     sub = git.run("mktree", input=f"120000 blob {oid}\tsandbox.yaml\n".encode()).decode().strip()
     rows = [r for r in git.run("ls-tree", "main").decode().splitlines() if "runtime_overrides" not in r]
-    top = git.run("mktree", input=("\n".join([*rows, f"040000 tree {sub}\truntime_overrides"]) + "\n").encode())
+    top = git.run(
+        "mktree", input=("\n".join([*rows, f"040000 tree {sub}\truntime_overrides"]) + "\n").encode()
+    )
     who = {f"GIT_{r}_{w}": "x" for r in ("AUTHOR", "COMMITTER") for w in ("NAME", "EMAIL")}
     sha = git.run("commit-tree", "-p", "main", "-m", "link", top.decode().strip(), env=who).decode().strip()
     git.run("update-ref", "refs/heads/main", sha)
@@ -150,3 +152,24 @@ def test_a_rewritten_branch_is_refused_until_somebody_takes_it(world: World) -> 
     world.agent.memory.note(Kind.CLEARED, {"accepted": forced, "reason": "we rebased"})
     world.poll()
     assert world.live() == {"tail_age_ms": 800}
+
+
+def test_the_head_of_the_journal_is_published_as_it_grows(world: World) -> None:
+    from framework.gitops.published import fetch_published
+
+    world.restart(publishes=True)
+    world.poll()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    found = fetch_published(world.author, str(world.remote), "sandbox")
+    assert found is not None
+    assert found.head == world.agent.memory.head
+    lines = world.place.journal.read_bytes().splitlines(keepends=True)
+    world.place.journal.write_bytes(lines[0])  # somebody forgets
+    world.restart(publishes=True)
+    world.ask(tail_age_ms=710)
+    world.poll()
+    world.poll()
+    alert = world.entries(Kind.ALERT)[-1]
+    assert alert.data["topic"] == "journal"
+    assert "truncated" in alert.data["text"] or "rewritten" in alert.data["text"]

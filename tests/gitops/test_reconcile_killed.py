@@ -42,7 +42,7 @@ from framework.gitops.reconcile import Reconciler
 
 home, remote, now, verb = sys.argv[2:]
 place, moment = Place(Path(home), "sandbox"), datetime.fromisoformat(now)
-agent = Reconciler(place, remote, lambda: moment, say=lambda _: None)
+agent = Reconciler(place, remote, lambda: moment, say=lambda _: None, publishes=False)
 if verb == "rollback":
     from framework.gitops.operate import roll_back_environment
     roll_back_environment(agent, reason="losses")
