@@ -15,6 +15,9 @@ guarded three ways, each calibrated in docs/gate-calibration.md:
 - nothing is proven before the differences are worth ``min_effective_blocks`` equal ones (Kish);
 - nor while one block holds more than ``top_block_share`` of their squares.
 
+Net, which decides a promotion, is held to all three as they stand. The metrics that only guard it (turnover
+and risk, ``with_floor``) count the floor's noise as a difference in every block: their margins are wide.
+
 The same functions run along the last axis of whole arrays of samples, so what calibrates the gate is the
 gate. Everything is scale-free: multiplying all money by a constant changes no decision.
 """
@@ -58,13 +61,15 @@ class PairedSample:
 
     ``differences`` are the bare differences candidate - baseline (exactly 0 where both did the same) that
     evidence is counted in, ``baseline`` the baseline's own block values of the same kind. ``starts`` marks
-    the first block of each tape; None: one tape.
+    the first block of each tape; None: one tape. ``with_floor`` counts the noise that the floor assumes in
+    every block as a difference: of a change that is small beside that noise it does not matter where it lies.
     """
 
     values: Floats
     differences: Floats
     baseline: Floats
     starts: Bools | None = None
+    with_floor: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,12 @@ def running_moments(*, sample: PairedSample, rules: EvidenceRules) -> Moments:
     spread = _running_variance(x) * _running_inflation(x, sample.starts)
     floor = rules.sd_floor**2 * _running_variance(np.asarray(sample.baseline, dtype=np.float64))
     squares = sample.differences * sample.differences
+    if sample.with_floor and x.shape[-1] > 1:
+        squares = squares + rules.sd_floor**2 * np.var(sample.baseline, axis=-1, ddof=1, keepdims=True)
     total = np.cumsum(squares, axis=-1)
     some = total > 0.0
     safe = np.where(some, total, 1.0)
-    n_eff = np.where(some, np.cumsum(np.abs(sample.differences), axis=-1) ** 2 / safe, 0.0)
+    n_eff = np.where(some, np.cumsum(np.sqrt(squares), axis=-1) ** 2 / safe, 0.0)
     top = np.where(some, np.maximum.accumulate(squares, axis=-1) / safe, 1.0)
     sd = np.sqrt(np.maximum(spread, floor))
     enough = (n_eff >= rules.min_effective_blocks) & (top <= rules.top_block_share)

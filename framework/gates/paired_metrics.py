@@ -105,7 +105,13 @@ def compare(
     """
     spec = METRICS[metric]
     pair = _PAIRS[spec.kind](spec, base, candidate, margin)
-    sample = PairedSample(values=pair.values, differences=pair.differences, baseline=pair.own, starts=starts)
+    sample = PairedSample(
+        values=pair.values,
+        differences=pair.differences,
+        baseline=pair.own,
+        starts=starts,
+        with_floor=spec.kind is not Kind.NET,
+    )
     claim = judge_claim(sample=sample, rules=rules, alpha=alpha, reach=pair.reach)
     known = math.isfinite(pair.base) and math.isfinite(pair.candidate)
     bounds = (pair.effect(claim.mean), pair.effect(claim.upper), pair.effect(claim.lower))

@@ -28,6 +28,8 @@ from framework.soak.replay import SoakReplay, package_of
 from framework.soak.shelf import TapeShelf
 
 NS_PER_S = 1_000_000_000
+LONGEST_AGE_MS = 1_000.0
+"""An older quote off its target counts as this old: one halted minute is not a mean of a thousand quotes."""
 SENT = ("ts_ns", "side", "action", "price_ticks", "qty_lots")
 FILLED = ("exch_ts_ns", "side", "price_ticks", "qty_lots", "is_maker", "fee_quote", "fee_base")
 
@@ -185,7 +187,7 @@ def _order_sums(window: WindowData, grid: Grid) -> dict[str, Floats]:
     inside = ts < grid.end_ns
     return {
         "requests": grid.sums(sent, np.ones(len(sent))),
-        "age_ms": grid.sums(ts[inside], age[inside]),
+        "age_ms": grid.sums(ts[inside], np.minimum(age[inside], LONGEST_AGE_MS)),
         "ages": grid.sums(ts[inside], np.ones(int(inside.sum()))),
     }
 

@@ -142,13 +142,22 @@ def test_the_mean_influence_is_the_difference_of_the_ratios(seed: int, margin: f
     assert found.claim.mean == pytest.approx(allowed - found.candidate, rel=1e-9, abs=1e-9)
 
 
-def test_blocks_without_activity_are_no_differences() -> None:
+def test_blocks_without_activity_are_no_evidence_of_net() -> None:
     base = sums()
     for column in base.values():
         column[100:] = 0.0
-    candidate = noisy(base)
-    for metric in ("net", "turnover", "adverse", "requests_per_fill"):
-        assert effect(metric, base, candidate, margin=0.2).claim.n_eff <= 100.0
+    assert effect("net", base, noisy(base), margin=0.2).claim.n_eff <= 100.0
+
+
+def test_where_a_small_difference_lies_matters_for_net_and_not_for_what_guards_it() -> None:
+    base = sums()
+    candidate = {name: column.copy() for name, column in base.items()}
+    for name in ("net", "turnover"):
+        candidate[name][7] *= 1.1
+    assert not effect("net", base, candidate, margin=0.2).claim.enough
+    assert effect("turnover", base, candidate, margin=0.2).claim.above(alpha=0.005)
+    candidate["turnover"][7] *= 1e4  # beyond any noise: that one block is all there is
+    assert not effect("turnover", base, candidate, margin=0.2).claim.enough
 
 
 @pytest.mark.parametrize(

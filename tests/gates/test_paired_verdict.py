@@ -36,11 +36,15 @@ def effect(metric: str, *, hours: float | None = 2.0, **changed: Any) -> Effect:
     )  # fmt: skip
 
 
-def symbol(name: str = "BTCUSDT", *, identical: bool = False, **effects: Effect) -> SymbolEffects:
-    found = {metric: effect(metric) for metric in METRICS} | effects
+def symbol(name: str = "BTCUSDT", *, identical: bool = False, **effects: Any) -> SymbolEffects:
+    found: dict[str, Effect] = {metric: effect(metric) for metric in METRICS} | effects
     better = effects.get("better", effect("net"))
     found.pop("better", None)
     return SymbolEffects(symbol=name, hours=9.0, identical=identical, effects=found, better=better)
+
+
+def _one(metric: str, found: Effect) -> dict[str, Any]:
+    return {metric: found}
 
 
 UNDECIDED: dict[str, Any] = {"p_above": 0.3}
@@ -59,13 +63,13 @@ def test_everything_proven_passes() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_one_metric_that_is_not_proven_stops_everything(metric: str) -> None:
-    assert outcome(symbol(**{metric: effect(metric, **UNDECIDED)})) is Outcome.INCONCLUSIVE
+    assert outcome(symbol(**_one(metric, effect(metric, **UNDECIDED)))) is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_one_metric_proven_worse_fails_whatever_else_is_open(metric: str) -> None:
-    others = {name: effect(name, **UNDECIDED) for name in METRICS if name != metric}
-    assert outcome(symbol(**others, **{metric: effect(metric, **WORSE)})) is Outcome.FAIL
+    others: dict[str, Any] = {name: effect(name, **UNDECIDED) for name in METRICS if name != metric}
+    assert outcome(symbol(**others, **_one(metric, effect(metric, **WORSE)))) is Outcome.FAIL
 
 
 def test_one_symbol_that_is_not_proven_stops_the_others() -> None:
@@ -113,8 +117,12 @@ def test_arms_that_are_identical_everywhere_have_no_effect_and_do_not_pass() -> 
     assert "does nothing on these tapes" in found[0].says
 
 
+def _undecided() -> dict[str, Any]:
+    return {metric: effect(metric, **UNDECIDED) for metric in METRICS}
+
+
 def test_a_symbol_where_nothing_differs_neither_supports_nor_stops() -> None:
-    same = symbol("COARSE", identical=True, **{m: effect(m, **UNDECIDED) for m in METRICS})
+    same = symbol("COARSE", identical=True, **_undecided())
     assert outcome(same, symbol()) is Outcome.PASS
     assert outcome(same, symbol(net=effect("net", **UNDECIDED))) is Outcome.INCONCLUSIVE
 
@@ -126,7 +134,7 @@ def test_no_tape_is_no_evidence() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_too_little_evidence_is_never_proof_of_anything(metric: str) -> None:
     thin = effect(metric, enough=False, n_eff=9.0, p_above=1.0, p_below=1.0, lower=None, upper=None)
-    found = find(symbols=[symbol(**{metric: thin})], want="not_worse", alpha=ALPHA)
+    found = find(symbols=[symbol(**_one(metric, thin))], want="not_worse", alpha=ALPHA)
     assert found[0].outcome is Outcome.INCONCLUSIVE
     assert "9 effective blocks" in found[0].says
 
