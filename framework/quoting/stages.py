@@ -166,6 +166,10 @@ def guards(
             p.min_notional,
             p.min_free_balance,
         )
+        # What rests may be no more either: a lower cap in mid-run shrinks it.
+        cap_lots = int(p.notional_cap / (view.mid * p.lot))
+        quotes[0].room_lots = cap_lots
+        quotes[1].room_lots = cap_lots
     too_near = p.near_liq_enabled == 1 and near_liquidation(
         p.leverage, p.maintenance_margin, p.assumed_sl, p.sl_buffer_multiplier
     )
@@ -223,7 +227,7 @@ def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
         room = int(p.max_position_quotes * usual - side * position_lots + 1e-6)
         if p.reduce_only == 1:
             room = min(room, int(-side * position_lots + 1e-6))
-        quote.room_lots = room
+        quote.room_lots = min(quote.room_lots, room)
         lots = min(quote.want_lots, room)
         quote.want_lots = lots
         if lots < p.min_lots or lots * p.lot * desk.fair < p.min_notional:

@@ -218,6 +218,25 @@ def test_a_next_quote_patch_leaves_resting_orders_and_sizes_the_next(
     assert worth.max() <= 131.0
 
 
+def test_a_lower_cap_shrinks_what_rests_at_once(market: SoakMarket) -> None:
+    composed = compose_run(words=(*WORDS, "strategy.tick_ms=0"), root=REPOSITORY, environ={})
+    instant = market.edges[0] + 100 * SECOND + 1
+    lower = patch_of(sizing__notional_cap_usd=125.0, sizing__quote_notional_usd=120.0)
+    follow = Follower(composed.settings, composed.patched, Schedule(((instant, Offer(lower, "sha")),)))
+    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
+    replay.follow.adopt(replay.candidate)
+    replay._plan(market.edges[0], 0)
+    replay._advance(instant - 1, end_runs=False)
+    instrument = market.tape.instrument
+    assert max(lots * instrument.lot * price * instrument.tick for _, price, lots in resting(replay)) > 200.0
+    replay._advance(instant, end_runs=False)
+    for k, (_, price, lots) in enumerate(resting(replay)):
+        cancelled = at(replay.replay.quotes, k).cancelling == 1  # the position is too large for this side now
+        assert cancelled or lots * instrument.lot * price * instrument.tick < 126.0
+    intended = [at(replay.replay.intents, k).action for k in range(2)]
+    assert all(intended)  # both sides were asked for something by that one tick
+
+
 def test_a_flat_only_patch_waits_until_the_position_is_nothing(
     composed: Composed, market: SoakMarket
 ) -> None:
