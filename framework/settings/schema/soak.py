@@ -31,7 +31,7 @@ class Soak(StrictModel):
     )
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = knob(
         unit="",
-        help="port of the metrics under the wall clock, on this machine only; 0 for a free one, null for none",
+        help="port of the metrics under the wall clock, on this machine only; 0: a free one, null: none",
         identity=False,
     )
     seed: int = knob(
