@@ -1,7 +1,7 @@
 # The one place for recipes: people, pre-commit and CI all call these targets.
 # A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks.
 .DEFAULT_GOAL := help
-.PHONY: help venv soak test bench format-check fmt lint types imports workflows conf unit reference lock clean
+.PHONY: help venv soak test bench bench-reload format-check fmt lint types imports workflows conf unit reference lock clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -16,7 +16,7 @@ PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --all
 	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 help: ## show the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 venv: $(STAMP) ## create .venv/ from the locks, developer tools included
 
@@ -76,6 +76,10 @@ reference: $(STAMP) ## tests with the compiler off; 95 % of the pure modules' li
 bench: $(STAMP) ## replay the reference tape against hftbacktest
 	@echo "==> replay of the reference tape, ours and hftbacktest's in turn"
 	@$(BIN)/python -m benchmarks.replay $(ARGS)
+
+bench-reload: $(STAMP) ## replace an overrides file and measure when it is in force
+	@echo "==> a replaced overrides file, from the rename to in force, beside a bare callback"
+	@$(BIN)/python -m benchmarks.hot_reload $(ARGS)
 
 fmt: $(STAMP) ## rewrite the files in the one layout and mend what ruff can
 	@$(BIN)/ruff format .
