@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -151,10 +152,14 @@ def remote_of(home: Path) -> str:
 
 def _look(reconciler: Reconciler, looked: threading.Event, stop: threading.Event) -> None:
     while not stop.is_set():
+        began = time.monotonic()
         reconciler.fetch()
         looked.set()
-        reconciler.publish()
-        stop.wait(reconciler.poll_s)
+        if not stop.wait(
+            reconciler.poll_s / 2
+        ):  # the turn comes first; what it journals is published after it
+            reconciler.publish()
+        stop.wait(max(0.0, reconciler.poll_s - (time.monotonic() - began)))
 
 
 def _pause(seen: Observed) -> float:
