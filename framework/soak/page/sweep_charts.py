@@ -109,7 +109,7 @@ def _result_axis(axes: Axes, grid: Grid, x: int) -> None:
     _upright(axes, x, "markout bps", [], ha="right")
     for name, proven in (("net", False), ("good", True)):
         places = [grid.share(markout(row) or 0.0) for row in grid.measured if row["proven"] == proven]
-        axes.plot([x] * len(places), places, "o", color=colour(name), markersize=3.5, zorder=4)
+        axes.plot([x] * len(places), places, "o", color=colour(name), markersize=3.5, zorder=4, clip_on=False)
     if grid.high > grid.low:
         for value in MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(grid.low, grid.high):
             if grid.low <= value <= grid.high:
@@ -138,11 +138,9 @@ def _effect(grid: Grid, axis: Axis, *, wide: bool) -> str:
     ys = [markout(row) or 0.0 for row in grid.measured]
     if wide:
         half = [Z90 * (row["markout_net_30s_se_bps"] or 0.0) for row in grid.measured]
-        ends = [
-            [y - h for y, h in zip(ys, half, strict=True)],
-            [y + h for y, h in zip(ys, half, strict=True)],
-        ]
-        axes.vlines(xs, *ends, color=colour("net"), linewidth=1.2, alpha=0.45)
+        low = [y - h for y, h in zip(ys, half, strict=True)]
+        high = [y + h for y, h in zip(ys, half, strict=True)]
+        axes.vlines(xs, low, high, color=colour("net"), linewidth=1.2, alpha=0.45)
     size, strength = (5.0, 1.0) if wide else (3.0, 0.35)
     axes.plot(xs, ys, "o", color=colour("net"), markersize=size, alpha=strength)
     means = {value[0]: mean for value, mean in grid.means(axis).items() if mean is not None}
