@@ -1,5 +1,6 @@
 """Compose a run: conf/, overrides, environment and words become one frozen value with its sources."""
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -50,7 +51,19 @@ class Composed:
 
         MM_RUNTIME_OVERRIDES_JSON, conf/soak.yaml and words still win over it. Raises ``ConfigError``.
         """
-        return _lay(self.ground, patch)[0]
+        values, _ = _laid(self.ground, patch)
+        whole = self.settings
+        try:  # a reload waits for this: only the groups that differ are validated anew
+            fresh = {
+                group: type(getattr(whole, group)).model_validate_json(
+                    json.dumps(values[group], allow_nan=False)
+                )
+                for group in type(whole).model_fields
+                if values.get(group) != self.raw.get(group)
+            }
+            return RunSettings.model_validate({**dict(whole), **fresh})
+        except ValueError:  # refused: say where, as composing does
+            return _lay(self.ground, patch)[0]
 
 
 def compose_run(
@@ -217,6 +230,14 @@ def _profile_first(
 
 
 def _lay(ground: Ground, file: Patch | None) -> tuple[RunSettings, dict[str, Any], dict[Keys, Source]]:
+    """Lay patches over the ground and validate what comes out."""
+    values, sources = _laid(ground, file)
+    plan = ground.plan
+    settings = validated(RunSettings, values, locate=lambda path: sources.get(path) or _source(plan, path))
+    return settings, values, sources
+
+
+def _laid(ground: Ground, file: Patch | None) -> tuple[dict[str, Any], dict[Keys, Source]]:
     """Lay the file's patch and the environment's over the ground, where no stronger layer wrote."""
     values, sources = dict(ground.values), dict(ground.sources)
     patches = [patch for patch in (file, ground.environment) if patch is not None]
@@ -229,9 +250,7 @@ def _lay(ground: Ground, file: Patch | None) -> tuple[RunSettings, dict[str, Any
             if written is None or _STRENGTH.index(written.layer) <= rank:
                 _put(values, path, value)
                 sources[path] = patch.source(name)
-    plan = ground.plan
-    settings = validated(RunSettings, values, locate=lambda path: sources.get(path) or _source(plan, path))
-    return settings, values, sources
+    return values, sources
 
 
 def _patch(ground: Ground) -> Patch | None:

@@ -283,6 +283,33 @@ def test_what_would_need_a_restart_is_refused_whole(composed: Composed, market: 
     assert refused.marker().startswith("| reload | REFUSED | overrides_sha=sha0 rollout.mode: ")
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"base_spread_bps_delta": 0.3, "sizing.leverage": 3.0},
+        {"tail_age_ms": 500, "guards.near_liq_guard.enabled": False},
+        {"sizing.quote_notional_usd": 100.0, "sizing.notional_cap_usd": 100.0},
+    ],
+)
+def test_what_a_reload_composes_is_what_a_start_composes(tmp_path: Path, values: dict[str, Any]) -> None:
+    patch = {"overrides": values, "reason": "r", "owner": "o"}
+    (tmp_path / "p.json").write_text(json.dumps(patch))
+    words = (*WORDS[:-1], f"soak.overrides_file={tmp_path / 'p.json'}")
+    started = compose_run(words=words, root=REPOSITORY, environ={})
+    reloaded = compose_run(words=WORDS, root=REPOSITORY, environ={}).patched(
+        parse_patch(json.dumps(patch), where="p", json=True)
+    )
+    assert reloaded.config_sha == started.settings.config_sha
+    assert reloaded.sizing == started.settings.sizing
+
+
+def test_a_patch_that_contradicts_itself_is_refused_as_at_a_start(composed: Composed) -> None:
+    with pytest.raises(
+        ConfigError, match="quote_notional_usd is 30000; allowed up to notional_cap_usd, 20000"
+    ):
+        composed.patched(patch_of(sizing__quote_notional_usd=30000.0))
+
+
 def test_a_word_on_the_command_line_wins_over_every_patch(market: SoakMarket) -> None:
     composed = compose_run(words=(*WORDS, "params.tail_age_ms=950"), root=REPOSITORY, environ={})
     patch = patch_of(tail_age_ms=500, base_spread_bps_delta=0.5)
