@@ -2,10 +2,11 @@
 
 Every claim reads "the candidate is good enough" as mean(x) > 0 over blocks:
 
-- a sum (net, turnover) or a mean per block (mean square of the position, drawdown): x is the bare difference
-  to what is allowed;
-- a ratio of sums (adverse per turnover, requests per fill, off-target age): x is the difference of the two
-  ratios' influence values (delta method; Cochran, Sampling Techniques, 1977, section 6.3), R + (N - R D) /
+- a sum (net, turnover) or a value per block (mean square of the position, drawdown, mean off-target age): x
+  is the bare difference to what is allowed. Ages are means per block, for by the number of requests a few
+  hectic minutes would decide alone;
+- a ratio of sums (adverse per turnover, requests per fill): x is the difference of the two ratios' influence
+  values (delta method; Cochran, Sampling Techniques, 1977, section 6.3), R + (N - R D) /
   mean(D) for R = sum(N) / sum(D).
 """
 
@@ -25,7 +26,7 @@ BPS = 1e4
 Sums = Mapping[str, Floats]
 """Name of a block sum -> its values, one a block; the columns below."""
 COLUMNS = (
-    "turnover", "net", "net_marked", "gross", "adverse", "requests", "fills", "age_ms", "ages",
+    "turnover", "net", "net_marked", "gross", "adverse", "requests", "fills", "age_ms",
     "position_sq", "drawdown",
 )  # fmt: skip
 
@@ -60,7 +61,7 @@ METRICS: dict[str, PairedMetric] = {
     "drawdown": PairedMetric("drawdown in a block", "quote", Kind.MEAN, "drawdown"),
     "rms_inventory": PairedMetric("RMS inventory", "quote", Kind.ROOT, "position_sq"),
     "requests_per_fill": PairedMetric("requests per fill", "", Kind.RATIO, "requests", "fills"),
-    "off_target_age": PairedMetric("off-target age", "ms", Kind.RATIO, "age_ms", "ages"),
+    "off_target_age": PairedMetric("off-target age", "ms", Kind.MEAN, "age_ms"),
 }
 RISK = ("adverse", "drawdown", "rms_inventory", "requests_per_fill", "off_target_age")
 

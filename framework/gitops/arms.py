@@ -29,7 +29,7 @@ from framework.soak.shelf import TapeShelf
 
 NS_PER_S = 1_000_000_000
 LONGEST_AGE_MS = 1_000.0
-"""An older quote off its target counts as this old: one halted minute is not a mean of a thousand quotes."""
+"""An older quote off its target counts as this old: one halted minute is not a thousand slow quotes."""
 SENT = ("ts_ns", "side", "action", "price_ticks", "qty_lots")
 FILLED = ("exch_ts_ns", "side", "price_ticks", "qty_lots", "is_maker", "fee_quote", "fee_base")
 
@@ -185,10 +185,11 @@ def _order_sums(window: WindowData, grid: Grid) -> dict[str, Floats]:
     sent = sent[sent < grid.end_ns]
     ts, age = ages_ms(window, field="off_target_age_ns")
     inside = ts < grid.end_ns
+    count = grid.sums(ts[inside], np.ones(int(inside.sum())))
+    total = grid.sums(ts[inside], np.minimum(age[inside], LONGEST_AGE_MS))
     return {
         "requests": grid.sums(sent, np.ones(len(sent))),
-        "age_ms": grid.sums(ts[inside], np.minimum(age[inside], LONGEST_AGE_MS)),
-        "ages": grid.sums(ts[inside], np.ones(int(inside.sum()))),
+        "age_ms": total / np.maximum(count, 1.0),
     }
 
 

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.report import canonical
-from framework.fanout.run import run_all
 from framework.gates.kpi import Profile, profile_from
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find, worst_first
 from framework.gates.profiles import deciding_profile
-from framework.gitops.arms import NS_PER_S, ArmBlocks, ArmJob, Windows, replay_arm, usable_windows
 from framework.gitops.budget import Attempt, Row, allowance, attempt_entry
 from framework.gitops.change_report import ChangeReport, EnvironmentChange
 from framework.gitops.changes import classify
@@ -28,7 +26,6 @@ from framework.gitops.environments import PREFIXES, load_environment, patch_of
 from framework.gitops.gate_judge import (
     TapeArms,
     by_symbol,
-    cut_of,
     effects_of,
     kpi_findings,
     kpi_rows,
@@ -36,19 +33,16 @@ from framework.gitops.gate_judge import (
     tape_effect,
     tier_findings,
 )
+from framework.gitops.gate_tapes import Evidence, open_unseen, replay_evidence
 from framework.gitops.gate_text import effect_data
 from framework.gitops.git import Git
-from framework.gitops.tapes import load_tapes, open_evidence, tapes_of
+from framework.gitops.tapes import load_tapes, tapes_of
 from framework.journal.entry import Kind
 from framework.settings.files import canonical_json, sha256_of
 from framework.settings.kpi_profiles import load_kpi_profiles
-from framework.settings.patch import Window
-from framework.settings.schema.gitops import EvidenceTape, Policy
+from framework.settings.schema.gitops import Policy
 from framework.settings.schema.run import RunSettings
 from framework.soak.judge import SIDE_BY_SIDE
-
-EMBARGO_NS = 600 * NS_PER_S
-"""Left out on both sides of a window somebody tuned on: its neighbourhood is no longer unseen."""
 
 Append = Callable[[str, Kind, Mapping[str, Any]], None]
 Rows = Callable[[str], Sequence[Row]]
@@ -84,16 +78,6 @@ class GateResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Evidence:
-    """A tape that is opened: its digest, the windows that may be used, what was cut out of it."""
-
-    tape: EvidenceTape
-    digest: str
-    windows: Windows
-    cut: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Question:
     """One environment's question to the gate, with everything that decides the answer."""
 
@@ -101,7 +85,7 @@ class _Question:
     base: RunSettings
     head: RunSettings
     policy: Policy
-    evidence: tuple[_Evidence, ...]
+    evidence: tuple[Evidence, ...]
     deciding: Profile
     shown: tuple[Profile, ...]
     refused: tuple[str, ...] = field(default=())
@@ -196,7 +180,15 @@ def _judge(
     entry = attempt_entry(attempt, given)
     if not given.repeated:
         request.append(change.name, Kind.ATTEMPT, entry)
-    arms = _replay(question, request)
+    arms = replay_evidence(
+        evidence=question.evidence,
+        base=question.base,
+        head=question.head,
+        rules=report.policy.gate,
+        home=request.home,
+        workers=request.workers,
+        moved=partial(request.progress, f"replay, {change.name}"),
+    )
     answer = _answer(question, arms, alpha=alpha)
     inputs = gate_inputs(
         report=report, change=change, policy=report.policy, attempt=attempt, alpha=alpha, answer=answer,
@@ -234,7 +226,7 @@ def _question(
     evidence, refused = [], []
     for k, tape in enumerate(tapes):
         request.progress(f"tape {tape.name}", k / max(len(tapes), 1))
-        opened = _opened(tape, tuned, request.home)
+        opened = open_unseen(tape=tape, tuned=tuned, home=request.home)
         if opened.windows:
             evidence.append(opened)
         else:
@@ -255,66 +247,6 @@ def _question(
         shown=tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped),
         refused=tuple(refused),
     )
-
-
-def _opened(tape: EvidenceTape, tuned: Sequence[Window], home: Path) -> _Evidence:
-    """Open a tape and cut out the windows somebody tuned on.
-
-    A window counts for the tape it names, and for every recorded tape of the same hours: another cut of the
-    same recording has another digest, and another symbol lived through the same market.
-    """
-    opened = open_evidence(tape, home=home)
-    cut = [
-        (_ns(window.start), _ns(window.end))
-        for window in tuned
-        if window.tape in (tape.digest, opened.meta.digest) or not tape.is_synthetic
-    ]
-    windows = usable_windows(tape=opened, cut=cut, margin_ns=EMBARGO_NS)
-    inside = [1 for start, end in cut if start < opened.end_ns and end > opened.start_ns]
-    return _Evidence(tape=tape, digest=opened.meta.digest, windows=windows, cut=len(inside))
-
-
-def _ns(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6) * 1_000
-
-
-def _replay(question: _Question, request: GateRequest) -> list[TapeArms]:
-    """Replay both arms on every tape, spread over the cores; give the tapes in their order."""
-    seed = question.base.soak.seed
-    jobs = [
-        ArmJob(
-            settings=settings,
-            opener=partial(open_evidence, e.tape, home=request.home),
-            seed=seed,
-            cut=cut_of(question.policy.gate, e.tape.market),
-            windows=e.windows,
-        )
-        for e in question.evidence
-        for settings in (question.base, question.head)
-    ]
-    done: list[int] = []
-
-    def moved(_: object) -> None:
-        done.append(1)
-        request.progress(f"replay, {question.change.name}", len(done) / len(jobs))
-
-    backend = "serial" if request.workers == 0 or not jobs else "pool"
-    outcomes = run_all(
-        replay_arm, jobs, backend=backend, workers=request.workers or None, on_done=moved  # type: ignore[arg-type]
-    ) if jobs else []  # fmt: skip
-    arms: list[ArmBlocks] = [outcome.unwrap() for outcome in outcomes]
-    return [
-        TapeArms(
-            name=e.tape.name,
-            symbol=e.tape.symbol,
-            regime=e.tape.regime,
-            market=e.tape.market,
-            synthetic=e.tape.is_synthetic,
-            base=arms[2 * k],
-            candidate=arms[2 * k + 1],
-        )
-        for k, e in enumerate(question.evidence)
-    ]
 
 
 def _answer(question: _Question, arms: Sequence[TapeArms], *, alpha: float) -> dict[str, Any]:
@@ -407,7 +339,7 @@ def _symbol(
     }
 
 
-def _tape(evidence: _Evidence, arms: TapeArms) -> dict[str, Any]:
+def _tape(evidence: Evidence, arms: TapeArms) -> dict[str, Any]:
     return {
         "name": evidence.tape.name,
         "symbol": evidence.tape.symbol,

@@ -164,7 +164,7 @@ def test_differences_that_look_quieter_than_the_floor_count_as_that_noisy() -> N
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("column", ["values", "differences", "baseline"])
 def test_a_number_that_is_missing_is_no_evidence(bad: float, column: str) -> None:
-    columns = {name: np.full(200, 1.0) for name in ("values", "differences", "baseline")}
+    columns: dict[str, Any] = {name: np.full(200, 1.0) for name in ("values", "differences", "baseline")}
     columns[column][3] = bad
     with np.errstate(invalid="ignore"):
         claim = judge_claim(sample=PairedSample(**columns), rules=RULES, alpha=0.005, reach=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,8 +30,7 @@ def sums(seed: int = 1, *, blocks: int = BLOCKS, **scaled: float) -> dict[str, F
         "adverse": turnover * 1e-4 * rng.normal(0.8, 0.4, blocks),
         "requests": fills * rng.integers(5, 15, blocks),
         "fills": fills,
-        "age_ms": fills * 10 * rng.gamma(4.0, 20.0, blocks),
-        "ages": fills * 10,
+        "age_ms": rng.gamma(4.0, 20.0, blocks),
         "position_sq": rng.gamma(4.0, 1e4, blocks),
         "drawdown": rng.gamma(4.0, 0.1, blocks),
     }
@@ -70,6 +70,7 @@ def test_an_equal_candidate_is_proven_good_enough_at_a_generous_margin(metric: s
     assert found.effect == pytest.approx(0.0, abs=0.02)
     assert found.low is not None
     assert found.high is not None
+    assert found.effect is not None
     assert found.low < found.effect < found.high
 
 
@@ -85,7 +86,8 @@ def test_an_equal_candidate_is_proven_good_enough_at_a_generous_margin(metric: s
 )
 def test_a_candidate_twice_as_risky_is_proven_worse(metric: str, column: str) -> None:
     base = sums()
-    found = effect(metric, base, noisy(base, **{column: 2.0}), margin=0.2)
+    doubled: dict[str, Any] = {column: 2.0}
+    found = effect(metric, base, noisy(base, **doubled), margin=0.2)
     assert found.claim.below(alpha=0.005 / 10)
     assert found.effect is not None
     assert found.effect > 0.2
@@ -162,7 +164,7 @@ def test_where_a_small_difference_lies_matters_for_net_and_not_for_what_guards_i
 
 @pytest.mark.parametrize(
     ("metric", "column"),
-    [("adverse", "turnover"), ("requests_per_fill", "fills"), ("off_target_age", "ages")],
+    [("adverse", "turnover"), ("requests_per_fill", "fills")],
 )
 def test_a_ratio_without_a_denominator_is_not_known(metric: str, column: str) -> None:
     base = sums()
