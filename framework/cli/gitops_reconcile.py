@@ -18,6 +18,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--no-publish", action="store_true", help="keep the journal here; do not push it to quoteops/journal"
     )
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs reverts")
     parser.add_argument("--once", action="store_true", help="look once, then end with what was found")
     parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
     parser.add_argument("--json", action="store_true", help="with --once: print the status as JSON")
@@ -36,6 +37,7 @@ def run(argv: Sequence[str]) -> int:
         home=home,
         remote=args.remote,
         publishes=not args.no_publish,
+        sign=args.sign.resolve() if args.sign is not None else None,
         say=say,
     )
     if args.once:

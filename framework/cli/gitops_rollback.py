@@ -18,6 +18,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--reason", default="an operator went back", metavar="TEXT", help="why")
     parser.add_argument("--to", metavar="SHA", help="a commit that was in force (the last good one)")
     parser.add_argument("--remote", metavar="URL", help="where the branch is (origin of the checkout)")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the revert")
     parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
@@ -39,7 +40,9 @@ def run(argv: Sequence[str]) -> int:
     say(f"| gitops_rollback | HELD | back to {target.commit[:12]} ({good}), {hold.name} |")
     try:
         agent.remote = args.remote or remote_of(home)
+        agent.sign = args.sign.resolve() if args.sign is not None else None
         agent.propose_revert()
+        agent.publish()
     except QuoteopsError as error:  # what had to happen has happened; the agent proposes when it can
         say(f"| gitops_rollback | ALERT | the revert is not proposed yet: {error} |")
     if args.json:

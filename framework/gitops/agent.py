@@ -40,6 +40,7 @@ def make_reconciler(
     home: Path,
     remote: str | None,
     publishes: bool = True,
+    sign: Path | None = None,
     say: Say = print,
     now: Callable[[], datetime] = utc_now,
 ) -> Reconciler:
@@ -53,6 +54,7 @@ def make_reconciler(
         say=say,
         bootstrap=checkout,
         publishes=publishes,
+        sign=sign,
         token=token_of(checkout),
     )
 

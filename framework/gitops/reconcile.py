@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from framework.errors import QuoteopsError
@@ -85,6 +86,9 @@ class Reconciler:
     """Patience other than the policy's, for trials."""
 
     token: str | None = None
+    sign: Path | None = None
+    """SSH private key that signs what the agent commits: reverts and the journal's branch."""
+
     bootstrap: Prepared | None = None
     """The operator's checkout: its policy is in force until a first commit has been taken."""
 
@@ -135,8 +139,8 @@ class Reconciler:
             size = self.place.journal.stat().st_size if self.place.journal.is_file() else 0
             if size in (0, self._published_size):
                 return
-            journal = Journal(self.place.journal)
-            done = publish_head(self.git, self.remote, self.place.environment, journal, known=self._published)
+            journal, name = Journal(self.place.journal), self.place.environment
+            done = publish_head(self.git, self.remote, name, journal, known=self._published, sign=self.sign)
             self._published, self._published_size = done.commit, size
             self.publish_fault, self._publish_after = "", None
         except (QuoteopsError, OSError) as error:
@@ -358,6 +362,7 @@ class Reconciler:
                 head=self.fetched.head or self.git.fetch(self.remote, self.the_branch()),
                 scratch=self.place.staging,
                 now=now,
+                sign=self.sign,
             )
             branch, commit = push_branch(
                 self.git, self.remote, branch=revert.branch, commit=revert.commit, base=revert.base

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framework.gitops.content import after, iso, keep, must_keep
 from framework.gitops.decide import Hold, rollback_target
-from framework.gitops.errors import GitopsError
+from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.git import Git
 from framework.gitops.history import Applied, History
 from framework.gitops.hold import hold_data, place_hold
@@ -88,8 +88,11 @@ class Revert:
     exact: bool
     """Whether the environment composed from it is the held content, to the hash."""
 
-    changed_since: tuple[str, ...]
+    left: tuple[str, ...]
     """Files that have changed again since the bad commit and were left alone."""
+
+    overwritten: tuple[str, ...]
+    """The same, and restored nevertheless: without them the held content cannot be had."""
 
 
 def make_revert(
@@ -104,18 +107,19 @@ def make_revert(
 ) -> Revert:
     """Commit the least that restores the held content on top of the branch; nothing is pushed.
 
-    First the environment's patch alone, then its file in gitops/environments, then conf/ besides: the first
-    that composes to the held config_sha is taken, else the last.
+    First the environment's patch alone, then its file in gitops/environments, then conf/ besides, what has
+    changed again since left alone; at last the environment's own files whatever they have become. The first
+    that composes to the held config_sha is taken, else the first that composes.
     """
     good, bad = hold.plain["held"]["commit"], hold.plain["quarantined"]["commit"]
     prepared = prepare(git, commit=good, environment=environment, scratch=scratch)
     moved = set(git.changed(good, bad))
-    since = {path for path in moved if git.show(head, path) != git.show(bad, path)}
+    since = {path for path in moved if _differs(git, path, head, bad)}
     own = {prepared.overrides} & moved
     named = {f"gitops/environments/{environment}.yaml"} & moved
     conf = {path for path in moved if path.startswith(("conf/", "runtime_overrides/"))}
     branch = f"quoteops/revert-{environment}-{bad[:8]}"
-    last: Revert | None = None
+    best: Revert | None = None
     for paths in _sets(own, named, conf, since):
         files = {path: git.show(good, path) for path in paths}
         commit = git.commit_files(head, files, _message(hold, environment, bad, paths), sign)
@@ -124,15 +128,23 @@ def make_revert(
             not found.fault
             and content_of(found, environment=environment, now=now).config_sha == hold.config_sha
         )
-        last = Revert(branch, commit, head, tuple(paths), exact, tuple(sorted(since)))
+        left, over = sorted(since - set(paths)), sorted(since & set(paths))
+        found_so_far = Revert(branch, commit, head, tuple(paths), exact, tuple(left), tuple(over))
         if exact:
-            break
-    if last is None:
+            return found_so_far
+        best = best or (None if found.fault else found_so_far)
+    if best is None:
         raise GitopsError(
-            f"{environment}: every file that differs from {good[:12]} has changed since {bad[:12]}"
-            f" ({', '.join(sorted(since)) or 'none'}); allowed a revert by hand"
+            f"{environment}: no revert of {', '.join(sorted(moved)) or 'nothing'} composes; make one by hand"
         )
-    return last
+    return best
+
+
+def _differs(git: Git, path: str, one: str, other: str) -> bool:
+    try:
+        return git.show(one, path) != git.show(other, path)
+    except GitError:  # a link or a file beyond the limit, which is not what was there
+        return True
 
 
 def revert_body(revert: Revert, hold: Hold, environment: str) -> str:
@@ -157,8 +169,11 @@ def revert_body(revert: Revert, hold: Hold, environment: str) -> str:
     if not held["proven"]:
         lines += ["", "No bot was seen healthy under the held content for the whole probation time."]
     lines += ["", "Restored:", *(f"- `{path}`" for path in revert.paths)]
-    if revert.changed_since:
-        lines += ["", "Changed again since and left alone:", *(f"- `{p}`" for p in revert.changed_since)]
+    if revert.overwritten:
+        lines += ["", "Of these, changed again since; **the later change is undone too**:"]
+        lines += [f"- `{path}`" for path in revert.overwritten]
+    if revert.left:
+        lines += ["", "Changed again since and left alone:", *(f"- `{path}`" for path in revert.left)]
     return "\n".join(lines) + "\n"
 
 
@@ -170,7 +185,8 @@ def _sets(own: set[str | None], named: set[str], conf: set[str], since: set[str]
         paths = sorted(so_far)
         if paths and paths not in steps:
             steps.append(paths)
-    return steps
+    last = sorted(so_far | {path for path in own if path is not None} | named)
+    return steps if last in steps or not last else [*steps, last]
 
 
 def _message(hold: Hold, environment: str, bad: str, paths: Sequence[str]) -> str:

@@ -64,7 +64,9 @@ def read_status(place: Place, *, now: datetime) -> dict[str, Any]:
             "live_sha": seen.live_sha,
         },
         "bot": _bot(seen),
-        "hold": dict(seen.hold.plain) if seen.hold is not None else None,
+        "hold": None
+        if seen.hold is None
+        else {**seen.hold.plain, "proposed": (seen.hold.name, Kind.PROPOSED) in history.done},
         "quarantine": [
             {"config_sha": q.config_sha, "commit": q.commit, "until": iso(q.until), "reason": q.reason}
             for q in history.quarantines
@@ -115,8 +117,10 @@ def status_lines(status: dict[str, Any]) -> list[str]:
             lines.append(f"              ends {rendered['expires']}")
     lines += _bot_lines(bot)
     if hold := status["hold"]:
+        owes = bool(hold.get("quarantined"))
+        revert = "" if not owes else ", revert proposed" if hold["proposed"] else ", revert not proposed yet"
         lines.append(
-            f"  hold        {hold.get('hold', '?')} since {hold.get('at', '?')} by {hold.get('by', '?')}"
+            f"  hold        {hold.get('hold', '?')} since {hold.get('at')} by {hold.get('by')}{revert}"
         )
     for row in status["quarantine"]:
         lines.append(f"  quarantine  config {row['config_sha'][:12]} until {row['until']}: {row['reason']}")

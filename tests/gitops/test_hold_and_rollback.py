@@ -12,7 +12,7 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.git import Git
 from framework.gitops.operate import hold_environment, release_environment, roll_back_environment
 from framework.journal.entry import Kind
-from tests.gitops.agent_cases import PATCH, World, patch_text
+from tests.gitops.agent_cases import PATCH, World, keygen, patch_text
 
 
 @pytest.fixture
@@ -283,3 +283,34 @@ def test_the_mirror_is_a_cache(world: World) -> None:
     world.poll()
     assert world.live()["tail_age_ms"] == 700
     assert Git(world.place.mirror).rev("refs/quoteops/fetched/main")
+
+
+def test_a_revert_undoes_what_has_broken_the_file_since_and_says_so(world: World) -> None:
+    world.commit({PATCH: b"overrides: ["})
+    world.poll()
+    roll_back_environment(world.agent, reason="losses")
+    world.poll()
+    (branch,) = [name for name in branches(world) if name != "main"]
+    body = next((world.place.folder / "proposals").iterdir()).read_text()
+    assert "the later change is undone too" in body
+    merge(world, branch)
+    assert permission_of(world.poll())[0] is Permission.ALLOWED
+
+
+def test_a_revert_leaves_alone_what_others_have_changed_since(world: World) -> None:
+    roll_back_environment(world.agent, reason="losses")
+    path = "runtime_overrides/paper.yaml"
+    world.commit({path: patch_text(tail_age_ms=555).encode()})
+    world.poll()
+    (branch,) = [name for name in branches(world) if name != "main"]
+    assert world.author.show(branch, path) == patch_text(tail_age_ms=555).encode()
+    assert world.author.show(branch, PATCH) == world.author.show(world.first, PATCH)
+
+
+def test_a_revert_is_signed_where_signatures_count(world: World, tmp_path: Path) -> None:
+    key, line = keygen(tmp_path, "agent")
+    roll_back_environment(world.agent, reason="losses")
+    world.restart(sign=key)
+    world.poll()
+    (branch,) = [name for name in branches(world) if name != "main"]
+    assert world.author.verify_commit(branches(world)[branch], line).principal == "agent@example.com"
