@@ -12,6 +12,7 @@ every snapshot for one that is torn or refused.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import timeit
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -29,10 +31,13 @@ import numpy as np
 from watchdog.events import FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 
+from framework.engine.stepped import MonotonicClock
 from framework.settings.compose import Composed, compose_run
 from framework.settings.overrides import parse_patch
 from framework.settings.watch import OverridesWatcher, Snapshot
-from framework.soak.following import Follower, Offer
+from framework.soak.following import Follower, Offer, Reload
+from framework.soak.market import open_market
+from framework.soak.replay import SoakReplay
 
 GOALS = {"p50": 1.0, "p99": 10.0}
 """Milliseconds; source: the measures of the project's design."""
@@ -75,6 +80,7 @@ class Place:
         self.staging.mkdir()
         self.path, self.kind = self.live / f"overrides.{kind}", kind
         self.alerts: list[str] = []
+        self.composed = composed
         self.follow = Follower(composed.settings, composed.patched)
         self.watcher: OverridesWatcher[Offer] = OverridesWatcher(
             self.path, load=self._load, on_alert=self.alerts.append, events=events
@@ -137,6 +143,55 @@ def floor(folder: Path, *, count: int, gap_s: float) -> list[float]:
     observer.stop()
     observer.join()
     return found
+
+
+def in_a_soak(place: Place, *, count: int, gap_s: float) -> tuple[list[float], float]:
+    """Replace now and then while a soak runs on the wall clock.
+
+    Gives the ms from each rename to the slice that trades the new value, and the ns of looking when nothing
+    has come.
+    """
+    settings = place.composed.settings
+    market = open_market(settings=settings)
+    applied: dict[str, int] = {}
+
+    def note(reload: Reload, _: Any) -> None:
+        applied[reload.overrides_sha] = time.monotonic_ns()
+
+    place.follow.told.append(note)
+    place.follow.watcher = place.watcher
+    place.replace(text_of(0, place.kind))
+    place.watcher.start()
+    put: dict[str, int] = {}
+
+    def replacing() -> None:
+        for n in range(1, count + 1):
+            time.sleep(gap_s * (0.5 + n * 0.618 % 1.0))
+            text = text_of(n, place.kind)
+            put[sha256(text.encode()).hexdigest()] = place.replace(text)
+        time.sleep(0.2)
+        raise_stop.set()
+
+    class Stop(Exception):
+        """Enough has been measured."""
+
+    def beat(_: int) -> None:
+        if raise_stop.is_set():
+            raise Stop
+
+    raise_stop = threading.Event()
+    replay = SoakReplay(
+        settings=settings, market=market, clock=MonotonicClock(), follow=place.follow, beat=beat
+    )
+    writer = threading.Thread(target=replacing)
+    writer.start()
+    with contextlib.suppress(Stop):
+        replay.run(replay.candidate)
+    writer.join()
+    place.watcher.stop()
+    looks = 20_000
+    once = timeit.timeit(lambda: place.follow.turn(0, flat=lambda: False), number=looks) / looks * 1e9
+    return [(applied[sha] - put_ns) / 1e6 for sha, put_ns in put.items() if sha in applied], once
 
 
 def rapid(place: Place, *, count: int, bad_every: int) -> dict[str, int]:
@@ -214,7 +269,9 @@ def main() -> None:
     words.add_argument("--paced", type=int, default=400, help="of each paced run (default 400)")
     words.add_argument("--polled", type=int, default=20, help="of each run without events (default 20)")
     asked = words.parse_args()
-    composed = compose_run(words=["soak.overrides_file=null"], environ={})
+    composed = compose_run(
+        words=["soak.overrides_file=null", "soak.hours=0.05", "soak.iterations=1"], environ={}
+    )
     print(f"hot reload on {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{'ms from rename to …':<34}{'p50':>10}{'p99':>10}{'max':>10}{'n':>8}")
     with tempfile.TemporaryDirectory() as temporary:
@@ -224,6 +281,9 @@ def main() -> None:
         for kind in ("json", "yaml"):
             place = Place(base / f"paced-{kind}", composed=composed, kind=kind)
             print(shown(f"{kind.upper()} validated and swapped", paced(place, count=asked.paced, gap_s=0.01)))
+        place = Place(base / "soak", composed=composed, kind="json")
+        found, looking_ns = in_a_soak(place, count=asked.paced // 4, gap_s=0.06)
+        print(shown("JSON traded by a running soak", found))
         for kind in ("json", "yaml"):
             place = Place(base / f"poll-{kind}", composed=composed, kind=kind, events=False)
             print(
@@ -236,6 +296,7 @@ def main() -> None:
             counts = rapid(place, count=asked.replaces, bad_every=bad_every)
             said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
             print(f"{kind.upper()} {'with refused texts' if bad_every else 'valid texts'}: {said}")
+    print(f"looking for a patch between two slices of 10 ms: {looking_ns:.0f} ns")
     print(
         f"goals: p50 <= {GOALS['p50']:g} ms, p99 <= {GOALS['p99']:g} ms, backstop 1 s, 0 torn or refused seen"
     )
