@@ -63,7 +63,7 @@ FAULTS = [
     (POLICY, "alpha: 0.05 ", "alpha: 0.05\n  alpha: 0.5 ", "alpha is given twice"),
     (TAPES, "market: thin", "market: thick", "market is thick; allowed liquid, thin"),
     (TAPES, "synthetic: {", "location: x\n    synthetic: {", "allowed either synthetic or location"),
-    (TAPES, "synthetic: {preset: liquid_perp, seed: 101, hours: 3.0}", "location: x", "digest is missing"),
+    (TAPES, "synthetic: {preset: liquid_perp, seed: 101, hours: 8.0}", "location: x", "digest is missing"),
     (TAPES, "  liquid-normal:\n", "  liquid-normal:\n    name: x\n", "name is not needed"),
     (TAPES, "tapes:\n", "tapes: []\nmore:\n", "more is unknown; allowed tapes"),
     (SANDBOX, "name: sandbox", "name: paper", "name is paper; allowed sandbox, as the file is called"),
