@@ -30,22 +30,25 @@ ANSWER_S = 5.0
 STORE_BYTES = 256 << 20
 ALONE_S = 20.0
 """How long a cluster may be without a core before the run is given up."""
+STILLBORN = 8
+"""So many workers may die before they have answered once."""
 
 
 class RayCluster:
-    """Tasks on a Ray cluster; ours ends with ``close``, a joined one is left."""
+    """Workers of one core each on a Ray cluster; a cluster of our own ends with ``close``."""
 
     def __init__(self, *, workers: int | None, address: str | None) -> None:
         self._scratch = tempfile.mkdtemp(prefix="quoteops-ray-")
-        self._workers = workers
         try:
             self._ray = _start(workers=workers, address=address, scratch=self._scratch)
         except BaseException:
             self._clean()
             raise
+        count = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._workers = [_Worker(self._ray) for _ in range(count)]
 
     def close(self) -> None:
-        """Leave the cluster, and end it when it is our own."""
+        """End the workers, leave the cluster, and end it when it is our own."""
         self._ray.shutdown()
         self._clean()
 
@@ -66,57 +69,101 @@ class RayCluster:
                 f"fanout: the job or an item cannot be sent to another process ({one_line(error)}); allowed"
                 f" functions that can be imported by name, and plain data"
             ) from error
-        slots = self._workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        return _Run(self._ray, shared, packed, on_done, slots).play()
+        return _Run(self._ray, self._workers, shared, packed, on_done).play()
+
+
+class Caller:
+    """The actor of a worker: it makes the calls it is sent."""
+
+    def ready(self) -> None:
+        """Answer: the worker has started."""
+
+    def make(self, job: Callable[[Any], Any], calls: list[tuple[int, int, bytes]]) -> bytes:
+        """Make the calls of a bundle; give their outcomes, pickled."""
+        made = [call_packed(job, item, index=index, attempts=attempts) for index, attempts, item in calls]
+        return pickle.dumps(made, protocol=5)
+
+
+class _Worker:
+    """An actor, the answer it owes, and the bundle it is at.
+
+    An actor keeps its place, where a task would ask for one anew: after a node's death such requests wait
+    for the cluster to notice, ten seconds and more, with other nodes idle.
+    """
+
+    def __init__(self, ray: Any) -> None:
+        # Nothing is retried by Ray itself: a call that kills its worker would be made again and again.
+        self.actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Caller).remote()
+        self.owes = self.actor.ready.remote()
+        self.bundle: Bundle = []
+        self.started = False
 
 
 class _Run:
     """The calls of one run: which wait, which are out, which are done."""
 
-    def __init__(self, ray: Any, job: Any, items: list[bytes], on_done: OnDone, slots: int) -> None:
-        self.ray, self.job, self.items, self.on_done, self.slots = ray, job, items, on_done, slots
+    def __init__(
+        self, ray: Any, workers: list[_Worker], job: Any, items: list[bytes], on_done: OnDone
+    ) -> None:
+        self.ray, self.workers, self.job, self.items, self.on_done = ray, workers, job, items, on_done
         self.waiting = deque((index, 1) for index in range(len(items)))
-        self.out: dict[Any, Bundle] = {}
         self.done: dict[int, Outcome[Any]] = {}
-        self.bundles = Bundles(items=len(items), workers=slots)
-        # Nothing is retried by Ray itself: a call that kills its worker would be made again and again.
-        self.task = ray.remote(num_cpus=1, max_retries=0)(make_calls)
+        self.bundles = Bundles(items=len(items), workers=len(workers))
+        self.stillborn = 0
 
     def play(self) -> list[Outcome[Any]]:
         quiet_s = 0.0
         while len(self.done) < len(self.items):
-            while self.waiting and len(self.out) < self.slots + 1:
-                self._submit()
-            ready, _ = self.ray.wait(list(self.out), num_returns=1, timeout=1.0)
+            for worker in self.workers:
+                if worker.owes is None:
+                    self._feed(worker)
+            owed = {w.owes: place for place, w in enumerate(self.workers) if w.owes is not None}
+            ready, _ = self.ray.wait(list(owed), num_returns=1, timeout=1.0)
             quiet_s = 0.0 if ready else self._alone(quiet_s + 1.0)
             for ref in ready:
-                self._take(ref)
+                self._take(owed[ref])
         return [self.done[index] for index in range(len(self.items))]
 
-    def _submit(self) -> None:
+    def _feed(self, worker: _Worker) -> None:
+        """Send the next bundle; an item whose worker died goes alone."""
+        if not self.waiting:
+            return
+        size = self.bundles.take()
         bundle = [self.waiting.popleft()]
-        if bundle[0][1] == 1:
-            for _ in range(self.bundles.take() - 1):
-                if self.waiting and self.waiting[0][1] == 1:
-                    bundle.append(self.waiting.popleft())
+        while len(bundle) < size and self.waiting and bundle[0][1] == self.waiting[0][1] == 1:
+            bundle.append(self.waiting.popleft())
         calls = [(index, attempts, self.items[index]) for index, attempts in bundle]
-        self.out[self.task.remote(self.job, calls)] = bundle
+        worker.bundle, worker.owes = bundle, worker.actor.make.remote(self.job, calls)
 
-    def _take(self, ref: Any) -> None:
-        bundle = self.out.pop(ref)
+    def _take(self, place: int) -> None:
+        """Take an answer, or the news that none will come."""
+        worker = self.workers[place]
+        errors = self.ray.exceptions
         try:
-            outcomes: list[Outcome[Any]] = pickle.loads(self.ray.get(ref))
-        except self.ray.exceptions.RayError as error:
-            outcomes = self._again(bundle, error)
+            answer = self.ray.get(worker.owes)
+            outcomes: list[Outcome[Any]] = pickle.loads(answer) if worker.started else []
+        except errors.RayTaskError as error:  # the job itself could not be read there
+            outcomes = _unread(worker.bundle, error)
+            worker.owes, worker.bundle = None, []
+        except errors.RayError as error:
+            outcomes = self._again(worker, error)
+            self.workers[place] = worker = _Worker(self.ray)
+        else:
+            worker.started, worker.owes, worker.bundle = True, None, []
+            self._feed(worker)  # before anything else, so that it need not wait
         for outcome in outcomes:
             self.bundles.took(outcome.seconds)
             self.done[outcome.index] = outcome
             self.on_done(outcome)
 
-    def _again(self, bundle: Bundle, error: Exception) -> list[Outcome[Any]]:
-        """Make the calls of a bundle whose worker or node died once more, each on its own."""
+    def _again(self, worker: _Worker, error: Exception) -> list[Outcome[Any]]:
+        """Make the calls of a worker that died once more, each on its own."""
+        self.ray.kill(worker.actor)
+        self.stillborn += not worker.started
+        if self.stillborn >= STILLBORN:
+            raise FanoutError(f"fanout: the cluster's workers die before they answer: {one_line(error)}")
         ended = []
-        for index, attempts in reversed(bundle):
+        for index, attempts in reversed(worker.bundle):
             if attempts < ATTEMPTS:
                 self.waiting.appendleft((index, attempts + 1))
             else:
@@ -130,10 +177,9 @@ class _Run:
         return quiet_s
 
 
-def make_calls(job: Callable[[Any], Any], calls: list[tuple[int, int, bytes]]) -> bytes:
-    """Make the calls of a bundle in a worker; give their outcomes, pickled."""
-    outcomes = [call_packed(job, item, index=index, attempts=attempts) for index, attempts, item in calls]
-    return pickle.dumps(outcomes, protocol=5)
+def _unread(bundle: Bundle, error: Exception) -> list[Outcome[Any]]:
+    said = f"the job cannot be read: {one_line(error)}"
+    return [Outcome(index=index, attempts=attempts, error=said) for index, attempts in bundle]
 
 
 def _start(*, workers: int | None, address: str | None, scratch: str) -> Any:
