@@ -90,7 +90,7 @@ def running_moments(*, sample: PairedSample, rules: EvidenceRules) -> Moments:
     n = np.arange(1, x.shape[-1] + 1, dtype=np.float64)
     mean = np.cumsum(x, axis=-1) / n
     spread = _running_variance(x) * _running_inflation(x, sample.starts)
-    floor = rules.sd_floor**2 * _running_variance(np.asarray(sample.baseline, dtype=np.float64))
+    own = np.where(n > 1.0, _running_variance(np.asarray(sample.baseline, dtype=np.float64)), 0.0)
     squares = sample.differences * sample.differences
     if sample.with_floor and x.shape[-1] > 1:
         squares = squares + rules.sd_floor**2 * np.var(sample.baseline, axis=-1, ddof=1, keepdims=True)
@@ -99,7 +99,7 @@ def running_moments(*, sample: PairedSample, rules: EvidenceRules) -> Moments:
     safe = np.where(some, total, 1.0)
     n_eff = np.where(some, np.cumsum(np.sqrt(squares), axis=-1) ** 2 / safe, 0.0)
     top = np.where(some, np.maximum.accumulate(squares, axis=-1) / safe, 1.0)
-    sd = np.sqrt(np.maximum(spread, floor))
+    sd = np.sqrt(np.maximum(spread, rules.sd_floor**2 * own))
     enough = (n_eff >= rules.min_effective_blocks) & (top <= rules.top_block_share)
     # A NaN anywhere makes every later sum NaN, and NaN proves nothing.
     enough &= np.isfinite(mean) & np.isfinite(sd)

@@ -184,8 +184,9 @@ def _judged(arm: ArmBlocks, profile: Profile) -> list[ProfileVerdict]:
 def kpi_findings(rows: Sequence[KpiRow], *, tier: str) -> tuple[list[Finding], list[str]]:
     """Return what the deciding profile stops or warns of, and what is only worth a note.
 
-    A hard limit that the candidate misses and the baseline does not is a FAIL; one that both miss is the
-    baseline's fault and only production refuses it. Production also takes nothing unproven.
+    A hard limit that the candidate misses and the baseline meets is a FAIL, and undecided while the
+    baseline's is; one that both miss is the baseline's fault and only production refuses it. Production takes
+    no hard miss and nothing unproven.
     """
     found, shared = list[Finding](), dict[str, list[str]]()
     strict = tier == "production"
@@ -193,9 +194,13 @@ def kpi_findings(rows: Sequence[KpiRow], *, tier: str) -> tuple[list[Finding], l
         reasons = ", ".join(row.reasons) or "none"
         said = f"KPI profile {row.profile} on {row.tape}: {row.candidate.value} ({reasons})"
         new = row.base is not row.candidate
-        if row.candidate is Verdict.FAIL and (new or strict):
+        if row.candidate is Verdict.FAIL and (row.base.accepted or strict):
             was = f", the baseline {row.base.value}" if new else ", and production takes no hard miss"
             found.append(Finding(Outcome.FAIL, "KPI:hard", said + was))
+        elif row.candidate is Verdict.FAIL and new:
+            # Beside a baseline that may miss it too, that is no proof against the change.
+            was = f", the baseline {row.base.value}"
+            found.append(Finding(Outcome.INCONCLUSIVE, "KPI:hard", said + was))
         elif row.candidate is Verdict.INCONCLUSIVE and strict:
             found.append(Finding(Outcome.INCONCLUSIVE, "KPI:unproven", f"{said}: production needs it proven"))
         elif row.candidate is Verdict.WARN and (new or strict):

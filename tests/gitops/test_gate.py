@@ -1,0 +1,264 @@
+"""``quoteops gitops gate`` on real commits: what is judged, by whose rules, on which tapes and alpha."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.cli.main import main
+from framework.compiled.records import interpreted
+from framework.gates.paired import GATE_VERSION
+from framework.gates.paired_verdict import Outcome
+from framework.gitops.gate import GateRequest, GateResult, run_gate
+from framework.gitops.gate_text import gate_lines, gate_markdown
+from framework.journal.journal import Entry, Journal, Kind
+from framework.settings.files import canonical_json
+from tests.gitops.repository import Repo, desired_state
+
+pytestmark = pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
+
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+SANDBOX = "runtime_overrides/sandbox.yaml"
+INTERVAL = ("min_interval_ms: 70", "min_interval_ms: 90")
+LIQUID = """tapes:
+  liquid-normal:
+    regime: normal
+    market: liquid
+    symbol: SYNTHUSDT
+    synthetic: {preset: liquid_perp, seed: 101, hours: 0.5}
+  liquid-event:
+    regime: event
+    market: liquid
+    symbol: SYNTHUSDT
+    synthetic: {preset: liquid_perp, seed: 102, hours: 0.5}
+"""
+THIN = """tapes:
+  thin-normal:
+    regime: normal
+    market: thin
+    symbol: THINUSDT
+    synthetic: {preset: thin_spot, seed: 201, hours: 3.0}
+"""
+
+
+class Gate:
+    """A repository whose base has small tapes, a journal, and the gate over both."""
+
+    def __init__(self, folder: Path, *, tapes: str = LIQUID) -> None:
+        self.repo: Repo = desired_state(folder / "repo")
+        self.repo.write("gitops/tapes.yaml", tapes)
+        for name in ("sandbox", "paper", "production"):
+            file = f"gitops/environments/{name}.yaml"
+            text = (self.repo.path / file).read_text("utf-8")
+            kept = [line for line in text.splitlines() if not line.startswith("tapes:")]
+            self.repo.write(file, "\n".join([*kept, "tapes: []", ""]))
+        self.base = self.repo.commit("small tapes")
+        self.journal = Journal(folder / "journal.jsonl", now=lambda: NOW)
+
+    def rows(self, _environment: str) -> tuple[Entry, ...]:
+        return self.journal.entries() if self.journal.path.is_file() else ()
+
+    def append(self, _environment: str, kind: Kind, data: Mapping[str, Any]) -> None:
+        self.journal.append(kind=kind, data=data)
+
+    def change(self, old: str, new: str, *, name: str = SANDBOX) -> str:
+        """Commit a change on top of the base."""
+        self.repo.git("checkout", "--quiet", "-B", "head", self.base)
+        self.repo.edit(name, old, new)
+        return self.repo.commit()
+
+    def judge(self, head: str, **more: Any) -> GateResult:
+        asked: dict[str, Any] = {
+            "git": self.repo.reader, "base": self.base, "head": head, "home": self.repo.path,
+            "rows": self.rows, "append": self.append, "environment": "sandbox", "now": NOW, "workers": 0,
+        }  # fmt: skip
+        return run_gate(GateRequest(**{**asked, **more}))
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    return Gate(tmp_path_factory.mktemp("gate"))
+
+
+def of(result: GateResult) -> dict[str, Any]:
+    found: dict[str, Any] = result.report["environments"][0]
+    return found
+
+
+def test_a_change_that_reduces_risk_needs_no_gate_and_says_so(gate: Gate) -> None:
+    result = gate.judge(gate.change("base_spread_bps_delta: 0.10", "base_spread_bps_delta: 0.15"))
+    assert (result.outcome, result.report["exit_code"]) == (Outcome.PASS, 0)
+    assert "no gate is needed" in result.report["sentence"]
+    assert result.report["environments"] == []
+
+
+def test_a_change_of_documents_alone_needs_no_gate(gate: Gate) -> None:
+    gate.repo.git("checkout", "--quiet", "-B", "head", gate.base)
+    gate.repo.write("docs/new.md", "text\n")
+    result = gate.judge(gate.repo.commit())
+    assert result.outcome is Outcome.PASS
+    assert "nothing that an environment runs changes" in result.report["sentence"]
+
+
+def test_a_change_of_the_gate_together_with_values_is_refused(gate: Gate) -> None:
+    gate.change(*INTERVAL)
+    gate.repo.edit("gitops/policy.yaml", "turnover_floor: 0.8", "turnover_floor: 0.1")
+    result = gate.judge(gate.repo.commit())
+    assert result.outcome is Outcome.FAIL
+    assert "refused" in result.report["sentence"]
+
+
+def test_half_an_hour_of_tape_is_inconclusive_and_names_the_hours(gate: Gate) -> None:
+    result = gate.judge(gate.change(*INTERVAL))
+    environment = of(result)
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert result.outcome.exit_code == 3
+    assert "more of such tape" in result.report["sentence"]
+    assert environment["hours_needed"] > 0.0
+    assert "regimes no tape shows: high_vol" in environment["notes"]
+    effects = environment["symbols"]["SYNTHUSDT"]["effects"]
+    assert set(effects) == {
+        "net", "turnover", "adverse", "drawdown", "rms_inventory", "requests_per_fill", "off_target_age",
+    }  # fmt: skip
+    assert {row["profile"] for row in environment["kpi"]} >= {"scaled", "audit_3h"}
+
+
+def test_the_same_inputs_give_the_same_bytes(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = gate.change(*INTERVAL)
+    one = gate.judge(head, rows=lambda _: (), append=lambda *_: None)
+    # Whoever runs the gate may have any threshold in the environment: it is not read.
+    for name in ("KPI_NET_BPS_FAIL", "KPI_ADVERSE_FAIL", "KPI_NONSENSE"):
+        monkeypatch.setenv(name, "1")
+    two = gate.judge(head, rows=lambda _: (), append=lambda *_: None, workers=2)
+    assert canonical_json(one.report) == canonical_json(two.report)
+    assert gate_markdown(one.report) == gate_markdown(two.report)
+
+
+def test_the_inputs_are_named_by_digest(gate: Gate) -> None:
+    head = gate.change(*INTERVAL)
+    inputs = of(gate.judge(head, code_sha="c0de"))["inputs"]
+    assert inputs["gate_version"] == GATE_VERSION
+    assert inputs["code_sha"] == "c0de"
+    assert (inputs["base"]["commit"], inputs["head"]["commit"]) == (gate.base, head)
+    assert inputs["base"]["config_sha"] != inputs["head"]["config_sha"]
+    assert [len(tape["digest"]) for tape in inputs["tapes"]] == [64, 64]
+    assert len(inputs["policy_sha"]) == len(inputs["kpi_sha"]) == 64
+
+
+def test_every_attempt_halves_what_is_left_and_a_repeated_one_spends_nothing(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    seen = []
+    for value in (71, 72, 71, 73):
+        head = gate.change("min_interval_ms: 70", f"min_interval_ms: {value}")
+        budget = of(gate.judge(head))["budget"]
+        seen.append((budget["attempt"], budget["given"], budget["repeated"]))
+    assert seen == [(1, 0.025, False), (2, 0.0125, False), (1, 0.025, True), (3, 0.00625, False)]
+    kinds = [entry.kind for entry in gate.journal.entries()]
+    assert kinds.count(Kind.ATTEMPT) == 3
+    assert kinds.count(Kind.VERDICT) == 4
+    # The attempt is on the disk before the gate looks.
+    assert kinds[:2] == [Kind.ATTEMPT, Kind.VERDICT]
+
+
+def test_alpha_is_the_lesser_of_the_policys_and_what_the_budget_gives(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    alphas = []
+    for value in range(71, 76):
+        head = gate.change("min_interval_ms: 70", f"min_interval_ms: {value}")
+        alphas.append(of(gate.judge(head))["budget"]["alpha"])
+    assert alphas == pytest.approx([0.005, 0.005, 0.005, 0.003125, 0.0015625])
+
+
+def test_a_change_that_changes_nothing_on_the_tapes_has_no_effect_and_does_not_pass(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    result = gate.judge(gate.change("replace_rate_per_min: 280", "replace_rate_per_min: 281"))
+    assert result.outcome is Outcome.NO_EFFECT
+    assert result.report["exit_code"] == 3
+    assert "does nothing on these tapes" in result.report["sentence"]
+
+
+def test_paper_is_not_promoted_on_synthetic_tapes_alone(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    head = gate.change(*INTERVAL, name="runtime_overrides/paper.yaml")
+    environment = of(gate.judge(head, environment="paper"))
+    assert environment["verdict"] == "INCONCLUSIVE"
+    assert "GATE:synthetic" in environment["reasons"]
+
+
+def tuned(digest: str, start: str, end: str) -> str:
+    return f"""tuned_on:
+  - tape: {digest}
+    start: {start}
+    end: {end}
+overrides:"""
+
+
+def test_what_was_tuned_on_is_not_evidence(gate: Gate) -> None:
+    plain = of(gate.judge(gate.change(*INTERVAL)))
+    first = plain["tapes"][0]
+    start, end = (datetime.fromtimestamp(ns / 1e9, UTC) for ns in first["windows_ns"][0])
+    whole = tuned(first["digest"], f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:59Z}")
+    gate.change(*INTERVAL)
+    gate.repo.edit(SANDBOX, "overrides:", whole)
+    environment = of(gate.judge(gate.repo.commit()))
+    assert [tape["name"] for tape in environment["tapes"]] == [plain["tapes"][1]["name"]]
+    assert any(first["name"] in note and "tuned on" in note for note in environment["notes"])
+
+
+def test_a_part_that_was_tuned_on_is_cut_out_of_its_tape(gate: Gate) -> None:
+    first = of(gate.judge(gate.change(*INTERVAL)))["tapes"][0]
+    start_ns = first["windows_ns"][0][0]
+    start, end = (datetime.fromtimestamp(start_ns / 1e9 + s, UTC) for s in (0.0, 60.0))
+    gate.change(*INTERVAL)
+    gate.repo.edit(
+        SANDBOX, "overrides:", tuned(first["digest"], *(f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in (start, end)))
+    )
+    cut = of(gate.judge(gate.repo.commit()))["tapes"][0]
+    assert cut["cut_out"] == 1
+    assert cut["windows_ns"][0][0] >= start_ns + 600_000_000_000
+    assert cut["hours"] < first["hours"]
+
+
+def test_the_text_says_the_verdict_last_and_takes_nothing_as_markup(gate: Gate) -> None:
+    report = gate.judge(gate.change(*INTERVAL)).report
+    assert gate_lines(report)[-1].startswith("INCONCLUSIVE: ")
+    report["environments"][0]["notes"].append("<img src=x> | `a` [b](c)")
+    text = gate_markdown(report)
+    assert "<img" not in text
+    assert "| metric | baseline |" in text
+
+
+def test_the_command_writes_its_files_and_exits_by_its_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    head = gate.change(*INTERVAL)
+    out, summary = tmp_path / "out", tmp_path / "summary.md"
+    summary.write_text("before\n")
+    words = [
+        "gitops", "gate", "--repo", str(gate.repo.path), "--base", gate.base, "--head", head,
+        "--environment", "sandbox", "--out", str(out), "--out-md", str(summary), "--workers", "0", "--json",
+    ]  # fmt: skip
+    assert main(words) == 3
+    printed = json.loads(capsys.readouterr().out)
+    assert json.loads((out / "gate.json").read_text()) == printed
+    assert summary.read_text() == "before\n" + (out / "gate.md").read_text()
+    journal = gate.repo.path / "artifacts" / "gitops" / "sandbox" / "journal.jsonl"
+    assert [entry.kind for entry in Journal(journal).entries()] == [Kind.ATTEMPT, Kind.VERDICT]
+
+
+@pytest.mark.parametrize("missing", ["--base", "--head"])
+def test_a_commit_that_does_not_exist_is_one_line(
+    gate: Gate, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refs = {"--base": gate.base, "--head": gate.base, missing: "nowhere"}
+    words = [word for pair in refs.items() for word in pair]
+    assert main(["gitops", "gate", "--repo", str(gate.repo.path), *words]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("error: ")
+    assert "\n" not in said
