@@ -155,7 +155,7 @@ BAD = [
     ("gitops/environments/sandbox.yaml", "profile: S1", "profile: S2", r"has no S2"),
     ("gitops/environments/sandbox.yaml", "overrides: runtime_overrides/sandbox.yaml",
      "overrides: ../secret.yaml", r"overrides is \.\./secret"),
-    ("gitops/environments/sandbox.yaml", "tapes: []", "tapes: [nowhere]", r"tapes names nowhere"),
+    ("gitops/environments/sandbox.yaml", "tapes: [liquid-normal,", "tapes: [nowhere,", r"tapes names nowhere"),
     ("gitops/environments/sandbox.yaml", "models: {}", "models: {a: latest}", r"models"),
     ("gitops/policy.yaml", "alpha: 0.005", "alpha: 0.5", r"policy.yaml:\d+: gate.alpha is 0.5; allowed"),
     ("gitops/tapes.yaml", "preset: liquid_perp, seed: 101", "preset: liquid, seed: 101", r"preset is liquid"),

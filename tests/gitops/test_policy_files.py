@@ -71,7 +71,7 @@ FAULTS = [
     (SANDBOX, "words: []", "words: [profile=moderate]", "which have keys of their own"),
     (SANDBOX, "words: []", "words: [sizing]", "allowed key=value"),
     (SANDBOX, "overrides/sandbox.yaml", "overrides/none.yaml", "allowed a patch file that exists"),
-    (SANDBOX, "tapes: []", "tapes: [liquid-norml]", "did you mean liquid-normal"),
+    (SANDBOX, "tapes: [liquid-normal,", "tapes: [liquid-norml,", "did you mean liquid-normal"),
 ]  # fmt: skip
 
 
@@ -143,8 +143,13 @@ def test_a_fields_own_rule_comes_before_a_pattern(root: Path) -> None:
 
 def test_an_environment_may_name_its_tapes(root: Path) -> None:
     tapes = load_tapes(root)
-    assert tapes_of(load_environment(root, "sandbox"), tapes) == tapes
-    edit(root, SANDBOX, "tapes: []", "tapes: [thin-event, liquid-normal]")
+    assert tapes_of(load_environment(root, "paper"), tapes) == tapes
+    edit(
+        root,
+        SANDBOX,
+        "tapes: [liquid-normal, liquid-event, liquid-high-vol]",
+        "tapes: [thin-event, liquid-normal]",
+    )
     chosen = tapes_of(load_environment(root, "sandbox"), tapes)
     assert [tape.name for tape in chosen] == ["thin-event", "liquid-normal"]
     with pytest.raises(GitopsError, match="tapes names thin-event"):
