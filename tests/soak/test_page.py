@@ -16,7 +16,8 @@ from framework.soak.page.render import render_page
 from framework.soak.page.series import money_over_time, shares_below, thin
 from framework.soak.page.words import compact, fixed, interval, milliseconds, num, percent, typeset
 from framework.soak.result import SoakResult
-from framework.soak.routes import canary_routes, route_split
+from framework.soak.routes import Canary, route_split
+from framework.soak.timeline import Version
 from tests.soak.page_cases import ROOT, random_fills, result
 from tests.soak.page_reader import Reader
 from tests.soak.tuning_cases import START
@@ -155,13 +156,16 @@ def test_a_run_that_was_not_tuned_says_why() -> None:
 def test_a_canary_split_is_shown_route_by_route_with_its_difference() -> None:
     made = result(tuned=False)
     assert made.whole is not None
-    made.routes = canary_routes(
-        edges=made.market.edges, symbol="XYZUSDT", rollout=made.settings.rollout, baseline=START
-    )
-    made.whole.fills["params_version"] = np.arange(len(made.whole.fills)) % len(made.routes.starts)
+    made.routes = Canary("XYZUSDT", START)
+    edges = made.market.edges
+    rows = made.routes.stretches(rollout=made.settings.rollout, start_ns=edges[0], end_ns=edges[-1])
+    made.versions = [Version(ns, route, 0, made.settings) for ns, route in rows]
+    made.whole.fills["params_version"] = np.arange(len(made.whole.fills)) % len(made.versions)
     made.whole.fills["qty_lots"] = 1000
     guard = made.settings.rollout_guard
-    split = made.report["routes"] = route_split(window=made.whole, routes=made.routes, guard=guard)
+    split = made.report["routes"] = route_split(
+        window=made.whole, versions=made.versions, end_ns=edges[-1], guard=guard
+    )
     seen = text_of(made)
     assert "Canary against real" in seen
     for route in ("canary", "real"):
