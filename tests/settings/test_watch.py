@@ -374,6 +374,7 @@ def hammered(bench: Bench, *, count: int, kind: str) -> tuple[list[int], int]:
     return live, bench.watcher.latest.generation
 
 
+@pytest.mark.slow
 def test_of_twenty_thousand_rapid_replaces_no_torn_or_refused_value_is_ever_live(bench: Bench) -> None:
     bench.put(0)
     bench.start()
