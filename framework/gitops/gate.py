@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.report import canonical
+from framework.fanout.run import Fanout
 from framework.gates.kpi import Profile, profile_from
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find, worst_first
@@ -33,14 +34,15 @@ from framework.gitops.gate_judge import (
     tape_effect,
     tier_findings,
 )
-from framework.gitops.gate_tapes import Evidence, open_unseen, replay_evidence
+from framework.gitops.gate_tapes import Evidence, open_all, replay_evidence, workers_for
 from framework.gitops.gate_text import effect_data
 from framework.gitops.git import Git
+from framework.gitops.history import fold
 from framework.gitops.tapes import load_tapes, tapes_of
 from framework.journal.entry import Kind
 from framework.settings.files import canonical_json, sha256_of
 from framework.settings.kpi_profiles import load_kpi_profiles
-from framework.settings.schema.gitops import Policy
+from framework.settings.schema.gitops import EvidenceTape, Policy
 from framework.settings.schema.run import RunSettings
 from framework.soak.judge import SIDE_BY_SIDE
 
@@ -52,8 +54,8 @@ Rows = Callable[[str], Sequence[Row]]
 class GateRequest:
     """What is asked: two commits, which environment (None: all that need it), and where things are.
 
-    ``home`` is what a tape's location is below; ``rows`` gives the journal of an environment, ``append`` adds
-    to it; ``code_sha`` names the code that judges. ``workers`` 0 replays in this process.
+    ``home`` is what a tape's location is below; ``rows`` gives the attempts of an environment, ``append`` adds
+    to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers`` 0 replays in this process.
     """
 
     git: Git
@@ -61,6 +63,7 @@ class GateRequest:
     head: str
     home: Path
     rows: Rows
+    agent_rows: Rows = lambda _environment: ()
     append: Append = lambda _environment, _kind, _data: None
     environment: str | None = None
     now: datetime | None = None
@@ -103,14 +106,11 @@ def run_gate(request: GateRequest) -> GateResult:
     """
     now = request.now or datetime.now(UTC)
     report = classify(request.git, request.base, request.head, request.environment, now=now)
-    asked = [change for change in report.environments if change.needs == "gate"]
+    asked = [c for c in report.environments if c.needs == "gate" and not _goes_back(request, c)]
     if report.refusals:
         return _without(report, Outcome.FAIL, f"the change is refused: {report.refusals[0]}")
     if not asked:
-        said = (
-            "nothing that an environment runs changes" if report.verdict == "neutral" else _reducing(report)
-        )
-        return _without(report, Outcome.PASS, f"no gate is needed: {said}")
+        return _without(report, Outcome.PASS, f"no gate is needed: {_why_not(request, report)}")
     with tempfile.TemporaryDirectory(prefix="quoteops-gate-") as folder:
         old, new = Path(folder) / "base", Path(folder) / "head"
         request.git.export(report.base, PREFIXES, old)
@@ -125,9 +125,29 @@ def run_gate(request: GateRequest) -> GateResult:
 _ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NO_EFFECT, Outcome.WARN, Outcome.PASS)
 
 
-def _reducing(report: ChangeReport) -> str:
+def _why_not(request: GateRequest, report: ChangeReport) -> str:
+    """Say why nothing has to be judged on tapes."""
+    if report.verdict == "neutral":
+        return "nothing that an environment runs changes"
+    back = [c.name for c in report.environments if c.needs == "gate"]
     names = [f"{c.name} ({c.direction})" for c in report.environments if c.needs == "check"]
-    return f"the check is enough for {', '.join(names)}"
+    said = [f"{', '.join(back)} runs this already, since it went back"] * bool(back)
+    return "; ".join([*said, *([f"the check is enough for {', '.join(names)}"] if names else [])])
+
+
+def _goes_back(request: GateRequest, change: EnvironmentChange) -> bool:
+    """Tell whether an environment is held at the head's very content, and git alone still asks for the bad
+    one.
+
+    Going back reduces risk and was done at once, on the word of the agent's journal. Judging it on tapes
+    would only keep git from saying what runs.
+    """
+    hold = fold(request.agent_rows(change.name)).hold
+    if hold is None or hold.get("quarantined") is None or change.base is None or change.head is None:
+        return False
+    held: str = hold["held"]["config_sha"]
+    bad: str = hold["quarantined"]["config_sha"]
+    return (held, bad) == (change.head.config_sha, change.base.config_sha)
 
 
 def _without(report: ChangeReport, outcome: Outcome, sentence: str) -> GateResult:
@@ -167,7 +187,16 @@ def _judge(
     now: datetime,
 ) -> dict[str, Any]:
     """Judge one environment and journal the attempt before, the verdict after."""
-    question = _question(request, report, change, old, new)
+    tapes = tapes_of(load_environment(old, change.name), load_tapes(old))
+    with workers_for(tapes=len(tapes), workers=request.workers) as fanout:
+        question = _question(request, report, change, old, new, tapes, fanout)
+        return _answered(request, report, question, fanout, now)
+
+
+def _answered(
+    request: GateRequest, report: ChangeReport, question: _Question, fanout: Fanout, now: datetime
+) -> dict[str, Any]:
+    change = question.change
     attempt = Attempt(
         environment=change.name,
         base_config_sha=question.base.config_sha,
@@ -186,7 +215,7 @@ def _judge(
         head=question.head,
         rules=report.policy.gate,
         home=request.home,
-        workers=request.workers,
+        fanout=fanout,
         moved=partial(request.progress, f"replay, {change.name}"),
     )
     answer = _answer(question, arms, alpha=alpha)
@@ -214,23 +243,34 @@ def _judge(
 
 
 def _question(
-    request: GateRequest, report: ChangeReport, change: EnvironmentChange, old: Path, new: Path
+    request: GateRequest,
+    report: ChangeReport,
+    change: EnvironmentChange,
+    old: Path,
+    new: Path,
+    tapes: Sequence[EvidenceTape],
+    fanout: Fanout,
 ) -> _Question:
-    """Gather what decides: settings of both commits, tapes without what was tuned on, KPI profiles."""
+    """Gather what decides: settings of both commits, tapes without what was tuned on, KPI profiles.
+
+    ``tapes`` are the base's, for which tapes count decides how a change is judged.
+    """
     assert change.base is not None
     assert change.head is not None
     patch = patch_of(new, change.name)
-    tuned = () if patch is None else patch.tuned_on
-    # The environment's list of tapes decides how it is judged, so it is the base's.
-    tapes = tapes_of(load_environment(old, change.name), load_tapes(old))
-    evidence, refused = [], []
-    for k, tape in enumerate(tapes):
-        request.progress(f"tape {tape.name}", k / max(len(tapes), 1))
-        opened = open_unseen(tape=tape, tuned=tuned, home=request.home)
-        if opened.windows:
-            evidence.append(opened)
-        else:
-            refused.append(f"tape {tape.name} is not used: nothing of it is left that was not tuned on")
+    opened = open_all(
+        tapes=tapes,
+        tuned=() if patch is None else patch.tuned_on,
+        home=request.home,
+        fanout=fanout,
+        moved=partial(request.progress, "tapes"),
+    )
+    evidence = [one for one in opened if one.windows]
+    refused = [
+        f"tape {one.tape.name} is not used: nothing of it is left that was not tuned on"
+        for one in opened
+        if not one.windows
+    ]
     shipped = {name: profile_from(p.model_dump()) for name, p in load_kpi_profiles(root=old).items()}
     kpi = change.base.kpi
     # KPI_* variables belong to whoever runs this and are ignored.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from framework.fanout.run import run_all
+from framework.fanout.run import Fanout, cores, open_fanout
 from framework.gitops.arms import NS_PER_S, ArmJob, Windows, replay_arm, usable_windows
 from framework.gitops.gate_judge import TapeArms, cut_of
 from framework.gitops.tapes import open_evidence
@@ -16,6 +17,7 @@ from framework.settings.patch import Window
 from framework.settings.schema.gitops import EvidenceTape, GateRules
 from framework.settings.schema.run import RunSettings
 
+Moved = Callable[[float], None]
 EMBARGO_NS = 600 * NS_PER_S
 """Left out on both sides of a window somebody tuned on: its neighbourhood is no longer unseen."""
 
@@ -51,6 +53,36 @@ def _ns(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6) * 1_000
 
 
+def workers_for(*, tapes: int, workers: int | None) -> AbstractContextManager[Fanout]:
+    """Open the processes of a gate (0: none), kept warm from opening the tapes to the last replay."""
+    if workers == 0 or not tapes:
+        return open_fanout(backend="serial")
+    return open_fanout(workers=min(workers or cores(), 2 * tapes))
+
+
+def open_all(
+    *, tapes: Sequence[EvidenceTape], tuned: Sequence[Window], home: Path, fanout: Fanout, moved: Moved
+) -> list[Evidence]:
+    """Open every tape; one that is made and not yet kept is made here, each by a worker of its own."""
+    job = partial(_open, tuned=tuple(tuned), home=home)
+    outcomes = fanout.run(job, tapes, on_done=_counting(len(tapes), moved)) if tapes else []
+    return [outcome.unwrap() for outcome in outcomes]
+
+
+def _open(tape: EvidenceTape, *, tuned: Sequence[Window], home: Path) -> Evidence:
+    return open_unseen(tape=tape, tuned=tuned, home=home)
+
+
+def _counting(of: int, moved: Moved) -> Callable[[object], None]:
+    done: list[int] = []
+
+    def count(_: object) -> None:
+        done.append(1)
+        moved(len(done) / of)
+
+    return count
+
+
 def replay_evidence(
     *,
     evidence: Sequence[Evidence],
@@ -58,13 +90,10 @@ def replay_evidence(
     head: RunSettings,
     rules: GateRules,
     home: Path,
-    workers: int | None,
-    moved: Callable[[float], None],
+    fanout: Fanout,
+    moved: Moved,
 ) -> list[TapeArms]:
-    """Replay both arms on every tape, spread over the cores (``workers`` 0: in this process).
-
-    Both arms draw their delays from the base's seed. Gives the tapes in their order.
-    """
+    """Replay both arms on every tape, with delays drawn from the base's seed; give the tapes in order."""
     if not evidence:
         return []
     jobs = [
@@ -78,19 +107,7 @@ def replay_evidence(
         for one in evidence
         for settings in (base, head)
     ]
-    done: list[int] = []
-
-    def count(_: object) -> None:
-        done.append(1)
-        moved(len(done) / len(jobs))
-
-    outcomes = run_all(
-        replay_arm,
-        jobs,
-        backend="serial" if workers == 0 else "pool",
-        workers=workers or None,
-        on_done=count,
-    )
+    outcomes = fanout.run(replay_arm, jobs, on_done=_counting(len(jobs), moved))
     arms = [outcome.unwrap() for outcome in outcomes]
     return [
         TapeArms(
