@@ -40,14 +40,12 @@ def multirun(
 
     _check(words)
     ready = [*sweep_words(root=root, primary=primary, words=words, environ=environ)]
-    if not any(word.startswith("hydra/launcher=") for word in words):
-        ready.append("hydra/launcher=pool")
-    ready += ["hydra/sweeper=grid", f"hydra.sweep.dir='{sweep_dir.as_posix()}'"]
+    ready.append(f"hydra.sweep.dir='{sweep_dir.as_posix()}'")
     version.setbase("1.3")
     GlobalHydra.instance().clear()
     search = create_config_search_path(str(root / "conf"))
     hydra = Hydra.create_main_hydra2(task_name=primary, config_search_path=search)
-    caught = _Caught(app)
+    caught = _Caught(app, where=f"conf/{primary}.yaml")
     try:
         task: Any = caught
         batches = hydra.multirun(primary, task, overrides=ready, with_log_configuration=False)
@@ -63,8 +61,8 @@ def multirun(
 class _Caught:
     """The app, whose refusal is kept: Hydra would print it first, in its own words."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, *, where: str) -> None:
+        self.app, self.where = app, where
         self.error: QuoteopsError | KeyboardInterrupt | None = None
 
     def batch(self, *, cells: Sequence[Sequence[str]], spread: Spread) -> list[Any]:
@@ -74,6 +72,13 @@ class _Caught:
         except (QuoteopsError, KeyboardInterrupt) as error:
             self.error = error
             return [None] * len(cells)
+
+    def __call__(self, _: Any) -> None:
+        """Refuse another launcher than ours, which would call the app once a job."""
+        self.error = ConfigError(
+            f"{self.where}: hydra/launcher is none of ours; allowed {', '.join(LAUNCHERS)}, as in"
+            f" `- override hydra/launcher: pool`"
+        )
 
 
 def _check(words: Sequence[str]) -> None:

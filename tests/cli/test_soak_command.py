@@ -42,7 +42,8 @@ def test_an_unknown_flag_is_refused_with_the_nearest(capsys: pytest.CaptureFixtu
     assert main(["soak", "--jsn"]) == 2
     error = capsys.readouterr().err
     assert error == (
-        "error: quoteops soak: no flag --jsn; allowed -m, --multirun, --json, --help; did you mean --json?\n"
+        "error: quoteops soak: no flag --jsn; allowed -m, --multirun, --resume, --json, --help;"
+        " did you mean --json?\n"
     )
 
 
@@ -69,7 +70,7 @@ def test_json_is_one_value_on_stdout_and_the_lines_go_to_stderr(root: Path) -> N
     assert "| soak_iter_artifacts | OK | iter=2 |" in done.stderr
 
 
-def test_a_sweep_prints_its_table(root: Path) -> None:
+def test_a_sweep_prints_its_table_and_once_more_when_it_is_resumed(root: Path) -> None:
     done = quoteops("soak", "-m", *QUICK, "params.min_interval_ms=60,90", root=root)
     assert done.returncode == 3
     assert done.stderr == ""
@@ -77,7 +78,18 @@ def test_a_sweep_prints_its_table(root: Path) -> None:
     assert [line.split("|")[2].strip() for line in lines[:2]] == ["INCONCLUSIVE", "INCONCLUSIVE"]
     assert lines[2].split()[:3] == ["rank", "cell", "values"]
     assert "among 2 trials" in done.stdout or "no cell traded enough" in done.stdout
-    assert lines[-1] == f"table: {only_run(root) / 'SWEEP.md'}"
+    folder = only_run(root)
+    assert lines[-1] == f"page: {folder / 'SWEEP.html'}"
+    again = quoteops("soak", f"--resume={folder}", root=root)
+    assert again.returncode == 3
+    assert again.stdout.splitlines() == ["| soak_sweep | RESUMED | 2 of 2 cells are done |", *lines[2:]]
+
+
+def test_a_flag_that_needs_a_folder_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["soak", "--resume", "--json"]) == 2
+    assert capsys.readouterr().err == (
+        "error: quoteops soak: --resume names no folder; allowed --resume FOLDER\n"
+    )
 
 
 def test_a_sweep_as_json_is_what_the_file_holds(root: Path) -> None:

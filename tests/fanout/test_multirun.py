@@ -13,7 +13,7 @@ from framework.fanout.spread import Spread
 from framework.settings.cells import compose_cells
 from framework.settings.compose import compose_run
 from framework.settings.errors import ConfigError
-from tests.command import REPOSITORY
+from tests.command import REPOSITORY, private_copy
 
 
 class Notes:
@@ -31,10 +31,11 @@ class Notes:
 
 def run(tmp_path: Path, *words: str) -> tuple[Notes, list[Any]]:
     app = Notes()
-    found = multirun(
-        primary="soak", words=words, app=app, sweep_dir=tmp_path / "sweep", root=REPOSITORY, environ={}
-    )
-    return app, found
+    return app, run_in(REPOSITORY, app, tmp_path, *words)
+
+
+def run_in(root: Path, app: Notes, tmp_path: Path, *words: str) -> list[Any]:
+    return multirun(primary="soak", words=words, app=app, sweep_dir=tmp_path / "sweep", root=root, environ={})
 
 
 def test_every_combination_is_a_cell_in_the_order_of_the_words(tmp_path: Path) -> None:
@@ -54,6 +55,22 @@ def test_every_combination_is_a_cell_in_the_order_of_the_words(tmp_path: Path) -
 )
 def test_a_launcher_is_chosen_by_a_word(tmp_path: Path, words: list[str], spread: Spread) -> None:
     assert run(tmp_path, "params.min_interval_ms=60,80", *words)[0].spread == spread
+
+
+def test_another_launcher_in_the_primary_conf_is_refused(tmp_path: Path) -> None:
+    root = private_copy(tmp_path)
+    conf = root / "conf" / "soak.yaml"
+    text = conf.read_text()
+    assert "override hydra/launcher: pool" in text
+    conf.write_text(text.replace("override hydra/launcher: pool", "override hydra/launcher: serial"))
+    app = Notes()
+    run_in(root, app, tmp_path, "params.min_interval_ms=60,80")
+    assert app.spread == Spread("serial")
+    conf.write_text(text.replace("override hydra/launcher: pool", "override hydra/launcher: basic"))
+    with pytest.raises(
+        ConfigError, match=r"conf/soak.yaml: hydra/launcher is none of ours; allowed pool, ray"
+    ):
+        run_in(root, Notes(), tmp_path, "params.min_interval_ms=60,80")
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,12 @@ def test_a_bad_variable_is_named(compose: Compose) -> None:
             "callbacks: {x: {_target_: os.system}}",
             "_target_ is not allowed",
         ),
-        ("conf/soak.yaml", "subdir: ${hydra.job.num}", "subdir: ${oc.env:HOME}", "allowed plain values"),
+        (
+            "conf/soak.yaml",
+            "dir: artifacts/runs/soak/${now",
+            "dir: ${oc.env:HOME,x}/${now",
+            "allowed plain values",
+        ),
         (
             "runtime_overrides/soak.yaml",
             "650",
