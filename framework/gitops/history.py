@@ -80,6 +80,9 @@ class History:
     accepted: str | None = None
     """The newest commit that is known to have been taken as the branch's head."""
 
+    taken: tuple[int, str] = (0, "")
+    """The last rewritten branch that an operator has taken: entry and commit."""
+
     quarantines: tuple[Quarantine, ...] = ()
     proven: frozenset[str] = frozenset()
     """config_sha of contents that a bot ran in good health for the whole probation time."""
@@ -147,7 +150,7 @@ def _applied(history: History, row: Row) -> History:
     return replace(
         history,
         trail=(*history.trail, item),
-        accepted=history.accepted if item.cause == "rollback" else item.commit,
+        accepted=item.commit if item.cause == "commit" else history.accepted,
         drift=None,
     )
 
@@ -171,7 +174,7 @@ def _cleared(history: History, row: Row) -> History:
     accepted = row.data.get("accepted")
     if accepted is not None:
         refused = {commit: why for commit, why in history.refused.items() if commit != accepted}
-        history = replace(history, accepted=accepted, refused=refused)
+        history = replace(history, accepted=accepted, taken=(row.seq, accepted), refused=refused)
     ended = row.data.get("hold")
     if ended is None:
         return history

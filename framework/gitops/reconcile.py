@@ -6,43 +6,35 @@ operator's rollback never does.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from framework.errors import QuoteopsError
 from framework.gitops import hold as holds
-from framework.gitops.content import Content, after, iso, keep, kept, must_keep
+from framework.gitops.content import Content, after, iso, keep, must_keep
 from framework.gitops.decide import (
     Action,
-    Desired,
     Do,
     Hold,
     Observed,
     Permission,
-    Rules,
     decide,
     health_of,
     permission_of,
     sync_of,
 )
-from framework.gitops.errors import GitError, GitopsError, SignatureError
-from framework.gitops.git import Git
-from framework.gitops.place import Memory, Place, read_bot, read_state
+from framework.gitops.errors import GitopsError
+from framework.gitops.lookout import Lookout
+from framework.gitops.place import read_state
 from framework.gitops.published import publish_head
 from framework.gitops.pull_request import open_pull_request, push_branch
 from framework.gitops.render import (
-    Prepared,
     content_of,
-    kept_back,
-    prepare,
-    reduces,
-    trailers,
     with_restart,
 )
 from framework.gitops.rollback import Revert, make_revert, revert_body, roll_back
@@ -51,7 +43,7 @@ from framework.journal.journal import Journal
 from framework.settings.files import locked, write_atomic, write_json
 
 if TYPE_CHECKING:
-    from framework.settings.schema.gitops import Policy
+    pass
 
 TURN_S = 30.0
 MOST = 24
@@ -66,69 +58,23 @@ Say = Callable[[str], None]
 
 
 @dataclass
-class Fetched:
-    """What the last looks at the remote gave."""
+class Reconciler(Lookout):
+    """The agent's hands: everything of it that writes."""
 
-    head: str | None = None
-    at: datetime | None = None
-    fault: str = ""
-
-
-@dataclass
-class Reconciler:
-    """The agent's hands: everything of it that reads and writes."""
-
-    place: Place
-    remote: str
-    now: Callable[[], datetime]
     say: Say = print
-    rules: Rules | None = None
-    """Patience other than the policy's, for trials."""
-
     token: str | None = None
     sign: Path | None = None
     """SSH private key that signs what the agent commits: reverts and the journal's branch."""
 
-    bootstrap: Prepared | None = None
-    """The operator's checkout: its policy is in force until a first commit has been taken."""
-
     publishes: bool = True
     """Whether the journal and its head go to the remote as they grow."""
 
-    incoming: Fetched = field(default_factory=Fetched)
-    """What the newest look at the remote gave; a turn takes it up as ``fetched`` when it begins."""
-
-    fetched: Fetched = field(default_factory=Fetched)
-
     def __post_init__(self) -> None:
-        self.git = Git.mirror(self.place.mirror)
-        self.memory = Memory(self.place.journal, now=self.now)
-        self.poll_s = 5.0
-        """Pause between two looks at the remote: the policy's."""
-        self._prepared: dict[str, Prepared] = {}
-        self._refusals: dict[str, str] = {}
-        self._push_after: datetime | None = None
+        super().__post_init__()
         self._publish_after: datetime | None = None
         self._published_size = 0
-        self.publish_fault = ""
-        state = read_state(self.place.state)
+        self._published: str | None = read_state(self.place.state).get("published")
         self._written: dict[str, Any] = {}
-        self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
-        self._seen: str | None = state.get("seen") or self.memory.history().accepted
-        self._published: str | None = state.get("published")
-        self._good: str | None = state.get("good") or self.memory.history().accepted
-        self._accepted_entry = self.memory.history().accepted
-        self.branch: str = state.get("branch") or ""
-
-    # -- what there is ---------------------------------------------------------------------------------------
-
-    def fetch(self) -> None:
-        """Bring the branch here; what goes wrong is kept, not raised."""
-        try:
-            head = self.git.fetch(self.remote, self.the_branch())
-            self.incoming = Fetched(head, self.now(), "")
-        except GitError as error:
-            self.incoming = replace(self.incoming, fault=str(error))
 
     def publish(self) -> None:
         """Push the journal and its head when it has grown; what goes wrong is kept, and tried again later."""
@@ -147,33 +93,6 @@ class Reconciler:
             self.publish_fault = str(error)
             self._publish_after = now + timedelta(seconds=RETRY_S)
 
-    def the_branch(self) -> str:
-        """Return the branch that the last good commit names, before the first one the checkout's."""
-        found = self._prepared.get(self._good) if self._good is not None else self.bootstrap
-        return (found.branch if found is not None else "") or self.branch or "main"
-
-    def prepare_head(self) -> None:
-        """Compose what the head, the content in force and the last good commit say, outside the turn."""
-        self.fetched = self.incoming
-        history = self.memory.history()
-        applied = history.applied
-        for commit in {self._good, applied.commit if applied else None, self.fetched.head} - {None}:
-            assert commit is not None
-            self._of(commit)
-
-    def look_here(self) -> Observed:
-        """Read what this machine alone says: enough to complete what was cut off, whatever ails git."""
-        history = self.memory.history()
-        live_sha = self._live_sha()
-        return Observed(
-            now=self.now(),
-            history=history,
-            hold=holds.read_hold(self.place, history),
-            live_sha=live_sha,
-            cut_off=self._cut_off(live_sha),
-            bot=read_bot(self.place.bot),
-        )
-
     def complete(self) -> Observed:
         """Complete a hold or a write that was cut off; the caller has the turn."""
         for _ in range(MOST):
@@ -183,32 +102,6 @@ class Reconciler:
                 return seen
             self._act(action, seen)
         raise GitopsError(f"{self.place.environment}: what was cut off cannot be completed")
-
-    def gather(self) -> Observed:
-        """Read everything a decision rests on."""
-        history = self.memory.history()
-        if history.accepted != self._accepted_entry:  # an operator has taken a rewritten branch
-            self._accepted_entry = self._seen = self._good = history.accepted
-            self._refusals.clear()
-        now = self.now()
-        hold = holds.read_hold(self.place, history)
-        live_sha = self._live_sha()
-        return Observed(
-            now=now,
-            history=history,
-            rules=self.rules or self._rules(),
-            desired=self._desired(now, hold),
-            run_out=self._run_out(now),
-            fetched_at=self.fetched.at,
-            fetch_fault=self.fetched.fault,
-            publish_fault=self.publish_fault,
-            hold=hold,
-            live_sha=live_sha,
-            cut_off=self._cut_off(live_sha),
-            bot=read_bot(self.place.bot),
-            can_push=self._push_after is None or now >= self._push_after,
-            restorable=history.applied is None or self._in_force() is not None,
-        )
 
     def turn(self) -> Observed:
         """Do everything there is to do now, and write what was seen; return the last look.
@@ -294,18 +187,18 @@ class Reconciler:
         desired = seen.run_out if action.topic == "run_out" else seen.desired
         assert desired is not None
         applied = seen.history.applied
-        before = self._in_force()
-        prepared = self._of(desired.commit)
+        before = self.in_force()
+        prepared = self.of(desired.commit)
         content = content_of(prepared, environment=self.place.environment, now=seen.now)
         content = after(content, applied=applied, before=before)
         if applied is not None:
-            content = with_restart(content, before=self._of(applied.commit), prepared=prepared)
+            content = with_restart(content, before=self.of(applied.commit), prepared=prepared)
         keep(content, folder=self.place.contents)
         holds.put_live(self.place, content.rendered())
         self._journal_applied(content, before, seen)
 
     def _finish(self, sha: str, seen: Observed) -> None:
-        before = self._in_force()
+        before = self.in_force()
         self._journal_applied(must_keep(sha, folder=self.place.contents), before, seen)
 
     def _journal_applied(self, content: Content, before: Content | None, seen: Observed) -> None:
@@ -369,7 +262,7 @@ class Reconciler:
             )
             revert = replace(revert, branch=branch, commit=commit)
         except QuoteopsError as error:
-            self._push_after = now + timedelta(seconds=RETRY_S)
+            self.push_after = now + timedelta(seconds=RETRY_S)
             self.say(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
             return
         body = revert_body(revert, hold, self.place.environment)
@@ -396,128 +289,6 @@ class Reconciler:
             self.say(f"| gitops_reconcile | ALERT | {error} |")
             return ""
 
-    # -- what a look is made of ------------------------------------------------------------------------------
-
-    def _desired(self, now: datetime, hold: Hold | None) -> Desired | None:
-        head = self.fetched.head
-        if head is None:
-            return None
-        refusal = self._refusal(head)
-        if refusal:
-            return Desired(head, refusal=refusal)
-        prepared = self._of(head)
-        content = content_of(prepared, environment=self.place.environment, now=now)
-        in_force = self._in_force()
-        policy = self._policy()
-        window = policy.frozen(tier=self._anchor().tier, now=now) if policy is not None else None
-        since = hold.head if hold is not None else None
-        return Desired(
-            commit=head,
-            config_sha=content.config_sha,
-            cause=content.cause,
-            reducing=in_force is not None and reduces(in_force.fields, content.fields),
-            frozen=window.reason if window is not None else "",
-            late=kept_back(prepared, now),
-            clears=self._named(since, head) if since is not None else frozenset(),
-        )
-
-    def _named(self, since: str, head: str) -> frozenset[str]:
-        """Return the holds that commits after ``since`` name."""
-        if self._trailers[:2] != (since, head):
-            found = (
-                trailers(self.git, since=since, until=head) if self._descends(since, head) else frozenset()
-            )
-            self._trailers = (since, head, found)
-        return self._trailers[2]
-
-    def _refusal(self, head: str) -> str:
-        """Say why a commit cannot be taken: history first, then its signature, then what it says."""
-        if head not in self._refusals:
-            self._refusals[head] = self._examined(head)
-        return self._refusals[head]
-
-    def _examined(self, head: str) -> str:
-        seen = self._seen
-        if seen is not None and seen != head and not self._descends(seen, head):
-            return f"the branch was rewritten: {head[:12]} does not contain {seen[:12]}"
-        signers = self._anchor().signers()
-        if signers is not None:
-            try:
-                self.git.verify_commit(head, *signers)
-            except SignatureError as error:
-                return str(error)
-        return self._of(head).fault
-
-    def _descends(self, old: str, new: str) -> bool:
-        try:
-            self.git.rev(old)
-        except GitError:
-            return False  # a mirror that has never had the commit cannot vouch for it
-        return self.git.is_ancestor(old, new)
-
-    def _run_out(self, now: datetime) -> Desired | None:
-        applied = self.memory.history().applied
-        if applied is None:
-            return None
-        prepared = self._of(applied.commit)
-        left = None if prepared.fault else prepared.left(now)
-        if left is None or not left.reverted or applied.cause == "rollback":
-            return None
-        content = content_of(prepared, environment=self.place.environment, now=now)
-        return Desired(applied.commit, config_sha=content.config_sha, cause="expiry", reducing=True)
-
-    def _of(self, commit: str) -> Prepared:
-        found = self._prepared.get(commit)
-        if found is None:
-            found = prepare(
-                self.git, commit=commit, environment=self.place.environment, scratch=self.place.staging
-            )
-            keys = [c for c in self._prepared if c != self._good]
-            while len(self._prepared) >= HELD_PREPARED and keys:
-                del self._prepared[keys.pop(0)]
-            self._prepared[commit] = found
-        return found
-
-    def _anchor(self) -> Prepared:
-        """Return the commit whose policy is in force: the last good one, before any the head itself."""
-        if self._good is not None:
-            return self._of(self._good)
-        if self.bootstrap is not None:
-            return self.bootstrap
-        return self._of(self.fetched.head) if self.fetched.head is not None else Prepared("")
-
-    def _policy(self) -> Policy | None:
-        return self._anchor().policy
-
-    def _rules(self) -> Rules:
-        policy = self._policy()
-        if policy is None:
-            return Rules()
-        agent = policy.agent
-        return Rules(
-            probation_s=agent.probation_s, heartbeat_s=agent.stale_s, cooldown_s=agent.cooldown_h * 3_600
-        )
-
-    def _in_force(self) -> Content | None:
-        applied = self.memory.history().applied
-        return None if applied is None else kept(applied.overrides_sha, folder=self.place.contents)
-
-    def _live_sha(self) -> str | None:
-        try:
-            return hashlib.sha256(self.place.live.read_bytes()).hexdigest()
-        except OSError:
-            return None
-
-    def _cut_off(self, live_sha: str | None) -> str | None:
-        history = self.memory.history()
-        applied = history.applied
-        if live_sha is None or (applied is not None and live_sha == applied.overrides_sha):
-            return None
-        content = kept(live_sha, folder=self.place.contents)
-        if content is None or content.generation != history.next_generation:
-            return None
-        return live_sha
-
     def _health(self, seen: Observed) -> str:
         return health_of(seen)[0].value.lower()
 
@@ -528,11 +299,7 @@ class Reconciler:
         permission = permission_of(seen)[0]
         desired = seen.desired
         if desired is not None and not desired.refusal:
-            self._seen = desired.commit
-            if permission is Permission.ALLOWED:
-                self._good = desired.commit
-        policy = self._policy()
-        self.poll_s = policy.agent.poll_s if policy is not None else self.poll_s
+            self.accept(desired.commit, good=permission is Permission.ALLOWED)
         state = self._state(seen)
         quiet = {key: value for key, value in state.items() if key not in ("at", "fetched_at")}
         looked = seen.fetched_at is not None and self._written.get("fetched_at") != iso(seen.fetched_at)
@@ -554,9 +321,9 @@ class Reconciler:
             "pid": os.getpid(),
             "at": iso(seen.now),
             "poll_s": self.poll_s,
-            "seen": self._seen,
+            "seen": self.seen,
             "published": self._published,
-            "good": self._good,
+            "good": self.good,
             "fetched_at": iso(seen.fetched_at) if seen.fetched_at is not None else None,
             "fetch_fault": seen.fetch_fault,
             "desired": None if desired is None else {**asdict(desired), "clears": sorted(desired.clears)},

@@ -18,7 +18,6 @@ from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.git import Git
 
 if TYPE_CHECKING:
-    from framework.settings.compose import Composed
     from framework.settings.overrides import Expiry, Patch
     from framework.settings.schema.gitops import Policy
     from framework.settings.schema.run import RunSettings
@@ -38,23 +37,21 @@ class Prepared:
     branch: str = ""
     tier: str = ""
     policy: Policy | None = None
-    composed: Composed | None = None
+    settings: RunSettings | None = None
+    bare: RunSettings | None = None
+    """The settings without the patch, when the patch has an end."""
+
     patch: Patch | None = None
     overrides: str | None = None
     """Path of the environment's patch in the repository."""
-
-    @property
-    def settings(self) -> RunSettings | None:
-        """Return the environment's settings while its patch holds."""
-        return self.composed.settings if self.composed is not None else None
 
     def left(self, now: datetime) -> Expiry | None:
         """Return what is left of a patch whose end has come; None before it."""
         from framework.settings.overrides import after_expiry, is_expired
 
-        if self.composed is None or self.patch is None or not is_expired(self.patch, now):
+        if self.bare is None or self.patch is None or not is_expired(self.patch, now):
             return None
-        return after_expiry(self.composed.patched(None), self.patch, now)
+        return after_expiry(self.bare, self.patch, now)
 
     def signers(self) -> tuple[str, str] | None:
         """Return allowed signers and revoked keys when commits after this one must be signed, or None."""
@@ -95,19 +92,19 @@ def content_of(prepared: Prepared, *, environment: str, now: datetime) -> Conten
 
     After a patch's end, what loosens or has no direction is set back, field by field, and stated as such.
     """
-    from framework.settings.overrides import render_patch
+    from framework.settings.overrides import apply_patch, render_patch
 
     settings, patch = prepared.settings, prepared.patch
-    if settings is None or prepared.composed is None:
+    if settings is None:
         raise GitopsError(f"{prepared.commit[:12]}: {prepared.fault}")
     cause, words, values = "commit", {}, {}
     if patch is not None:
         values = patch.values
         words = {k: v for k, v in json.loads(render_patch(patch)).items() if k != "overrides"}
         left = prepared.left(now)
-        if left is not None and left.reverted:
+        if left is not None and left.reverted and prepared.bare is not None:
             cause = "expiry"
-            settings = prepared.composed.patched(left.patch if left.kept else None)
+            settings = apply_patch(prepared.bare, left.patch)
     fields = _fields(settings)
     return Content(
         environment=environment,
@@ -159,31 +156,37 @@ def trailers(git: Git, *, since: str, until: str) -> frozenset[str]:
 
 
 def _composed(root: Path, commit: str, environment: str) -> Prepared:
-    from framework.gitops.environments import compose_environment, load_environment
+    from framework.gitops.environments import compose_environment, load_environment, patch_of
     from framework.gitops.policy import load_policy
-    from framework.settings.overrides import read_patch
+    from framework.settings.compose import compose_run
+    from framework.settings.gitops_files import environment_words
 
     file = load_environment(root, environment)
-    policy = load_policy(root)
-    return Prepared(
-        commit,
-        branch=file.branch,
-        tier=file.tier,
-        policy=policy,
-        composed=compose_environment(root, environment),
-        patch=read_patch(root / file.overrides, root=root) if file.overrides is not None else None,
-        overrides=file.overrides,
-    )
+    found = Prepared(commit, branch=file.branch, tier=file.tier, policy=load_policy(root))
+    try:
+        patch = patch_of(root, environment)
+        ends = patch is not None and patch.expires is not None
+        bare = compose_run(words=environment_words(file), root=root, environ={}) if ends else None
+        return replace(
+            found,
+            settings=compose_environment(root, environment).settings,
+            bare=bare.settings if bare is not None else None,
+            patch=patch,
+            overrides=file.overrides,
+        )
+    except QuoteopsError as error:  # the policy counts all the same: it says who may sign what comes next
+        return replace(found, fault=str(error).replace(f"{root}/", ""))
 
 
 def _is_behaviour(name: str) -> bool:
     """Say whether config_sha covers a field; paths and seeds are nobody's reason to restart."""
     from framework.settings.describe import field_at
     from framework.settings.schema.base import meta_of
-    from framework.settings.schema.run import RunSettings
+    from framework.settings.schema.run import TRIED, RunSettings
 
-    field = field_at(RunSettings, tuple(name.split(".")))
-    return field is None or bool(meta_of(field).get("identity", True))
+    path = tuple(name.split("."))
+    field = field_at(RunSettings, path)
+    return path[0] not in TRIED and (field is None or bool(meta_of(field).get("identity", True)))
 
 
 def _fields(settings: RunSettings) -> dict[str, Any]:

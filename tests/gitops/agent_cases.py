@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,7 +64,7 @@ class World:
 
     def commit(
         self,
-        files: dict[str, bytes | None],
+        files: Mapping[str, bytes | None],
         *,
         parent: str | None = "main",
         message: str = "change\n",

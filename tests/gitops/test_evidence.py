@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +49,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
     """Give what one gate of one tiny tape leaves."""
     folder = tmp_path_factory.mktemp("evidence")
     world = World(folder)
-    base = world.commit({"gitops/tapes.yaml": TAPES, PATCH: patch_text(impact_cap_ratio=0.08).encode()})
+    path = "gitops/environments/sandbox.yaml"
+    text = world.author.show("main", path)
+    assert text is not None
+    desired = {
+        path: re.sub(rb"(?m)^tapes:.*$", b"tapes: [tiny]", text),
+        "gitops/tapes.yaml": TAPES,
+        PATCH: patch_text(impact_cap_ratio=0.08).encode(),
+    }
+    base = world.commit(desired)
     head = world.ask(impact_cap_ratio=0.09)
     entries: list[Any] = []
     request, attempts = witnessed(
@@ -66,12 +75,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
         )
     )
     result = run_gate(request)
-    text = gate_markdown(result.report)
+    shown = gate_markdown(result.report)
     bundle = write_bundle(
-        request=request, attempts=attempts, report=result.report, markdown=text, into=folder / "bundles"
+        request=request, attempts=attempts, report=result.report, markdown=shown, into=folder / "bundles"
     )
     again = write_bundle(
-        request=request, attempts=attempts, report=result.report, markdown=text, into=folder / "bundles"
+        request=request, attempts=attempts, report=result.report, markdown=shown, into=folder / "bundles"
     )
     assert again == bundle
     return Given(bundle, world, entries)

@@ -331,3 +331,31 @@ def test_an_agent_ends_on_sigterm(world: World, tmp_path: Path) -> None:
 def test_a_hold_in_an_empty_environment_is_refused(world: World) -> None:
     with pytest.raises(GitopsError, match="nothing is in force yet"):
         hold_environment(world.agent, reason="x")
+
+
+def test_an_unreadable_policy_in_force_is_no_reason_to_take_anything(
+    signed: tuple[World, Path, Path],
+) -> None:
+    world, _, _ = signed
+    world.restart()
+    world.agent.good = "0" * 40  # as after a mirror was lost together with its remote's history
+    world.ask(tail_age_ms=700)
+    seen = world.poll()
+    assert "policy in force cannot be read" in permission_of(seen)[1]
+    assert world.live() == {"tail_age_ms": 650}
+
+
+def test_a_commit_that_brings_signatures_in_is_good_after_a_restart_too(world: World, tmp_path: Path) -> None:
+    _, line = keygen(tmp_path, "desk")
+    policy = world.author.show("main", "gitops/policy.yaml")
+    assert policy is not None
+    text = (
+        policy.decode()
+        .replace("signed: false", "signed: true")
+        .replace("signers: []", f"signers: ['{line}']")
+    )
+    world.poll()
+    world.commit({"gitops/policy.yaml": text.encode()})  # unsigned: nothing asked for it yet
+    assert permission_of(world.poll())[0] is Permission.ALLOWED
+    world.restart()
+    assert permission_of(world.poll())[0] is Permission.ALLOWED
