@@ -81,6 +81,7 @@ def _frame(result: SoakResult) -> list[str]:
     return [
         _edge_line(result.report["totals"]),
         *_pace_lines(result),
+        *_reload_lines(result),
         *_route_lines(result),
         *_arm_lines(result),
         *profile_lines(result.gate),
@@ -106,6 +107,17 @@ def _pace_lines(result: SoakResult) -> list[str]:
     missed = totals["counters"]["deadline_misses"]
     deadline = result.settings.strategy.deadline_ms
     return [f"lag p95 {_num(totals['ws_lag_p95_ms'])} ms, {missed} slices later than {deadline} ms"]
+
+
+def _reload_lines(result: SoakResult) -> list[str]:
+    """Say what became of each patch that came in mid-run, at which tape time."""
+    lines = []
+    for reload in result.reloads:
+        minutes, seconds = divmod((reload.at_ns - result.market.edges[0]) // 10**9, 60)
+        what = reload.why or ", ".join(reload.fields) or "nothing changes"
+        at = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+        lines.append(f"patch {reload.result.lower()} at {at}: {what} (config {reload.config_sha[:12]})")
+    return lines
 
 
 def _route_lines(result: SoakResult) -> list[str]:

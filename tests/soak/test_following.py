@@ -371,6 +371,9 @@ def test_a_run_follows_its_schedule_and_the_tuner_starts_anew_from_it(tmp_path: 
     assert len({trade["config_sha"] for trade in trades}) > 1
     (row,) = [json.loads(row) for row in (folder / "soak" / "reloads.jsonl").read_text().splitlines()]
     assert (row["after_s"], row["result"], row["owner"]) == (90.0, "APPLIED", "desk")
+    summary = (folder / "soak" / "summary.txt").read_text()
+    (told,) = [line for line in summary.splitlines() if line.startswith("patch applied at 00:01:30: ")]
+    assert "base_spread_bps_delta" in told
     repeated = json.loads((folder / "soak" / "patches.json").read_text())
     assert repeated["patches"][0]["after"] == f"{90 * SECOND}ns"
     arms = {arm["arm"]: arm for arm in result.arms}
