@@ -67,6 +67,8 @@ class Lookout:
         self.good: str | None = state.get("good") or history.accepted
         """The newest commit that nothing forbade: its policy is in force."""
         self._taken = history.taken
+        if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
+            self.seen = self.good = history.taken[1]
         self._prepared: dict[str, Prepared] = {}
         self._refusals: dict[str, str] = {}
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
