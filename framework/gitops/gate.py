@@ -37,6 +37,8 @@ from framework.gitops.gate_judge import (
 from framework.gitops.gate_tapes import Evidence, open_all, replay_evidence, workers_for
 from framework.gitops.gate_text import effect_data
 from framework.gitops.git import Git
+from framework.gitops.history import Row as AgentRow
+from framework.gitops.history import Row as JournalRow
 from framework.gitops.history import fold
 from framework.gitops.tapes import load_tapes, tapes_of
 from framework.journal.entry import Kind
@@ -48,14 +50,16 @@ from framework.soak.judge import SIDE_BY_SIDE
 
 Append = Callable[[str, Kind, Mapping[str, Any]], None]
 Rows = Callable[[str], Sequence[Row]]
+AgentRows = Callable[[str], Sequence[AgentRow]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateRequest:
     """What is asked: two commits, which environment (None: all that need it), and where things are.
 
-    ``home`` is what a tape's location is below; ``rows`` gives the attempts of an environment, ``append`` adds
-    to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers`` 0 replays in this process.
+    ``home`` is what a tape's location is below; ``rows`` gives the attempts of an environment, ``append``
+    adds to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers`` 0
+    replays in this process.
     """
 
     git: Git
@@ -63,7 +67,7 @@ class GateRequest:
     head: str
     home: Path
     rows: Rows
-    agent_rows: Rows = lambda _environment: ()
+    agent_rows: AgentRows = lambda _environment: ()
     append: Append = lambda _environment, _kind, _data: None
     environment: str | None = None
     now: datetime | None = None
