@@ -38,7 +38,6 @@ from framework.gitops.gate_tapes import Evidence, open_all, replay_evidence, wor
 from framework.gitops.gate_text import effect_data
 from framework.gitops.git import Git
 from framework.gitops.history import Row as AgentRow
-from framework.gitops.history import Row as JournalRow
 from framework.gitops.history import fold
 from framework.gitops.tapes import load_tapes, tapes_of
 from framework.journal.entry import Kind
