@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ class Nodes:
 
     def __init__(self, *, count: int) -> None:
         imported()
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else other work of this machine goes first
         from ray.cluster_utils import Cluster
 
         with loopback():

@@ -20,7 +20,7 @@ from framework.market.tape import Tape
 from framework.settings.schema.run import RunSettings
 from framework.soak.shelf import HELD, TapeShelf, mapped, sidecar_of, tape_key, tape_of
 
-_open: dict[tuple[Any, ...], Tape] = {}
+_open: dict[tuple[str, str], Tape] = {}
 """The tapes this process has open: a worker plays many cells on one."""
 
 
@@ -63,13 +63,15 @@ class ParcelShelf(TapeShelf):
 
     def tape(self, *, settings: RunSettings) -> Tape:
         """Give the tape; raises what the store or the generator raises."""
-        key = tape_key(settings)
-        if key not in _open:
+        parcel = self._parcels.get(tape_key(settings))
+        if parcel is None:
+            return super().tape(settings=settings)
+        known = (parcel.sidecar["meta"]["source"], parcel.sidecar["meta"]["digest"])
+        if known not in _open:
             while len(_open) >= HELD:
                 _open.pop(next(iter(_open)))
-            parcel = self._parcels.get(key)
-            _open[key] = super().tape(settings=settings) if parcel is None else parcel.tape()
-        return _open[key]
+            _open[known] = parcel.tape()
+        return _open[known]
 
 
 def _writable(column: NDArray[Any]) -> NDArray[Any]:
