@@ -21,7 +21,6 @@ from framework.fanout.run import Fanout, cores, open_fanout
 from framework.fanout.spread import Spread
 from framework.settings.cells import compose_cells
 from framework.settings.compose import Composed
-from framework.settings.errors import ConfigError
 from framework.settings.files import locked, write_atomic, write_json
 from framework.settings.plan import find_root
 from framework.settings.schema.run import RunSettings
@@ -33,11 +32,11 @@ from framework.soak.shelf import TapeShelf, tape_key
 from framework.soak.sweep_folder import PLAN, SweepFolder, begun_folder, new_folder
 from framework.soak.sweep_table import label_of, summary, values_of
 from framework.soak.sweep_text import sweep_markdown
+from framework.soak.sweep_words import as_begun, own_folder
 from framework.soak.winner import play_winner
 
 Say = Callable[[str], None]
 Progress = Callable[[str, float], None]
-OWN_DIR = "hydra.sweep.dir="
 REWRITE_S = 1.0
 """How often the tables are written while cells come in; cells themselves are on disk at once."""
 
@@ -59,10 +58,10 @@ def run_sweep(
     Interrupted on Ctrl-C; SWEEP.json then holds the cells that were played and says that it is incomplete.
     """
     home = root or find_root()
-    own, rest = _own_folder(words)
+    own, rest = own_folder(words)
     if resume is not None:
         folder = begun_folder(Path.cwd() / resume)
-        rest = _as_begun(folder, rest)
+        rest = as_begun(rest, plan=folder.plan)
     else:
         folder = new_folder(own=own, home=home)
     fresh = folder.plan is None
@@ -98,7 +97,6 @@ class _Sweep:
         self.cells: list[Cell] = []
         self.values: list[dict[str, Any]] = []
         self.rows: dict[int, dict[str, Any]] = {}
-        self.numbers: list[int] = []
         self.timing: dict[str, Any] = {"cells": {}, "seconds": {}}
         self._written = 0.0
 
@@ -157,7 +155,7 @@ class _Sweep:
 
     def _play(self, numbers: list[int], fanout: Fanout, job: PlayCell, *, last: bool) -> list[int]:
         """Play cells; give those that a fault kept from being played, to be tried once more."""
-        self.numbers, again = numbers, []
+        again: list[int] = []
 
         def done(outcome: Outcome[Played]) -> None:
             n = numbers[outcome.index]
@@ -247,26 +245,3 @@ class _Sweep:
 def _span(played: Played) -> tuple[int, int]:
     totals = played.report["totals"]
     return totals["start_ns"], totals["end_ns"]
-
-
-def _own_folder(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    for word in words:
-        if word.startswith("hydra.run.dir="):
-            raise ConfigError(
-                f"command line: {word} names the folder of one run; allowed {OWN_DIR}FOLDER with -m"
-            )
-    own = [word.removeprefix(OWN_DIR) for word in words if word.startswith(OWN_DIR)]
-    return (own[-1] if own else None), [word for word in words if not word.startswith(OWN_DIR)]
-
-
-def _as_begun(folder: SweepFolder, words: Sequence[str]) -> list[str]:
-    """Give the words a sweep was begun with, and those of now that say how it is spread."""
-    assert folder.plan is not None
-    spread = [word for word in words if word.startswith(("hydra.", "hydra/"))]
-    others = [word for word in words if word not in spread]
-    if others and others != folder.plan["words"]:
-        raise ConfigError(
-            f"command line: {' '.join(others)} with --resume; allowed the words it was begun with"
-            f" ({' '.join(folder.plan['words'])}), or none"
-        )
-    return [*folder.plan["words"], *spread]
