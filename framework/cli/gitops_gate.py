@@ -48,7 +48,7 @@ def run(argv: Sequence[str]) -> int:
 
     root = args.repo or find_root()
     git = Git(root)
-    rows, append = journals(git, root, args.journal, args.remote)
+    rows, agent_rows, append = journals(git, root, args.journal, args.remote)
     request, attempts = witnessed(
         GateRequest(
             git=git,
@@ -57,6 +57,7 @@ def run(argv: Sequence[str]) -> int:
             environment=args.environment,
             home=root,
             rows=rows,
+            agent_rows=agent_rows,
             append=append,
             code_sha=code_sha(root),
             workers=args.workers,
@@ -94,8 +95,10 @@ def show(result: GateResult, *, out: Path | None, out_md: Path | None, as_json: 
     print(canonical_json(result.report) if as_json else "\n".join(gate_lines(result.report)))
 
 
-def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any]:
-    """Give what reads the attempts of an environment, and what journals one more."""
+def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any, Any]:
+    """Give what reads an environment's attempts, what reads its agent's journal, and what journals one
+    more.
+    """
     from framework.gitops.gate import journal_name
     from framework.gitops.published import fetch_published
     from framework.journal.journal import Journal, Kind
@@ -113,7 +116,11 @@ def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tup
         found = fetch_published(git, str(remote), journal_name(environment))
         return () if found is None else found.entries
 
+    def agent(environment: str) -> Any:
+        found = fetch_published(git, str(remote), environment)
+        return () if found is None else found.entries
+
     def nothing(_environment: str, _kind: Kind, _data: Mapping[str, Any]) -> None:
         """Leave the journal to the step that may write to the remote."""
 
-    return (local, append) if remote is None else (published, nothing)
+    return (local, local, append) if remote is None else (published, agent, nothing)

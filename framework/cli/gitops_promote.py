@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
         return 0
     root = args.repo or find_root()
     git = Git(root)
-    rows, _ = journals(git, root, None, args.remote)
+    rows, agent_rows, _ = journals(git, root, None, args.remote)
     found = promote(
         GateRequest(
             git=git,
@@ -43,6 +43,7 @@ def run(argv: Sequence[str]) -> int:
             head=args.head,
             home=root,
             rows=rows,
+            agent_rows=agent_rows,
             code_sha=code_sha(root),
             workers=args.workers,
         ),

@@ -173,10 +173,10 @@ def _compare(
 
 
 def _changes(base: RunSettings | None, head: RunSettings | None) -> tuple[Change, ...]:
-    """Return the changed values that decide behaviour: no paths, seeds or names of secrets."""
+    """Return the changed values that decide what trades or by what it is judged."""
     if base is None or head is None:
         return ()
-    before, after = dict(leaves(behaviour(base))), dict(leaves(behaviour(head)))
+    before, after = (dict(leaves({**behaviour(s), "kpi": behaviour(s.kpi)})) for s in (base, head))
     differ = {p for p in {*before, *after} if before.get(p) != after.get(p)}
     names = {".".join(path) for path in differ}
     names |= {path[1] for path in differ if path[0] == "params"}

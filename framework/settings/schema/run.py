@@ -21,6 +21,9 @@ from framework.settings.schema.soak import Soak
 from framework.settings.schema.strategy import Strategy
 from framework.settings.schema.tuning import Tuning
 
+TRIED = frozenset({"market", "kpi", "soak", "tuning"})
+"""Groups that say on what and for how long a configuration is tried and by what it is judged."""
+
 
 class RunSettings(StrictModel):
     """Everything that decides how a run behaves; immutable, with a hash of its content."""
@@ -51,7 +54,9 @@ class RunSettings(StrictModel):
 
     @cached_property
     def config_sha(self) -> str:
-        """SHA-256 of the canonical JSON of behaviour: no paths, seeds, data windows or names of secrets."""
+        """SHA-256 of the canonical JSON of what trades: no paths, seeds or names of secrets, not how it is
+        tried. An environment, its gate, its bot and every fill name a configuration by the same hash.
+        """
         return sha256_of(canonical_json(behaviour(self)))
 
 
@@ -62,8 +67,9 @@ def behaviour(model: BaseModel) -> dict[str, Any]:
 
 @cache
 def _covered(model: type[BaseModel]) -> tuple[str, ...]:
+    left_out = TRIED if model is RunSettings else frozenset[str]()
     fields = model.model_fields.items()
-    return tuple(name for name, field in fields if meta_of(field).get("identity", True))
+    return tuple(n for n, field in fields if n not in left_out and meta_of(field).get("identity", True))
 
 
 def _plain(value: Any) -> Any:
