@@ -49,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
     root = args.repo or find_root()
     git = Git(root)
     rows, agent_rows, append = journals(git, root, args.journal, args.remote)
-    request, attempts = witnessed(
+    request, witness = witnessed(
         GateRequest(
             git=git,
             base=args.base,
@@ -69,7 +69,7 @@ def run(argv: Sequence[str]) -> int:
         markdown = gate_markdown(result.report)
         folder = write_bundle(
             request=request,
-            attempts=attempts,
+            witness=witness,
             report=result.report,
             markdown=markdown,
             into=args.out / "bundles",

@@ -347,9 +347,10 @@ def _failed(seen: Observed) -> Action | None:
     if seen.hold is not None or applied is None or bot is None or not fresh(seen):
         return None
     why = _bad(seen, applied, bot)
-    if not why or applied.cause == "rollback":
+    if not why:
         return None
-    if not seen.rules.automatic or rollback_target(seen.history, now=seen.now) is None:
+    target = rollback_target(seen.history, now=seen.now)
+    if not seen.rules.automatic or target is None or applied.cause == "rollback":
         return None if "failing" in seen.history.alerts else Action(Do.ALERT, why, topic="failing")
     return Action(Do.ROLLBACK, why)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.gitops.content import iso
 from framework.gitops.errors import GitopsError
+from framework.gitops.history import fold
 from framework.journal.entry import Kind
 from framework.settings.files import canonical_json, read_text, sha256_of, write_atomic, write_json
 
@@ -28,43 +29,55 @@ BUNDLE = "bundle.json"
 REPORTS = ("gate.json", "gate.md")
 KEYS = {"format", "id", "inputs", "verdict", "exit_code", "reports", "seal"}
 
-Attempts = dict[str, list[dict[str, Any]]]
+
+@dataclass(frozen=True)
+class Witness:
+    """What the journals said that a gate read: by environment, its attempts and the hold it is under."""
+
+    attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Row:
-    """An attempt as a gate reads it."""
+    """An entry as a gate reads it."""
 
+    seq: int
     at: str
     kind: Kind
     data: Mapping[str, Any]
 
 
-def witnessed(request: GateRequest) -> tuple[GateRequest, Attempts]:
+def witnessed(request: GateRequest) -> tuple[GateRequest, Witness]:
     """Return the request with its moment fixed, and what its journals will have said when they were read."""
-    seen: Attempts = {}
+    seen = Witness()
 
     def rows(environment: str) -> Sequence[Any]:
         found = tuple(request.rows(environment))
-        seen[environment] = [
-            {"at": row.at, "data": dict(row.data)} for row in found if row.kind is Kind.ATTEMPT
-        ]
+        attempts = [row for row in found if row.kind is Kind.ATTEMPT]
+        seen.attempts[environment] = [{"at": row.at, "data": dict(row.data)} for row in attempts]
         return found
 
-    return replace(request, rows=rows, now=request.now or datetime.now(UTC)), seen
+    def agent_rows(environment: str) -> Sequence[Any]:
+        found = tuple(request.agent_rows(environment))
+        seen.holds[environment] = fold(found).hold
+        return found
+
+    fixed = replace(request, rows=rows, agent_rows=agent_rows, now=request.now or datetime.now(UTC))
+    return fixed, seen
 
 
 def write_bundle(
     *,
     request: GateRequest,
-    attempts: Attempts,
+    witness: Witness,
     report: Mapping[str, Any],
     markdown: str,
     into: Path,
 ) -> Path:
     """Write the bundle of a verdict below a folder; return its own folder.
 
-    ``request`` and ``attempts`` are those of ``witnessed``. Raises GitopsError when the same inputs have left
+    ``request`` and ``witness`` are those of ``witnessed``. Raises GitopsError when the same inputs have left
     another result there already, FileError.
     """
     assert request.now is not None
@@ -79,7 +92,8 @@ def write_bundle(
         "judged": [environment["inputs"] for environment in report["environments"]],
         "models": {name: _models(request.git, report["head"], name) for name in names},
         "tapes": _tapes(request.git, report["base"], report["environments"]),
-        "attempts": attempts,
+        "attempts": witness.attempts,
+        "holds": witness.holds,
     }
     texts = {"gate.json": canonical_json(report) + "\n", "gate.md": markdown}
     bundle = {
@@ -156,7 +170,12 @@ def replay_bundle(
     inputs = bundle["inputs"]
 
     def rows(environment: str) -> Sequence[Row]:
-        return [Row(row["at"], Kind.ATTEMPT, row["data"]) for row in inputs["attempts"].get(environment, ())]
+        found = inputs["attempts"].get(environment, ())
+        return [Row(n, row["at"], Kind.ATTEMPT, row["data"]) for n, row in enumerate(found, start=1)]
+
+    def agent_rows(environment: str) -> Sequence[Row]:
+        hold = inputs["holds"].get(environment)
+        return [Row(1, inputs["at"], Kind.HOLD, hold)] if hold is not None else []
 
     result = run_gate(
         GateRequest(
@@ -166,6 +185,7 @@ def replay_bundle(
             environment=inputs["environment"],
             home=home,
             rows=rows,
+            agent_rows=agent_rows,
             now=datetime.fromisoformat(inputs["at"]),
             code_sha=inputs["code_sha"],
             workers=workers,

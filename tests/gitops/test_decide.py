@@ -140,6 +140,13 @@ def test_automatic_rollback_can_be_switched_off() -> None:
     assert decide(case).do is Do.ALERT
 
 
+def test_a_bot_that_fails_after_going_back_is_not_sent_back_further_but_said() -> None:
+    journal = Journal()
+    for config, cause in (("a", "commit"), ("b", "commit"), ("c", "commit"), ("b", "rollback")):
+        journal.applied(NOW, config, commit=f"commit-{config}", cause=cause)
+    assert decide(seen(journal.history, bot=a_bot("b@4", health="failing"))).do is Do.ALERT
+
+
 def test_rows_have_names_of_their_own() -> None:
     assert len({name for name, _ in ROWS}) == len(ROWS)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from framework.gitops.errors import GitopsError
-from framework.gitops.evidence import check_bundle, replay_bundle, witnessed, write_bundle
+from framework.gitops.evidence import Row, check_bundle, replay_bundle, witnessed, write_bundle
 from framework.gitops.gate import GateRequest, run_gate
 from framework.gitops.gate_text import gate_markdown
 from framework.journal.entry import Kind
@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
     base = world.commit(desired)
     head = world.ask(impact_cap_ratio=0.09)
     entries: list[Any] = []
-    request, attempts = witnessed(
+    request, witness = witnessed(
         GateRequest(
             git=world.author,
             base=base,
@@ -77,10 +77,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
     result = run_gate(request)
     shown = gate_markdown(result.report)
     bundle = write_bundle(
-        request=request, attempts=attempts, report=result.report, markdown=shown, into=folder / "bundles"
+        request=request, witness=witness, report=result.report, markdown=shown, into=folder / "bundles"
     )
     again = write_bundle(
-        request=request, attempts=attempts, report=result.report, markdown=shown, into=folder / "bundles"
+        request=request, witness=witness, report=result.report, markdown=shown, into=folder / "bundles"
     )
     assert again == bundle
     return Given(bundle, world, entries)
@@ -179,3 +179,31 @@ def test_the_command_checks_a_bundle(made: Given, copy: Path, capsys: pytest.Cap
     (copy / "reports" / "gate.md").write_text("all is well\n")
     assert main(["gitops", "verify", str(copy), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["faults"] == ["reports/gate.md: is not what was written"]
+
+
+def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_path: Path) -> None:
+    inputs = check_bundle(made.folder)[0]["inputs"]
+    world = made.world
+    bad, held = (inputs["judged"][0][side]["config_sha"] for side in ("base", "head"))
+    hold = {"hold": "hold-1", "held": {"config_sha": held}, "quarantined": {"config_sha": bad}}
+    request, witness = witnessed(
+        GateRequest(
+            git=world.author,
+            base=inputs["base"],
+            head=inputs["head"],
+            home=world.folder,
+            environment="sandbox",
+            rows=lambda _: (),
+            agent_rows=lambda _: [Row(1, START.isoformat(), Kind.HOLD, hold)],
+            now=START,
+            code_sha="c0de",
+            workers=0,
+        )
+    )
+    result = run_gate(request)
+    assert "went back" in result.report["sentence"]
+    folder = write_bundle(request=request, witness=witness, report=result.report, markdown="", into=tmp_path)
+    bundle, faults = check_bundle(folder)
+    assert not faults
+    found = replay_bundle(folder, bundle, git=world.author, home=world.folder, code_sha="c0de", workers=0)
+    assert found.identical
