@@ -41,6 +41,7 @@ from framework.gitops.rollback import Revert, make_revert, revert_body, roll_bac
 from framework.journal.entry import Kind
 from framework.journal.journal import Journal
 from framework.settings.files import locked, write_atomic, write_json
+from framework.telemetry.alerts import Severity, alert
 
 if TYPE_CHECKING:
     pass
@@ -50,6 +51,16 @@ MOST = 24
 """Actions of one turn; more would be a loop."""
 
 HELD_PREPARED = 8
+ALERTS = {
+    Do.ROLLBACK: Severity.PAGE,
+    Do.REFUSE: Severity.WARNING,
+    Do.NOTE: Severity.WARNING,
+    Do.ALERT: Severity.WARNING,
+    Do.RESOLVE: Severity.INFO,
+}
+"""What is said on stderr besides, for what collects alerts."""
+
+PAGED = ("failing", "journal", "contents", "hold")
 RETRY_S = 30.0
 """Pause after a push that failed."""
 
@@ -335,4 +346,9 @@ class Reconciler(Lookout):
 
     def _tell(self, action: Action) -> None:
         about = action.why or action.topic
+        severity = ALERTS.get(action.do)
+        if severity is not None:
+            paged = Severity.PAGE if action.do is Do.ALERT and action.topic in PAGED else severity
+            name = f"gitops_{action.topic or action.do.name.lower()}"
+            alert(name=name, severity=paged, text=about, environment=self.place.environment)
         self.say(f"| gitops_reconcile | {action.do.name} | {about} |")
