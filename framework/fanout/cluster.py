@@ -28,6 +28,7 @@ QUIET = {
 LOOPBACK = "127.0.0.1"
 ANSWER_S = 5.0
 STORE_BYTES = 256 << 20
+START_S = 10.0
 ALONE_S = 20.0
 """How long a cluster may be without a core before the run is given up."""
 STILLBORN = 8
@@ -46,6 +47,13 @@ class RayCluster:
             raise
         count = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._workers = [_Worker(self._ray) for _ in range(count)]
+        # All together where the cluster is free; on a busy one the rest join when they get their core.
+        self._ray.wait([worker.owes for worker in self._workers], num_returns=count, timeout=START_S)
+
+    @property
+    def size(self) -> int:
+        """Give how many workers there are."""
+        return len(self._workers)
 
     def close(self) -> None:
         """End the workers, leave the cluster, and end it when it is our own."""

@@ -51,6 +51,11 @@ class Pool:
     def __init__(self, *, workers: int) -> None:
         self._workers = [_Worker() for _ in range(workers)]
 
+    @property
+    def size(self) -> int:
+        """Give how many workers there are."""
+        return len(self._workers)
+
     def close(self) -> None:
         """End every process: politely when idle, at once when at work."""
         for worker in self._workers:

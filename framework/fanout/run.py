@@ -17,7 +17,11 @@ BACKENDS: tuple[BackendName, ...] = ("serial", "pool", "ray")
 
 
 class Fanout(Protocol):
-    """A way to spread calls; its workers stay warm from one ``run`` to the next."""
+    """A way to spread calls; its ``size`` workers stay warm from one ``run`` to the next."""
+
+    @property
+    def size(self) -> int:
+        """Give how many calls are made at a time."""
 
     def run(
         self, job: Callable[[T], R], items: Sequence[T], *, on_done: Callable[[Outcome[R]], None]

@@ -13,6 +13,8 @@ OnDone = Callable[[Outcome[Any]], None]
 class Serial:
     """Make the calls here."""
 
+    size = 1
+
     def close(self) -> None:
         """Hold nothing, so let go of nothing."""
 

@@ -21,11 +21,12 @@ from framework.soak.baseline import baseline_package
 from framework.soak.errors import SoakError
 from framework.soak.judge import Judge, choose_profiles
 from framework.soak.market import SoakMarket, open_market
-from framework.soak.parcels import Parcel, ParcelShelf
+from framework.soak.parcels import Parcel, ParcelShelf, pack
 from framework.soak.provenance import runtime_of
 from framework.soak.replay import SoakReplay, package_of
 from framework.soak.routes import Canary, route_split
 from framework.soak.run import tuning_rules
+from framework.soak.shelf import TapeShelf
 from framework.soak.tuning.params import TuningParams
 from framework.soak.tuning.rules import TuningRules
 from framework.soak.tuning.state import start_state
@@ -99,6 +100,14 @@ class PlayCell:
         if code_digest() != self.code:
             raise SoakError("this worker runs another version of quoteops; install the same on every node")
         return play_cell(cell=cell, parcels=self.parcels)
+
+
+def warm_up(settings: RunSettings | None) -> Parcel | None:
+    """Load what a cell needs into a worker of this machine; open or make the tape of settings, if given."""
+    import framework.engine.loop as loop
+
+    loop.advance.load()
+    return None if settings is None else pack(settings=settings, shelf=TapeShelf(), travels=False)
 
 
 def play_cell(*, cell: Cell, parcels: Mapping[tuple[Any, ...], Parcel]) -> Played:

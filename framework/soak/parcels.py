@@ -49,11 +49,6 @@ def pack(*, settings: RunSettings, shelf: TapeShelf, travels: bool) -> Parcel:
     return Parcel(sidecar_of(tape), None if place is None else str(place), columns)
 
 
-def pack_here(settings: RunSettings) -> Parcel:
-    """Pack a tape in a worker of this machine, which makes a synthetic one if there is none."""
-    return pack(settings=settings, shelf=TapeShelf(), travels=False)
-
-
 class ParcelShelf(TapeShelf):
     """A shelf whose tapes came in parcels; any other is opened as usual."""
 

@@ -24,8 +24,8 @@ from framework.settings.compose import Composed
 from framework.settings.files import locked, write_atomic, write_json
 from framework.settings.plan import find_root
 from framework.settings.schema.run import RunSettings
-from framework.soak.cell import Cell, PlayCell, Played, cell_of, code_digest
-from framework.soak.parcels import Parcel, pack, pack_here
+from framework.soak.cell import Cell, PlayCell, Played, cell_of, code_digest, warm_up
+from framework.soak.parcels import Parcel, pack
 from framework.soak.ranking import cell_measures
 from framework.soak.run import Interrupted
 from framework.soak.shelf import TapeShelf, tape_key
@@ -138,7 +138,7 @@ class _Sweep:
             self._lap("cells", start)
 
     def _parcels(self, missing: list[int], fanout: Fanout, *, travels: bool) -> dict[tuple[Any, ...], Parcel]:
-        """Make or open each tape once, before the cells that share it are out."""
+        """Make or open each tape once, before the cells that share it are out, and warm the other workers."""
         settings: dict[tuple[Any, ...], RunSettings] = {}
         for n in missing:
             try:
@@ -146,12 +146,16 @@ class _Sweep:
             except QuoteopsError:  # the cell says so itself
                 continue
         self.progress("market", 0.0)
+        keys = list(settings)
+        here: list[RunSettings | None] = [] if travels else list(settings.values())
+        here += [None] * (fanout.size - len(here))
+        packed = fanout.run(warm_up, here, on_done=lambda _: None)
         if travels:
             shelf = TapeShelf(say=self.say)
-            return {key: pack(settings=s, shelf=shelf, travels=True) for key, s in settings.items()}
-        packed = fanout.run(pack_here, list(settings.values()), on_done=lambda _: None)
+            return {key: pack(settings=settings[key], shelf=shelf, travels=True) for key in keys}
         # A tape that cannot be had is an error of each cell that asks for it.
-        return {key: got.unwrap() for key, got in zip(settings, packed, strict=True) if got.ok}
+        found = ((key, got.value) for key, got in zip(keys, packed, strict=False))
+        return {key: parcel for key, parcel in found if parcel is not None}
 
     def _play(self, numbers: list[int], fanout: Fanout, job: PlayCell, *, last: bool) -> list[int]:
         """Play cells; give those that a fault kept from being played, to be tried once more."""
