@@ -220,7 +220,7 @@ def _bot_sync(seen: Observed, applied: Applied) -> tuple[Sync, str]:
     ]
     if stale:
         return Sync.OUT_OF_SYNC, f"a restart is needed for {', '.join(sorted(set(stale)))}"
-    return Sync.SYNCED, ""
+    return Sync.SYNCED, f"waits until flat: {', '.join(seen.bot.pending)}" if seen.bot.pending else ""
 
 
 def health_of(seen: Observed) -> tuple[Health, str]:

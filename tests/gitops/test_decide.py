@@ -162,6 +162,20 @@ def test_sync_health_and_permission_are_three_answers() -> None:
     )
 
 
+def test_a_field_that_waits_until_flat_is_named() -> None:
+    case = seen(in_force("a"), desired=Desired("c", "a"), bot=a_bot("a@1", pending=("sizing.leverage",)))
+    assert sync_of(case) == (Sync.SYNCED, "waits until flat: sizing.leverage")
+
+
+def test_a_field_that_needs_a_restart_is_out_of_sync_until_the_bot_has_been_restarted() -> None:
+    journal = Journal()
+    journal.applied(NOW, "a", commit="commit-a", restart=["exchange.maker_fee_bps"])
+    case = seen(journal.history, desired=Desired("c", "a"), bot=a_bot("a@1"))
+    assert sync_of(case) == (Sync.OUT_OF_SYNC, "a restart is needed for exchange.maker_fee_bps")
+    again = replace(a_bot("a@1"), started_at=NOW + timedelta(seconds=1))
+    assert sync_of(replace(case, bot=again))[0] is Sync.SYNCED
+
+
 def test_a_branch_not_read_for_long_is_not_known() -> None:
     case = seen(in_force("a"), desired=Desired("commit-a", "a"), fetched_at=NOW - timedelta(seconds=61))
     assert sync_of(case)[0] is Sync.UNKNOWN

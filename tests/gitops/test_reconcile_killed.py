@@ -83,6 +83,7 @@ def every_death(world: World, verb: str = "reconcile") -> int:
     return deaths
 
 
+@pytest.mark.slow
 def test_an_apply_is_whole_wherever_the_agent_is_killed(tmp_path: Path) -> None:
     for at in range(1, 60):
         world = World(tmp_path / str(at))
@@ -100,6 +101,7 @@ def test_an_apply_is_whole_wherever_the_agent_is_killed(tmp_path: Path) -> None:
     assert 5 < at < 59
 
 
+@pytest.mark.slow
 def test_a_rollback_is_whole_wherever_it_is_killed(tmp_path: Path) -> None:
     for at in range(1, 60):
         world = World(tmp_path / str(at))
