@@ -35,6 +35,8 @@ class Content:
     carried: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     expires: str | None = None
+    lapses: bool = False
+    """Whether something is set back when the patch ends."""
 
     def rendered(self) -> bytes:
         """Return the bytes of the live file: the patch's own words, the values, and where they come from."""
@@ -64,6 +66,7 @@ class Content:
             "carried": list(self.carried),
             "restart": list(self.restart),
             "expires": self.expires,
+            "lapses": self.lapses,
             "bot_health": bot_health,
             **more,
         }

@@ -259,7 +259,7 @@ def fresh(seen: Observed) -> bool:
 
 
 def rollback_target(history: History, *, now: datetime) -> Applied | None:
-    """Give the newest earlier content that differs from the one in force and is not quarantined.
+    """Give the newest earlier content that differs from the one in force, still holds and is not quarantined.
 
     A content whose health was good for the probation time comes before one of unknown health.
     """
@@ -270,6 +270,7 @@ def rollback_target(history: History, *, now: datetime) -> Applied | None:
         item
         for item in reversed(history.trail)
         if item.config_sha != bad.config_sha
+        and (item.lapses_at is None or now < item.lapses_at)
         and history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now) is None
     ]
     return next((item for item in fit if item.config_sha in history.proven), fit[0] if fit else None)
@@ -438,7 +439,7 @@ def _held(seen: Observed) -> Action | None:
 
 
 def _run_out(seen: Observed) -> Action | None:
-    """A loosening patch that has run out is set back, whatever the branch has come to ask for."""
+    """A loosening patch that has run out is set back, whatever the branch asks for, and under a hold too."""
     if seen.run_out is None or not _is_new(seen, seen.run_out):
         return None
     return Action(Do.APPLY, "the patch in force has run out", topic="run_out")
@@ -510,8 +511,8 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a journal that is not published", _unpublished),
     ("a hold that a commit ends", _cleared),
     ("a revert nobody has proposed yet", _revert_missing),
-    ("a hold", _held),
     ("a loosening patch out of time", _run_out),
+    ("a hold", _held),
     ("a commit that may not be taken", _refused),
     ("a tightening patch out of time", _late),
     ("a freeze window", _frozen),

@@ -48,6 +48,9 @@ class Applied:
     bot_health: str = "missing"
     """The bot's health just before."""
 
+    lapses_at: datetime | None = None
+    """When a loosening patch in it ends: from then on it is nothing to go back to."""
+
 
 @dataclass(frozen=True)
 class Quarantine:
@@ -146,6 +149,7 @@ def _applied(history: History, row: Row) -> History:
         carried=tuple(data.get("carried", ())),
         restart=tuple(data.get("restart", ())),
         bot_health=data.get("bot_health", "missing"),
+        lapses_at=moment(data["expires"]) if data.get("lapses") and data.get("expires") else None,
     )
     return replace(
         history,

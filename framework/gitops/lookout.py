@@ -238,7 +238,7 @@ class Lookout:
             return None
         prepared = self.of(applied.commit)
         left = None if prepared.fault else prepared.left(now)
-        if left is None or not left.reverted or applied.cause == "rollback":
+        if left is None or not left.reverted:
             return None
         content = content_of(prepared, environment=self.place.environment, now=now)
         return Desired(applied.commit, config_sha=content.config_sha, cause="expiry", reducing=True)

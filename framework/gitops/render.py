@@ -106,6 +106,8 @@ def content_of(prepared: Prepared, *, environment: str, now: datetime) -> Conten
             cause = "expiry"
             settings = apply_patch(prepared.bare, left.patch)
     fields = _fields(settings)
+    ends = patch.expires if patch is not None else None
+    last = prepared.left(ends) if ends is not None else None
     return Content(
         environment=environment,
         commit=prepared.commit,
@@ -115,7 +117,8 @@ def content_of(prepared: Prepared, *, environment: str, now: datetime) -> Conten
         patch=words,
         values={name: fields.get(name, value) for name, value in values.items()},
         fields=fields,
-        expires=iso(patch.expires) if patch is not None and patch.expires is not None else None,
+        expires=iso(ends) if ends is not None else None,
+        lapses=cause == "commit" and last is not None and bool(last.reverted),
     )
 
 

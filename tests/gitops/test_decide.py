@@ -126,6 +126,15 @@ CASES: list[tuple[str, Observed, Do]] = [
         seen(in_force("a"), desired=Desired("c", refusal="no"), run_out=Desired("commit-a", "b")),
         Do.APPLY,
     ),
+    (
+        "a patch out of time under a hold",
+        seen(
+            replace(in_force("a"), done=frozenset({("hold-1", Kind.HOLD)})),
+            hold=a_hold(),
+            run_out=Desired("commit-a", "b"),
+        ),
+        Do.APPLY,
+    ),
     ("a tightening out of time", seen(in_force("a"), desired=Desired("c", "a", late="ended")), Do.ALERT),
 ]
 

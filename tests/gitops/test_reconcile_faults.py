@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from framework.gitops.agent import once, serve
 from framework.gitops.decide import Permission, Rules, Sync, permission_of, sync_of
 from framework.gitops.errors import GitopsError
-from framework.gitops.operate import hold_environment
+from framework.gitops.operate import hold_environment, roll_back_environment
 from framework.journal.entry import Kind
 from framework.settings import files
 from framework.settings.errors import FileError
@@ -261,6 +262,28 @@ def test_a_patch_in_force_runs_out_even_when_the_branch_asks_for_nonsense(world:
     world.commit({PATCH: b"overrides: ["})
     world.poll()
     world.poll(after_s=3_600)
+    assert world.live()["impact_cap_ratio"] < 0.12
+
+
+def test_a_hold_does_not_keep_a_loosening_patch_beyond_its_end(world: World) -> None:
+    world.ask(impact_cap_ratio=0.12, expires="2026-03-04T13:00:00Z")
+    world.poll()
+    hold_environment(world.agent, reason="watching")
+    seen = world.poll(after_s=3_600)
+    assert world.live()["impact_cap_ratio"] < 0.12
+    assert permission_of(seen)[0] is Permission.HELD
+    assert world.kinds() == ["applied", "hold", "applied"]
+
+
+def test_a_loosening_that_has_ended_is_nothing_to_go_back_to(world: World) -> None:
+    world.poll()
+    world.ask(impact_cap_ratio=0.12, expires="2026-03-04T13:00:00Z")
+    world.poll()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    world.now += timedelta(hours=2)
+    _, target = roll_back_environment(world.agent, reason="losses")
+    assert target.commit == world.first
     assert world.live()["impact_cap_ratio"] < 0.12
 
 
