@@ -294,3 +294,13 @@ def test_a_soak_leaves_its_report_in_the_job_s_summary(team: Team) -> None:
     job = jobs["soak"]
     assert "# Soak" in job.summary or "SOAK" in job.summary, job.printed
     assert (team.folder / "run-1" / "artifacts" / "soak-linux" / "reports" / "KPI_GATE.json").is_file()
+
+
+def test_a_sweep_s_winner_that_is_not_proven_is_not_proposed(team: Team) -> None:
+    words = "params.base_spread_bps_delta=0.05,0.15 soak.hours=0.2 soak.iterations=1 soak.auto_tune=false"
+    jobs = team.workflow("sweep.yml", {"event_name": "workflow_dispatch"}, words=words, environment="sandbox")
+    assert jobs["sweep"].status == "success", jobs["sweep"].printed
+    assert "# Sweep" in jobs["sweep"].summary
+    assert jobs["propose"].status == "failure"
+    assert "nothing is proven" in jobs["propose"].printed, jobs["propose"].printed
+    assert "proposal" not in git("-C", str(team.remote), "branch")
