@@ -39,6 +39,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
+    from framework.cli.gitops_check import say_uncommitted
     from framework.gitops.evidence import witnessed, write_bundle
     from framework.gitops.gate import GateRequest, run_gate
     from framework.gitops.gate_text import gate_markdown
@@ -64,6 +65,8 @@ def run(argv: Sequence[str]) -> int:
         )
     )
     result = run_gate(request)
+    if not args.json:
+        say_uncommitted(git, git.rev(args.head))
     show(result, out=args.out, out_md=args.out_md, as_json=args.json)
     if args.out is not None:
         markdown = gate_markdown(result.report)

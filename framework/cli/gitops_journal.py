@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from framework.settings.files import canonical_json
 if TYPE_CHECKING:
     from framework.gitops.git import Git
     from framework.journal.journal import Content
+
+DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
+"""What is cut to twelve digits for people; --json has it whole."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -54,7 +58,9 @@ def _show(args: argparse.Namespace) -> int:
         return 0
     if not args.verify:
         for entry in entries:
-            print(f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{canonical_json(entry.data)}")
+            print(
+                f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{DIGEST.sub(_cut, canonical_json(entry.data))}"
+            )
     torn = f", {len(content.tail)} bytes of a torn line at its end" if content.tail else ""
     print(f"WHOLE: {len(content.entries)} entries, head {content.head.sha256[:16]}{torn}")
     return 0
@@ -75,6 +81,10 @@ def _content(path: Path, git: Git, args: argparse.Namespace) -> Content:
     if published is None:
         raise QuoteopsError(f"{path}: no journal here; allowed an environment that an agent has served")
     return Content(published.entries, 0, b"")
+
+
+def _cut(found: re.Match[str]) -> str:
+    return f"{found[0][:12]}…"
 
 
 def _plain(entry: Any) -> dict[str, Any]:

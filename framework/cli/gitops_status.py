@@ -16,13 +16,20 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
+    from framework.gitops.errors import GitopsError
     from framework.gitops.place import Place
     from framework.gitops.status import read_status, status_code, status_lines
     from framework.journal.journal import utc_now
     from framework.settings.files import canonical_json
+    from framework.settings.gitops_files import environment_names
+    from framework.settings.names import did_you_mean
     from framework.settings.plan import find_root
 
     place = Place((args.home or find_root()).resolve(), args.environment)
+    known = environment_names(place.home)
+    if known and args.environment not in known and not place.journal.exists():
+        hint = did_you_mean(args.environment, known)
+        raise GitopsError(f"environment {args.environment}: is unknown; allowed {', '.join(known)}{hint}")
     status = read_status(place, now=utc_now())
     print(canonical_json(status) if args.json else "\n".join(status_lines(status)))
     return status_code(status)

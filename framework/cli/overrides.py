@@ -37,7 +37,11 @@ def run(argv: Sequence[str]) -> int:
     diff.set_defaults(verb=run_diff)
     for verb in (show, diff):
         verb.add_argument(
-            "words", nargs="*", metavar="group=file", help="composition beneath, as of `quoteops soak`"
+            "words",
+            nargs="*",
+            default=[],
+            metavar="group=file",
+            help="composition beneath, as of `quoteops soak`",
         )
     change = verbs.add_parser("set", help="change values in place; comments and formatting stay")
     change.add_argument("file", type=Path, metavar="FILE", help="patch to change or to create (.yaml)")
@@ -87,12 +91,13 @@ def _patches(root: Path) -> list[Path]:
 
 
 def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
+    from framework.cli.overrides_show import meant
     from framework.settings.patch import examine
     from framework.settings.small import as_given, read_small
 
     name = as_given(path, root)
     if path.suffix not in (".yaml", ".json"):
-        return name, None, [f"{name}: is not a patch; allowed .yaml and .json"]
+        return name, None, [f"{name}: is not a patch; allowed .yaml and .json{meant(path, root)}"]
     try:
         text = read_small(path, root=root)
     except FileError as error:
@@ -101,7 +106,7 @@ def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
 
 
 def _set(args: argparse.Namespace) -> int:
-    from framework.cli.overrides_show import beneath, report
+    from framework.cli.overrides_show import beneath, meant, report
     from framework.settings.edit import edit_patch, new_patch
     from framework.settings.patch import examine, parse_patch
     from framework.settings.plan import find_root
@@ -110,7 +115,9 @@ def _set(args: argparse.Namespace) -> int:
     root, path = find_root(), args.file
     where = as_given(path, root)
     if path.suffix != ".yaml":
-        raise ConfigError(f"{where}: is not a .yaml file; allowed one, for JSON is written by machines")
+        raise ConfigError(
+            f"{where}: is not a .yaml file; allowed one, for JSON is written by machines{meant(path, root)}"
+        )
     values: dict[str, str | None] = {}
     for name, text in map(_assigned, args.values):
         if name in values:
@@ -144,7 +151,9 @@ def _assigned(word: str) -> tuple[str, str | None]:
 
     name, equals, text = word.partition("=")
     if not name or not equals or not text:
-        raise ConfigError(f"command line: {cut(word)} is not name=value; allowed null to remove a name")
+        raise ConfigError(
+            f"command line: {cut(word)} is not name=value; allowed like tail_age_ms=700, or null to remove"
+        )
     try:
         value = read_scalar(text)
     except ValueError as error:

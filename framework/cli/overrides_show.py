@@ -97,9 +97,18 @@ def _applied(composed: Composed, old: Patch | None) -> RunSettings:
 
 def _read(name: str, root: Path) -> Patch:
     if name != "-":
+        if hint := meant(Path(name), root):
+            raise ConfigError(f"{name}: is no file here; allowed a patch{hint}")
         return read_patch(Path(name), root=root)
     text = sys.stdin.read()
     return parse_patch(text, where="stdin", json=text.lstrip().startswith("{"))
+
+
+def meant(path: Path, root: Path) -> str:
+    """Return "; did you mean X?" for a bare name of a patch in runtime_overrides/, else nothing."""
+    candidate = f"runtime_overrides/{path.name}.yaml"
+    known = not path.suffix and not path.exists() and (root / candidate).is_file()
+    return f"; did you mean {candidate}?" if known else ""
 
 
 def beneath(words: Sequence[str]) -> Composed:

@@ -24,10 +24,24 @@ class Parser(argparse.ArgumentParser):
 
         wrong = _CHOICE.fullmatch(message)
         if wrong is None:
-            raise QuoteopsError(f"{self.prog}: {message}; see {self.prog} --help")
+            raise QuoteopsError(f"{self.prog}: {message}{self._hint(message)}; see {self.prog} --help")
         verbs = re.findall(r"[\w-]+", wrong[2])
         hint = did_you_mean(wrong[1], verbs)
         raise QuoteopsError(f"{self.prog} {wrong[1]}: no such verb; allowed {', '.join(verbs)}{hint}")
+
+    def _hint(self, message: str) -> str:
+        """Return what was meant by a misspelt flag, or the verbs where none is given."""
+        from framework.settings.names import did_you_mean
+
+        tables = [one.choices for one in self._actions if one.nargs == argparse.PARSER]
+        verbs: dict[str, Parser] = {
+            name: verb for table in tables for name, verb in dict(table or {}).items()
+        }
+        if message.endswith("required: VERB"):
+            return f"; allowed {', '.join(verbs)}"
+        wrong = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        known = [flag for one in (self, *verbs.values()) for flag in one._option_string_actions]
+        return did_you_mean(wrong[1], known) if wrong else ""
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

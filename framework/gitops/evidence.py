@@ -125,7 +125,11 @@ def check_bundle(folder: Path, *, journal: Sequence[Any] | None = None) -> tuple
     """
     path = folder / BUNDLE
     if not path.is_file():
-        raise GitopsError(f"{folder}: holds no {BUNDLE}; allowed a bundle of quoteops gitops gate --out")
+        near = sorted([*folder.glob(f"*/{BUNDLE}"), *folder.glob(f"bundles/*/{BUNDLE}")])
+        hint = f"; did you mean {near[-1].parent}?" if near else ""
+        raise GitopsError(
+            f"{folder}: holds no {BUNDLE}; allowed a bundle of quoteops gitops gate --out{hint}"
+        )
     text = read_text(path)
     try:
         bundle = json.loads(text)

@@ -106,7 +106,8 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     if rendered is None:
         lines.append("  rendered    nothing yet")
     else:
-        good = "known good" if rendered["proven"] else f"good at {rendered['proven_at'] or 'an unknown time'}"
+        until = f"until {rendered['proven_at']}" if rendered["proven_at"] else "not running yet"
+        good = "known good" if rendered["proven"] else f"on probation, {until}"
         lines.append(
             f"  rendered    commit {rendered['commit'][:12]}  config {rendered['config_sha'][:12]}"
             f"  generation {rendered['generation']}  by {rendered['cause']} at {rendered['at']}; {good}"
@@ -115,7 +116,7 @@ def status_lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"              {values or 'no values beyond the profile'}")
         if rendered["expires"]:
             lines.append(f"              ends {rendered['expires']}")
-    lines += _bot_lines(bot)
+    lines += _bot_lines(bot, rendered)
     if hold := status["hold"]:
         owes = bool(hold.get("quarantined"))
         revert = "" if not owes else ", revert proposed" if hold["proposed"] else ", revert not proposed yet"
@@ -127,14 +128,9 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     for topic, text in status["alerts"].items():
         lines.append(f"  alert       {topic}: {text}")
     if verdict := status["last_verdict"]:
-        lines.append(f"  verdict     {verdict['verdict']} at {verdict['at']}: {verdict['subject']}")
-    agent, journal = status["agent"], status["journal"]
-    lines += [
-        f"  journal     entry {journal['seq']}  {journal['sha256'][:16]}",
-        f"  agent       {agent['branch'] or '?'} of {agent['remote'] or '?'}, read"
-        f" {agent['fetched_at'] or 'never'}, next {agent['next_poll_at'] or 'never'}",
-    ]
-    return lines
+        commit = f" for commit {verdict['commit'][:12]}" if verdict["commit"] else ""
+        lines.append(f"  verdict     {verdict['verdict']} by {verdict['subject']}{commit} at {verdict['at']}")
+    return [*lines, *_agent_lines(status["agent"], status["journal"], status["environment"])]
 
 
 def status_code(status: dict[str, Any]) -> int:
@@ -163,18 +159,35 @@ def _bot(seen: Observed) -> dict[str, Any] | None:
     }
 
 
-def _bot_lines(bot: dict[str, Any] | None) -> list[str]:
+def _bot_lines(bot: dict[str, Any] | None, rendered: dict[str, Any] | None) -> list[str]:
     if bot is None:
         return ["  in force    no bot"]
     lines = [
         f"  in force    config {(bot['config_sha'] or '?')[:12]}  since {bot['since'] or '?'},"
         f" heard {bot['heartbeat_at']}"
     ]
+    same_file = rendered is not None and bot["overrides_sha"] == rendered["overrides_sha"]
+    if same_file and rendered and bot["config_sha"] != rendered["config_sha"] and not bot["pending"]:
+        lines.append(
+            "              not the config that was rendered: were its profile and words the environment's?"
+        )
     if bot["pending"]:
         lines.append(f"              waits until flat: {', '.join(bot['pending'])}")
     if bot["refused"]:
         lines.append(f"              the bot refused the live content: {bot['refused']}")
     return lines
+
+
+def _agent_lines(agent: dict[str, Any], journal: dict[str, Any], environment: str) -> list[str]:
+    written = f"entry {journal['seq']}  {journal['sha256'][:16]}" if journal["seq"] else "empty"
+    if agent["fetched_at"] is None:
+        start = f"quoteops gitops reconcile --environment {environment}"
+        return [f"  journal     {written}", f"  agent       none has read a branch here; {start} starts one"]
+    return [
+        f"  journal     {written}",
+        f"  agent       {agent['branch'] or '?'} of {agent['remote'] or '?'}, read {agent['fetched_at']},"
+        f" next {agent['next_poll_at']}",
+    ]
 
 
 def _sha(place: Place) -> str | None:
@@ -188,7 +201,13 @@ def _last_verdict(memory: Memory) -> dict[str, Any] | None:
     for entry in reversed(memory.journal.entries()):
         if entry.kind is Kind.VERDICT:
             subject = entry.data.get("subject") or entry.data.get("bundle") or ""
-            return {"at": entry.at, "verdict": entry.data.get("verdict"), "subject": subject}
+            commit = entry.data.get("commit") or ""
+            return {
+                "at": entry.at,
+                "verdict": entry.data.get("verdict"),
+                "subject": subject,
+                "commit": commit,
+            }
     return None
 
 

@@ -20,6 +20,8 @@ def opening_line(result: SoakResult) -> str:
     hours = (market.edges[-1] - market.edges[0]) / 3.6e12
     routes = "" if result.routes is None else f", canary {settings.rollout.canary_fraction:.0%} of minutes"
     paced = ", in real time" if settings.soak.clock == "wall" else ""
+    if settings.soak.clock == "wall" and settings.soak.environment is not None:
+        paced += f" and following artifacts/gitops/{settings.soak.environment}"
     return (
         f"soak: {market.tape.instrument.symbol}, {hours:.3g} h in {len(market.edges) - 1} iterations{paced}"
         f"{routes}, from {market.tape.meta.source}, config {settings.config_sha[:12]}"
@@ -33,6 +35,8 @@ def notices(result: SoakResult) -> list[str]:
         lines.append(
             f"| exchange | SIM | a soak simulates {settings.exchange.venue}; nothing is sent to it |"
         )
+    if settings.soak.environment is not None and settings.soak.clock != "wall":
+        lines.append("| overrides | NOT FOLLOWED | a replay follows no agent; allowed soak.clock=wall |")
     if settings.signal.source == "model":
         lines.append("| signal | PROXY | no model can be loaded yet: the proxy stands in |")
     if settings.soak.auto_tune and result.untuned is not None:

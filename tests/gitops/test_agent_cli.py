@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from framework.cli.main import main
+from tests.command import REPOSITORY
 from tests.gitops.agent_cases import World
 
 
@@ -101,3 +102,48 @@ def test_without_a_remote_the_rollback_has_happened_and_says_what_is_left(
     assert run(world, "rollback") == 0
     assert "the revert is not proposed yet" in capsys.readouterr().out
     assert world.live() == {"tail_age_ms": 650}
+
+
+def test_an_environment_nobody_knows_is_refused_by_status(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world.home / "gitops" / "environments").mkdir(parents=True)
+    (world.home / "gitops" / "environments" / "paper.yaml").touch()
+    words = ["gitops", "status", "--environment", "papr", "--home", str(world.home)]
+    assert main(words) == 2
+    assert "environment papr: is unknown; allowed paper; did you mean paper?" in capsys.readouterr().err
+
+
+def test_status_says_how_to_start_an_agent_and_what_probation_is(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(world, "status") == 3
+    assert "quoteops gitops reconcile --environment sandbox starts one" in capsys.readouterr().out
+    assert reconcile(world) == 0
+    capsys.readouterr()
+    assert run(world, "status") == 0
+    assert "; on probation, not running yet" in capsys.readouterr().out
+
+
+def test_a_bot_of_another_profile_shows_though_it_follows_the_same_file(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconcile(world) == 0
+    world.bot()
+    capsys.readouterr()
+    assert run(world, "status") == 0
+    assert "not the config that was rendered" in capsys.readouterr().out
+
+
+def test_the_journal_cuts_digests_for_people_alone(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reconcile(world) == 0
+    capsys.readouterr()
+    monkeypatch.chdir(REPOSITORY)
+    words = ["gitops", "journal", "--environment", "sandbox", "--file", str(world.place.journal)]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert f'"commit":"{world.first[:12]}…"' in shown
+    assert main([*words, "--json"]) == 0
+    assert world.first in capsys.readouterr().out

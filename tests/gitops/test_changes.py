@@ -155,7 +155,8 @@ BAD = [
     ("gitops/environments/sandbox.yaml", "profile: S1", "profile: S2", r"has no S2"),
     ("gitops/environments/sandbox.yaml", "overrides: runtime_overrides/sandbox.yaml",
      "overrides: ../secret.yaml", r"overrides is \.\./secret"),
-    ("gitops/environments/sandbox.yaml", "tapes: [liquid-normal,", "tapes: [nowhere,", r"tapes names nowhere"),
+    ("gitops/environments/sandbox.yaml", "tapes: [liquid-normal,",
+     "tapes: [nowhere,", r"tapes names nowhere"),
     ("gitops/environments/sandbox.yaml", "models: {}", "models: {a: latest}", r"models"),
     ("gitops/policy.yaml", "alpha: 0.005", "alpha: 0.5", r"policy.yaml:\d+: gate.alpha is 0.5; allowed"),
     ("gitops/tapes.yaml", "preset: liquid_perp, seed: 101", "preset: liquid, seed: 101", r"preset is liquid"),
@@ -443,3 +444,20 @@ def test_the_command_prints_a_verdict_appends_a_summary_and_ends_with_its_code(
     assert capsys.readouterr().out.splitlines()[-1].startswith("REFUSED: sandbox: min_interval_ms goes")
     assert main(["gitops", "check", "--base", "nowhere", "--head", "HEAD"]) == 2
     assert "names no commit here" in capsys.readouterr().err
+
+
+def test_edits_that_are_not_committed_are_said_not_to_be_judged(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(repo.path)
+    words = ["gitops", "check", "--base", "HEAD", "--head", "HEAD"]
+    assert main(words) == 0
+    assert capsys.readouterr().err == ""
+    repo.edit(SANDBOX, "650", "700")
+    repo.write("conf/profile/mine.yaml", "x")
+    assert main(words) == 0
+    assert (
+        capsys.readouterr().err == f"note: not committed, so not judged: {SANDBOX}, conf/profile/mine.yaml\n"
+    )
+    assert main([*words, "--json"]) == 0
+    assert capsys.readouterr().err == ""

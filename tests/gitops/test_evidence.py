@@ -167,7 +167,9 @@ def test_missing_added_and_renamed_are_found(copy: Path) -> None:
 
 
 def test_a_folder_without_a_bundle_is_no_evidence(tmp_path: Path) -> None:
-    with pytest.raises(GitopsError, match="holds no bundle"):
+    (tmp_path / "bundles" / "abc").mkdir(parents=True)
+    (tmp_path / "bundles" / "abc" / "bundle.json").touch()
+    with pytest.raises(GitopsError, match=r"holds no bundle.*did you mean .*abc\?"):
         check_bundle(tmp_path)
 
 

@@ -231,3 +231,20 @@ def test_asking_for_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert out.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_bare_name_of_a_patch_is_answered_with_its_file(here: Path, capsys: Capture) -> None:
+    meant = "did you mean runtime_overrides/paper.yaml?"
+    assert meant in told(capsys, "check", "paper", code=2)
+    assert meant in told(capsys, "show", "paper", code=2)
+    assert meant in told(capsys, "diff", "runtime_overrides/soak.yaml", "paper", code=2)
+    assert meant in told(capsys, "set", "paper", "tail_age_ms=700", code=2)
+    assert "did you mean" not in told(capsys, "check", "papers", code=2)
+
+
+def test_wrong_words_are_answered_with_what_is_allowed(here: Path, capsys: Capture) -> None:
+    assert "required: VERB; allowed check, show, diff, set;" in told(capsys, code=2)
+    assert "required: B;" in told(capsys, "diff", "runtime_overrides/soak.yaml", code=2)
+    words = ("set", "runtime_overrides/soak.yaml", "tail_age_ms=700", "--reasn=x")
+    assert "--reasn=x; did you mean --reason?" in told(capsys, *words, code=2)
+    assert "allowed like tail_age_ms=700" in told(capsys, *words[:2], "tail_age_ms", "700", code=2)

@@ -13,6 +13,10 @@ from tests.soak.page_cases import result
     [
         (["exchange=bybit_v5"], "| exchange | SIM | a soak simulates bybit_v5; nothing is sent to it |"),
         (["signal=model"], "| signal | PROXY | no model can be loaded yet: the proxy stands in |"),
+        (
+            ["soak.environment=paper"],
+            "| overrides | NOT FOLLOWED | a replay follows no agent; allowed soak.clock=wall |",
+        ),
         ([], None),
     ],
 )
