@@ -6,7 +6,7 @@ import os
 from types import TracebackType
 from typing import Any, Self
 
-from framework.fanout.cluster import imported, loopback
+from framework.fanout.joining import imported, loopback
 
 STORE_BYTES = 80 << 20
 
