@@ -46,6 +46,8 @@ def read_evidence(path: Path, *, anyway: bool = False) -> Evidence:
         for name, read in ((SWEEP, _sweep), (RUN, _run)):
             if (path / name).is_file():
                 return read(path, anyway)
+        if path / "runtime_overrides.json" == path.parent / TUNED and (path.parent / RUN).is_file():
+            return _run(path.parent, anyway)  # artifacts/soak is this folder of the latest run
         raise GitopsError(f"{path}: holds neither {SWEEP} nor {RUN}; allowed a run's or a sweep's folder")
     if path.name == SWEEP:
         return _sweep(path.parent, anyway)

@@ -100,6 +100,7 @@ def test_a_tuned_package_becomes_a_branch_that_keeps_the_comments(world: World, 
 def test_the_file_inside_a_run_stands_for_the_run(tmp_path: Path) -> None:
     run = tuned_run(tmp_path)
     assert read_evidence(run / "soak" / "runtime_overrides.json") == read_evidence(run)
+    assert read_evidence(run / "soak") == read_evidence(run)
 
 
 def test_a_second_tuning_adds_its_window_to_the_first(world: World, tmp_path: Path) -> None:
