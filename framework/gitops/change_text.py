@@ -6,6 +6,7 @@ from typing import Any
 
 from framework.gitops.change_report import ChangeReport, EnvironmentChange
 from framework.settings.overrides import Change
+from framework.settings.plain import cut
 from framework.settings.validate import shown_value
 
 FILES_SHOWN = 8
@@ -79,7 +80,7 @@ def _row(change: Change) -> tuple[str, ...]:
 
 def _files(paths: tuple[str, ...]) -> str:
     more = len(paths) - FILES_SHOWN
-    return ", ".join(paths[:FILES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(cut(path) for path in paths[:FILES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _plain(text: str) -> str:

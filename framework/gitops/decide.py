@@ -195,8 +195,8 @@ def sync_of(seen: Observed) -> tuple[Sync, str]:
     if desired is None or seen.fetched_at is None:
         return Sync.UNKNOWN, seen.fetch_fault or "the branch has not been read yet"
     age = (seen.now - seen.fetched_at).total_seconds()
-    if age > seen.rules.unknown_s:
-        return Sync.UNKNOWN, f"the branch was read {age:.0f} s ago: {seen.fetch_fault or 'no agent runs'}"
+    if abs(age) > seen.rules.unknown_s:
+        return Sync.UNKNOWN, f"the branch was read {_ago(age)}: {seen.fetch_fault or 'no agent runs'}"
     if applied is None:
         return Sync.OUT_OF_SYNC, "nothing is in force yet"
     if desired.refusal or desired.config_sha != applied.config_sha:
@@ -229,7 +229,7 @@ def health_of(seen: Observed) -> tuple[Health, str]:
     if bot is None:
         return Health.MISSING, "no bot has written bot.json"
     if not fresh(seen):
-        return Health.STALE, f"last heard {(seen.now - bot.heartbeat_at).total_seconds():.0f} s ago"
+        return Health.STALE, f"last heard {_ago((seen.now - bot.heartbeat_at).total_seconds())}"
     known = {"healthy": Health.HEALTHY, "degraded": Health.DEGRADED}
     return known.get(bot.health, Health.FAILING), bot.reason
 
@@ -252,10 +252,14 @@ def permission_of(seen: Observed) -> tuple[Permission, str]:
 
 
 def fresh(seen: Observed) -> bool:
-    """Say whether a bot has been heard within its heartbeat limit."""
+    """Say whether a bot has been heard within its heartbeat limit; a word from the future is none."""
     if seen.bot is None:
         return False
-    return (seen.now - seen.bot.heartbeat_at).total_seconds() <= seen.rules.heartbeat_s
+    return abs((seen.now - seen.bot.heartbeat_at).total_seconds()) <= seen.rules.heartbeat_s
+
+
+def _ago(seconds: float) -> str:
+    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s in the future: a clock was set back"
 
 
 def rollback_target(history: History, *, now: datetime) -> Applied | None:

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -53,7 +54,10 @@ _RACES = (
 )
 """What git says of a push that somebody else was faster than; a hook or a protected branch says otherwise."""
 
-_SECRET = re.compile(r"(?<=//)[^/@\s]+@")
+_LOGIN = re.compile(r"(?<=//)\S*@")
+"""Up to the last @ of a word: a password may hold one, and more of the address is no loss."""
+
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,9 @@ class Git:
         """
         found = self.files(sha, *prefixes)
         for path, blob in found.items():
-            check_blob(blob, where=f"{sha[:12]}:{path}")
             check_path(path, where=sha[:12])
+            check_blob(blob, where=f"{sha[:12]}:{path}")
+        check_apart(found, where=sha[:12])
         if len(found) > MAX_FILES or sum(blob.size for blob in found.values()) > MAX_EXPORT:
             raise GitError(
                 f"{sha[:12]}: {len(found)} files; allowed up to {MAX_FILES} and {MAX_EXPORT} bytes in all"
@@ -317,13 +322,40 @@ def check_blob(blob: Blob, *, where: str, limit: int = MAX_BLOB) -> None:
 
 
 def check_path(path: str, *, where: str) -> None:
-    """Raise GitError for a path that leaves its folder here or on another system."""
+    """Raise GitError for a path that leaves its folder, or cannot be written, here or on another system."""
     parts = PurePosixPath(path).parts
     inside = (
         parts and not path.startswith("/") and ".." not in parts and ".git" not in (p.lower() for p in parts)
     )
-    if not inside or any(c in path for c in '\\:\0\n"') or "/".join(parts) != path:
-        raise GitError(f"{where}: {path!r} is not a path inside the repository")
+    odd = any(c in '\\:"<>|?*' or not c.isprintable() for c in path) or "/".join(parts) != path
+    unfit = any(p.endswith((".", " ")) or _DEVICES.fullmatch(p) or len(p.encode()) > 200 for p in parts)
+    if not inside or odd or unfit or len(path) > 1_000:
+        raise GitError(
+            f"{where}: {path[:200]!r} is not a path inside the repository that every system can hold"
+        )
+
+
+def check_apart(paths: Iterable[str], *, where: str) -> None:
+    """Raise GitError when two paths are one file where case or the composing of letters does not count."""
+    seen: dict[str, str] = {}
+    files = set(paths)
+    for path in files:
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())
+        names = folded.split("/")
+        for depth in range(1, len(names) + 1):
+            given = "/".join(path.split("/")[:depth])
+            other = seen.setdefault("/".join(names[:depth]), given)
+            if given in files and given != path:
+                raise GitError(f"{where}: {given} is a file and a folder; the commit is damaged")
+            if other != given:
+                raise GitError(
+                    f"{where}: {given} and {other} are one name on some systems; allowed one of them"
+                )
+
+
+def without_login(text: str) -> str:
+    """Return a text without the user and the password of any URL in it."""
+    return _LOGIN.sub("", text)
 
 
 def _environment() -> dict[str, str]:
@@ -359,12 +391,12 @@ def _shown(args: Iterable[str]) -> str:
         if skip or word == "-c":
             skip = not skip
         elif not word.startswith("-"):
-            words.append(_SECRET.sub("", word))
+            words.append(without_login(word))
     return " ".join(words)
 
 
 def _reason(err: bytes, code: int) -> str:
-    said = [_SECRET.sub("", line.strip()) for line in err.decode(errors="replace").splitlines()]
+    said = [without_login(line.strip()) for line in err.decode(errors="replace").splitlines()]
     told = [line for line in said if line.startswith(("fatal:", "error:", "!", "ERROR"))]
     told = told or [line for line in said if line]
     return told[0][:300] if told else f"exit code {code}"

@@ -18,6 +18,7 @@ from framework.gitops.history import History
 from framework.gitops.place import Memory, Place
 from framework.journal.entry import Kind
 from framework.settings.files import write_atomic, write_json
+from framework.settings.plain import cut
 
 KEYS = ("hold", "reason", "cause", "by", "at", "head", "head_config_sha", "held", "quarantined")
 
@@ -32,7 +33,7 @@ def read_hold(place: Place, history: History) -> Hold | None:
         return _unreadable(f"{place.hold}: cannot be read ({error}); it holds until it can")
     try:
         return _hold(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if history.hold is not None:
             return _hold(history.hold, gone=True)
         return _unreadable(f"{place.hold}: is not a hold ({error}); it holds until it is or is released")
@@ -116,6 +117,7 @@ def _go_back(place: Place, memory: Memory, hold: Hold, history: History, bot_hea
 def _hold(data: Mapping[str, Any], *, gone: bool = False) -> Hold:
     plain = {key: data[key] for key in KEYS}
     held, bad = plain["held"] or {}, plain["quarantined"]
+    _check(plain, held, bad)
     return Hold(
         name=plain["hold"],
         reason=plain["reason"],
@@ -128,6 +130,21 @@ def _hold(data: Mapping[str, Any], *, gone: bool = False) -> Hold:
         plain=plain,
         gone=gone,
     )
+
+
+def _check(plain: Mapping[str, Any], held: Mapping[str, Any], bad: Mapping[str, Any] | None) -> None:
+    """Raise TypeError or KeyError unless everything is what the agent writes."""
+    texts = [plain[key] for key in ("hold", "reason", "cause", "by", "at")]
+    texts += [plain[key] for key in ("head", "head_config_sha") if plain[key] is not None]
+    if held or bad is not None:
+        texts += [held[key] for key in ("commit", "config_sha", "overrides_sha")]
+    if bad is not None:
+        texts += [bad[key] for key in ("config_sha", "commit", "overrides_sha", "until")]
+    wrong = next((text for text in texts if not isinstance(text, str) or not text), None)
+    if wrong is not None or None in texts:
+        raise TypeError(f"{cut(str(wrong))} where a text belongs")
+    if bad is not None and datetime.fromisoformat(bad["until"]).tzinfo is None:
+        raise ValueError(f"until is {cut(bad['until'])}, which has no time zone")
 
 
 def _unreadable(fault: str) -> Hold:

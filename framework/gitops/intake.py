@@ -8,7 +8,7 @@ from pathlib import Path
 from framework.errors import QuoteopsError
 from framework.gitops.change_report import ChangeReport
 from framework.gitops.environments import PREFIXES
-from framework.gitops.git import Git, check_blob, check_path
+from framework.gitops.git import Git, check_apart, check_blob, check_path
 from framework.gitops.policy import PathClass
 from framework.settings.gitops_files import POLICY, check_gitops
 from framework.settings.overrides import Direction, is_expired
@@ -28,6 +28,10 @@ def wrong_files(git: Git, head: str, changed: list[str], paths: dict[str, tuple[
             check_blob(blob, where=path)
         except QuoteopsError as error:
             faults.append(str(error))
+    try:
+        check_apart({**ours, **others}, where="head")
+    except QuoteopsError as error:
+        faults.append(str(error))
     models = set(paths.get(PathClass.MODEL, ()))
     links = git.files(head, *models) if models else {}
     faults += [f"{p}: is not a plain file" for p, b in links.items() if not b.mode.startswith("100")]

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 HELD_PREPARED = 8
 
 
+RETRY_S = 30.0
+"""Pause after a push that failed."""
+
+
+def is_pausing(until: datetime | None, *, now: datetime) -> bool:
+    """Say whether a pause of at most ``RETRY_S`` still lasts; a clock that was set back ends it."""
+    return until is not None and 0.0 < (until - now).total_seconds() <= RETRY_S
+
+
 @dataclass
 class Fetched:
     """What the last looks at the remote gave."""
@@ -76,6 +85,7 @@ class Lookout:
     def fetch(self) -> None:
         """Bring the branch here; what goes wrong is kept, not raised."""
         try:
+            Git.mirror(self.git.repo)  # it may be deleted at any time
             head = self.git.fetch(self.remote, self.the_branch())
             self.incoming = Fetched(head, self.now(), "")
         except GitError as error:
@@ -131,7 +141,7 @@ class Lookout:
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
             bot=read_bot(self.place.bot),
-            can_push=self.push_after is None or now >= self.push_after,
+            can_push=not is_pausing(self.push_after, now=now),
             restorable=history.applied is None or self.in_force() is not None,
         )
 

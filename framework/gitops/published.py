@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.gitops.errors import BranchMissing, GitError, PushRejected
-from framework.gitops.git import MAX_BLOB, Git
+from framework.gitops.git import MAX_BLOB, Git, without_login
 from framework.journal.errors import JournalError
 from framework.journal.journal import (
     EMPTY,
@@ -99,7 +99,9 @@ def publish_head(
             rejected = error
             continue
         return Published(commit, content.head, content.entries)
-    raise GitError(f"{remote}: {BRANCH} moved {ATTEMPTS} times meanwhile; try again") from rejected
+    raise GitError(
+        f"{without_login(remote)}: {BRANCH} moved {ATTEMPTS} times meanwhile; try again"
+    ) from rejected
 
 
 def append_published(

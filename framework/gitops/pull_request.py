@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from framework.gitops.errors import GitopsError, PushRejected
-from framework.gitops.git import Git
+from framework.gitops.git import Git, without_login
 
 API = "https://api.github.com"
 TIMEOUT_S = 20.0
@@ -73,7 +73,9 @@ def open_pull_request(
     if urlsplit(api).scheme != "https" and urlsplit(api).hostname not in _LOOPBACK:
         raise GitopsError(f"{api}: is not https; allowed https, for a token goes there")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", slug):
-        raise GitopsError(f"{remote}: names no owner/repository; allowed GITHUB_REPOSITORY=owner/repository")
+        raise GitopsError(
+            f"{without_login(remote)}: names no owner/repository; allowed GITHUB_REPOSITORY=owner/repository"
+        )
     url = f"{api}/repos/{slug}/pulls"
     status, answer = _ask(url, token, {"title": title, "head": branch, "base": base, "body": body})
     if status == 422:  # one is open already: an earlier try was cut off

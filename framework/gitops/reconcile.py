@@ -7,7 +7,6 @@ operator's rollback never does.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -29,7 +28,8 @@ from framework.gitops.decide import (
     sync_of,
 )
 from framework.gitops.errors import GitopsError
-from framework.gitops.lookout import Lookout
+from framework.gitops.git import without_login
+from framework.gitops.lookout import RETRY_S, Lookout, is_pausing
 from framework.gitops.place import read_state
 from framework.gitops.published import publish_head
 from framework.gitops.pull_request import open_pull_request, push_branch
@@ -61,10 +61,6 @@ ALERTS = {
 """What is said on stderr besides, for what collects alerts."""
 
 PAGED = ("failing", "journal", "contents", "hold")
-RETRY_S = 30.0
-"""Pause after a push that failed."""
-
-_LOGIN = re.compile(r"(?<=//)[^/@\s]+@")
 Say = Callable[[str], None]
 
 
@@ -90,7 +86,7 @@ class Reconciler(Lookout):
     def publish(self) -> None:
         """Push the journal and its head when it has grown; what goes wrong is kept, and tried again later."""
         now = self.now()
-        if not self.publishes or (self._publish_after is not None and now < self._publish_after):
+        if not self.publishes or is_pausing(self._publish_after, now=now):
             return
         try:
             size = self.place.journal.stat().st_size if self.place.journal.is_file() else 0
@@ -327,7 +323,7 @@ class Reconciler(Lookout):
         permission, why = permission_of(seen)
         return {
             "environment": self.place.environment,
-            "remote": _LOGIN.sub("", self.remote),
+            "remote": without_login(self.remote),
             "branch": self.the_branch(),
             "pid": os.getpid(),
             "at": iso(seen.now),

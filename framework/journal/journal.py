@@ -35,11 +35,13 @@ class Content:
     """Bytes of the whole entries."""
 
     tail: bytes
+    after: Head = EMPTY
+    """The head that the entries follow."""
 
     @property
     def head(self) -> Head:
         """Return the newest entry's number and hash."""
-        return self.entries[-1].head if self.entries else EMPTY
+        return self.entries[-1].head if self.entries else self.after
 
 
 def parse_journal(data: bytes, *, where: str, after: Head = EMPTY) -> Content:
@@ -51,7 +53,7 @@ def parse_journal(data: bytes, *, where: str, after: Head = EMPTY) -> Content:
         entry = parse_line(line + b"\n", after=head, where=f"{where}:{head.seq + 1}")
         entries.append(entry)
         head = entry.head
-    return Content(tuple(entries), len(data) - len(tail), tail)
+    return Content(tuple(entries), len(data) - len(tail), tail, after)
 
 
 class Journal:
