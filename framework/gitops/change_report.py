@@ -29,6 +29,15 @@ class EnvironmentChange:
     judging: tuple[str, ...] = ()
     """Keys of its file that change and decide how it is judged, not what it trades."""
 
+    raised: str = ""
+    """The tier it enters: of a new environment, and of one that goes to a stricter tier."""
+
+    ends: str = ""
+    """When the head's patch ends, if that leads to values nothing leads to today."""
+
+    later: tuple[Change, ...] = ()
+    """What is then other than what runs today."""
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         return {

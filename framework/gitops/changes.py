@@ -14,11 +14,17 @@ from pathlib import Path
 
 from framework.errors import QuoteopsError
 from framework.gitops.change_report import ChangeReport, EnvironmentChange, Needs
-from framework.gitops.environments import PREFIXES, compose_environment, environment_names, load_environment
+from framework.gitops.environments import (
+    PREFIXES,
+    compose_environment,
+    environment_names,
+    load_environment,
+    patch_of,
+)
 from framework.gitops.errors import GitopsError
 from framework.gitops.git import Git
 from framework.gitops.intake import signatures, wrong_conf, wrong_files, wrong_gitops, wrong_patches
-from framework.gitops.limits import refused_changes
+from framework.gitops.limits import TIERS, refused_changes
 from framework.gitops.policy import PathClass, class_of, load_policy
 from framework.settings.gitops_files import POLICY
 from framework.settings.overrides import Change, Direction, Effect, changes_between, direction_of
@@ -87,9 +93,11 @@ def _judge(
             faults.append(str(error))
     report = replace(report, environments=tuple(found))
     known = [] if not faults else ["the environments that cannot be composed are left out"]
-    runs_before: list[str] = []
-    if any(change.base is None for change in found):
-        runs_before = [compose_environment(old, name, now=now).settings.config_sha for name in before]
+    runs_before: dict[str, str] = {}
+    if any(change.raised for change in found):
+        for name, file in before.items():
+            sha = compose_environment(old, name, now=now).settings.config_sha
+            runs_before[sha] = max(file.tier, runs_before.get(sha, file.tier), key=TIERS.index)
     for change in found:
         more, said = refused_changes(change, policy=report.policy, now=now, runs=runs_before)
         faults += more
@@ -155,6 +163,8 @@ def _compare(
         Direction.INCREASING: rules.increasing,
         Direction.GATED: rules.gated,
     }
+    raised = after is not None and (before is None or TIERS.index(after.tier) > TIERS.index(before.tier))
+    ends, later = _later(name, base, old if before is not None else None, new)
     judging = [key for key in JUDGING if before and after and getattr(before, key) != getattr(after, key)]
     # Without a baseline there is nothing to compare: what may be new is settled in limits.py.
     needs: Needs = "check" if base is None else asked[direction]
@@ -169,7 +179,34 @@ def _compare(
         approvals=rules.approvals if needs != "none" else 0,
         net=rules.net,
         judging=tuple(judging),
+        raised=after.tier if after is not None and raised else "",
+        ends=ends,
+        later=later,
     )
+
+
+def _later(
+    name: str, base: RunSettings | None, old: Path | None, new: Path | None
+) -> tuple[str, tuple[Change, ...]]:
+    """Return when the head's patch ends and how it then differs from the base; nothing if the base's ends so.
+
+    What an end sets back is compared with nothing by then, so it is judged as if it were asked for now.
+    """
+    if base is None or old is None or new is None:
+        return "", ()
+    end, before = _ended(new, name), _ended(old, name)
+    if end is None or (before is not None and before[1].config_sha == end[1].config_sha):
+        return "", ()
+    changes = tuple(c for c in _changes(base, end[1]) if not is_judging(c.name))
+    return f"{end[0]:%Y-%m-%dT%H:%M:%SZ}", changes
+
+
+def _ended(root: Path, name: str) -> tuple[datetime, RunSettings] | None:
+    """Return the end of an environment's patch and what is then in force, None for a patch without an end."""
+    patch = patch_of(root, name)
+    if patch is None or patch.expires is None:
+        return None
+    return patch.expires, compose_environment(root, name, now=patch.expires).settings
 
 
 def _changes(base: RunSettings | None, head: RunSettings | None) -> tuple[Change, ...]:

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 
 from framework.gitops.change_report import EnvironmentChange
 from framework.settings.names import did_you_mean
-from framework.settings.overrides import Change, Direction, Effect
+from framework.settings.overrides import Change, Direction, Effect, direction_of
 from framework.settings.schema.gitops import KeyRule, Policy
 from framework.settings.validate import shown_value
 
 WHERE = "gitops/policy.yaml"
+TIERS = ("sandbox", "paper", "production")
+"""By how much is at stake."""
+
 EXEMPT = ("kpi", "models")
 """Groups that other rules judge: thresholds with the gate, models by their digest."""
 
 
 def refused_changes(
-    change: EnvironmentChange, *, policy: Policy, now: datetime, runs: Collection[str]
+    change: EnvironmentChange, *, policy: Policy, now: datetime, runs: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Return what is refused and what is worth a note; ``runs`` are the config_sha of what runs today."""
+    """Return what is refused and what is worth a note; ``runs`` are the config_sha of what runs today,
+    each with the strictest tier it runs in.
+    """
     faults: list[str] = []
     notes: list[str] = []
     if change.head is None:
         return faults, [f"{change.name}: is removed; an agent that serves it keeps its last state and alerts"]
+    enters = change.raised not in ("", "sandbox")
+    if enters and TIERS.index(runs.get(change.head.config_sha, "sandbox")) < TIERS.index(change.raised):
+        faults.append(
+            f"{change.name}: is new in tier {change.raised} and no evidence can compare it; allowed the"
+            " settings of an environment of that tier, changed afterwards"
+        )
     if change.base is None:
-        if change.tier != "sandbox" and change.head.config_sha not in runs:
-            faults.append(
-                f"{change.name}: is new in tier {change.tier} and no evidence can compare it; allowed the"
-                " settings of an environment that exists, changed afterwards"
-            )
         notes.append(f"{change.name}: is new")
+    if direction_of(change.later) not in (Direction.NEUTRAL, Direction.REDUCING):
+        moved = ", ".join(f"{one.name} goes to {shown_value(one.new)}" for one in change.later[:4])
+        faults.append(
+            f"{change.name}: when its patch ends, {change.ends}, {moved}, which no evidence has seen; allowed"
+            " an end that leads back to what runs today"
+        )
     for one in change.changes:
         if one.name.partition(".")[0] in EXEMPT:
             continue

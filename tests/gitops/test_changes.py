@@ -346,6 +346,50 @@ def test_a_new_environment_runs_what_another_runs_or_trades_in_the_sandbox(repo:
     assert refused.refusals[0].startswith("other: is new in tier paper and no evidence can compare it")
 
 
+def test_an_environment_enters_a_tier_with_what_that_tier_runs_alone(repo: Repo) -> None:
+    text = (repo.path / "gitops" / "environments" / "sandbox.yaml").read_text()
+    twin = text.replace("name: sandbox", "name: twin").replace("tier: sandbox", "tier: production")
+    refused = judged(repo, writing("gitops/environments/twin.yaml", twin))
+    assert refused.refusals[0].startswith("twin: is new in tier production and no evidence can compare it")
+    repo.git("rm", "--quiet", "gitops/environments/twin.yaml")
+    repo.commit()
+    raised = judged(repo, replacing("gitops/environments/sandbox.yaml", "tier: sandbox", "tier: production"))
+    assert raised.refusals[0].startswith("sandbox: is new in tier production and no evidence can compare it")
+    lowered = judged(
+        repo, replacing("gitops/environments/production.yaml", "tier: production", "tier: paper")
+    )
+    assert (lowered.exit_code, lowered.approvals) == (0, 2)
+
+
+def test_an_end_that_leads_to_values_nothing_has_judged_is_refused(repo: Repo) -> None:
+    shadowed = judged(repo, replacing("conf/profile/S1.yaml", "tail_age_ms: 700", "tail_age_ms: 1000"))
+    assert shadowed.verdict == "neutral", "the patch lies over it"
+    ended = judged(repo, replacing(SANDBOX, "owner: market", "expires: 2026-06-01T00:00:00Z\nowner: market"))
+    assert ended.exit_code == 1
+    assert "when its patch ends, 2026-06-01T00:00:00Z, " in ended.refusals[0]
+    assert "tail_age_ms goes to 1000" in ended.refusals[0]
+    later = judged(repo, replacing("conf/profile/S1.yaml", "tail_age_ms: 1000", "tail_age_ms: 400"))
+    assert "tail_age_ms goes to 400" in later.refusals[0], "what lies beneath may not move either"
+
+
+def test_an_end_that_leads_back_to_what_runs_today_is_allowed(repo: Repo) -> None:
+    repo.edit(
+        "gitops/environments/sandbox.yaml", "overrides: runtime_overrides/sandbox.yaml", "overrides: null"
+    )
+    repo.commit()
+    ends = "reason: r\nowner: o\nexpires: 2026-06-01T00:00:00Z\noverrides: {base_spread_bps_delta: 0.3}\n"
+    named = replacing(
+        "gitops/environments/sandbox.yaml", "overrides: null", "overrides: runtime_overrides/a.yaml"
+    )
+    report = judged(repo, both(writing("runtime_overrides/a.yaml", ends), named))
+    assert (report.verdict, report.refusals) == ("gate", ())
+
+
+def test_a_file_s_name_is_no_line_of_its_own(repo: Repo) -> None:
+    report = judged(repo, writing("docs/x\n::error::forged.md", "x"))
+    assert not [line for line in change_lines(report) if "\n" in line]
+
+
 def test_a_model_is_a_change_of_its_own_and_is_gated(repo: Repo) -> None:
     slot = f"models: {{edge: {DIGEST}}}"
     report = judged(repo, replacing("gitops/environments/sandbox.yaml", "models: {}", slot))
