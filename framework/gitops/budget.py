@@ -1,7 +1,8 @@
 """The alpha budget: what an environment may still risk this quarter, by its journal.
 
 Every attempt spends the same share of what is left, so no number of attempts spends more than the budget. The
-same attempt again, the same question over the same tapes and gate, is not another look and spends nothing.
+same attempt again, the same question over the same hours, draws and gate, is not another look and spends
+nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Attempt:
     """Digests, in any order."""
 
     gate_version: str
+    look: str = ""
+    """Digest of the seed of the delays and the windows: other draws or other hours are another look."""
 
     @property
     def key(self) -> str:
@@ -53,6 +56,7 @@ class Attempt:
             "head_config_sha": self.head_config_sha,
             "tapes": list(self.tapes),
             "gate_version": self.gate_version,
+            "look": self.look,
         }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.report import canonical
+from framework.errors import QuoteopsError
 from framework.fanout.run import Fanout
 from framework.gates.kpi import Profile, profile_from
 from framework.gates.paired import GATE_VERSION
@@ -39,6 +40,7 @@ from framework.gitops.gate_text import effect_data
 from framework.gitops.git import Git
 from framework.gitops.history import Row as AgentRow
 from framework.gitops.history import fold
+from framework.gitops.render import content_of, prepare
 from framework.gitops.tapes import load_tapes, tapes_of
 from framework.journal.entry import Kind
 from framework.settings.files import canonical_json, sha256_of
@@ -95,6 +97,8 @@ class _Question:
     deciding: Profile
     shown: tuple[Profile, ...]
     refused: tuple[str, ...] = field(default=())
+    lost: tuple[str, ...] = field(default=())
+    """Regimes that the tapes show, and no window of them that was not tuned on."""
 
 
 def journal_name(environment: str) -> str:
@@ -109,7 +113,7 @@ def run_gate(request: GateRequest) -> GateResult:
     """
     now = request.now or datetime.now(UTC)
     report = classify(request.git, request.base, request.head, request.environment, now=now)
-    asked = [c for c in report.environments if c.needs == "gate" and not _goes_back(request, c)]
+    asked = [c for c in report.environments if c.needs == "gate" and not _goes_back(request, c, report.base)]
     if report.refusals:
         return _without(report, Outcome.FAIL, f"the change is refused: {report.refusals[0]}")
     if not asked:
@@ -138,19 +142,44 @@ def _why_not(request: GateRequest, report: ChangeReport) -> str:
     return "; ".join([*said, *([f"the check is enough for {', '.join(names)}"] if names else [])])
 
 
-def _goes_back(request: GateRequest, change: EnvironmentChange) -> bool:
+def _goes_back(request: GateRequest, change: EnvironmentChange, base: str) -> bool:
     """Tell whether an environment is held at the head's very content, and git alone still asks for the bad
     one.
 
     Going back reduces risk and was done at once, on the word of the agent's journal. Judging it on tapes
-    would only keep git from saying what runs.
+    would only keep git from saying what runs. Whoever may write that journal can bring back what the branch
+    has held, and nothing else.
     """
     hold = fold(request.agent_rows(change.name)).hold
     if hold is None or hold.get("quarantined") is None or change.base is None or change.head is None:
         return False
     held: str = hold["held"]["config_sha"]
     bad: str = hold["quarantined"]["config_sha"]
-    return (held, bad) == (change.head.config_sha, change.base.config_sha)
+    if (held, bad) != (change.head.config_sha, change.base.config_sha):
+        return False
+    return _was_asked_for(request, change.name, commit=hold["held"].get("commit"), config_sha=held, base=base)
+
+
+def _was_asked_for(
+    request: GateRequest, environment: str, *, commit: Any, config_sha: str, base: str
+) -> bool:
+    """Tell whether a commit that the base contains composes, or composed until its end, to these settings."""
+    if not isinstance(commit, str):
+        return False
+    now = request.now or datetime.now(UTC)
+    try:
+        commit = request.git.rev(commit)
+        if not request.git.is_ancestor(commit, base):
+            return False
+        with tempfile.TemporaryDirectory(prefix="quoteops-gate-") as folder:
+            found = prepare(request.git, commit=commit, environment=environment, scratch=Path(folder))
+            asked = {content_of(found, environment=environment, now=at).config_sha for at in (now, _LATEST)}
+    except QuoteopsError:
+        return False  # then it is judged like any other change
+    return config_sha in asked
+
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def _without(report: ChangeReport, outcome: Outcome, sentence: str) -> GateResult:
@@ -206,6 +235,9 @@ def _answered(
         head_config_sha=question.head.config_sha,
         tapes=tuple(e.digest for e in question.evidence),
         gate_version=GATE_VERSION,
+        look=sha256_of(
+            canonical_json([question.base.soak.seed, [list(e.windows) for e in question.evidence]])
+        ),
     )
     given = allowance(request.rows(change.name), attempt=attempt, budget=report.policy.budget, now=now)
     alpha = min(report.policy.gate.alpha, given.alpha)
@@ -289,6 +321,7 @@ def _question(
         deciding=deciding,
         shown=tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped),
         refused=tuple(refused),
+        lost=tuple(sorted({o.tape.regime for o in opened} - {o.tape.regime for o in evidence})),
     )
 
 
@@ -308,6 +341,14 @@ def _answer(question: _Question, arms: Sequence[TapeArms], *, alpha: float) -> d
         ):
             findings += more
             notes += said
+    findings += [
+        Finding(
+            Outcome.INCONCLUSIVE,
+            "GATE:regime",
+            f"all of regime {regime} was tuned on; add another tape of it",
+        )
+        for regime in question.lost
+    ]
     findings = worst_first(findings)
     if any(symbol.identical for symbol in symbols.values()):
         same = ", ".join(s.symbol for s in symbols.values() if s.identical)

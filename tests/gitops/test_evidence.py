@@ -16,6 +16,7 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.evidence import Row, check_bundle, replay_bundle, witnessed, write_bundle
 from framework.gitops.gate import GateRequest, run_gate
 from framework.gitops.gate_text import gate_markdown
+from framework.gitops.render import prepare
 from framework.journal.entry import Kind
 from framework.settings.files import canonical_json, sha256_of
 from tests.gitops.agent_cases import PATCH, START, World, patch_text
@@ -184,15 +185,23 @@ def test_the_command_checks_a_bundle(made: Given, copy: Path, capsys: pytest.Cap
 
 
 def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_path: Path) -> None:
-    inputs = check_bundle(made.folder)[0]["inputs"]
     world = made.world
-    bad, held = (inputs["judged"][0][side]["config_sha"] for side in ("base", "head"))
-    hold = {"hold": "hold-1", "held": {"config_sha": held}, "quarantined": {"config_sha": bad}}
+    base = check_bundle(made.folder)[0]["inputs"]["base"]
+    shas = [base]
+    for text in (patch_text(base_spread_bps_delta=0.6).encode(), world.author.show(base, PATCH)):
+        shas.append(world.author.commit_files(shas[-1], {PATCH: text}, "there and back\n"))
+    asked = [prepare(world.author, commit=c, environment="sandbox", scratch=tmp_path) for c in shas]
+    held, bad = (
+        {"commit": one.commit, "config_sha": one.settings.config_sha}
+        for one in asked[:2]
+        if one.settings is not None
+    )
+    hold = {"hold": "hold-1", "held": held, "quarantined": bad}
     request, witness = witnessed(
         GateRequest(
             git=world.author,
-            base=inputs["base"],
-            head=inputs["head"],
+            base=shas[1],
+            head=shas[2],
             home=world.folder,
             environment="sandbox",
             rows=lambda _: (),

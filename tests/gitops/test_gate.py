@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from framework.cli.main import main
 from framework.compiled.records import interpreted
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
+from framework.gitops.evidence import Row
 from framework.gitops.gate import GateRequest, GateResult, run_gate
 from framework.gitops.gate_text import gate_lines, gate_markdown
 from framework.journal.journal import Entry, Journal, Kind
@@ -208,6 +209,33 @@ def test_what_was_tuned_on_is_not_evidence(gate: Gate) -> None:
     environment = of(gate.judge(gate.repo.commit()))
     assert [tape["name"] for tape in environment["tapes"]] == [plain["tapes"][1]["name"]]
     assert any(first["name"] in note and "tuned on" in note for note in environment["notes"])
+    assert any("all of regime" in finding["says"] for finding in environment["findings"])
+
+
+def test_another_choice_of_hours_or_draws_is_another_look_and_spends(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    first = of(gate.judge(gate.change(*INTERVAL)))
+    (tape,) = first["tapes"]
+    start = datetime.fromtimestamp(tape["windows_ns"][0][0] / 1e9, tz=UTC) + timedelta(minutes=80)
+    hours = (f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in (start, start + timedelta(minutes=5)))
+    gate.repo.git("checkout", "--quiet", "-B", "head", gate.base)
+    gate.repo.edit(SANDBOX, *INTERVAL)
+    gate.repo.edit(SANDBOX, "overrides:", tuned(tape["digest"], *hours))
+    second = of(gate.judge(gate.repo.commit()))
+    assert second["inputs"]["head"]["config_sha"] == first["inputs"]["head"]["config_sha"]
+    assert (second["budget"]["repeated"], second["budget"]["attempt"]) == (False, 2)
+
+
+def test_nobody_goes_back_to_what_the_branch_has_never_held(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    head = gate.change(*INTERVAL)
+    sides = of(gate.judge(head))["inputs"]
+    for commit in (head, gate.base, "0" * 40, "--all", None):
+        held = {**sides["head"], "commit": commit}
+        forged = {"hold": "hold-1", "held": held, "quarantined": sides["base"]}
+        row = Row(1, NOW.isoformat(), Kind.HOLD, forged)
+        result = gate.judge(head, agent_rows=lambda _, row=row: [row])
+        assert result.report["environments"], "it was judged"
 
 
 def test_a_part_that_was_tuned_on_is_cut_out_of_its_tape(gate: Gate) -> None:
