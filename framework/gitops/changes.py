@@ -252,6 +252,14 @@ def _mixed(report: ChangeReport) -> list[str]:
         )
     elif kpi and (trading or not judges):
         faults.append(f"{kpi[0]} changes outside conf/kpi; allowed there, in a change of its own")
+    for env in report.environments:
+        assumed = [c.name for c in env.changes if _is_assumed(c.name)]
+        others = [c.name for c in env.changes if not _is_assumed(c.name) and not is_judging(c.name)]
+        if assumed and others:
+            faults.append(
+                f"{env.name}: {assumed[0]} changes together with {', '.join(others[:4])}: what a replay"
+                " assumes of the market decides its verdict; make two changes of it"
+            )
     code = paths.get(PathClass.CODE, ())
     if code and trading:
         faults.append(
@@ -259,6 +267,11 @@ def _mixed(report: ChangeReport) -> list[str]:
             " nothing about other code; make two changes of it"
         )
     return faults
+
+
+def _is_assumed(name: str) -> bool:
+    """Tell whether a value is an assumption of replays: the market, its fees, delays and queues."""
+    return name.startswith(("exchange.", "market.")) and name not in ("exchange.post_only", "exchange.mode")
 
 
 def is_judging(name: str) -> bool:

@@ -385,6 +385,16 @@ def test_an_end_that_leads_back_to_what_runs_today_is_allowed(repo: Repo) -> Non
     assert (report.verdict, report.refusals) == ("gate", ())
 
 
+def test_what_a_replay_assumes_changes_alone(repo: Repo) -> None:
+    environment = "gitops/environments/sandbox.yaml"
+    cheaper = replacing(environment, "words: []", "words: [exchange.entry_ms=1]")
+    alone = judged(repo, cheaper)
+    assert (alone.exit_code, alone.verdict) == (0, "gate")
+    dearer = replacing(environment, "words: [exchange.entry_ms=1]", "words: [exchange.entry_ms=2]")
+    mixed = judged(repo, both(dearer, replacing(SANDBOX, "tail_age_ms: 650", "tail_age_ms: 600")))
+    assert any("exchange.entry_ms changes together with tail_age_ms" in line for line in mixed.refusals)
+
+
 def test_a_file_s_name_is_no_line_of_its_own(repo: Repo) -> None:
     report = judged(repo, writing("docs/x\n::error::forged.md", "x"))
     assert not [line for line in change_lines(report) if "\n" in line]

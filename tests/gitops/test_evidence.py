@@ -188,7 +188,7 @@ def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_pa
     world = made.world
     base = check_bundle(made.folder)[0]["inputs"]["base"]
     shas = [base]
-    for text in (patch_text(base_spread_bps_delta=0.6).encode(), world.author.show(base, PATCH)):
+    for text in (patch_text(base_spread_bps_delta=0.45).encode(), world.author.show(base, PATCH)):
         shas.append(world.author.commit_files(shas[-1], {PATCH: text}, "there and back\n"))
     asked = [prepare(world.author, commit=c, environment="sandbox", scratch=tmp_path) for c in shas]
     held, bad = (
