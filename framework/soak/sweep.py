@@ -37,7 +37,7 @@ from framework.soak.winner import play_winner
 
 Say = Callable[[str], None]
 Progress = Callable[[str, float], None]
-REWRITE_S = 1.0
+REWRITE_S = 5.0
 """How often the tables are written while cells come in; cells themselves are on disk at once."""
 
 
