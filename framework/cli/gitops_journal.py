@@ -79,7 +79,8 @@ def _content(path: Path, git: Git, args: argparse.Namespace) -> Content:
             check_head(content.entries, published.head, where=str(path))
         return content
     if published is None:
-        raise QuoteopsError(f"{path}: no journal here; allowed an environment that an agent has served")
+        nor = f" and none published at {args.remote}" if args.remote is not None else ""
+        raise QuoteopsError(f"{path}: no journal here{nor}; allowed an environment that an agent has served")
     return Content(published.entries, 0, b"")
 
 
