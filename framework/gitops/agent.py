@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -108,7 +109,9 @@ def once(reconciler: Reconciler, *, wait_s: float = 5.0) -> Observed:
             pause.wait(ACK_TICK_S)
             seen = reconciler.turn()
         reconciler.publish()
-        return seen
+        if reconciler.publish_fault:
+            reconciler.say(f"| gitops_reconcile | ALERT | {reconciler.publish_fault} |")
+        return replace(seen, publish_fault=reconciler.publish_fault)
 
 
 def exit_code(seen: Observed) -> int:

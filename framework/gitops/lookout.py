@@ -97,13 +97,26 @@ class Lookout:
         return (found.branch if found is not None else "") or self.branch or "main"
 
     def prepare_head(self) -> None:
-        """Compose what the head, the content in force and the last good commit say, outside the turn."""
-        self.fetched = self.incoming
-        history = self.memory.history()
-        applied = history.applied
-        for commit in {self.good, applied.commit if applied else None, self.fetched.head} - {None}:
+        """Compose what the head, the content in force and the last good commit say, outside the turn.
+
+        A new head that this machine cannot compose now, for want of disk say, is as good as not fetched: what
+        is in force is looked after all the same.
+        """
+        before, self.fetched = self.fetched, self.incoming
+        applied = self.memory.history().applied
+        for commit in {self.good, applied.commit if applied else None} - {None}:
             assert commit is not None
             self.of(commit)
+        head = self.fetched.head
+        if head is None:
+            return
+        try:
+            self.of(head)
+        except (GitError, OSError) as error:
+            if head in (self.good, before.head):
+                raise
+            why = f"{self.place.staging}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self.fetched = replace(before, fault=f"{head[:12]} cannot be composed here yet: {why}")
 
     def look_here(self) -> Observed:
         """Read what this machine alone says: enough to complete what was cut off, whatever ails git."""

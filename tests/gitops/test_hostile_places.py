@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -222,3 +224,39 @@ def test_a_login_of_the_remote_is_in_no_file_and_no_message(world: World) -> Non
     once(world.agent, wait_s=0.0)
     kept = [p.read_text(errors="replace") for p in world.place.folder.glob("*.json*")]
     assert "ssword" not in "\n".join([*world.said, *kept])
+
+
+def test_a_head_that_cannot_be_composed_for_want_of_disk_stops_no_watch_over_what_runs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.poll()
+    world.ask(tail_age_ms=700)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", raising(OSError(errno.ENOSPC, "No space left on device")))
+        world.place.live.write_text("{}")
+        world.poll()
+        assert world.live() == {"tail_age_ms": 650}
+        world.poll()
+    assert "cannot be composed here yet: " in world.entries(Kind.ALERT)[0].data["text"]
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
+    assert Kind.REFUSED not in [entry.kind for entry in world.entries()]
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    """Give a function that raises, whatever it is called with."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_an_agent_that_looks_once_says_that_its_journal_is_not_the_published_one(world: World) -> None:
+    world.restart(publishes=True)
+    world.poll()
+    shutil.rmtree(world.place.folder)
+    world.restart(publishes=True)
+    seen = world.poll()
+    assert "journal" in seen.publish_fault
+    assert seen.publish_fault in world.said[-1]
