@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from framework.cli.words import Parser
+
+if TYPE_CHECKING:
+    from framework.gitops.place import Place
+    from framework.gitops.propose import Proposal
 
 
 def run(argv: Sequence[str]) -> int:
@@ -59,10 +64,28 @@ def run(argv: Sequence[str]) -> int:
         "title": proposal.title,
         "body": str(proposal.body),
         "url": proposal.url,
+        "check": _checked(place, proposal),
     }
     if args.json:
         print(canonical_json(said))
         return 0
     print(f"| gitops_propose | PROPOSED | {proposal.branch} {proposal.commit[:12]} |")
+    print(f"| gitops_propose | CHECK | {said['check']} |")
     print(proposal.url or f"no token: open the pull request by hand, its text is in {proposal.body}")
     return 0
+
+
+def _checked(place: Place, proposal: Proposal) -> str:
+    """Return what the check will say of a proposal, so that a refused one is seen before it is reviewed."""
+    from framework.errors import QuoteopsError
+    from framework.gitops.change_text import verdict_line
+    from framework.gitops.changes import classify
+    from framework.gitops.git import Git
+
+    try:
+        git = Git.mirror(place.mirror)
+        return verdict_line(classify(git, proposal.base, proposal.commit, place.environment))
+    except (
+        QuoteopsError
+    ) as error:  # the proposal stands; whoever reviews it has the check of the pull request
+        return f"not known: {error}"

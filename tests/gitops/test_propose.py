@@ -275,3 +275,20 @@ def test_the_whole_way_from_a_run_to_a_pull_request(
     assert "https://host/pull/7" in said
     assert TOKEN not in said
     assert host.asked[0][3]["head"].startswith("quoteops/proposal-sandbox-")
+
+
+def test_a_proposal_that_the_policy_will_refuse_says_so_at_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from framework.cli.main import main
+
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    words = ["--environment", "sandbox", "--remote", str(world.remote), "--home", str(world.home)]
+    patch = tmp_path / "patch.yaml"
+    for value, verdict in (
+        (660, "GATE: the paired gate decides"),
+        (1000, "REFUSED: sandbox: tail_age_ms goes"),
+    ):
+        patch.write_text(f"reason: r\nowner: o\noverrides:\n  tail_age_ms: {value}\n")
+        assert main(["gitops", "propose", "--from", str(patch), *words]) == 0
+        assert f"| gitops_propose | CHECK | {verdict}" in capsys.readouterr().out
