@@ -10,13 +10,14 @@ Statistics 52, 2024, section B.2): with n blocks,
 holds at every n at once, so looking again when more tape has arrived costs nothing. Its asymptotics are
 guarded three ways, each calibrated in docs/gate-calibration.md:
 
-- the standard deviation is inflated for lag-1 autocorrelation and never below ``sd_floor`` times that of the
-  baseline's own blocks: differences that look quiet may hide a rare large one;
+- the standard deviation is inflated for the autocorrelation of ``LAGS`` blocks and never below ``sd_floor``
+  times that of the baseline's own blocks: differences that look quiet may hide a rare large one;
 - nothing is proven before the differences are worth ``min_effective_blocks`` equal ones (Kish);
 - nor while one block holds more than ``top_block_share`` of their squares.
 
 Net, which decides a promotion, is held to all three as they stand. The metrics that only guard it (turnover
-and risk, ``with_floor``) count the floor's noise as a difference in every block: their margins are wide.
+and risk, ``with_floor``) count the floor's noise as a difference in every block, for their margins are wide,
+and need ``FLOORED`` times the blocks.
 
 The same functions run along the last axis of whole arrays of samples, so what calibrates the gate is the
 gate. Everything is scale-free: multiplying all money by a constant changes no decision.
@@ -34,9 +35,13 @@ import numpy as np
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
-GATE_VERSION = "paired-1"
+GATE_VERSION = "paired-2"
 """Changes with anything that could change a verdict; evidence is bound to it."""
 LARGEST_AUTOCORRELATION = 0.9
+LAGS = 10
+"""Blocks that one may still remind of: volatility comes in hours."""
+FLOORED = 3.0
+"""A metric whose evidence the floor fills up in every block needs so many times the effective blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,10 @@ class EvidenceRules:
     min_effective_blocks: float = 50.0
     top_block_share: float = 0.10
     sd_floor: float = 0.5
+
+    def least(self, sample: PairedSample) -> float:
+        """Return how many effective blocks a claim needs before it proves anything."""
+        return self.min_effective_blocks * (FLOORED if sample.with_floor else 1.0)
 
     @property
     def rho(self) -> float:
@@ -100,7 +109,7 @@ def running_moments(*, sample: PairedSample, rules: EvidenceRules) -> Moments:
     n_eff = np.where(some, np.cumsum(np.sqrt(squares), axis=-1) ** 2 / safe, 0.0)
     top = np.where(some, np.maximum.accumulate(squares, axis=-1) / safe, 1.0)
     sd = np.sqrt(np.maximum(spread, rules.sd_floor**2 * own))
-    enough = (n_eff >= rules.min_effective_blocks) & (top <= rules.top_block_share)
+    enough = (n_eff >= rules.least(sample)) & (top <= rules.top_block_share)
     # A NaN anywhere makes every later sum NaN, and NaN proves nothing.
     enough &= np.isfinite(mean) & np.isfinite(sd)
     return Moments(n, mean, sd, n_eff, top, enough)
@@ -173,6 +182,7 @@ class Claim:
 def judge_claim(*, sample: PairedSample, rules: EvidenceRules, alpha: float, reach: float) -> Claim:
     """Test a claim on all blocks at level alpha; ``reach`` is the mean at which its power is asked."""
     found = moments(sample=sample, rules=rules)
+    least = rules.least(sample)
     above, below = (float(p) for p in p_values(found, rho=rules.rho))
     known = found.n > 0 and all(math.isfinite(part) for part in (found.mean, found.sd, found.n_eff))
     half = float(width(n=found.n, alpha=alpha, rho=rules.rho)) * found.sd if known else math.nan
@@ -187,14 +197,21 @@ def judge_claim(*, sample: PairedSample, rules: EvidenceRules, alpha: float, rea
         p_below=below,
         lower=found.mean - half if found.enough else None,
         upper=found.mean + half if found.enough else None,
-        power=power_at(reach=reach, sd=found.sd, n=found.n, alpha=alpha, rules=rules) if known else None,
-        blocks_needed=_blocks_needed(found, rules=rules, alpha=alpha) if known else None,
+        power=power_at(reach=reach, sd=found.sd, n=found.n, alpha=alpha, rules=rules, least=least)
+        if known
+        else None,
+        blocks_needed=_blocks_needed(found, rules=rules, alpha=alpha, least=least) if known else None,
     )
 
 
-def power_at(*, reach: float, sd: float, n: int, alpha: float, rules: EvidenceRules) -> float:
-    """Return the chance that n blocks prove a mean of ``reach``, for a normal mean of known spread."""
-    if n < rules.min_effective_blocks:
+def power_at(
+    *, reach: float, sd: float, n: int, alpha: float, rules: EvidenceRules, least: float | None = None
+) -> float:
+    """Return the chance that n blocks prove a mean of ``reach``, for a normal mean of known spread.
+
+    Fewer than ``least`` (None: the rules' own) prove nothing.
+    """
+    if n < (rules.min_effective_blocks if least is None else least):
         return 0.0
     if sd <= 0.0:
         return 1.0 if reach > 0.0 else 0.0
@@ -212,14 +229,14 @@ def blocks_for_power(
     return _fewest(lambda n: power_at(reach=reach, sd=sd, n=n, alpha=alpha, rules=rules) >= power)
 
 
-def _blocks_needed(found: Moments, *, rules: EvidenceRules, alpha: float) -> int | None:
+def _blocks_needed(found: Moments, *, rules: EvidenceRules, alpha: float, least: float) -> int | None:
     """Extrapolate: the mean, the spread and the share of blocks that differ stay what they are."""
     if found.n_eff <= 0.0 or found.mean == 0.0:
         return None
     decided = _fewest(lambda n: found.sd * float(width(n=n, alpha=alpha, rho=rules.rho)) <= abs(found.mean))
     if decided is None:
         return None
-    effective = math.ceil(found.n * rules.min_effective_blocks / found.n_eff)
+    effective = math.ceil(found.n * least / found.n_eff)
     spread_out = math.ceil(found.n * found.top_share / rules.top_block_share)
     return int(max(decided, effective, spread_out))
 
@@ -249,20 +266,40 @@ def _running_variance(x: Floats) -> Floats:
 
 
 def _running_inflation(x: Floats, starts: Bools | None) -> Floats:
-    """Return (1 + r) / (1 - r) for the positive part of the lag-1 autocorrelation r of the first n values.
+    """Return what dependence multiplies the variance of a mean of the first n values by, at least 1.
 
-    The last block of one tape and the first of the next are no neighbours.
+    The larger of 1 + 2 (r_1 + ... + r_LAGS) and, from r_1 alone, that of a first-order autoregression: what
+    lasts shows in the sum, what few values show in r_1. The last block of one tape and the first of the next
+    are no neighbours.
     """
     n = np.arange(1, x.shape[-1] + 1, dtype=np.float64)
     y = x - x.mean(axis=-1, keepdims=True)
     mean = np.cumsum(y, axis=-1) / n
-    before = np.concatenate((np.zeros_like(y[..., :1]), y[..., :-1]), axis=-1)
-    joined = np.ones(x.shape[-1]) if starts is None else 1.0 - np.asarray(starts, dtype=np.float64)
-    joined[:1] = 0.0
-    products = np.cumsum(y * before * joined, axis=-1)
-    pair_sums = np.cumsum((y + before) * joined, axis=-1)
-    covariance = products - mean * pair_sums + np.cumsum(joined) * mean * mean
     squares = np.cumsum(y * y, axis=-1) - n * mean * mean
-    r = np.where(squares > 0.0, covariance / np.where(squares > 0.0, squares, 1.0), 0.0)
-    r = np.clip(r, 0.0, LARGEST_AUTOCORRELATION)
-    return (1.0 + r) / (1.0 - r)
+    safe = np.where(squares > 0.0, squares, 1.0)
+
+    def autocorrelation(lags: int) -> tuple[Floats, Floats]:
+        before, count = _sum_before(y, starts, lags)
+        covariance = (
+            np.cumsum(y * before, axis=-1)
+            - mean * np.cumsum(before + count * y, axis=-1)
+            + np.cumsum(count) * mean * mean
+        )
+        return np.where(squares > 0.0, covariance / safe, 0.0), np.cumsum(count) / n
+
+    r = np.clip(autocorrelation(1)[0], 0.0, LARGEST_AUTOCORRELATION)
+    total, neighbours = autocorrelation(LAGS)
+    # The mean is taken from the same values, which hides 1 / n of the long-run variance at every lag.
+    hidden = neighbours / n
+    lasting = (total + hidden) / np.maximum(1.0 - 2.0 * hidden, 1.0 / n)
+    found: Floats = np.maximum((1.0 + r) / (1.0 - r), 1.0 + 2.0 * lasting)
+    return found
+
+
+def _sum_before(y: Floats, starts: Bools | None, lags: int) -> tuple[Floats, Floats]:
+    """Return the sum of up to ``lags`` values before each within its tape, and how many they are."""
+    at = np.arange(y.shape[-1])
+    first = np.zeros_like(at) if starts is None else np.maximum.accumulate(np.where(starts, at, 0))
+    count = np.minimum(at - first, lags)
+    total = np.concatenate((np.zeros_like(y[..., :1]), np.cumsum(y, axis=-1)), axis=-1)
+    return total[..., at] - total[..., at - count], count.astype(np.float64)

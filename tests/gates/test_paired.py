@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from framework.gates.paired import (
+    FLOORED,
     EvidenceRules,
     Floats,
     PairedSample,
@@ -97,7 +98,8 @@ def test_a_gain_is_found_with_about_the_promised_power() -> None:
     found = running_moments(sample=sample_of(rng.standard_normal((2_000, n)) + gain), rules=RULES)
     above, _ = p_values(found, rho=RULES.rho)
     promised = power_at(reach=gain, sd=1.0, n=n, alpha=RULES.alpha, rules=RULES)
-    assert float((above[:, -1] <= RULES.alpha).mean()) == pytest.approx(promised, abs=0.04)
+    # A little less: the spread is not known, and what looks like dependence by chance widens the bound.
+    assert promised - 0.08 < float((above[:, -1] <= RULES.alpha).mean()) < promised
     blocks = blocks_for_power(reach=gain, sd=1.0, alpha=RULES.alpha, rules=RULES, power=promised)
     assert blocks == pytest.approx(n, abs=1)
 
@@ -263,10 +265,36 @@ def test_what_runs_along_the_axis_is_what_is_judged_at_its_end(values: Floats) -
         assert run.n_eff[k - 1] == pytest.approx(end.n_eff)
 
 
+def slow(rng: np.random.Generator) -> Floats:
+    """Give values half of which is a level that a run of fifteen blocks shares: r_1 tells little of it."""
+    level = np.repeat(rng.standard_normal((TAPES, BLOCKS // 15 + 1)), 15, axis=1)[:, :BLOCKS]
+    return normal(rng) + level
+
+
+def test_what_lasts_for_many_blocks_is_not_counted_as_many_proofs() -> None:
+    values = slow(np.random.default_rng(10))
+    # Far beyond alpha still, for fifty blocks are hardly four levels; by r_1 alone it is a tenth of the tapes.
+    assert ever_proven(values, alpha=RULES.alpha) <= 0.035
+    found = moments(sample=sample_of(values[0]), rules=RULES)
+    # The true factor is 1 + 7 of the whole variance; r_1 alone would say 2.8.
+    assert 5.0 < (found.sd / values[0].std(ddof=1)) ** 2 < 13.0
+
+
+def test_a_guard_needs_more_blocks_than_net_which_counts_only_what_differs() -> None:
+    values = 1.0 + 0.1 * np.random.default_rng(11).standard_normal(400)
+    firsts = []
+    for with_floor in (False, True):
+        sample = PairedSample(
+            values=values, differences=np.full(400, 1.0), baseline=np.ones(400), with_floor=with_floor
+        )
+        firsts.append(int(np.argmax(running_moments(sample=sample, rules=RULES).enough)))
+    assert firsts[1] == pytest.approx(FLOORED * firsts[0], rel=0.2)
+
+
 def test_autocorrelation_widens_by_the_factor_of_an_ar_1_and_not_across_tapes() -> None:
     values = autocorrelated(np.random.default_rng(9), by=0.5)[0]
     plain = moments(sample=sample_of(values), rules=RULES).sd
-    assert plain == pytest.approx(values.std(ddof=1) * math.sqrt(1.5 / 0.5), rel=0.15)
+    assert plain == pytest.approx(values.std(ddof=1) * math.sqrt(1.5 / 0.5), rel=0.2)
     every = np.ones(len(values), dtype=bool)
     apart = moments(sample=sample_of(values, starts=every), rules=RULES).sd
     assert apart == pytest.approx(values.std(ddof=1))
