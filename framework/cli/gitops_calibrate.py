@@ -47,33 +47,37 @@ def run(argv: Sequence[str]) -> int:
 def _report(args: Any) -> dict[str, Any]:
     from framework.edge.report import canonical
     from framework.fanout.run import run_all
-    from framework.gitops.calibrate import HOURS, Design, Question, measure, target_met
+    from framework.gates.paired import FLOORED, LAGS
+    from framework.gitops.calibrate import Question, target_met
+    from framework.gitops.calibrate_draws import Design
+    from framework.gitops.calibrate_guards import PARTS, Part, measure_all
     from framework.gitops.calibrate_tapes import classes_of, recorded, synthetic
-    from framework.gitops.gate_judge import evidence_rules
+    from framework.gitops.gate_judge import evidence_rules, margins_of
     from framework.gitops.policy import load_policy
     from framework.settings.plan import find_root
 
     root = find_root()
     gate = load_policy(root).gate
-    rules, design = evidence_rules(gate), Design(draws=args.draws)
+    rules, design = evidence_rules(gate), Design(draws=args.draws, guard_draws=max(1, args.draws * 3 // 10))
     sources = [recorded(archive) for archive in args.tape]
     if args.synthetic:
         sources += synthetic(hours={"liquid_perp": args.hours, "thin_spot": 8.0 * args.hours})
     classes = classes_of(sources=sources, root=root, workers=args.workers, most_changes=args.changes)
-    margin = gate.net_margin
     questions = [
         Question(
             tapes=tapes,
             rules=rules,
             design=design,
-            margin_bps=max(margin.bps, margin.of_gross * tapes.quoted_bps),
+            margins=margins_of(base=tapes.base, rules=gate),
             power_draws=max(1, args.draws // 10),
         )
         for tapes in classes
     ]
     backend: Any = "serial" if args.workers == 0 else "pool"
-    outcomes = run_all(measure, questions, backend=backend, workers=args.workers or None)
-    measured = [{**outcome.unwrap(), "hours_asked": list(HOURS)} for outcome in outcomes]
+    parts: list[tuple[Question, Part]] = [(q, part) for q in questions for part in PARTS]
+    outcomes = run_all(measure_all, parts, backend=backend, workers=args.workers or None)
+    found = [outcome.unwrap() for outcome in outcomes]
+    measured = [{**guards, **net} for guards, net in zip(found[::2], found[1::2], strict=True)]
     report: dict[str, Any] = canonical(
         {
             "command": _command(args),
@@ -82,8 +86,10 @@ def _report(args: Any) -> dict[str, Any]:
                 "min_effective_blocks": rules.min_effective_blocks,
                 "top_block_share": rules.top_block_share,
                 "sd_floor": rules.sd_floor,
+                "floored": FLOORED,
+                "lags": LAGS,
             },
-            "design": {"draws": design.draws, "seed": design.seed},
+            "design": {"draws": design.draws, "guard_draws": design.guard_draws, "seed": design.seed},
             "target": TARGET,
             "met": target_met(measured, target=TARGET),
             "classes": measured,

@@ -105,14 +105,8 @@ def compare(
     better), as a share of the baseline elsewhere; of turnover the share that may be missing.
     """
     spec = METRICS[metric]
-    pair = _PAIRS[spec.kind](spec, base, candidate, margin)
-    sample = PairedSample(
-        values=pair.values,
-        differences=pair.differences,
-        baseline=pair.own,
-        starts=starts,
-        with_floor=spec.kind is not Kind.NET,
-    )
+    pair = _READINGS[spec.kind](spec, base, candidate, margin)
+    sample = paired_sample(metric=metric, base=base, candidate=candidate, margin=margin, starts=starts)
     claim = judge_claim(sample=sample, rules=rules, alpha=alpha, reach=pair.reach)
     known = math.isfinite(pair.base) and math.isfinite(pair.candidate)
     bounds = (pair.effect(claim.mean), pair.effect(claim.upper), pair.effect(claim.lower))
@@ -134,13 +128,57 @@ def compare(
     )
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """x, the bare differences and the baseline's own values per block; how mean(x) reads as an effect."""
+def paired_sample(
+    *, metric: str, base: Sums, candidate: Sums, margin: float, starts: Bools | None = None
+) -> PairedSample:
+    """Return x, the bare differences and the baseline's own values per block, blocks along the last axis."""
+    spec = METRICS[metric]
+    if spec.kind is Kind.RATIO:
+        assert spec.per is not None
+        r_base, own = _influence(base[spec.column], base[spec.per], spec.scale)
+        r_candidate, u_candidate = _influence(candidate[spec.column], candidate[spec.per], spec.scale)
+        grown, more = allowed_ratio(metric=metric, margin=margin)
+        # Empty blocks of both arms differ by 0.
+        differences = u_candidate - own
+        values = grown * (r_base + own) + more - (r_candidate + u_candidate)
+    else:
+        own = base[spec.column]
+        differences = candidate[spec.column] - own
+        values = _plain_values(spec, base, candidate, margin)
+    return PairedSample(
+        values=values,
+        differences=differences,
+        baseline=own,
+        starts=starts,
+        with_floor=spec.kind is not Kind.NET,
+    )
 
-    values: Floats
-    differences: Floats
-    own: Floats
+
+def allowed_ratio(*, metric: str, margin: float) -> tuple[float, float]:
+    """Return (a, b) of the ratio a x baseline + b that a candidate may have."""
+    return (1.0 + margin, 0.0) if METRICS[metric].relative else (1.0, margin)
+
+
+def _plain_values(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> Floats:
+    b, c = base[spec.column], candidate[spec.column]
+    if spec.kind is Kind.NET:
+        assert spec.per is not None
+        # One denominator for both arms.
+        return c - b + margin / spec.scale * base[spec.per]
+    if spec.kind is Kind.FLOOR:
+        return c - (1.0 - margin) * b
+    return _allowed(spec, margin) * b - c
+
+
+def _allowed(spec: PairedMetric, margin: float) -> float:
+    """Return what the mean of a cost may grow to; a root mean square is compared by its squares."""
+    return float((1.0 + margin) ** 2 if spec.kind is Kind.ROOT else 1.0 + margin)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Both arms' values, the mean of x at an equal candidate, and how mean(x) reads as an effect."""
+
     base: float
     candidate: float
     reach: float
@@ -159,17 +197,10 @@ class _Pair:
         return math.sqrt(max(1.0 + plain, 0.0)) - 1.0
 
 
-def _net(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
-    """x = candidate - baseline + margin of the baseline's turnover: one denominator for both arms."""
+def _net(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
     assert spec.per is not None
-    difference = candidate[spec.column] - base[spec.column]
-    allowed = margin / spec.scale * base[spec.per]
-    turnover = _mean(base[spec.per])
-    own = turnover / spec.scale
-    return _Pair(
-        values=difference + allowed,
-        differences=difference,
-        own=base[spec.column],
+    own = _mean(base[spec.per]) / spec.scale
+    return _Reading(
         base=_over(_mean(base[spec.column]), own),
         candidate=_over(_mean(candidate[spec.column]), own),
         reach=margin * own,
@@ -179,32 +210,23 @@ def _net(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pai
     )
 
 
-def _floor(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
-    """x = candidate - (1 - margin) baseline: enough is still traded."""
-    b, c = base[spec.column], candidate[spec.column]
-    return _Pair(
-        values=c - (1.0 - margin) * b,
-        differences=c - b,
-        own=b,
-        base=_mean(b),
-        candidate=_mean(c),
-        reach=margin * _mean(b),
-        unit_of_x=_mean(b),
+def _floor(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
+    at_base = _mean(base[spec.column])
+    return _Reading(
+        base=at_base,
+        candidate=_mean(candidate[spec.column]),
+        reach=margin * at_base,
+        unit_of_x=at_base,
         offset=margin,
         sign=1.0,
     )
 
 
-def _per_block(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
-    """x = (1 + margin) baseline - candidate; a root mean square is compared by its squares."""
-    b, c = base[spec.column], candidate[spec.column]
+def _per_block(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
     root = spec.kind is Kind.ROOT
-    allowed = (1.0 + margin) ** 2 if root else 1.0 + margin
-    at_base, at_candidate = _mean(b), _mean(c)
-    return _Pair(
-        values=allowed * b - c,
-        differences=c - b,
-        own=b,
+    allowed = _allowed(spec, margin)
+    at_base, at_candidate = _mean(base[spec.column]), _mean(candidate[spec.column])
+    return _Reading(
         base=math.sqrt(at_base) if root and at_base >= 0.0 else at_base,
         candidate=math.sqrt(at_candidate) if root and at_candidate >= 0.0 else at_candidate,
         reach=(allowed - 1.0) * at_base,
@@ -215,27 +237,21 @@ def _per_block(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -
     )
 
 
-def _ratio(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Pair:
-    """x = the allowed ratio - the candidate's, by influence values; empty blocks of both arms differ by 0."""
+def _ratio(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
     assert spec.per is not None
-    r_base, u_base = _influence(base[spec.column], base[spec.per], spec.scale)
-    r_candidate, u_candidate = _influence(candidate[spec.column], candidate[spec.per], spec.scale)
-    grown = 1.0 + margin if spec.relative else 1.0
-    allowed = 0.0 if spec.relative else margin
-    return _Pair(
-        values=grown * (r_base + u_base) + allowed - (r_candidate + u_candidate),
-        differences=u_candidate - u_base,
-        own=u_base,
-        base=r_base,
-        candidate=r_candidate,
-        reach=margin * r_base if spec.relative else margin,
-        unit_of_x=r_base if spec.relative else 1.0,
+    at_base, _ = _influence(base[spec.column], base[spec.per], spec.scale)
+    at_candidate, _ = _influence(candidate[spec.column], candidate[spec.per], spec.scale)
+    return _Reading(
+        base=float(at_base),
+        candidate=float(at_candidate),
+        reach=margin * float(at_base) if spec.relative else margin,
+        unit_of_x=float(at_base) if spec.relative else 1.0,
         offset=margin,
         sign=-1.0,
     )
 
 
-_PAIRS: dict[Kind, Any] = {
+_READINGS: dict[Kind, Any] = {
     Kind.NET: _net,
     Kind.FLOOR: _floor,
     Kind.MEAN: _per_block,
@@ -244,13 +260,16 @@ _PAIRS: dict[Kind, Any] = {
 }
 
 
-def _influence(top: Floats, bottom: Floats, scale: float) -> tuple[float, Floats]:
+def _influence(top: Floats, bottom: Floats, scale: float) -> tuple[Any, Floats]:
     """Return the ratio of sums and each block's influence on it; NaN without a denominator."""
-    total = math.fsum(bottom)
-    if not total > 0.0:
-        return math.nan, np.full(len(bottom), math.nan)
-    ratio = scale * math.fsum(top) / total
-    return ratio, (scale * top - ratio * bottom) / (total / len(bottom))
+    total = np.asarray(_total(bottom))
+    safe = np.where(total > 0.0, total, math.nan)
+    ratio = scale * _total(top) / safe
+    return ratio, (scale * top - ratio * bottom) / (safe / max(bottom.shape[-1], 1))
+
+
+def _total(values: Floats) -> Any:
+    return math.fsum(values) if values.ndim == 1 else values.sum(axis=-1, keepdims=True)
 
 
 def _mean(values: Floats) -> float:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.edge.attribution import attribute_fills
-from framework.edge.measures import Grid, ages_ms, equity_at
+from framework.edge.attribution import FillEdge, attribute_fills
+from framework.edge.measures import Grid, Ints, ages_ms, equity_at
 from framework.edge.report import build_edge_report
 from framework.edge.window import CANCEL, HORIZONS, PLACE, REPLACE, WindowData
 from framework.gates.paired import Bools, Floats
@@ -40,10 +40,19 @@ Windows = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """How a market is cut into blocks, and when a fill is marked (a name of ``edge.window.HORIZONS``)."""
+    """How a market is cut into blocks, and when a fill is marked (a name of ``edge.window.HORIZONS``).
+
+    With ``step_s``, a divisor of ``block_s``, blocks begin that often and overlap.
+    """
 
     block_s: int
     horizon: str
+    step_s: int | None = None
+
+    @property
+    def every_s(self) -> int:
+        """Return how often a block begins."""
+        return self.step_s or self.block_s
 
     @property
     def horizon_ns(self) -> int:
@@ -115,7 +124,7 @@ def replay_arm(job: ArmJob) -> ArmBlocks:
     return ArmBlocks(
         sums={name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
         starts=np.concatenate([np.arange(count) == 0 for count in counts]),
-        hours=sum(counts) * job.cut.block_s / 3600.0,
+        hours=sum(counts) * job.cut.every_s / 3600.0,
         digest=_digest(played),
         fills=sum(len(w.fills) for w in played),
         totals=tuple(build_edge_report(windows=[w])["totals"] for w in played) if job.judged else (),
@@ -155,17 +164,38 @@ def block_sums(*, window: WindowData, cut: Cut) -> dict[str, Floats]:
     Blocks that reach into the markout horizon before the window's end are left out: their fills have no
     outcome yet.
     """
-    usable = window.end_ns - window.start_ns - cut.horizon_ns
+    edge = attribute_fills(window)
+    parts = [
+        _sums_from(window, edge, cut, window.start_ns + offset * NS_PER_S)
+        for offset in range(0, cut.block_s, cut.every_s)
+    ]
+    found = {name: np.zeros(sum(len(part[name]) for part in parts)) for name in COLUMNS}
+    for name, column in found.items():
+        for k, part in enumerate(parts):
+            column[k :: len(parts)] = part[name]
+    return found
+
+
+def _sums_from(window: WindowData, edge: FillEdge, cut: Cut, start_ns: int) -> dict[str, Floats]:
+    """Return the columns of one block after the other from ``start_ns`` on."""
+    usable = window.end_ns - start_ns - cut.horizon_ns
     count = max(0, usable // (cut.block_s * NS_PER_S))
     if not count:
         return {name: np.zeros(0) for name in COLUMNS}
-    grid = Grid(window.start_ns, window.start_ns + count * cut.block_s * NS_PER_S, cut.block_s)
-    fills = _fill_sums(window, grid, HORIZONS[cut.horizon])
-    return {**fills, **_order_sums(window, grid), **_states(window, grid)}
+    grid = Grid(start_ns, start_ns + count * cut.block_s * NS_PER_S, cut.block_s)
+    return {
+        **_fill_sums(window, edge, grid, HORIZONS[cut.horizon]),
+        **_order_sums(window, grid),
+        **_states(window, grid),
+    }
 
 
-def _fill_sums(window: WindowData, grid: Grid, markout: str) -> dict[str, Floats]:
-    edge = attribute_fills(window)
+def _within(grid: Grid, ts_ns: Ints) -> Bools:
+    inside: Bools = (ts_ns >= grid.start_ns) & (ts_ns < grid.end_ns)
+    return inside
+
+
+def _fill_sums(window: WindowData, edge: FillEdge, grid: Grid, markout: str) -> dict[str, Floats]:
     rows = window.fills
     ts = rows["exch_ts_ns"]
     outcome = rows["side"] * (rows[markout] - rows["price"]) * rows["qty"] + edge.fees_eff
@@ -176,15 +206,15 @@ def _fill_sums(window: WindowData, grid: Grid, markout: str) -> dict[str, Floats
         "adverse": -edge.adverse_1s,
         "fills": np.ones(len(rows)),
     }
-    inside = ts < grid.end_ns
+    inside = _within(grid, ts)
     return {name: grid.sums(ts[inside], value[inside]) for name, value in values.items()}
 
 
 def _order_sums(window: WindowData, grid: Grid) -> dict[str, Floats]:
     sent = window.audit["ts_ns"][np.isin(window.audit["action"], (PLACE, REPLACE, CANCEL))]
-    sent = sent[sent < grid.end_ns]
+    sent = sent[_within(grid, sent)]
     ts, age = ages_ms(window, field="off_target_age_ns")
-    inside = ts < grid.end_ns
+    inside = _within(grid, ts)
     count = grid.sums(ts[inside], np.ones(int(inside.sum())))
     total = grid.sums(ts[inside], np.minimum(age[inside], LONGEST_AGE_MS))
     return {
@@ -196,7 +226,7 @@ def _order_sums(window: WindowData, grid: Grid) -> dict[str, Floats]:
 def _states(window: WindowData, grid: Grid) -> dict[str, Floats]:
     """Measure equity and position: the change and the largest fall within each block, the mean square."""
     rows = window.samples
-    inside = rows["ts_ns"] < grid.end_ns
+    inside = _within(grid, rows["ts_ns"])
     ts = rows["ts_ns"][inside]
     flat = rows["position"][inside] == 0.0
     worth = np.where(flat, 0.0, rows["position"][inside] * np.where(flat, 0.0, rows["mid"][inside]))

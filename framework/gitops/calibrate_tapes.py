@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,8 @@ import numpy as np
 
 from framework.edge.measures import LIQUID_TRADES_PER_MIN
 from framework.fanout.run import run_all
-from framework.gitops.arms import NS_PER_S, THIN, ArmBlocks, ArmJob, Cut, Opener, replay_arm
-from framework.gitops.calibrate import Stretch, TapeClass, stretch
+from framework.gitops.arms import LIQUID, NS_PER_S, THIN, ArmBlocks, ArmJob, Opener, replay_arm
+from framework.gitops.calibrate_draws import Stretch, TapeClass, stretch
 from framework.market.events import TRADE
 from framework.market.store import open_tape
 from framework.market.tape import Tape
@@ -39,11 +39,11 @@ STRATEGY: tuple[tuple[str, Any], ...] = (
     ("queue_nudge_ticks", 0),
 )
 SHORT_H = 2.0
-FINE = Cut(block_s=10, horizon="5s")
+FINE = replace(LIQUID, step_s=10)
 """A recording of minutes has too few blocks of one: its minutes are drawn from any ten seconds on."""
-LIQUID_BLOCK_S = 60
 LONGEST_H = {"liquid": 34.0, "thin": 100.0}
-RUN = {"liquid": 5, "thin": 3}
+RUN = {"liquid": 15, "thin": 6}
+"""Blocks drawn together: what lasts longer than a quarter or a whole hour is lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def _class_of(
     first = sources[0]
     name = f"{'synthetic' if first.synthetic else 'recorded'}, {first.market}"
     short = first.market == "liquid" and any(s.hours < SHORT_H for s in sources)
-    cut = THIN if first.market == "thin" else FINE if short else Cut(block_s=LIQUID_BLOCK_S, horizon="5s")
+    cut = THIN if first.market == "thin" else FINE if short else LIQUID
     bases = [_settings(source, root) for source in sources]
     changed = [list(parameter_changes(base).items())[:most_changes] for base in bases]
     arms: list[tuple[str, int, RunSettings, int]] = []
@@ -178,7 +178,6 @@ def _class_of(
         name=name,
         tapes=tuple(f"{s.name} ({_span(s.hours)})" for s in sources),
         cut=cut,
-        group=LIQUID_BLOCK_S // cut.block_s if first.market == "liquid" else 1,
         run=1 if short else RUN[first.market],
         hours=sum(blocks["", k].hours for k in range(len(sources))),
         longest_h=LONGEST_H[first.market],

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from framework.gates.kpi import Profile, ProfileVerdict, judge_totals
-from framework.gates.paired import EvidenceRules
+from framework.gates.paired import EvidenceRules, Floats
 from framework.gates.paired_metrics import Effect, compare
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects
 from framework.gates.verdict import Verdict, combine
@@ -89,6 +89,26 @@ def tape_effect(*, tape: TapeArms, like: SymbolEffects, rules: GateRules, alpha:
     return _Joined([tape], rules, alpha, margins).effect("net")
 
 
+def margins_of(*, base: Mapping[str, Floats], rules: GateRules) -> dict[str, float]:
+    """Return what a candidate may be worse by, per metric: bps of turnover, else shares of the baseline."""
+    turnover, gross = (float(base[name].sum()) for name in ("turnover", "gross"))
+    quoted = BPS * gross / turnover if turnover > 0.0 else 0.0
+
+    def bps(margin: Margin) -> float:
+        return max(margin.bps, margin.of_gross * quoted)
+
+    risk = rules.risk_margins
+    return {
+        "net": bps(rules.net_margin),
+        "turnover": 1.0 - rules.turnover_floor,
+        "adverse": bps(rules.adverse_margin),
+        "drawdown": risk.drawdown,
+        "rms_inventory": risk.rms_inventory,
+        "requests_per_fill": risk.requests_per_fill,
+        "off_target_age": risk.off_target_age,
+    }
+
+
 class _Joined:
     """The blocks of several tapes as one population."""
 
@@ -105,26 +125,7 @@ class _Joined:
         self.starts = np.concatenate([tape.base.starts for tape in tapes])
         self.hours = sum(tape.base.hours for tape in tapes)
         self.block_hours = cut_of(rules, tapes[0].market).block_s / 3600.0
-        self.margins = margins or self._margins(rules)
-
-    def _margins(self, rules: GateRules) -> dict[str, float]:
-        """Return what the candidate may be worse by, per metric: bps of turnover, else shares."""
-        turnover, gross = (float(self.base[name].sum()) for name in ("turnover", "gross"))
-        quoted = BPS * gross / turnover if turnover > 0.0 else 0.0
-
-        def bps(margin: Margin) -> float:
-            return max(margin.bps, margin.of_gross * quoted)
-
-        risk = rules.risk_margins
-        return {
-            "net": bps(rules.net_margin),
-            "turnover": 1.0 - rules.turnover_floor,
-            "adverse": bps(rules.adverse_margin),
-            "drawdown": risk.drawdown,
-            "rms_inventory": risk.rms_inventory,
-            "requests_per_fill": risk.requests_per_fill,
-            "off_target_age": risk.off_target_age,
-        }
+        self.margins = margins or margins_of(base=self.base, rules=rules)
 
     def effect(self, metric: str, *, margin: float | None = None) -> Effect:
         """Compare one metric."""

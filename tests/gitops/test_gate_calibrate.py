@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,40 +13,52 @@ import pytest
 from framework.cli.main import main
 from framework.compiled.records import interpreted
 from framework.gates.paired import EvidenceRules
+from framework.gates.paired_metrics import METRICS, compare
 from framework.gitops.arms import LIQUID
 from framework.gitops.calibrate import (
-    Design,
     Question,
-    Stretch,
-    TapeClass,
     false_promotions,
-    measure,
+    measure_net,
     power,
     seed_promotions,
     target_met,
 )
+from framework.gitops.calibrate_draws import Design, Stretch, TapeClass, at_margin, joined
+from framework.gitops.calibrate_guards import GUARDS, measure_guards, proven
 
 RULES = EvidenceRules()
-SMALL = Design(draws=100)
+SMALL = Design(draws=100, guard_draws=40)
+
+
+MARGINS = {
+    "net": 0.3, "turnover": 0.2, "adverse": 0.3, "drawdown": 0.25, "rms_inventory": 0.2,
+    "requests_per_fill": 0.2, "off_target_age": 0.15,
+}  # fmt: skip
 
 
 def stretch_of(seed: int, *, skewed: bool = False, shift: float = 0.0) -> Stretch:
     rng = np.random.default_rng(seed)
     turnover = rng.gamma(4.0, 250.0, 400)
-    base = turnover * 1e-4 * rng.normal(0.0, 1.0, 400)
+    base = {
+        "turnover": turnover,
+        "net": turnover * 1e-4 * rng.normal(0.0, 1.0, 400),
+        "gross": turnover * 1e-4,
+        "adverse": turnover * 1e-4 * rng.normal(0.8, 0.4, 400),
+        "fills": np.maximum(1.0, np.round(turnover / 250.0)),
+        "requests": rng.gamma(10.0, 5.0, 400),
+        "age_ms": rng.gamma(4.0, 20.0, 400),
+        "position_sq": rng.gamma(4.0, 1e4, 400),
+        "drawdown": rng.gamma(4.0, 0.1, 400),
+    }
+    candidate = {name: column * rng.lognormal(0.0, 0.1, 400) for name, column in base.items()}
     noise = -rng.lognormal(0.0, 1.5, 400) if skewed else rng.standard_t(4, 400)
-    return Stretch(
-        base_net=base,
-        candidate_net=base + 0.05 * noise + shift,
-        turnover=turnover,
-        gross=turnover * 1e-4,
-    )
+    return Stretch(base=base, candidate={**candidate, "net": base["net"] + 0.05 * noise + shift})
 
 
 def tapes_of(**changes: Stretch) -> TapeClass:
     found = {name: (part,) for name, part in changes.items()}
     return TapeClass(
-        name="test, liquid", tapes=("TEST 2024-01-01",), cut=LIQUID, group=1, run=5, hours=400 / 60,
+        name="test, liquid", tapes=("TEST 2024-01-01",), cut=LIQUID, run=5, hours=400 / 60,
         longest_h=10.0, changes=found, seeds={"seed 8": (stretch_of(99),)},
     )  # fmt: skip
 
@@ -91,24 +104,66 @@ def test_power_grows_with_hours_and_with_the_effect() -> None:
     assert table[-1, -1] > 0.9
 
 
-def test_the_same_seed_measures_the_same() -> None:
-    question = Question(tapes=PLAIN, rules=RULES, design=SMALL, margin_bps=0.3, power_draws=20)
-    assert measure(question) == measure(question)
+def question(tapes: TapeClass, **changed: Any) -> Question:
+    plain = Question(tapes=tapes, rules=RULES, design=SMALL, margins=MARGINS, power_draws=5)
+    return replace(plain, **changed)
+
+
+@pytest.mark.parametrize("measure", [measure_net, measure_guards])
+def test_the_same_seed_measures_the_same(measure: Any) -> None:
+    assert measure(question(PLAIN)) == measure(question(PLAIN))
 
 
 def test_a_change_without_effect_is_named_and_not_counted() -> None:
     same = stretch_of(1)
-    idle = replace(same, candidate_net=same.base_net)
-    found = measure(
-        Question(
-            tapes=tapes_of(a=stretch_of(2), idle=idle),
-            rules=RULES,
-            design=SMALL,
-            margin_bps=0.3,
-            power_draws=5,
-        )
-    )
+    tapes = tapes_of(a=stretch_of(2), idle=replace(same, candidate=same.base))
+    found = measure_net(question(tapes))
     assert (found["changes"], found["no_effect"]) == (["a"], ["idle"])
+    assert measure_guards(question(tapes))["guards"]["drawdown"]["at_margin"]["count"] == 1
+
+
+@pytest.mark.parametrize("own_blocks", [False, True])
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_candidate_is_moved_to_exactly_the_margin_of_a_metric(metric: str, own_blocks: bool) -> None:
+    base, candidate = joined((stretch_of(1),))
+    moved = at_margin(
+        metric=metric, base=base, candidate=candidate, margin=MARGINS[metric], own_blocks=own_blocks
+    )
+    found = compare(
+        metric=metric, base=base, candidate=moved, margin=MARGINS[metric], rules=RULES, alpha=0.005,
+        block_hours=1 / 60,
+    )  # fmt: skip
+    assert found.claim.mean == pytest.approx(0.0, abs=1e-9 * max(1.0, abs(found.base or 1.0)))
+    worse = -1.0 if metric in ("net", "turnover") else 1.0
+    assert found.effect == pytest.approx(worse * MARGINS[metric])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_after_the_last_block_a_metric_is_proven_as_the_gate_proves_it(metric: str) -> None:
+    base, candidate = joined((stretch_of(1),))
+    for n in (60, 100, 200, 400):
+        for margin in (0.0, 0.02, MARGINS[metric]):
+            arms = [{name: column[:n] for name, column in arm.items()} for arm in (base, candidate)]
+            said = compare(
+                metric=metric, base=arms[0], candidate=arms[1], margin=margin, rules=RULES, alpha=0.005,
+                block_hours=1 / 60,
+            )  # fmt: skip
+            rows = [{name: column[None, :] for name, column in arm.items()} for arm in arms]
+            found = proven(metric=metric, base=rows[0], candidate=rows[1], margin=margin, rules=RULES)
+            assert bool(found[0, -1]) == said.claim.above(alpha=RULES.alpha)
+
+
+def test_guards_hold_at_their_margins_and_rules_that_take_anything_do_not() -> None:
+    tapes = tapes_of(a=stretch_of(1), b=stretch_of(2))
+    broken = replace(RULES, alpha=0.2, min_effective_blocks=3.0, top_block_share=1.0, sd_floor=0.0)
+    fair, wrong = (measure_guards(question(tapes, rules=rules)) for rules in (RULES, broken))
+    for metric in GUARDS:
+        assert fair["guards"][metric]["at_margin"]["mean"] <= 0.03
+        assert wrong["guards"][metric]["at_margin"]["mean"] >= fair["guards"][metric]["at_margin"]["mean"]
+        assert fair["guards"][metric]["within"]["shares"][-1] > 0.5
+    assert max(row["at_margin"]["mean"] for row in wrong["guards"].values()) > 0.05
+    for kind in ("seeds", "zero", "margin", "everything"):
+        assert fair["whole"][kind]["mean"] <= 0.03
 
 
 def test_a_target_over_nothing_is_not_met() -> None:
