@@ -227,14 +227,14 @@ class Lookout:
 
     def _refusal(self, head: str) -> str:
         """Say why a commit cannot be taken: history first, then its signature, then what it says."""
+        seen = self.seen  # asked anew each time: a branch may go back to a commit that was taken once
+        if seen is not None and seen != head and not self._descends(seen, head):
+            return f"the branch was rewritten: {head[:12]} does not contain {seen[:12]}"
         if head not in self._refusals:
             self._refusals[head] = self._examined(head)
         return self._refusals[head]
 
     def _examined(self, head: str) -> str:
-        seen = self.seen
-        if seen is not None and seen != head and not self._descends(seen, head):
-            return f"the branch was rewritten: {head[:12]} does not contain {seen[:12]}"
         if head == self.good:
             return self.of(head).fault
         anchor = self._anchor()

@@ -260,3 +260,26 @@ def test_an_agent_that_looks_once_says_that_its_journal_is_not_the_published_one
     seen = world.poll()
     assert "journal" in seen.publish_fault
     assert seen.publish_fault in world.said[-1]
+
+
+def test_a_branch_that_is_set_back_to_a_commit_that_was_taken_once_is_refused(world: World) -> None:
+    world.poll()
+    newer = world.ask(tail_age_ms=700)
+    world.poll()
+    world.author.run("update-ref", "refs/heads/main", world.first)
+    world.poll()
+    assert "does not contain" in world.entries(Kind.REFUSED)[0].data["reason"]
+    assert world.live() == {"tail_age_ms": 700}
+    world.author.run("update-ref", "refs/heads/main", newer)
+    world.poll()
+    assert status(world)["permission"]["is"] == "Allowed"
+
+
+@pytest.mark.parametrize("branch", ["a..b", "a/", "a.", "a.lock", "a/.b", "a//b", "x.lock/y"])
+def test_an_environment_follows_no_branch_that_cannot_be(world: World, branch: str) -> None:
+    world.poll()
+    path = "gitops/environments/sandbox.yaml"
+    text = (world.author.show("main", path) or b"").replace(b"branch: main", f"branch: {branch}".encode())
+    world.commit({path: text})
+    world.poll()
+    assert "allowed a name that git takes" in world.entries(Kind.REFUSED)[0].data["reason"]

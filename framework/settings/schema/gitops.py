@@ -254,6 +254,13 @@ class EnvironmentFile(StrictModel):
     )
 
     @model_validator(mode="after")
+    def _the_branch_can_be(self) -> Self:
+        odd = any(piece in self.branch for piece in ("..", "//", "/.")) or self.branch.endswith(("/", "."))
+        if odd or any(part.endswith(".lock") for part in self.branch.split("/")):
+            raise ValueError(f"branch is {self.branch}; allowed a name that git takes")
+        return self
+
+    @model_validator(mode="after")
     def _words_leave_what_the_file_says(self) -> Self:
         for word in self.words:
             key, found, _ = word.partition("=")
