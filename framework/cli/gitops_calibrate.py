@@ -58,7 +58,7 @@ def _report(args: Any) -> dict[str, Any]:
 
     root = find_root()
     gate = load_policy(root).gate
-    rules, design = evidence_rules(gate), Design(draws=args.draws, guard_draws=max(1, args.draws * 3 // 10))
+    rules, design = evidence_rules(gate), Design(draws=args.draws, guard_draws=max(1, args.draws * 3 // 20))
     sources = [recorded(archive) for archive in args.tape]
     if args.synthetic:
         sources += synthetic(hours={"liquid_perp": args.hours, "thin_spot": 8.0 * args.hours})

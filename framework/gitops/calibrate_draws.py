@@ -102,7 +102,7 @@ class Design:
     """How much is drawn, and from which seed; ``guard_draws`` where every metric is looked at."""
 
     draws: int = 1_000
-    guard_draws: int = 300
+    guard_draws: int = 150
     seed: int = 20
     t_alpha: float = 0.01
     t_from: int = 20

@@ -29,6 +29,9 @@ WHOLE_BY_HOURS = (
     ("within_by_hours", "changes that keep every margin"),
 )
 
+MUCH = 0.02
+"""A guard that errs oftener is named."""
+
 HEAD = """# How often the paired gate is wrong
 
 What [the gate](gates.md) promotes although it should not, and how much tape it needs for what it should,
@@ -41,10 +44,10 @@ measured on real differences between configurations. This page is written by
 (recordings are imported with `quoteops tape import`; below they are named by symbol and first day). It draws
 from fixed seeds: the same tapes give the same page.
 
-Rules in force: alpha {alpha:g}; at least {min_effective_blocks:g} effective blocks, {floored:g} times as
-many for the metrics that guard net; no block above {top_block_share:.0%} of the squared differences; standard
-deviation at least {sd_floor:g} x the baseline's, and inflated for the autocorrelation of {lags} blocks.
-Rates of net are over {draws:,} drawn tapes a change, those of guards and of the whole gate over
+Rules in force: alpha {alpha:g}; at least {min_effective_blocks:g} effective blocks, {floored:g} times
+as many for the metrics that guard net; no block above {top_block_share:.0%} of the squared differences;
+standard deviation at least {sd_floor:g} x the baseline's, and inflated for the autocorrelation of {lags}
+blocks. Rates of net are over {draws:,} drawn tapes a change, those of guards and of the whole gate over
 {guard_draws:,}, looked at after **every** block: a promotion anywhere counts.
 
 Target: at most {target:.0%} on average, of net in the first three rows of every class. **{met}**
@@ -111,6 +114,7 @@ def _class(row: Mapping[str, Any]) -> str:
 
 def _guards(row: Mapping[str, Any]) -> list[str]:
     """Write the guards: what passes falsely at the margin, and rightly well within it."""
+    guards = [(metric, row["guards"][metric]) for metric in METRICS if metric in row["guards"]]
     hours = row["guard_hours"]
     shown = [hours.index(h) for h in hours if h in (9.0, 34.0, 100.0)]
     table = [
@@ -123,7 +127,7 @@ def _guards(row: Mapping[str, Any]) -> list[str]:
             str(guard["within"]["count"]),
             *(_share(guard["within"], k) for k in shown),
         )
-        for metric, guard in row["guards"].items()
+        for metric, guard in guards
     ]
     named = [f"within, {hours[k]:g} h" for k in shown]
     columns = ("guard, margin", "at the margin, mean / worst", "by", "harder: in its own blocks",
@@ -131,7 +135,13 @@ def _guards(row: Mapping[str, Any]) -> list[str]:
     says = (
         "Guards: called not worse although worse by the margin or more; promoted where the change keeps it."
     )
-    return [says, "", *_table(columns, table)]
+    over = [
+        f"{guard['label']} ({_percent(guard['at_margin']['mean'])})"
+        for _, guard in guards
+        if (guard["at_margin"]["mean"] or 0.0) > MUCH
+    ]
+    stays = ["", f"At the margin above {MUCH:.0%} on average stays {', '.join(over)}."] if over else []
+    return [says, "", *_table(columns, table), *stays]
 
 
 def _whole(row: Mapping[str, Any]) -> list[str]:
@@ -176,15 +186,15 @@ def _reading() -> str:
   markets are the hard ones: a day of one small pair holds some hundred fills, and one block can hold half of
   the squared differences.
 - A plain t-test that one looks at as tape arrives is wrong many times as often as it says.
-- A guard alone is wrong oftener than net: a day's volatility lasts for hours, and of a quiet hour nobody
-  knows yet that it was one. The worst cases are ages and inventories that a few minutes decide. No guard
-  promotes anything: all of them and net must be proven after the same block, which is the last table.
-- Harder cases lose only where the arms differ. Their losses are the rarest, and no bound that looks at
-  differences alone foresees them; the variance floor does what can be done.
+- A guard alone is wrong oftener than net: what it measures lasts for many blocks (volatility, the share of
+  requests that fill), and of a quiet hour nobody knows yet that it was one. The worst cases are ages and
+  inventories that a few minutes decide, above all the harder ones. No guard promotes anything: all of them
+  and net must be proven after the same block, which is the whole gate's table.
 - Power is that of a change that differs in many blocks. One that changes a few fills needs more tape than
   any table says: the gate counts blocks that differ, and names the hours that are missing.
-- Recordings of minutes are drawn again into hours, which knows nothing of what those hours would have
-  brought. More tape makes this page better: run the command with recordings of your own.
+- Recordings of minutes are drawn again into hours, block by block, which knows nothing of what those hours
+  would have brought, nor of what lasts from one block to the next: their rates are the least they can be.
+  More tape makes this page better: run the command with recordings of your own.
 """
 
 

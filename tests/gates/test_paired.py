@@ -273,7 +273,7 @@ def slow(rng: np.random.Generator) -> Floats:
 
 def test_what_lasts_for_many_blocks_is_not_counted_as_many_proofs() -> None:
     values = slow(np.random.default_rng(10))
-    # Far beyond alpha still, for fifty blocks are hardly four levels; by r_1 alone it is a tenth of the tapes.
+    # Beyond alpha still, for fifty blocks are hardly four levels; by r_1 alone it would be a seventh of all.
     assert ever_proven(values, alpha=RULES.alpha) <= 0.035
     found = moments(sample=sample_of(values[0]), rules=RULES)
     # The true factor is 1 + 7 of the whole variance; r_1 alone would say 2.8.
