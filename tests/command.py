@@ -18,7 +18,7 @@ QUICK = ("soak.hours=0.1", "soak.iterations=2", "soak.auto_tune=false", "market.
 
 def private_copy(folder: Path) -> Path:
     """Copy what a run is made of, so that nothing below the real artifacts/ is touched; give the folder."""
-    for name in ("conf", "runtime_overrides"):
+    for name in ("conf", "runtime_overrides", "gitops"):
         shutil.copytree(REPOSITORY / name, folder / name)
     return folder
 

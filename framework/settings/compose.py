@@ -76,13 +76,30 @@ def compose_run(
     """Compose and validate one run.
 
     ``words`` are those of the command line: ``group=option`` chooses a file, ``group.key=value`` sets a
-    value. Layers, weakest first: defaults, group files, profile, overrides file, primary conf, environment,
-    words. Raises ``ConfigError``.
+    value; ``soak.environment=NAME`` brings those of gitops/environments/NAME.yaml, which the others win over.
+    Layers, weakest first: defaults, group files, profile, overrides file, primary conf, environment, words.
+    Raises ``ConfigError``.
     """
     environ = os.environ if environ is None else environ
-    plan = make_plan(root=root or find_root(), primary=primary, words=words, environ=environ)
+    root = root or find_root()
+    words = [*_desired_words(words, root), *words]
+    plan = make_plan(root=root, primary=primary, words=words, environ=environ)
     raw, run_dir = hydra_values(plan)
     return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ)
+
+
+def _desired_words(words: Sequence[str], root: Path) -> list[str]:
+    """Give the words of the environment that one of the words names, without the keys they set themselves."""
+    named = [word.partition("=")[2] for word in words if word.startswith("soak.environment=")]
+    if not named or named[-1] in ("", "null"):
+        return []
+    from framework.settings.gitops_files import environment_words, read_environment
+
+    file = read_environment(root, named[-1])
+    own = f"soak.overrides_file={root / file.overrides}" if file.overrides else "soak.overrides_file=null"
+    said = {word.partition("=")[0] for word in words}
+    desired = [*environment_words(file)[:-1], own]
+    return [word for word in desired if word.partition("=")[0] not in said]
 
 
 def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[str, str]) -> Composed:

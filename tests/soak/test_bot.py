@@ -12,6 +12,9 @@ from urllib.request import urlopen
 import pytest
 
 from framework.compiled.records import interpreted
+from framework.gitops.environments import compose_environment
+from framework.settings.compose import compose_run
+from framework.settings.errors import ConfigError
 from framework.settings.files import sha256_of, write_atomic
 from tests.command import private_copy, soaked
 
@@ -208,3 +211,15 @@ def test_a_full_disk_costs_the_diary_and_not_the_run(
     assert result.whole is not None
     alerts = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [alert["alert"] for alert in alerts] == ["diary_not_written"]
+
+
+def test_a_run_of_an_environment_is_composed_as_its_file_says_and_words_win(agent: Agent) -> None:
+    def composed(*words: str) -> Any:
+        return compose_run(words=words, root=agent.root, environ={})
+
+    found = composed("soak.environment=production")
+    assert found.choices["profile"] == "conservative"
+    assert found.settings.config_sha == compose_environment(agent.root, "production").settings.config_sha
+    assert composed("soak.environment=production", "profile=moderate").choices["profile"] == "moderate"
+    with pytest.raises(ConfigError, match="has no sandbx; allowed paper, production, sandbox; did you mean"):
+        composed("soak.environment=sandbx")
