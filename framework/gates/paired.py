@@ -285,7 +285,8 @@ def _running_inflation(x: Floats, starts: Bools | None) -> Floats:
             - mean * np.cumsum(before + count * y, axis=-1)
             + np.cumsum(count) * mean * mean
         )
-        return np.where(squares > 0.0, covariance / safe, 0.0), np.cumsum(count) / n
+        # Of values that are all but the same, rounding makes up any number: no r is beyond 1.
+        return np.clip(covariance / safe, -lags, lags) * (squares > 0.0), np.cumsum(count) / n
 
     r = np.clip(autocorrelation(1)[0], 0.0, LARGEST_AUTOCORRELATION)
     total, neighbours = autocorrelation(LAGS)
