@@ -7,25 +7,14 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-from framework.journal.entry import Kind
+from framework.journal.entry import Kind, Row
 from framework.settings.files import canonical_json, sha256_of
 from framework.settings.schema.gitops import AlphaBudget
-
-
-class Row(Protocol):
-    """What is read of a journal entry."""
-
-    @property
-    def at(self) -> str: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def data(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

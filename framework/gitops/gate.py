@@ -21,7 +21,7 @@ from framework.gates.kpi import Profile, profile_from
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find, worst_first
 from framework.gates.profiles import deciding_profile
-from framework.gitops.budget import Attempt, Row, allowance, attempt_entry
+from framework.gitops.budget import Attempt, allowance, attempt_entry
 from framework.gitops.change_report import ChangeReport, EnvironmentChange
 from framework.gitops.changes import classify
 from framework.gitops.environments import PREFIXES, load_environment, patch_of
@@ -38,11 +38,10 @@ from framework.gitops.gate_judge import (
 from framework.gitops.gate_tapes import Evidence, open_all, replay_evidence, workers_for
 from framework.gitops.gate_text import effect_data
 from framework.gitops.git import Git
-from framework.gitops.history import Row as AgentRow
 from framework.gitops.history import fold
 from framework.gitops.render import content_of, prepare
 from framework.gitops.tapes import load_tapes, tapes_of
-from framework.journal.entry import Kind
+from framework.journal.entry import Kind, Row
 from framework.settings.files import canonical_json, sha256_of
 from framework.settings.kpi_profiles import load_kpi_profiles
 from framework.settings.schema.gitops import EvidenceTape, Policy
@@ -51,7 +50,6 @@ from framework.soak.judge import SIDE_BY_SIDE
 
 Append = Callable[[str, Kind, Mapping[str, Any]], None]
 Rows = Callable[[str], Sequence[Row]]
-AgentRows = Callable[[str], Sequence[AgentRow]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +66,7 @@ class GateRequest:
     head: str
     home: Path
     rows: Rows
-    agent_rows: AgentRows = lambda _environment: ()
+    agent_rows: Rows = lambda _environment: ()
     append: Append = lambda _environment, _kind, _data: None
     environment: str | None = None
     now: datetime | None = None

@@ -9,22 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from framework.journal.entry import Kind
-
-
-class Row(Protocol):
-    """What is read of a journal entry."""
-
-    @property
-    def seq(self) -> int: ...
-    @property
-    def at(self) -> str: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def data(self) -> Mapping[str, Any]: ...
+from framework.journal.entry import Kind, Row
 
 
 @dataclass(frozen=True)

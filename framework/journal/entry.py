@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from framework.journal.errors import JournalError
 from framework.settings.files import canonical_json, sha256_of
@@ -35,6 +35,19 @@ class Kind(StrEnum):
     PROPOSED = "proposed"
     PENDING = "pending"
     RECOVERED = "recovered"
+
+
+class Row(Protocol):
+    """What is read of an entry, wherever it comes from: a journal, an evidence bundle."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def at(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)

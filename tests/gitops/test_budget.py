@@ -21,6 +21,7 @@ BUDGET = AlphaBudget(alpha=0.05, share=0.5)
 
 @dataclass(frozen=True)
 class Row:
+    seq: int
     at: str
     kind: Kind
     data: Mapping[str, Any]
@@ -42,7 +43,7 @@ def journalled(attempts: list[Attempt], now: datetime = NOW) -> list[Row]:
     for one in attempts:
         given = allowance(rows, attempt=one, budget=BUDGET, now=now)
         if not given.repeated:
-            rows.append(Row(now.isoformat(), Kind.ATTEMPT, attempt_entry(one, given)))
+            rows.append(Row(len(rows) + 1, now.isoformat(), Kind.ATTEMPT, attempt_entry(one, given)))
     return rows
 
 
@@ -86,7 +87,7 @@ def test_another_environment_and_another_quarter_have_budgets_of_their_own() -> 
 
 
 def test_entries_of_other_kinds_spend_nothing() -> None:
-    rows = [Row(NOW.isoformat(), Kind.VERDICT, {"environment": "paper"})]
+    rows = [Row(1, NOW.isoformat(), Kind.VERDICT, {"environment": "paper"})]
     assert allowance(rows, attempt=attempt(1), budget=BUDGET, now=NOW).alpha == 0.025
 
 
