@@ -16,8 +16,8 @@ from typing import Any
 
 from framework.gitops.agent import once
 from framework.gitops.content import iso
-from framework.gitops.decide import Observed
 from framework.gitops.git import Git
+from framework.gitops.observed import Observed
 from framework.gitops.place import Memory, Place
 from framework.gitops.reconcile import Reconciler
 from framework.gitops.render import Prepared
@@ -104,7 +104,12 @@ class World:
         live = self.live_sha()
         in_force = old.get("in_force", {})
         if follows and refuses is None and in_force.get("overrides_sha") != live:
-            in_force = {"overrides_sha": live, "config_sha": "c", "since": iso(self.now)}
+            told = json.loads(self.place.live.read_text())
+            in_force = {
+                "overrides_sha": live,
+                "config_sha": told["config_sha"],
+                "since": iso(self.now),
+            }
         write_json(
             path=self.place.bot,
             value={
