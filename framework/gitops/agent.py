@@ -16,9 +16,10 @@ from datetime import datetime
 from pathlib import Path
 
 from framework.errors import QuoteopsError
-from framework.gitops.decide import Observed, Permission, Sync, fresh, permission_of, sync_of
+from framework.gitops.answers import Permission, Sync, fresh, permission_of, sync_of
 from framework.gitops.errors import GitopsError
 from framework.gitops.git import Git
+from framework.gitops.observed import Observed
 from framework.gitops.place import Place
 from framework.gitops.reconcile import Reconciler, Say
 from framework.gitops.render import Prepared, sweep_scratch

@@ -1,47 +1,16 @@
-"""What the agent does next, as a pure function of what it sees: rows of a table, the first that answers wins.
-
-Sync, health and permission are three questions with three answers: whether git, the live file and the bot
-agree; how the bot is; whether what git asks for may be put in force.
-"""
+"""What the agent does next, as a pure function of what it sees: a table of rows, the first to answer wins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from framework.gitops.answers import fresh, is_new, refusal_of
 from framework.gitops.history import Applied, Drift, History
+from framework.gitops.observed import Bot, Desired, Hold, Observed
 from framework.journal.entry import Kind
-
-
-class Sync(StrEnum):
-    """Whether the branch head, the live file and the bot hold one content."""
-
-    SYNCED = "Synced"
-    OUT_OF_SYNC = "OutOfSync"
-    UNKNOWN = "Unknown"
-
-
-class Health(StrEnum):
-    """How the bot is."""
-
-    HEALTHY = "Healthy"
-    DEGRADED = "Degraded"
-    FAILING = "Failing"
-    MISSING = "Missing"
-    STALE = "Stale"
-
-
-class Permission(StrEnum):
-    """Whether what the branch head asks for may be put in force."""
-
-    ALLOWED = "Allowed"
-    HELD = "Held"
-    FROZEN = "Frozen"
-    QUARANTINED = "Quarantined"
-    REFUSED = "Refused"
 
 
 class Do(StrEnum):
@@ -60,111 +29,6 @@ class Do(StrEnum):
     APPLY = "apply"
     ALERT = "alert"
     RESOLVE = "resolve the alert"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Times that bound the agent's patience, in seconds."""
-
-    probation_s: float = 600.0
-    heartbeat_s: float = 10.0
-    ack_s: float = 10.0
-    unknown_s: float = 60.0
-    cooldown_s: float = 86_400.0
-    """How long a content that was rolled back is refused."""
-
-    automatic: bool = True
-    """Whether a content that the bot refuses, or fails under, is rolled back without being asked."""
-
-
-@dataclass(frozen=True)
-class Desired:
-    """What the branch head asks for, or why it cannot be had."""
-
-    commit: str
-    config_sha: str = ""
-    cause: str = "commit"
-    """``expiry`` when a loosening patch has run out and its fields are set back."""
-
-    reducing: bool = False
-    """Whether it takes risk away from what is in force, and nothing else."""
-
-    frozen: str = ""
-    """The freeze window that keeps risk from being added now."""
-
-    refusal: str = ""
-    """Why the commit cannot be taken: rewritten branch, signature, or a file that says nothing allowed."""
-
-    late: str = ""
-    """A tightening patch whose time has passed: kept, and said."""
-
-    clears: frozenset[str] = frozenset()
-    """Holds that commits since name in a trailer."""
-
-
-@dataclass(frozen=True)
-class Bot:
-    """What the bot says of itself in bot.json."""
-
-    heartbeat_at: datetime
-    overrides_sha: str | None
-    config_sha: str | None
-    since: datetime | None
-    health: str
-    reason: str = ""
-    started_at: datetime | None = None
-    refused_sha: str | None = None
-    refused_why: str = ""
-    pending: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Hold:
-    """A stop that wins over git; ``plain`` is the content of hold.json."""
-
-    name: str
-    reason: str
-    cause: str
-    head: str | None
-    head_config_sha: str | None
-    config_sha: str | None
-    overrides_sha: str | None
-    quarantined: str | None
-    """config_sha of the content that ran badly, when the hold came from going back."""
-
-    plain: Mapping[str, Any]
-    fault: str = ""
-    """Why hold.json cannot be read: what cannot be read still holds."""
-
-    gone: bool = False
-    """Whether hold.json is missing while the journal knows of the hold: removing a file ends nothing."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """Everything a decision rests on."""
-
-    now: datetime
-    history: History
-    rules: Rules = Rules()
-    desired: Desired | None = None
-    run_out: Desired | None = None
-    """What the commit in force asks for now that its patch has run out; None while it has not."""
-
-    fetched_at: datetime | None = None
-    fetch_fault: str = ""
-    publish_fault: str = ""
-    hold: Hold | None = None
-    live_sha: str | None = None
-    """SHA-256 of the live file's bytes, None when there is none."""
-
-    cut_off: str | None = None
-    """The live file's SHA when it is a content of the agent's own that no entry records: a write cut off."""
-
-    bot: Bot | None = None
-    can_push: bool = True
-    restorable: bool = True
-    """Whether the content in force is in the store, so that the live file can be set right."""
 
 
 @dataclass(frozen=True)
@@ -187,79 +51,6 @@ def decide(seen: Observed) -> Action:
         if action is not None:
             return action
     return WAIT
-
-
-def sync_of(seen: Observed) -> tuple[Sync, str]:
-    """Say whether git, the live file and the bot agree, and where they do not."""
-    applied, desired = seen.history.applied, seen.desired
-    if desired is None or seen.fetched_at is None:
-        return Sync.UNKNOWN, seen.fetch_fault or "the branch has not been read yet"
-    age = (seen.now - seen.fetched_at).total_seconds()
-    if abs(age) > seen.rules.unknown_s:
-        return Sync.UNKNOWN, f"the branch was read {_ago(age)}: {seen.fetch_fault or 'no agent runs'}"
-    if applied is None:
-        return Sync.OUT_OF_SYNC, "nothing is in force yet"
-    if desired.refusal or desired.config_sha != applied.config_sha:
-        return Sync.OUT_OF_SYNC, f"git asks for {desired.commit[:12]}, in force is {applied.commit[:12]}"
-    if seen.live_sha != applied.overrides_sha:
-        return Sync.OUT_OF_SYNC, "the live file is not what was put in force"
-    return _bot_sync(seen, applied)
-
-
-def _bot_sync(seen: Observed, applied: Applied) -> tuple[Sync, str]:
-    if not fresh(seen):
-        return Sync.SYNCED, "no bot runs"
-    assert seen.bot is not None
-    if seen.bot.overrides_sha != applied.overrides_sha:
-        return Sync.OUT_OF_SYNC, "the bot has another content in force"
-    stale = [
-        name
-        for item in seen.history.trail
-        if seen.bot.started_at is not None and item.at > seen.bot.started_at
-        for name in item.restart
-    ]
-    if stale:
-        return Sync.OUT_OF_SYNC, f"a restart is needed for {', '.join(sorted(set(stale)))}"
-    return Sync.SYNCED, f"waits until flat: {', '.join(seen.bot.pending)}" if seen.bot.pending else ""
-
-
-def health_of(seen: Observed) -> tuple[Health, str]:
-    """Say how the bot is; nothing heard of it is no health."""
-    bot = seen.bot
-    if bot is None:
-        return Health.MISSING, "no bot has written bot.json"
-    if not fresh(seen):
-        return Health.STALE, f"last heard {_ago((seen.now - bot.heartbeat_at).total_seconds())}"
-    known = {"healthy": Health.HEALTHY, "degraded": Health.DEGRADED}
-    return known.get(bot.health, Health.FAILING), bot.reason
-
-
-def permission_of(seen: Observed) -> tuple[Permission, str]:
-    """Say whether what git asks for may be put in force."""
-    if seen.hold is not None:
-        return Permission.HELD, seen.hold.fault or seen.hold.reason
-    desired = seen.desired
-    if desired is None:
-        return Permission.ALLOWED, ""
-    if refusal := _refusal(seen, desired):
-        return Permission.REFUSED, refusal
-    bad = seen.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=seen.now)
-    if bad is not None and _is_new(seen, desired):
-        return Permission.QUARANTINED, f"until {bad.until.isoformat()}: {bad.reason}"
-    if desired.frozen and _is_new(seen, desired) and not desired.reducing:
-        return Permission.FROZEN, desired.frozen
-    return Permission.ALLOWED, ""
-
-
-def fresh(seen: Observed) -> bool:
-    """Say whether a bot has been heard within its heartbeat limit; a word from the future is none."""
-    if seen.bot is None:
-        return False
-    return abs((seen.now - seen.bot.heartbeat_at).total_seconds()) <= seen.rules.heartbeat_s
-
-
-def _ago(seconds: float) -> str:
-    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s in the future: a clock was set back"
 
 
 def rollback_target(history: History, *, now: datetime) -> Applied | None:
@@ -340,7 +131,7 @@ def _lost(seen: Observed) -> Action | None:
 
 
 def _cleared(seen: Observed) -> Action | None:
-    if seen.hold is None or seen.desired is None or _refusal(seen, seen.desired):
+    if seen.hold is None or seen.desired is None or refusal_of(seen, seen.desired):
         return None
     why = clears(seen.hold, seen.desired)
     return Action(Do.CLEAR, why) if why else None
@@ -444,7 +235,7 @@ def _held(seen: Observed) -> Action | None:
 
 def _run_out(seen: Observed) -> Action | None:
     """A loosening patch that has run out is set back, whatever the branch asks for, and under a hold too."""
-    if seen.run_out is None or not _is_new(seen, seen.run_out):
+    if seen.run_out is None or not is_new(seen, seen.run_out):
         return None
     return Action(Do.APPLY, "the patch in force has run out", topic="run_out")
 
@@ -458,7 +249,7 @@ def _refused(seen: Observed) -> Action | None:
         return WAIT
     if desired.refusal:
         return Action(Do.REFUSE, desired.refusal)
-    if not _is_new(seen, desired):
+    if not is_new(seen, desired):
         return None
     bad = seen.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=seen.now)
     if bad is not None:
@@ -472,14 +263,14 @@ def _late(seen: Observed) -> Action | None:
 
 def _frozen(seen: Observed) -> Action | None:
     desired = seen.desired
-    if desired is None or not desired.frozen or desired.reducing or not _is_new(seen, desired):
+    if desired is None or not desired.frozen or desired.reducing or not is_new(seen, desired):
         return None
     return WAIT
 
 
 def _apply(seen: Observed) -> Action | None:
     desired = seen.desired
-    if desired is None or not _is_new(seen, desired):
+    if desired is None or not is_new(seen, desired):
         return None
     return Action(Do.APPLY, f"{desired.cause} {desired.commit[:12]}")
 
@@ -490,15 +281,6 @@ def _alerting(seen: Observed, topic: str, fault: str) -> Action | None:
     if fault and not raised:
         return Action(Do.ALERT, fault, topic=topic)
     return Action(Do.RESOLVE, topic=topic) if raised and not fault else None
-
-
-def _refusal(seen: Observed, desired: Desired) -> str:
-    return desired.refusal or seen.history.refused.get(desired.commit, "")
-
-
-def _is_new(seen: Observed, desired: Desired) -> bool:
-    applied = seen.history.applied
-    return applied is None or applied.config_sha != desired.config_sha
 
 
 Rule = Callable[[Observed], Action | None]
@@ -522,11 +304,3 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a freeze window", _frozen),
     ("a new content", _apply),
 )
-
-
-def probation_ends(seen: Observed) -> datetime | None:
-    """Give when the content in force will have proven itself, or None when no bot runs it."""
-    applied, bot = seen.history.applied, seen.bot
-    if applied is None or bot is None or bot.since is None or applied.config_sha in seen.history.proven:
-        return None
-    return max(bot.since, applied.at) + timedelta(seconds=seen.rules.probation_s)

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from framework.gitops.content import iso, must_keep
-from framework.gitops.decide import Hold
 from framework.gitops.errors import GitopsError
 from framework.gitops.history import History
+from framework.gitops.observed import Hold
 from framework.gitops.place import Memory, Place
 from framework.journal.entry import Kind
 from framework.settings.files import write_atomic, write_json

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from framework.gitops import hold as holds
 from framework.gitops.content import Content, kept
-from framework.gitops.decide import Desired, Hold, Observed, Rules
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.git import Git
+from framework.gitops.observed import Desired, Hold, Observed, Rules
 from framework.gitops.place import Memory, Place, read_bot, read_state
 from framework.gitops.render import Prepared, content_of, kept_back, prepare, reduces, trailers
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from framework.gitops import hold as holds
-from framework.gitops.decide import Hold, Observed, health_of
+from framework.gitops.answers import health_of
 from framework.gitops.errors import GitopsError
 from framework.gitops.history import Applied
+from framework.gitops.observed import Hold, Observed
 from framework.gitops.place import read_state
 from framework.gitops.reconcile import TURN_S, Reconciler
 from framework.gitops.rollback import roll_back

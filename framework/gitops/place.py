@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from framework.gitops.decide import Bot, Desired, Rules
 from framework.gitops.errors import GitopsError
 from framework.gitops.history import History, fold
+from framework.gitops.observed import Bot, Desired, Rules
 from framework.journal.entry import EMPTY, Entry, Head, Kind
 from framework.journal.errors import JournalError
 from framework.journal.journal import Journal, parse_journal, utc_now

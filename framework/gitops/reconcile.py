@@ -15,21 +15,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from framework.errors import QuoteopsError
 from framework.gitops import hold as holds
+from framework.gitops.answers import Permission, health_of, permission_of, sync_of
 from framework.gitops.content import Content, after, iso, keep, must_keep
-from framework.gitops.decide import (
-    Action,
-    Do,
-    Hold,
-    Observed,
-    Permission,
-    decide,
-    health_of,
-    permission_of,
-    sync_of,
-)
+from framework.gitops.decide import Action, Do, decide
 from framework.gitops.errors import GitopsError
 from framework.gitops.git import without_login
 from framework.gitops.lookout import RETRY_S, Lookout, is_pausing
+from framework.gitops.observed import Hold, Observed
 from framework.gitops.place import read_state
 from framework.gitops.published import publish_head
 from framework.gitops.pull_request import open_pull_request, push_branch

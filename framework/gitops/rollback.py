@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from framework.gitops.content import after, iso, keep, must_keep
-from framework.gitops.decide import Hold, rollback_target
+from framework.gitops.decide import rollback_target
 from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.git import Git
 from framework.gitops.history import Applied, History
 from framework.gitops.hold import hold_data, place_hold
+from framework.gitops.observed import Hold
 from framework.gitops.place import Memory, Place
 from framework.gitops.render import content_of, prepare
 

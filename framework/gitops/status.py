@@ -6,19 +6,10 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
+from framework.gitops.answers import Permission, Sync, health_of, permission_of, probation_ends, sync_of
 from framework.gitops.content import iso, kept
-from framework.gitops.decide import (
-    Desired,
-    Observed,
-    Permission,
-    Rules,
-    Sync,
-    health_of,
-    permission_of,
-    probation_ends,
-    sync_of,
-)
 from framework.gitops.hold import read_hold
+from framework.gitops.observed import Desired, Observed, Rules
 from framework.gitops.place import Memory, Place, read_bot, read_state
 from framework.journal.entry import Kind
 

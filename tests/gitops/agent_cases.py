@@ -98,8 +98,15 @@ class World:
 
     # -- the bot ---------------------------------------------------------------------------------------------
 
-    def bot(self, *, health: str = "healthy", refuses: str | None = None, follows: bool = True) -> None:
-        """Let the bot take the live file, or refuse it, and write bot.json."""
+    def bot(
+        self,
+        *,
+        health: str = "healthy",
+        refuses: str | None = None,
+        follows: bool = True,
+        config_sha: str | None = None,
+    ) -> None:
+        """Let the bot take the live file, or refuse it, and write bot.json; it may trade another config."""
         old = json.loads(self.place.bot.read_text()) if self.place.bot.is_file() else {}
         live = self.live_sha()
         in_force = old.get("in_force", {})
@@ -107,7 +114,7 @@ class World:
             told = json.loads(self.place.live.read_text())
             in_force = {
                 "overrides_sha": live,
-                "config_sha": told["config_sha"],
+                "config_sha": config_sha or told["config_sha"],
                 "since": iso(self.now),
             }
         write_json(

@@ -129,7 +129,7 @@ def test_a_bot_of_another_profile_shows_though_it_follows_the_same_file(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert reconcile(world) == 0
-    world.bot()
+    world.bot(config_sha="c")
     capsys.readouterr()
     assert run(world, "status") == 0
     assert "not the config that was rendered" in capsys.readouterr().out

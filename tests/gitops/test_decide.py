@@ -11,25 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from framework.gitops.decide import (
-    ROWS,
-    Bot,
-    Desired,
-    Do,
-    Health,
-    Hold,
-    Observed,
-    Permission,
-    Rules,
-    Sync,
-    clears,
-    decide,
-    health_of,
-    permission_of,
-    rollback_target,
-    sync_of,
-)
+from framework.gitops.answers import Health, Permission, Sync, health_of, permission_of, sync_of
+from framework.gitops.decide import ROWS, Do, clears, decide, rollback_target
 from framework.gitops.history import History, fold
+from framework.gitops.observed import Bot, Desired, Hold, Observed, Rules
 from framework.journal.entry import Kind
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.decide import Permission, Sync, permission_of, sync_of
+from framework.gitops.answers import Permission, Sync, permission_of, sync_of
 from framework.gitops.errors import GitopsError
 from framework.gitops.git import Git
 from framework.gitops.operate import hold_environment, release_environment, roll_back_environment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.decide import Health, Permission, Sync, health_of, permission_of, sync_of
+from framework.gitops.answers import Health, Permission, Sync, health_of, permission_of, sync_of
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, World, patch_text
 

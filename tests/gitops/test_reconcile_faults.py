@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from framework.gitops.agent import once, serve
-from framework.gitops.decide import Permission, Rules, Sync, permission_of, sync_of
+from framework.gitops.answers import Permission, Sync, permission_of, sync_of
 from framework.gitops.errors import GitopsError
+from framework.gitops.observed import Rules
 from framework.gitops.operate import hold_environment, roll_back_environment
 from framework.journal.entry import Kind
 from framework.settings import files

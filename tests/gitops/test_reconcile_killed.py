@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.decide import Permission, Sync, permission_of, sync_of
+from framework.gitops.answers import Permission, Sync, permission_of, sync_of
 from framework.journal.entry import Kind
 from tests.command import REPOSITORY, environment
 from tests.gitops.agent_cases import World
