@@ -199,3 +199,13 @@ def test_a_synthetic_tape_is_made_from_its_seed(tmp_path: Path) -> None:
     made = open_evidence(tape, home=tmp_path)
     again = generate(preset="thin_spot", regime="event", hours=0.1, seed=5, symbol="THINUSDT")
     assert (tape.is_synthetic, made.meta.digest) == (True, again.meta.digest)
+
+
+def test_code_owners_are_those_of_the_policy_for_all_that_judges_and_trades() -> None:
+    policy = load_policy(ROOT)
+    lines = (ROOT / ".github" / "CODEOWNERS").read_text("utf-8").splitlines()
+    rules = dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    paths = policy.paths
+    judged = (*paths.gate, *paths.model, *paths.parameters)
+    assert set(rules) == {f"/{pattern.removesuffix('*')}" for pattern in judged}
+    assert set(rules.values()) == {" ".join(policy.owners)}
