@@ -102,8 +102,7 @@ def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tup
     """Give what reads an environment's attempts, what reads its agent's journal, and what journals one
     more.
     """
-    from framework.gitops.gate import journal_name
-    from framework.gitops.published import fetch_published
+    from framework.gitops.published import fetch_published, journal_name
     from framework.journal.journal import Journal, Kind
 
     def file(environment: str) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from framework.gitops.answers import fresh, is_new, refusal_of
+from framework.gitops.answers import Permission, fresh, is_new, permission_of, refusal_of
 from framework.gitops.history import Applied, Drift, History
 from framework.gitops.observed import Bot, Desired, Hold, Observed
 from framework.journal.entry import Kind
@@ -53,10 +53,13 @@ def decide(seen: Observed) -> Action:
     return WAIT
 
 
-def rollback_target(history: History, *, now: datetime) -> Applied | None:
+def rollback_target(
+    history: History, *, now: datetime, revoked: Container[tuple[str, str]] = ()
+) -> Applied | None:
     """Give the newest earlier content that differs from the one in force, still holds and is not quarantined.
 
-    A content whose health was good for the probation time comes before one of unknown health.
+    Those ``revoked``, by config_sha and commit, are left out. A content whose health was good for the
+    probation time comes before one of unknown health.
     """
     bad = history.applied
     if bad is None:
@@ -66,6 +69,7 @@ def rollback_target(history: History, *, now: datetime) -> Applied | None:
         for item in reversed(history.trail)
         if item.config_sha != bad.config_sha
         and (item.lapses_at is None or now < item.lapses_at)
+        and (item.config_sha, item.commit) not in revoked
         and history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now) is None
     ]
     return next((item for item in fit if item.config_sha in history.proven), fit[0] if fit else None)
@@ -118,7 +122,7 @@ def _remote(seen: Observed) -> Action | None:
 
 
 def _unpublished(seen: Observed) -> Action | None:
-    return _alerting(seen, "journal", seen.publish_fault)
+    return _alerting(seen, "journal", seen.publish_fault or seen.judged_fault)
 
 
 def _unreadable_hold(seen: Observed) -> Action | None:
@@ -145,7 +149,7 @@ def _failed(seen: Observed) -> Action | None:
     why = _bad(seen, applied, bot)
     if not why:
         return None
-    target = rollback_target(seen.history, now=seen.now)
+    target = rollback_target(seen.history, now=seen.now, revoked=seen.revoked)
     if not seen.rules.automatic or target is None or applied.cause == "rollback":
         return None if "failing" in seen.history.alerts else Action(Do.ALERT, why, topic="failing")
     return Action(Do.ROLLBACK, why)
@@ -167,6 +171,31 @@ def _fail_ended(seen: Observed) -> Action | None:
     applied, bot = seen.history.applied, seen.bot
     bad = applied is not None and bot is not None and fresh(seen) and _bad(seen, applied, bot)
     return Action(Do.RESOLVE, topic="failing") if "failing" in seen.history.alerts and not bad else None
+
+
+def _revoked(seen: Observed) -> Action | None:
+    """What did not pass when it was judged again goes back, unless git asks for something else by now."""
+    applied, asked = seen.history.applied, seen.desired
+    why = seen.revoked.get((applied.config_sha, applied.commit), "") if applied is not None else ""
+    if applied is None or not why:
+        return _alerting(seen, "revoked", "")
+    if asked is not None and is_new(seen, asked) and permission_of(seen)[0] is Permission.ALLOWED:
+        return None
+    stays = _stays(seen, applied)
+    return _alerting(seen, "revoked", f"{why}; {stays}") if stays else Action(Do.ROLLBACK, why, "revoked")
+
+
+def _stays(seen: Observed, applied: Applied) -> str:
+    """Say why a content that was revoked stays in force all the same, or nothing."""
+    if seen.hold is not None:
+        return "it stays, for it is held"
+    if applied.cause == "rollback":
+        return "it stays, for somebody went back to it"
+    if seen.tightens:
+        return "it stays, for going back would only add risk"
+    if rollback_target(seen.history, now=seen.now, revoked=seen.revoked) is None:
+        return "it stays, for there is nothing to go back to"
+    return "" if seen.rules.automatic else "it stays, for going back by itself is switched off"
 
 
 def _proven(seen: Observed) -> Action | None:
@@ -290,11 +319,12 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a hold that cannot be read", _unreadable_hold),
     ("a content that runs badly", _failed),
     ("a content that ran badly and does no more", _fail_ended),
+    ("a content that did not pass after its merge", _revoked),
     ("a live file or a bot that differs", _drifted),
     ("a content that has proven itself", _proven),
     ("a content that is lost", _lost),
     ("a remote that does not answer", _remote),
-    ("a journal that is not published", _unpublished),
+    ("a journal that is not published, or a gate's that cannot be read", _unpublished),
     ("a hold that a commit ends", _cleared),
     ("a revert nobody has proposed yet", _revert_missing),
     ("a loosening patch out of time", _run_out),

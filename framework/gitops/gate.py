@@ -99,11 +99,6 @@ class _Question:
     """Regimes that the tapes show, and no window of them that was not tuned on."""
 
 
-def journal_name(environment: str) -> str:
-    """Return the name under which the attempts of a gate are published: many machines write them."""
-    return f"{environment}.gate"
-
-
 def run_gate(request: GateRequest) -> GateResult:
     """Judge a change in every environment that needs it; the worst verdict is the gate's.
 

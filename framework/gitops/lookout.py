@@ -7,17 +7,20 @@ first commit of all is measured by the operator's checkout, where there is one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from framework.gitops import hold as holds
 from framework.gitops.content import Content, kept
+from framework.gitops.decide import rollback_target
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.git import Git
+from framework.gitops.history import History
 from framework.gitops.observed import Desired, Hold, Observed, Rules
 from framework.gitops.place import Memory, Place, read_bot, read_state
+from framework.gitops.refusals import Judged, Revocations, read_judged
 from framework.gitops.render import Prepared, content_of, kept_back, prepare, reduces, trailers
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class Fetched:
     head: str | None = None
     at: datetime | None = None
     fault: str = ""
+    judged: Judged = field(default_factory=Judged)
 
 
 @dataclass
@@ -78,18 +82,34 @@ class Lookout:
         self._taken = history.taken
         if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
             self.seen = self.good = history.taken[1]
+        self.published: str | None = state.get("published")
+        """The journal's branch as it was last seen: one that does not contain it was forced."""
         self._prepared: dict[str, Prepared] = {}
         self._refusals: dict[str, str] = {}
+        self._revocations = Revocations(self.git, self.place.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
 
     def fetch(self) -> None:
-        """Bring the branch here; what goes wrong is kept, not raised."""
+        """Bring the branch here, and what the gate's journal says; what goes wrong is kept, not raised."""
         try:
             Git.mirror(self.git.repo)  # it may be deleted at any time
             head = self.git.fetch(self.remote, self.the_branch())
-            self.incoming = Fetched(head, self.now(), "")
+            judged = self._read_judged()
+            self.incoming = Fetched(head, self.now(), "", judged)
         except GitError as error:
             self.incoming = replace(self.incoming, fault=str(error))
+
+    def _read_judged(self) -> Judged:
+        """Read the gate's journal, where the tier asks for a gate at all; until that is known, it may."""
+        before = self.incoming.judged
+        anchor = self._prepared.get(self.good) if self.good is not None else self.bootstrap
+        if anchor is not None and anchor.policy is not None:
+            rules = anchor.policy.rules(anchor.tier)
+            if "gate" not in (rules.reducing, rules.increasing, rules.gated):
+                return replace(before, fault="")
+        found = read_judged(self.git, self.remote, self.place.environment, before, known=self.published)
+        self.published = found.tip or self.published
+        return found
 
     def the_branch(self) -> str:
         """Return the branch that the last good commit names, before the first one the checkout's."""
@@ -116,7 +136,8 @@ class Lookout:
             if head in (self.good, before.head):
                 raise
             why = f"{self.place.staging}: {error.strerror}" if isinstance(error, OSError) else str(error)
-            self.fetched = replace(before, fault=f"{head[:12]} cannot be composed here yet: {why}")
+            fault = f"{head[:12]} cannot be composed here yet: {why}"
+            self.fetched = replace(before, fault=fault, judged=self.fetched.judged)
 
     def look_here(self) -> Observed:
         """Read what this machine alone says: enough to complete what was cut off, whatever ails git."""
@@ -141,6 +162,7 @@ class Lookout:
         now = self.now()
         hold = holds.read_hold(self.place, history)
         live_sha = self._live_sha()
+        revoked = self._revocations.of(history.trail, self.fetched.judged.refusals)
         return Observed(
             now=now,
             history=history,
@@ -150,6 +172,9 @@ class Lookout:
             fetched_at=self.fetched.at,
             fetch_fault=self.fetched.fault,
             publish_fault=self.publish_fault,
+            judged_fault=self.fetched.judged.fault,
+            revoked=revoked,
+            tightens=self._tightens(history, revoked, now),
             hold=hold,
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
@@ -215,6 +240,16 @@ class Lookout:
             late=kept_back(prepared, now),
             clears=self._named(since, head) if since is not None else frozenset(),
         )
+
+    def _tightens(self, history: History, revoked: Container[tuple[str, str]], now: datetime) -> bool:
+        """Say whether what is in force was revoked and takes risk away from what it would go back to."""
+        applied = history.applied
+        if applied is None or applied.restart or (applied.config_sha, applied.commit) not in revoked:
+            return False
+        target = rollback_target(history, now=now, revoked=revoked)
+        old = kept(target.overrides_sha, folder=self.place.contents) if target is not None else None
+        new = self.in_force()
+        return old is not None and new is not None and reduces(old.fields, new.fields)
 
     def _named(self, since: str, head: str) -> frozenset[str]:
         """Return the holds that commits after ``since`` name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -102,6 +102,15 @@ class Observed:
     fetched_at: datetime | None = None
     fetch_fault: str = ""
     publish_fault: str = ""
+    judged_fault: str = ""
+    """Why the gate's journal cannot be read: nothing of it counts then that was not read before."""
+
+    revoked: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """config_sha and commit of contents put in force that the gate refused after their merge, and why."""
+
+    tightens: bool = False
+    """Whether the content in force is one of them, and going back from it would only add risk."""
+
     hold: Hold | None = None
     live_sha: str | None = None
     """SHA-256 of the live file's bytes, None when there is none."""

@@ -48,6 +48,11 @@ class Published:
     entries: tuple[Entry, ...]
 
 
+def journal_name(environment: str) -> str:
+    """Return the name under which attempts and verdicts of a gate are published: many machines write them."""
+    return f"{environment}.gate"
+
+
 def fetch_published(git: Git, remote: str, environment: str, *, known: str | None = None) -> Published | None:
     """Return what the remote holds of an environment's journal, or None when nothing was published yet.
 
@@ -55,10 +60,13 @@ def fetch_published(git: Git, remote: str, environment: str, *, known: str | Non
     JournalError when the branch was forced, or its journal and head do not belong together; GitError when the
     remote cannot be read.
     """
-    name, tip = _checked(environment), _tip(git, remote, known)
-    if tip is None:
-        return None
-    found = _read(git, tip, name)
+    name, tip = _checked(environment), fetch_tip(git, remote, known=known)
+    return None if tip is None else read_published(git, tip, name)
+
+
+def read_published(git: Git, tip: str, name: str) -> Published | None:
+    """Return what a commit of the branch holds of a journal, verified, or None. Raises JournalError."""
+    found = _read(git, tip, _checked(name))
     return None if found is None else Published(tip, found.head, found.entries)
 
 
@@ -81,7 +89,7 @@ def publish_head(
         data = journal.read()
         content = parse_journal(data, where=str(journal.path))
         data = data[: content.size]
-        tip = _tip(git, remote, known)
+        tip = fetch_tip(git, remote, known=known)
         there = None if tip is None else _read(git, tip, name)
         if there is not None:
             check_head(content.entries, there.head, where=str(journal.path))
@@ -134,7 +142,11 @@ def append_published(
     raise AssertionError("unreachable")
 
 
-def _tip(git: Git, remote: str, known: str | None) -> str | None:
+def fetch_tip(git: Git, remote: str, *, known: str | None = None) -> str | None:
+    """Bring the branch here and return its commit, None before there is one; ``known`` as above.
+
+    Raises JournalError when it was forced or is gone, GitError when the remote cannot be read.
+    """
     try:
         tip = git.fetch(remote, BRANCH)
     except BranchMissing:

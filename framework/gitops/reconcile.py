@@ -22,7 +22,6 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.git import without_login
 from framework.gitops.lookout import RETRY_S, Lookout, is_pausing
 from framework.gitops.observed import Hold, Observed
-from framework.gitops.place import read_state
 from framework.gitops.published import publish_head
 from framework.gitops.pull_request import open_pull_request, push_branch
 from framework.gitops.render import (
@@ -52,7 +51,7 @@ ALERTS = {
 }
 """What is said on stderr besides, for what collects alerts."""
 
-PAGED = ("failing", "journal", "contents", "hold")
+PAGED = ("failing", "revoked", "journal", "contents", "hold")
 Say = Callable[[str], None]
 
 
@@ -72,7 +71,6 @@ class Reconciler(Lookout):
         super().__post_init__()
         self._publish_after: datetime | None = None
         self._published_size = 0
-        self._published: str | None = read_state(self.place.state).get("published")
         self._written: dict[str, Any] = {}
 
     def publish(self) -> None:
@@ -85,8 +83,8 @@ class Reconciler(Lookout):
             if size in (0, self._published_size):
                 return
             journal, name = Journal(self.place.journal), self.place.environment
-            done = publish_head(self.git, self.remote, name, journal, known=self._published, sign=self.sign)
-            self._published, self._published_size = done.commit, size
+            done = publish_head(self.git, self.remote, name, journal, known=self.published, sign=self.sign)
+            self.published, self._published_size = done.commit, size
             self.publish_fault, self._publish_after = "", None
         except (QuoteopsError, OSError) as error:
             self.publish_fault = str(error)
@@ -236,11 +234,12 @@ class Reconciler(Lookout):
             self.memory,
             now=seen.now,
             reason=action.why,
-            cause="automatic",
+            cause=action.topic or "automatic",
             by="agent",
             cooldown_s=seen.rules.cooldown_s,
             head=seen.desired.commit if seen.desired is not None else None,
             head_config_sha=seen.desired.config_sha if seen.desired is not None else None,
+            revoked=seen.revoked,
             bot_health=self._health(seen),
         )
 
@@ -321,7 +320,7 @@ class Reconciler(Lookout):
             "at": iso(seen.now),
             "poll_s": self.poll_s,
             "seen": self.seen,
-            "published": self._published,
+            "published": self.published,
             "good": self.good,
             "fetched_at": iso(seen.fetched_at) if seen.fetched_at is not None else None,
             "fetch_fault": seen.fetch_fault,

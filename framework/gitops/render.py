@@ -158,6 +158,14 @@ def trailers(git: Git, *, since: str, until: str) -> frozenset[str]:
     return frozenset(TRAILER.findall(text))
 
 
+def touched(git: Git, environment: str, since: str, until: str) -> bool:
+    """Say whether a commit after ``since`` changes a file that an environment is composed from."""
+    paths = ("conf", "runtime_overrides", f"gitops/environments/{environment}.yaml")
+    return bool(
+        git.run("log", "--format=%H", "-1", "--end-of-options", f"{since}..{until}", "--", *paths).strip()
+    )
+
+
 def _composed(root: Path, commit: str, environment: str) -> Prepared:
     from framework.gitops.environments import compose_environment, load_environment, patch_of
     from framework.gitops.policy import load_policy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ def roll_back(
     head: str | None,
     head_config_sha: str | None,
     to: str | None = None,
+    revoked: Container[tuple[str, str]] = (),
     bot_health: str = "missing",
 ) -> tuple[Hold, Applied]:
     """Put the last good content back, hold it against git, and quarantine what was in force.
@@ -43,7 +44,8 @@ def roll_back(
         raise GitopsError(
             f"{place.environment}: nothing is in force; allowed after a first commit is applied"
         )
-    target = _named(history, bad, to) if to is not None else rollback_target(history, now=now)
+    best = rollback_target(history, now=now, revoked=revoked)
+    target = best if to is None else _named(history, bad, to)
     if target is None:
         raise GitopsError(
             f"{place.environment}: nothing earlier differs from {bad.commit[:12]} and is out of quarantine;"

@@ -271,15 +271,35 @@ def test_a_change_that_cannot_be_told_is_refused_with_the_hours_it_needs(team: T
     assert kinds == ["attempt", "verdict"]
 
 
-def test_a_worse_change_fails_and_a_merge_without_a_pass_promotes_nothing(team: Team) -> None:
+def test_a_worse_change_fails_and_a_merge_without_a_pass_promotes_nothing_and_is_taken_back(
+    team: Team,
+) -> None:
     base, head = team.branch("slower", setting("min_interval_ms", "70", "100"))
     jobs = team.gate(base, head)
     assert jobs["gate"].status == "failure"
     assert "FAIL" in jobs["gate"].summary
     assert "off-target age" in jobs["gate"].summary
-    jobs = team.promote(*team.merge("slower"))
-    assert jobs["promote"].status == "failure"
-    assert "promoted" not in [row["kind"] for row in team.published("sandbox.gate")]
+    desk, log = team.folder / "desk", team.folder / "agent.log"
+    git("clone", "--quiet", str(team.remote), str(desk))
+    place = desk / "artifacts" / "gitops" / "sandbox"
+
+    def live() -> Any:
+        return (read(place / "live" / "overrides.json") or {"overrides": {}})["overrides"]
+
+    with running("gitops", "reconcile", "--environment", "sandbox", root=desk, log=log):
+        until("a first content", live, log=log)
+        before, after = team.merge("slower")
+        until("what nobody judged in force", lambda: live()["min_interval_ms"] == 100, log=log)
+        jobs = team.promote(before, after)
+        assert jobs["promote"].status == "failure"
+        assert "promoted" not in [row["kind"] for row in team.published("sandbox.gate")]
+        last = team.published("sandbox.gate")[-1]
+        assert (last["kind"], last["data"]["commit"], last["data"]["verdict"]) == ("refused", after, "FAIL")
+        until("the old value again", lambda: live()["min_interval_ms"] == 70, log=log)
+        until("a revert on the remote", lambda: revert_of(team), log=log)
+        hold = status(desk)["hold"]
+        assert (hold["cause"], hold["quarantined"]["commit"]) == ("revoked", after)
+        assert "off-target age" in hold["reason"]
 
 
 def test_a_soak_leaves_its_report_in_the_job_s_summary(team: Team) -> None:

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from framework.gitops import decide as table
 from framework.gitops.answers import Health, Permission, Sync, health_of, permission_of, sync_of
 from framework.gitops.decide import ROWS, Do, clears, decide, rollback_target
 from framework.gitops.history import History, fold
@@ -83,6 +84,23 @@ def a_hold(**more: Any) -> Hold:
     return Hold(**{**base, **more})
 
 
+def back_at_a() -> History:
+    """Give a history in which an operator went back to the first content and ended the hold."""
+    journal = Journal()
+    for config, cause in (("a", "commit"), ("b", "commit"), ("a", "rollback")):
+        journal.applied(NOW, config, commit=f"commit-{config}", cause=cause)
+    return journal.history
+
+
+def said(history: History, **alerts: str) -> History:
+    return replace(history, alerts=alerts)
+
+
+HELD = replace(in_force("a", "b"), done=frozenset({("hold-1", Kind.HOLD)}))
+WENT_BACK = replace(
+    back_at_a(), done=frozenset(("hold-1", k) for k in (Kind.HOLD, Kind.ROLLBACK, Kind.QUARANTINED))
+)
+NO = {("b", "commit-b"): "FAIL"}
 CASES: list[tuple[str, Observed, Do]] = [
     ("nothing is known", seen(History()), Do.WAIT),
     ("a first content", seen(History(), desired=Desired("c", "a")), Do.APPLY),
@@ -121,6 +139,36 @@ CASES: list[tuple[str, Observed, Do]] = [
         Do.APPLY,
     ),
     ("a tightening out of time", seen(in_force("a"), desired=Desired("c", "a", late="ended")), Do.ALERT),
+    ("a failure that ended", seen(said(in_force("a"), failing="it fails")), Do.RESOLVE),
+    ("under a hold", seen(HELD, hold=a_hold(), desired=Desired("c", "z")), Do.WAIT),
+    ("a hold that is named", seen(HELD, hold=a_hold(), desired=Desired("c", "a")), Do.CLEAR),
+    (
+        "no revert",
+        seen(WENT_BACK, hold=a_hold(quarantined="b"), desired=Desired("commit-b", "b")),
+        Do.PROPOSE,
+    ),
+    ("a gate's journal nobody can read", seen(in_force("a"), judged_fault="forced"), Do.ALERT),
+    ("revoked", seen(in_force("a", "b"), revoked=NO), Do.ROLLBACK),
+    ("revoked, words since", seen(in_force("a", "b"), desired=Desired("c", "b"), revoked=NO), Do.ROLLBACK),
+    (
+        "revoked, git asks for another",
+        seen(in_force("a", "b"), desired=Desired("c", "z"), revoked=NO),
+        Do.APPLY,
+    ),
+    (
+        "revoked, the other is frozen",
+        seen(in_force("a", "b"), desired=Desired("c", "z", frozen="w"), revoked=NO),
+        Do.ROLLBACK,
+    ),
+    ("revoked under another commit", seen(in_force("a", "b"), revoked={("b", "commit-x"): "no"}), Do.WAIT),
+    ("an older one revoked", seen(in_force("b", "a"), revoked=NO), Do.WAIT),
+    ("revoked, the first of all", seen(in_force("b"), revoked=NO), Do.ALERT),
+    ("revoked, all of them", seen(in_force("a", "b"), revoked={**NO, ("a", "commit-a"): "no"}), Do.ALERT),
+    ("revoked, it tightens", seen(in_force("a", "b"), revoked=NO, tightens=True), Do.ALERT),
+    ("revoked and held", seen(HELD, revoked=NO, hold=a_hold()), Do.ALERT),
+    ("revoked, gone back to", seen(back_at_a(), revoked={("a", "commit-a"): "no"}), Do.ALERT),
+    ("revoked no more", seen(said(in_force("a"), revoked="no")), Do.RESOLVE),
+    ("revoked, said before", seen(said(in_force("b"), revoked="no"), revoked=NO), Do.WAIT),
 ]
 
 
@@ -129,9 +177,24 @@ def test_each_situation_has_its_answer(case: Observed, expected: Do) -> None:
     assert decide(case).do is expected
 
 
-def test_automatic_rollback_can_be_switched_off() -> None:
-    case = seen(in_force("a", "b"), bot=a_bot("b@2", health="failing"), rules=replace(RULES, automatic=False))
+@pytest.mark.parametrize("name", [name for name, _ in ROWS])
+def test_each_row_decides_something(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "ROWS", tuple(row for row in ROWS if row[0] != name))
+    assert any(decide(case).do is not expected for _, case, expected in CASES)
+
+
+@pytest.mark.parametrize(
+    "more", [{"bot": a_bot("b@2", health="failing")}, {"revoked": NO}], ids=["failing", "revoked"]
+)
+def test_automatic_rollback_can_be_switched_off(more: dict[str, Any]) -> None:
+    case = seen(in_force("a", "b"), rules=replace(RULES, automatic=False), **more)
     assert decide(case).do is Do.ALERT
+
+
+def test_going_back_skips_what_was_revoked() -> None:
+    target = rollback_target(in_force("a", "b", "c"), now=NOW, revoked=NO)
+    assert target is not None
+    assert target.config_sha == "a"
 
 
 def test_a_bot_that_fails_after_going_back_is_not_sent_back_further_but_said() -> None:

@@ -1,0 +1,101 @@
+"""What a merge leaves in the gate's journal: a promotion of what passes, a refusal of anything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.gates.paired_verdict import Outcome
+from framework.gitops import promote as room
+from framework.gitops.gate import GateRequest, GateResult
+from framework.gitops.git import Git
+from framework.gitops.published import fetch_published
+from framework.gitops.refusals import Refusal, fold_refusals
+from tests.gitops.repository import bare
+
+BASE, HEAD = "a" * 40, "b" * 40
+OLD, NEW = "1" * 64, "2" * 64
+
+
+@dataclass
+class Merge:
+    """A merge, the gate's answers to it, and the journal."""
+
+    git: Git
+    remote: str
+    monkeypatch: pytest.MonkeyPatch
+    said: list[str] = field(default_factory=list)
+
+    def judged(self, outcome: Outcome, *, rows: dict[str, Outcome], changed: tuple[str, ...]) -> list[str]:
+        """Let the gate answer, and promote; give the kinds of what was published for the sandbox."""
+        environments: list[dict[str, Any]] = [
+            {"environment": name, "verdict": one.value, "sentence": f"{name} says {one.value}",
+             "inputs": {"attempt": "k"}, "journal": []}
+            for name, one in rows.items()
+        ]  # fmt: skip
+        changes = [
+            {"environment": name, "base_config_sha": OLD, "head_config_sha": NEW, "direction": "gated",
+             "needs": "gate" if name in rows else "check"}
+            for name in changed
+        ]  # fmt: skip
+        report: dict[str, Any] = {
+            "base": BASE, "head": HEAD, "verdict": outcome.value, "sentence": "all of it",
+            "changed": changes, "environments": environments,
+        }  # fmt: skip
+        self.monkeypatch.setattr(room, "run_gate", lambda _: GateResult(outcome, report))
+        request = GateRequest(
+            git=self.git, base=BASE, head=HEAD, home=self.git.repo, rows=lambda _environment: ()
+        )
+        room.promote(request, remote=self.remote, progress=self.said.append)
+        return [str(entry.kind) for entry in self.entries("sandbox")]
+
+    def entries(self, environment: str) -> tuple[Any, ...]:
+        found = fetch_published(self.git, self.remote, f"{environment}.gate")
+        return () if found is None else found.entries
+
+
+@pytest.fixture
+def merge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Merge:
+    remote = str(bare(tmp_path / "remote.git"))
+    return Merge(Git.mirror(tmp_path / "clone.git"), remote, monkeypatch)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_anything_but_pass_and_warn_is_published_as_refused(merge: Merge, outcome: Outcome) -> None:
+    kinds = merge.judged(outcome, rows={"sandbox": outcome}, changed=("sandbox",))
+    passes = outcome in (Outcome.PASS, Outcome.WARN)
+    assert kinds == ["promoted" if passes else "refused"]
+    if not passes:
+        (entry,) = merge.entries("sandbox")
+        assert dict(entry.data) == {
+            "environment": "sandbox", "base": BASE, "commit": HEAD, "config_sha": NEW,
+            "verdict": outcome.value, "sentence": f"sandbox says {outcome.value}",
+        }  # fmt: skip
+        found = fold_refusals(merge.entries("sandbox"), where="x")
+        assert found[NEW][0].commit == HEAD
+        assert f"sandbox says {outcome.value}" in found[NEW][0].why
+
+
+def test_a_refused_change_is_refused_in_every_environment_that_it_changes(merge: Merge) -> None:
+    merge.judged(Outcome.FAIL, rows={}, changed=("sandbox", "paper"))
+    for environment in ("sandbox", "paper"):
+        (entry,) = merge.entries(environment)
+        assert (str(entry.kind), entry.data["sentence"]) == ("refused", "all of it")
+
+
+def test_another_environment_s_failure_refuses_none_that_its_check_was_enough_for(merge: Merge) -> None:
+    assert merge.judged(Outcome.FAIL, rows={"paper": Outcome.FAIL}, changed=("sandbox", "paper")) == [
+        "promoted"
+    ]
+    assert [str(entry.kind) for entry in merge.entries("paper")] == ["refused"]
+
+
+def test_the_same_decision_is_written_once_and_again_after_another_one(merge: Merge) -> None:
+    for outcome in (Outcome.FAIL, Outcome.FAIL, Outcome.PASS, Outcome.PASS, Outcome.FAIL):
+        kinds = merge.judged(outcome, rows={"sandbox": outcome}, changed=("sandbox",))
+    assert kinds == ["refused", "promoted", "refused"]
+    why = "judged again after its merge it does not pass: FAIL, sandbox says FAIL"
+    assert fold_refusals(merge.entries("sandbox"), where="x") == {NEW: (Refusal(HEAD, why),)}
