@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.gitops.content import iso
 from framework.gitops.errors import GitopsError
-from framework.gitops.history import fold
+from framework.gitops.history import newest_hold
 from framework.journal.entry import Kind
 from framework.settings.files import canonical_json, read_text, sha256_of, write_atomic, write_json
 
@@ -60,7 +60,7 @@ def witnessed(request: GateRequest) -> tuple[GateRequest, Witness]:
 
     def agent_rows(environment: str) -> Sequence[Any]:
         found = tuple(request.agent_rows(environment))
-        seen.holds[environment] = fold(found).hold
+        seen.holds[environment] = newest_hold(found)
         return found
 
     fixed = replace(request, rows=rows, agent_rows=agent_rows, now=request.now or datetime.now(UTC))

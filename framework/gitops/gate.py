@@ -38,7 +38,7 @@ from framework.gitops.gate_judge import (
 from framework.gitops.gate_tapes import Evidence, open_all, replay_evidence, workers_for
 from framework.gitops.gate_text import effect_data
 from framework.gitops.git import Git
-from framework.gitops.history import fold
+from framework.gitops.history import newest_hold
 from framework.gitops.render import content_of, prepare
 from framework.gitops.tapes import load_tapes, tapes_of
 from framework.journal.entry import Kind, Row
@@ -136,14 +136,14 @@ def _why_not(request: GateRequest, report: ChangeReport) -> str:
 
 
 def _goes_back(request: GateRequest, change: EnvironmentChange, base: str) -> bool:
-    """Tell whether an environment is held at the head's very content, and git alone still asks for the bad
-    one.
+    """Tell whether an environment went back from the base's very content to the head's, and git follows.
 
-    Going back reduces risk and was done at once, on the word of the agent's journal. Judging it on tapes
+    The newest hold tells, ended or not: the merge ends it, and is judged once more after that. Going back
+    reduces risk and was done at once, on the word of the agent's journal. Judging it on tapes
     would only keep git from saying what runs. Whoever may write that journal can bring back what the branch
     has held, and nothing else.
     """
-    hold = fold(request.agent_rows(change.name)).hold
+    hold = newest_hold(request.agent_rows(change.name))
     if hold is None or hold.get("quarantined") is None or change.base is None or change.head is None:
         return False
     held: str = hold["held"]["config_sha"]

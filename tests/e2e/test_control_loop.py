@@ -227,12 +227,15 @@ def test_a_merged_change_runs_hot_a_broken_one_is_refused_and_what_went_back_agr
             branch = until("a revert on the remote", lambda: revert_of(team), log=agent_log)
             jobs = team.gate(team.tip, git("-C", str(team.remote), "rev-parse", branch))
             assert jobs["gate"].status == "success", jobs["gate"].printed
-            team.merge(branch)
+            before, after = team.merge(branch)
             until(
                 "git and the bot agree",
                 lambda: agree(status(desk), config_sha=first, commit=team.tip),
                 log=agent_log,
             )
+            jobs = team.promote(before, after)
+            assert jobs["promote"].status == "success", jobs["promote"].printed
+            assert "runs this already, since it went back" in jobs["promote"].printed
 
 
 def status(desk: Path) -> dict[str, Any]:
