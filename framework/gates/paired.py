@@ -220,15 +220,6 @@ def power_at(
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-def blocks_for_power(
-    *, reach: float, sd: float, alpha: float, rules: EvidenceRules, power: float = 0.8
-) -> int | None:
-    """Return the fewest blocks that prove a mean of ``reach`` with the given power; None when none do."""
-    if not reach > 0.0 or not math.isfinite(sd):
-        return None
-    return _fewest(lambda n: power_at(reach=reach, sd=sd, n=n, alpha=alpha, rules=rules) >= power)
-
-
 def _blocks_needed(found: Moments, *, rules: EvidenceRules, alpha: float, least: float) -> int | None:
     """Extrapolate: the mean, the spread and the share of blocks that differ stay what they are."""
     if found.n_eff <= 0.0 or found.mean == 0.0:

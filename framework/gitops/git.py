@@ -160,13 +160,6 @@ class Git:
         args = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", base, head)
         return [_path(name, head) for name in self.run(*args).split(b"\0")[:-1]]
 
-    def merge_base(self, one: str, two: str) -> str:
-        """Return the newest common ancestor. Raises GitError when there is none."""
-        code, out, _ = self._run(("merge-base", "--end-of-options", one, two))
-        if code != 0:
-            raise GitError(f"{self.repo}: {one[:12]} and {two[:12]} have no common history")
-        return out.decode().strip()
-
     def is_ancestor(self, old: str, new: str) -> bool:
         """Tell whether ``new`` contains ``old``; a branch that moved where it does not was forced."""
         args = ("merge-base", "--is-ancestor", "--end-of-options", old, new)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from framework.gitops import hold as holds
-from framework.gitops.answers import health_of
 from framework.gitops.errors import GitopsError
 from framework.gitops.history import Applied
 from framework.gitops.observed import Hold, Observed
@@ -92,7 +91,6 @@ def roll_back_environment(agent: Reconciler, *, reason: str, to: str | None = No
             head=head,
             head_config_sha=head_config_sha,
             to=to,
-            bot_health=health_of(seen)[0].value.lower(),
         )
 
 

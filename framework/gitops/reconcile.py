@@ -240,7 +240,6 @@ class Reconciler(Lookout):
             head=seen.desired.commit if seen.desired is not None else None,
             head_config_sha=seen.desired.config_sha if seen.desired is not None else None,
             revoked=seen.revoked,
-            bot_health=self._health(seen),
         )
 
     def _propose(self, hold: Hold, now: datetime) -> None:

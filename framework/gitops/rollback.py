@@ -31,7 +31,6 @@ def roll_back(
     head_config_sha: str | None,
     to: str | None = None,
     revoked: Container[tuple[str, str]] = (),
-    bot_health: str = "missing",
 ) -> tuple[Hold, Applied]:
     """Put the last good content back, hold it against git, and quarantine what was in force.
 
