@@ -15,29 +15,7 @@ if TYPE_CHECKING:
 
 def run(argv: Sequence[str]) -> int:
     """Judge a change; 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive or no effect."""
-    parser = Parser(
-        prog="quoteops gitops gate", description="Judge a change on the evidence tapes, against what runs."
-    )
-    parser.add_argument("--base", required=True, metavar="REF", help="what runs today")
-    parser.add_argument("--head", required=True, metavar="REF", help="what shall run; it contains the base")
-    parser.add_argument("--environment", metavar="NAME", help="this environment alone")
-    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
-    parser.add_argument(
-        "--journal",
-        type=Path,
-        metavar="F",
-        help="journal of attempts and verdicts (artifacts/gitops/<environment>/journal.jsonl)",
-    )
-    parser.add_argument(
-        "--remote", metavar="NAME", help="count the attempts published there instead, and journal nothing"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for gate.json, gate.md and the bundle"
-    )
-    parser.add_argument("--out-md", type=Path, metavar="F", help="append the Markdown summary to a file")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
 
     from framework.cli.gitops_check import say_uncommitted
     from framework.gitops.evidence import witnessed, write_bundle
@@ -79,6 +57,32 @@ def run(argv: Sequence[str]) -> int:
         )
         print(f"evidence: {folder}", file=sys.stderr)
     return result.outcome.exit_code
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="quoteops gitops gate", description="Judge a change on the evidence tapes, against what runs."
+    )
+    parser.add_argument("--base", required=True, metavar="REF", help="what runs today")
+    parser.add_argument("--head", required=True, metavar="REF", help="what shall run; it contains the base")
+    parser.add_argument("--environment", metavar="NAME", help="this environment alone")
+    parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        metavar="F",
+        help="journal of attempts and verdicts (artifacts/gitops/<environment>/journal.jsonl)",
+    )
+    parser.add_argument(
+        "--remote", metavar="NAME", help="count the attempts published there instead, and journal nothing"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for gate.json, gate.md and the bundle"
+    )
+    parser.add_argument("--out-md", type=Path, metavar="F", help="append the Markdown summary to a file")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
 
 
 def show(result: GateResult, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.report import canonical
-from framework.errors import QuoteopsError
 from framework.fanout.run import Fanout
 from framework.gates.kpi import Profile, profile_from
 from framework.gates.paired import GATE_VERSION
@@ -36,10 +35,9 @@ from framework.gitops.gate_judge import (
     tier_findings,
 )
 from framework.gitops.gate_tapes import Evidence, open_all, replay_evidence, workers_for
-from framework.gitops.gate_text import effect_data
+from framework.gitops.gate_text import effect_data, finding_data, tape_data
 from framework.gitops.git import Git
-from framework.gitops.history import newest_hold
-from framework.gitops.render import content_of, prepare
+from framework.gitops.going_back import goes_back
 from framework.gitops.tapes import load_tapes, tapes_of
 from framework.journal.entry import Kind, Row
 from framework.settings.files import canonical_json, sha256_of
@@ -106,11 +104,18 @@ def run_gate(request: GateRequest) -> GateResult:
     """
     now = request.now or datetime.now(UTC)
     report = classify(request.git, request.base, request.head, request.environment, now=now)
-    asked = [c for c in report.environments if c.needs == "gate" and not _goes_back(request, c, report.base)]
+    asked = [
+        change
+        for change in report.environments
+        if change.needs == "gate"
+        and not goes_back(
+            request.git, request.agent_rows(change.name), change=change, base=report.base, now=now
+        )
+    ]
     if report.refusals:
         return _without(report, Outcome.FAIL, f"the change is refused: {report.refusals[0]}")
     if not asked:
-        return _without(report, Outcome.PASS, f"no gate is needed: {_why_not(request, report)}")
+        return _without(report, Outcome.PASS, f"no gate is needed: {_why_not(report)}")
     with tempfile.TemporaryDirectory(prefix="quoteops-gate-") as folder:
         old, new = Path(folder) / "base", Path(folder) / "head"
         request.git.export(report.base, PREFIXES, old)
@@ -125,7 +130,7 @@ def run_gate(request: GateRequest) -> GateResult:
 _ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NO_EFFECT, Outcome.WARN, Outcome.PASS)
 
 
-def _why_not(request: GateRequest, report: ChangeReport) -> str:
+def _why_not(report: ChangeReport) -> str:
     """Say why nothing has to be judged on tapes."""
     if report.verdict == "neutral":
         return "nothing that an environment runs changes"
@@ -133,46 +138,6 @@ def _why_not(request: GateRequest, report: ChangeReport) -> str:
     names = [f"{c.name} ({c.direction})" for c in report.environments if c.needs == "check"]
     said = [f"{', '.join(back)} runs this already, since it went back"] * bool(back)
     return "; ".join([*said, *([f"the check is enough for {', '.join(names)}"] if names else [])])
-
-
-def _goes_back(request: GateRequest, change: EnvironmentChange, base: str) -> bool:
-    """Tell whether an environment went back from the base's very content to the head's, and git follows.
-
-    The newest hold tells, ended or not: the merge ends it, and is judged once more after that. Going back
-    reduces risk and was done at once, on the word of the agent's journal. Judging it on tapes
-    would only keep git from saying what runs. Whoever may write that journal can bring back what the branch
-    has held, and nothing else.
-    """
-    hold = newest_hold(request.agent_rows(change.name))
-    if hold is None or hold.get("quarantined") is None or change.base is None or change.head is None:
-        return False
-    held: str = hold["held"]["config_sha"]
-    bad: str = hold["quarantined"]["config_sha"]
-    if (held, bad) != (change.head.config_sha, change.base.config_sha):
-        return False
-    return _was_asked_for(request, change.name, commit=hold["held"].get("commit"), config_sha=held, base=base)
-
-
-def _was_asked_for(
-    request: GateRequest, environment: str, *, commit: Any, config_sha: str, base: str
-) -> bool:
-    """Tell whether a commit that the base contains composes, or composed until its end, to these settings."""
-    if not isinstance(commit, str):
-        return False
-    now = request.now or datetime.now(UTC)
-    try:
-        commit = request.git.rev(commit)
-        if not request.git.is_ancestor(commit, base):
-            return False
-        with tempfile.TemporaryDirectory(prefix="quoteops-gate-") as folder:
-            found = prepare(request.git, commit=commit, environment=environment, scratch=Path(folder))
-            asked = {content_of(found, environment=environment, now=at).config_sha for at in (now, _LATEST)}
-    except QuoteopsError:
-        return False  # then it is judged like any other change
-    return config_sha in asked
-
-
-_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def _without(report: ChangeReport, outcome: Outcome, sentence: str) -> GateResult:
@@ -356,11 +321,11 @@ def _answer(question: _Question, arms: Sequence[TapeArms], *, alpha: float) -> d
         "sentence": _sentence(findings, outcome),
         "hours_needed": _hours(findings, outcome),
         "reasons": list(dict.fromkeys(f.code for f in findings)),
-        "findings": [_finding(f) for f in findings],
+        "findings": [finding_data(f) for f in findings],
         "notes": notes,
         "changes": question.change.as_dict()["changes"],
         "symbols": {name: _symbol(symbols[name], groups[name], question, alpha) for name in groups},
-        "tapes": [_tape(e, arm) for e, arm in zip(question.evidence, arms, strict=True)],
+        "tapes": [tape_data(e, arm) for e, arm in zip(question.evidence, arms, strict=True)],
         "kpi": [
             {
                 "tape": row.tape, "profile": row.profile, "decides": row.decides, "base": row.base.value,
@@ -393,15 +358,6 @@ def _hours(findings: Sequence[Finding], outcome: Outcome) -> float | None:
     return max(known, default=None)
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "outcome": finding.outcome.value,
-        "code": finding.code,
-        "says": finding.says,
-        "hours_needed": finding.hours_needed,
-    }
-
-
 def _symbol(
     symbol: SymbolEffects, tapes: Sequence[TapeArms], question: _Question, alpha: float
 ) -> dict[str, Any]:
@@ -413,23 +369,6 @@ def _symbol(
         "better": effect_data(symbol.better, have=symbol.hours),
         "regimes": {name: effect_data(e, have=symbol.hours) for name, e in symbol.regimes.items()},
         "tapes": {name: effect_data(e, have=symbol.hours) for name, e in alone.items()},
-    }
-
-
-def _tape(evidence: Evidence, arms: TapeArms) -> dict[str, Any]:
-    return {
-        "name": evidence.tape.name,
-        "symbol": evidence.tape.symbol,
-        "regime": evidence.tape.regime,
-        "market": evidence.tape.market,
-        "synthetic": evidence.tape.is_synthetic,
-        "digest": evidence.digest,
-        "windows_ns": [list(window) for window in evidence.windows],
-        "cut_out": evidence.cut,
-        "hours": arms.base.hours,
-        "blocks": arms.base.blocks,
-        "fills": {"base": arms.base.fills, "candidate": arms.candidate.fills},
-        "identical": arms.identical,
     }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from framework.gates.explain import hours_words
 from framework.gates.paired_metrics import METRICS, Effect
-from framework.gates.paired_verdict import more_hours
+from framework.gates.paired_verdict import Finding, more_hours
+from framework.gitops.gate_judge import TapeArms
+from framework.gitops.gate_tapes import Evidence
 
 COLUMNS = ("metric", "baseline", "candidate", "effect", "interval", "margin", "power", "more tape")
 
@@ -34,6 +36,34 @@ def effect_data(effect: Effect, *, have: float) -> dict[str, Any]:
         "enough": claim.enough,
         "p_good": claim.p_above,
         "p_bad": claim.p_below,
+    }
+
+
+def finding_data(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain data."""
+    return {
+        "outcome": finding.outcome.value,
+        "code": finding.code,
+        "says": finding.says,
+        "hours_needed": finding.hours_needed,
+    }
+
+
+def tape_data(evidence: Evidence, arms: TapeArms) -> dict[str, Any]:
+    """Return what a tape was and what both arms did on it, as plain data."""
+    return {
+        "name": evidence.tape.name,
+        "symbol": evidence.tape.symbol,
+        "regime": evidence.tape.regime,
+        "market": evidence.tape.market,
+        "synthetic": evidence.tape.is_synthetic,
+        "digest": evidence.digest,
+        "windows_ns": [list(window) for window in evidence.windows],
+        "cut_out": evidence.cut,
+        "hours": arms.base.hours,
+        "blocks": arms.base.blocks,
+        "fills": {"base": arms.base.fills, "candidate": arms.candidate.fills},
+        "identical": arms.identical,
     }
 
 
