@@ -1,5 +1,6 @@
 # The one place for recipes: people, pre-commit and CI all call these targets.
-# A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks.
+# A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks;
+# `make soak` installs what a soak needs, `make test` adds the developer tools.
 .DEFAULT_GOAL := help
 .PHONY: help venv soak test bench bench-reload format-check fmt lint types imports workflows conf unit reference lock clean
 
@@ -10,27 +11,38 @@ else
 BIN := .venv/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
 endif
-STAMP := .venv/installed.stamp
+CORE := .venv/core.stamp
+DEV := .venv/dev.stamp
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PIP_SYNC := $(PIP) install --no-compile --no-deps --require-hashes --no-build-isolation
 PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate \
 	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-venv: $(STAMP) ## create .venv/ from the locks, developer tools included
+venv: $(DEV) ## create .venv/ from the locks, developer tools included
 
-$(STAMP): requirements/build.txt requirements/dev.txt pyproject.toml
+# A lock is complete: every file is named, pinned and hashed, so pip resolves nothing (--no-deps), and `pip check` says that nothing is
+# missing. Bytecode is made at first use: it would take half of the time and a seventh of the room.
+$(CORE): requirements/build.txt requirements/core.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "error: %s is Python %d.%d; allowed 3.11 or later (make PYTHON=/path/to/python3.11)" % (sys.executable, v[0], v[1]))'
-	@echo "==> creating .venv/ with $$($(PYTHON) --version) (once; about a minute)"
+	@echo "==> creating .venv/ with $$($(PYTHON) --version) (once; about half a minute)"
 	@$(PYTHON) -m venv .venv
-	@echo "==> installing the locked dependencies and developer tools into .venv/, every file checked against its hash"
-	@$(PIP) install --require-hashes -r requirements/build.txt
-	@$(PIP) install --require-hashes --no-build-isolation -r requirements/dev.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "==> installing the locked dependencies into .venv/, every file checked against its hash"
+	@$(PIP_SYNC) -r requirements/build.txt
+	@$(PIP_SYNC) -r requirements/core.txt
+	@$(PIP) install --no-compile --no-deps --no-build-isolation --editable .
+	@$(PIP) check >/dev/null
 	@touch $@
 
-soak: $(STAMP) ## run a soak: make soak ARGS="profile=moderate soak.hours=1"
+$(DEV): $(CORE) requirements/dev.txt
+	@echo "==> installing the locked developer tools into .venv/ (once; about half a minute)"
+	@$(PIP_SYNC) -r requirements/dev.txt
+	@$(PIP) check >/dev/null
+	@touch $@
+
+soak: $(CORE) ## run a soak: make soak ARGS="profile=moderate soak.hours=1"
 	@echo "==> $(BIN)/quoteops soak $(ARGS)"
 	@$(BIN)/quoteops soak $(ARGS) || { code=$$?; case $$code in \
 		1|3) echo "==> the soak ran; the verdict above would end 'quoteops soak' with exit code $$code" ;; \
@@ -39,53 +51,53 @@ soak: $(STAMP) ## run a soak: make soak ARGS="profile=moderate soak.hours=1"
 test: format-check lint types imports workflows conf unit ## all that CI checks: layout, lint, types, imports, workflows, conf, tests
 	@echo "==> all checks passed"
 
-format-check: $(STAMP)
+format-check: $(DEV)
 	@echo "==> ruff format --check: one layout"
 	@$(BIN)/ruff format --check --quiet .
 
-lint: $(STAMP) ## ruff's rules
+lint: $(DEV) ## ruff's rules
 	@echo "==> ruff check: likely mistakes"
 	@$(BIN)/ruff check --quiet .
 
-types: $(STAMP) ## mypy --strict
+types: $(DEV) ## mypy --strict
 	@echo "==> mypy --strict: types"
 	@$(BIN)/mypy
 
-imports: $(STAMP) ## import contracts: floors, purity, one door per vendor
+imports: $(DEV) ## import contracts: floors, purity, one door per vendor
 	@echo "==> lint-imports: floors, purity and vendor doors"
 	@$(BIN)/lint-imports --no-logo
 
-workflows: $(STAMP) ## .github/workflows: schema, and zizmor at its strictest, offline
+workflows: $(DEV) ## .github/workflows: schema, and zizmor at its strictest, offline
 	@echo "==> check-jsonschema and zizmor --pedantic: the workflows"
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --pedantic --offline --quiet .github/workflows
 
-conf: $(STAMP) ## every combination that conf/ offers
+conf: $(DEV) ## every combination that conf/ offers
 	@echo "==> quoteops config check: every combination that conf/ offers"
 	@$(BIN)/quoteops config check
 
-unit: $(STAMP) ## the tests alone: make unit ARGS="tests/quoting -k spread"
+unit: $(DEV) ## the tests alone: make unit ARGS="tests/quoting -k spread"
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
 
-reference: $(STAMP) ## tests with the compiler off; 95 % of the pure modules' lines
+reference: $(DEV) ## tests with the compiler off; 95 % of the pure modules' lines
 	@echo "==> pytest with NUMBA_DISABLE_JIT=1, lines of the pure modules counted"
 	@NUMBA_DISABLE_JIT=1 COVERAGE_FILE=artifacts/.coverage $(BIN)/python -m pytest --cov --cov-report=term -m "not realdata and not slow" \
 		$(wildcard $(addprefix tests/,edge engine gates market properties quoting soak venue)) $(ARGS)
 
-bench: $(STAMP) ## replay the reference tape against hftbacktest
+bench: $(DEV) ## replay the reference tape against hftbacktest
 	@echo "==> replay of the reference tape, ours and hftbacktest's in turn"
 	@$(BIN)/python -m benchmarks.replay $(ARGS)
 
-bench-reload: $(STAMP) ## replace an overrides file and measure when it is in force
+bench-reload: $(DEV) ## replace an overrides file and measure when it is in force
 	@echo "==> a replaced overrides file, from the rename to in force, beside a bare callback"
 	@$(BIN)/python -m benchmarks.hot_reload $(ARGS)
 
-fmt: $(STAMP) ## rewrite the files in the one layout and mend what ruff can
+fmt: $(DEV) ## rewrite the files in the one layout and mend what ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## resolve the locks again; LOCK_ARGS="--upgrade" for newer ones
+lock: $(DEV) ## resolve the locks again; LOCK_ARGS="--upgrade" for newer ones
 	@echo "==> resolving requirements/*.txt with hashes (several minutes)"
 	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/build.txt requirements/build.in
 	@$(PIP_COMPILE) $(LOCK_ARGS) -o requirements/core.txt pyproject.toml

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(interpreted(), reason="a gate needs the compiled code"),
     pytest.mark.skipif(os.name != "posix", reason="the workflows' steps are bash"),
-    pytest.mark.skipif(not (VENV / "installed.stamp").is_file(), reason="`make venv` has not made this one"),
+    pytest.mark.skipif(not (VENV / "dev.stamp").is_file(), reason="`make venv` has not made this one"),
 ]
 
 WORKFLOWS = REPOSITORY / ".github" / "workflows"

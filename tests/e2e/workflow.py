@@ -122,7 +122,7 @@ class Workflow:
     def _stand_in(self, workspace: Path) -> None:
         """Let ``make venv`` find the environment that runs the tests, newer than the clone's locks."""
         (workspace / ".venv").symlink_to(self.venv, target_is_directory=True)
-        stamp = (self.venv / "installed.stamp").stat().st_mtime
+        stamp = (self.venv / "core.stamp").stat().st_mtime
         for path in (*workspace.glob("requirements/*"), workspace / "pyproject.toml"):
             os.utime(path, (stamp - 60, stamp - 60))
 

@@ -1,13 +1,16 @@
 """The lock files: pinned, hashed, free of indexes, and in step with pyproject.toml."""
 
 import ast
+import functools
 import re
 import tomllib
-from importlib.metadata import packages_distributions
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.house.tree import ROOT
 
@@ -87,3 +90,93 @@ def test_the_framework_imports_the_core_dependencies_and_no_others() -> None:
     used = imported_distributions()
     assert not used - core - optional, "imported and not declared"
     assert not core - used, "declared and not imported: a first soak would install them for nothing"
+
+
+# The machines that one lock serves; a marker is true on one of them or on none.
+MACHINES = (
+    {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "x86_64"},
+    {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix", "platform_machine": "arm64"},
+    {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "platform_machine": "AMD64"},
+)
+Wanted = dict[str, set[str]]
+
+
+def requirements_of(name: str, version: str, lock: Path) -> list[Requirement]:
+    """Read what a distribution of the lock asks for, from the installed one of that very version."""
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        pytest.skip(f"{lock.name}: {name} is not installed here, so what it asks for cannot be read")
+    if found.version != version:
+        pytest.skip(f"{lock.name}: {name} {version} is locked, {found.version} is installed here")
+    return [Requirement(text) for text in found.requires or []]
+
+
+def unmet(
+    declared: list[Requirement], locked: dict[str, str], read: Callable[[str], list[Requirement]]
+) -> list[str]:
+    """Follow every requirement, extras included, on every machine; give those the lock does not meet."""
+    missing: list[str] = []
+    for machine in MACHINES:
+        asked: Wanted = {}
+        waiting = [("pyproject.toml", {""}, requirement) for requirement in declared]
+        while waiting:
+            owner, extras, requirement = waiting.pop()
+            marker = requirement.marker
+            if marker and not any(marker.evaluate({**machine, "extra": extra}) for extra in extras):
+                continue
+            name = canonical(requirement.name)
+            if name not in locked or not requirement.specifier.contains(locked[name], prereleases=True):
+                missing.append(f"{owner} asks for {requirement}; locked is {locked.get(name, 'nothing')}")
+                continue
+            known = asked.setdefault(name, set())
+            new = {"", *requirement.extras} - known
+            if new:
+                known |= new
+                waiting += [(name, set(known), inner) for inner in read(name)]
+    return sorted(set(missing))
+
+
+@pytest.mark.parametrize(("lock", "extras"), [("core", ()), ("dev", ("dev",)), ("ray", ("ray",))])
+def test_a_lock_is_closed_so_that_nothing_is_ever_resolved(lock: str, extras: tuple[str, ...]) -> None:
+    path = ROOT / "requirements" / f"{lock}.txt"
+    locked = {name: version for name, (version, _) in pins(path).items()}
+    texts = [
+        *PROJECT["dependencies"],
+        *(t for extra in extras for t in PROJECT["optional-dependencies"][extra]),
+    ]
+    read = functools.cache(lambda name: requirements_of(name, locked[name], path))
+    assert not unmet([Requirement(text) for text in texts], locked, read)
+
+
+def test_a_missing_extra_and_a_version_out_of_range_are_noticed() -> None:
+    asks = {
+        "a": [Requirement("b[toml]>=2"), Requirement("c; extra == 'x'")],
+        "b": [Requirement("t; extra == 'toml'")],
+    }
+
+    def missing(first: str, locked: dict[str, str]) -> list[str]:
+        return unmet([Requirement(first)], locked, lambda name: asks.get(name, []))
+
+    assert missing("a", {"a": "1", "b": "2", "t": "1"}) == []
+    assert missing("a", {"a": "1", "b": "2"}) == ['b asks for t; extra == "toml"; locked is nothing']
+    assert missing("a", {"a": "1", "b": "1", "t": "1"}) == ["a asks for b[toml]>=2; locked is 1"]
+    assert missing("a[x]", {"a": "1", "b": "2", "t": "1"}) == [
+        'a asks for c; extra == "x"; locked is nothing'
+    ]
+
+
+def test_nothing_is_installed_by_resolving() -> None:
+    recipes = [
+        ROOT / "Makefile",
+        ROOT / ".ci" / "run",
+        *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
+    ]
+    for recipe in recipes:
+        text = re.sub(r"\$\(PIP_SYNC\)", "pip install --no-deps", recipe.read_text("utf-8")).replace(
+            "\\\n", " "
+        )
+        for line in text.splitlines():
+            assert "install" not in line or "pip" not in line.lower() or "--no-deps" in line, (
+                f"{recipe.name}: {line}"
+            )
