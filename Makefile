@@ -83,7 +83,7 @@ unit: $(DEV) ## the tests alone: make unit ARGS="tests/quoting -k spread"
 reference: $(DEV) ## tests with the compiler off; 95 % of the pure modules' lines
 	@echo "==> pytest with NUMBA_DISABLE_JIT=1, lines of the pure modules counted"
 	@NUMBA_DISABLE_JIT=1 COVERAGE_FILE=artifacts/.coverage $(BIN)/python -m pytest --cov --cov-report=term -m "not realdata and not slow" \
-		$(wildcard $(addprefix tests/,edge engine gates market properties quoting soak venue)) $(ARGS)
+		$(wildcard $(addprefix tests/,edge engine gates market properties quoting session soak tuning venue)) $(ARGS)
 
 bench: $(DEV) ## replay the reference tape against hftbacktest
 	@echo "==> replay of the reference tape, ours and hftbacktest's in turn"

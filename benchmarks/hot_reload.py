@@ -31,13 +31,13 @@ import numpy as np
 from watchdog.events import FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 
-from framework.engine.stepped import MonotonicClock
+from framework.engine.paced import MonotonicClock
+from framework.session.reload import Follower, Offer, Reload
+from framework.session.replay import SoakReplay
+from framework.session.window import open_market
 from framework.settings.compose import Composed, compose_run
 from framework.settings.overrides import parse_patch
 from framework.settings.watch import OverridesWatcher, Snapshot
-from framework.soak.following import Follower, Offer, Reload
-from framework.soak.market import open_market
-from framework.soak.replay import SoakReplay
 
 GOALS = {"p50": 1.0, "p99": 10.0}
 """Milliseconds; source: the measures of the project's design."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks import reference_tape
 from benchmarks.oracle_env import HERE, MISSING, oracle_python
 from framework.compiled.records import at, zeros
-from framework.engine.fused import Latency, Replay
+from framework.engine.replay import Latency, Replay
 from framework.market.events import GAP, TRADE
 from framework.market.records import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW, POST_ONLY
 from framework.market.tape import Tape

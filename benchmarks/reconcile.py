@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.gitops.git import Git
-from framework.gitops.place import Place
+from framework.gitops.agent.state_dir import Place
+from framework.gitops.repo.git import Git
 from framework.settings.patch import parse_patch
 from framework.settings.watch import OverridesWatcher
 
@@ -37,9 +37,9 @@ HANG_S = 30.0
 AGENT = """
 import sys, threading, signal
 from pathlib import Path
-from framework.gitops.agent import serve
-from framework.gitops.place import Place
-from framework.gitops.reconcile import Reconciler
+from framework.gitops.agent.serve import serve
+from framework.gitops.agent.state_dir import Place
+from framework.gitops.agent.reconciler import Reconciler
 from framework.journal.journal import utc_now
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

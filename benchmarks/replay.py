@@ -63,8 +63,8 @@ def replay_ours(*, tape: Any, cadence: str) -> dict[str, Any]:
     import numpy as np
 
     from framework.compiled.records import at, zeros
-    from framework.engine.fused import Latency, Replay
     from framework.engine.loop import advance
+    from framework.engine.replay import Latency, Replay
     from framework.venue.matching.records import PROB_POWER, Venue
 
     venue = zeros(Venue, 1)

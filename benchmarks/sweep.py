@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.settings.plan import find_root
-from framework.soak.sweep import run_sweep
+from framework.settings.resolve import find_root
+from framework.soak.sweep.run import run_sweep
 
 WORDS = (
     "soak.hours=3",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from framework.files.hints import did_you_mean
 from framework.settings.errors import ConfigError
-from framework.settings.names import did_you_mean
 
 USAGE = """usage: quoteops config show [--sources] [--json] [WORDS]
          print every effective value of `quoteops soak WORDS`, when a change of it takes effect (hot,
@@ -36,9 +36,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _show(words: Sequence[str], *, sources: bool, as_json: bool) -> int:
+    from framework.files.atomic import canonical_json
     from framework.settings.compose import compose_run
     from framework.settings.fields import manner_of, safer
-    from framework.settings.files import canonical_json
     from framework.settings.validate import shown_value
 
     composed = compose_run(words=words)
@@ -90,9 +90,9 @@ def _value(data: object, key: str) -> object:
 def _check(*, as_json: bool) -> int:
     from dataclasses import asdict
 
+    from framework.files.atomic import canonical_json
     from framework.settings.check import check_conf
-    from framework.settings.files import canonical_json
-    from framework.settings.plan import find_root
+    from framework.settings.resolve import find_root
 
     results = check_conf(root=find_root())
     if as_json:

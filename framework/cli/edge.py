@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.cli.words import Parser
-from framework.settings.files import canonical_json, read_text, write_atomic, write_json
+from framework.files.atomic import canonical_json, read_text, write_atomic, write_json
 
 
 def run(argv: Sequence[str]) -> int:

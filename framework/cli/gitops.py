@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
         return 0 if argv else 2
     verb, rest = argv[0], list(argv[1:])
     if verb not in VERBS:
-        from framework.settings.names import did_you_mean
+        from framework.files.hints import did_you_mean
 
         hint = did_you_mean(verb, VERBS)
         raise QuoteopsError(f"quoteops gitops {verb}: no such verb; allowed {', '.join(VERBS)}{hint}")

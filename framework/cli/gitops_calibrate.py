@@ -34,8 +34,8 @@ def run(argv: Sequence[str]) -> int:
     if not args.tape and not args.synthetic:
         parser.error("no tape; allowed --tape ARCHIVE, --synthetic, or both")
 
-    from framework.gitops.calibrate_text import calibration_lines, calibration_page
-    from framework.settings.files import canonical_json, write_atomic
+    from framework.files.atomic import canonical_json, write_atomic
+    from framework.gitops.calibration.text import calibration_lines, calibration_page
 
     report = _report(args)
     if args.out is not None:
@@ -48,13 +48,13 @@ def _report(args: Any) -> dict[str, Any]:
     from framework.edge.report import canonical
     from framework.fanout.run import run_all
     from framework.gates.paired import FLOORED, LAGS
-    from framework.gitops.calibrate import Question, target_met
-    from framework.gitops.calibrate_draws import Design
-    from framework.gitops.calibrate_guards import PARTS, Part, measure_all
-    from framework.gitops.calibrate_tapes import classes_of, recorded, synthetic
-    from framework.gitops.gate_judge import evidence_rules, margins_of
-    from framework.gitops.policy import load_policy
-    from framework.settings.plan import find_root
+    from framework.gitops.calibration.guard_metrics import PARTS, Part, measure_all
+    from framework.gitops.calibration.rates import Question, target_met
+    from framework.gitops.calibration.resample import Design
+    from framework.gitops.calibration.tapes import classes_of, recorded, synthetic
+    from framework.gitops.desired.policy import load_policy
+    from framework.gitops.gate.judge import evidence_rules, margins_of
+    from framework.settings.resolve import find_root
 
     root = find_root()
     gate = load_policy(root).gate

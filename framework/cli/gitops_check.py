@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
-    from framework.gitops.git import Git
+    from framework.gitops.repo.git import Git
 
 FIELDS = {"1": 8, "u": 10}
 """Fields before the path in a row of git's status."""
@@ -27,11 +27,11 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
-    from framework.gitops.change_text import change_lines, change_markdown
-    from framework.gitops.changes import classify
-    from framework.gitops.git import Git
-    from framework.settings.files import canonical_json
-    from framework.settings.plan import find_root
+    from framework.files.atomic import canonical_json
+    from framework.gitops.change.classify import classify
+    from framework.gitops.change.text import change_lines, change_markdown
+    from framework.gitops.repo.git import Git
+    from framework.settings.resolve import find_root
 
     git = Git(args.repo or find_root())
     report = classify(git, args.base, args.head, args.environment)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
-    from framework.gitops.gate import GateResult
+    from framework.gitops.gate.run import GateResult
 
 
 def run(argv: Sequence[str]) -> int:
@@ -18,11 +18,11 @@ def run(argv: Sequence[str]) -> int:
     args = _parser().parse_args(argv)
 
     from framework.cli.gitops_check import say_uncommitted
-    from framework.gitops.evidence import witnessed, write_bundle
-    from framework.gitops.gate import GateRequest, run_gate
-    from framework.gitops.gate_text import gate_markdown
-    from framework.gitops.git import Git
-    from framework.settings.plan import find_root
+    from framework.gitops.gate.bundle import witnessed, write_bundle
+    from framework.gitops.gate.run import GateRequest, run_gate
+    from framework.gitops.gate.text import gate_markdown
+    from framework.gitops.repo.git import Git
+    from framework.settings.resolve import find_root
     from framework.soak.provenance import code_sha
 
     root = args.repo or find_root()
@@ -87,8 +87,8 @@ def _parser() -> Parser:
 
 def show(result: GateResult, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:
     """Write a gate's report where it is asked for, and print it."""
-    from framework.gitops.gate_text import gate_lines, gate_markdown
-    from framework.settings.files import canonical_json, write_atomic, write_json
+    from framework.files.atomic import canonical_json, write_atomic, write_json
+    from framework.gitops.gate.text import gate_lines, gate_markdown
 
     markdown = gate_markdown(result.report)
     if out is not None:
@@ -106,7 +106,7 @@ def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tup
     """Give what reads an environment's attempts, what reads its agent's journal, and what journals one
     more.
     """
-    from framework.gitops.published import fetch_published, journal_name
+    from framework.gitops.repo.journal_branch import fetch_published, journal_name
     from framework.journal.journal import Journal, Kind
 
     def file(environment: str) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
-    from framework.gitops.reconcile import Reconciler
+    from framework.gitops.agent.reconciler import Reconciler
 
 
 def run(argv: Sequence[str]) -> int:
@@ -17,8 +17,8 @@ def run(argv: Sequence[str]) -> int:
     parser = _parser("hold", "Keep what is in force, whatever the branch comes to ask for.")
     args = parser.parse_args(argv)
 
-    from framework.gitops.operate import hold_environment
-    from framework.settings.files import canonical_json
+    from framework.files.atomic import canonical_json
+    from framework.gitops.agent.operator import hold_environment
 
     hold = hold_environment(_agent(args.environment, args.home), reason=args.reason)
     print(canonical_json(dict(hold.plain)) if args.json else f"| gitops_hold | HELD | {hold.name} |")
@@ -31,8 +31,8 @@ def run_release(argv: Sequence[str]) -> int:
     parser.add_argument("--accept", metavar="SHA", help="take the newest commit of a rewritten branch")
     args = parser.parse_args(argv)
 
-    from framework.gitops.operate import release_environment
-    from framework.settings.files import canonical_json
+    from framework.files.atomic import canonical_json
+    from framework.gitops.agent.operator import release_environment
 
     agent = _agent(args.environment, args.home)
     done = release_environment(agent, reason=args.reason, accept=args.accept)
@@ -50,7 +50,7 @@ def _parser(verb: str, description: str) -> Parser:
 
 
 def _agent(environment: str, home: Path | None) -> Reconciler:
-    from framework.gitops.agent import make_operator
-    from framework.settings.plan import find_root
+    from framework.gitops.agent.serve import make_operator
+    from framework.settings.resolve import find_root
 
     return make_operator(environment=environment, home=(home or find_root()).resolve())

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.cli.words import Parser
-from framework.settings.files import canonical_json
+from framework.files.atomic import canonical_json
 
 if TYPE_CHECKING:
-    from framework.gitops.git import Git
+    from framework.gitops.repo.git import Git
     from framework.journal.journal import Content
 
 DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
@@ -34,9 +34,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from framework.gitops.git import Git
+    from framework.gitops.repo.git import Git
     from framework.journal.errors import JournalError
-    from framework.settings.plan import find_root
+    from framework.settings.resolve import find_root
 
     root = find_root()
     path = args.file or root / "artifacts" / "gitops" / args.environment / "journal.jsonl"
@@ -69,7 +69,7 @@ def _show(args: argparse.Namespace) -> int:
 def _content(path: Path, git: Git, args: argparse.Namespace) -> Content:
     """Return the journal here, held against the published head; the published one where there is none."""
     from framework.errors import QuoteopsError
-    from framework.gitops.published import fetch_published
+    from framework.gitops.repo.journal_branch import fetch_published
     from framework.journal.journal import Content, Journal, check_head
 
     published = None if args.remote is None else fetch_published(git, args.remote, args.environment)

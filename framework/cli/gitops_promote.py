@@ -24,10 +24,10 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
 
     from framework.cli.gitops_gate import journals, show
-    from framework.gitops.gate import GateRequest
-    from framework.gitops.git import Git
-    from framework.gitops.promote import NO_COMMIT, promote
-    from framework.settings.plan import find_root
+    from framework.gitops.gate.promote import NO_COMMIT, promote
+    from framework.gitops.gate.run import GateRequest
+    from framework.gitops.repo.git import Git
+    from framework.settings.resolve import find_root
     from framework.soak.provenance import code_sha
 
     if args.base == NO_COMMIT:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
-    from framework.gitops.place import Place
-    from framework.gitops.propose import Proposal
+    from framework.gitops.agent.state_dir import Place
+    from framework.gitops.proposal.propose import Proposal
 
 
 def run(argv: Sequence[str]) -> int:
@@ -36,13 +36,13 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
-    from framework.gitops.agent import read_checkout, remote_of, token_of
-    from framework.gitops.evidence_from import read_evidence
-    from framework.gitops.place import Place
-    from framework.gitops.propose import propose
+    from framework.files.atomic import canonical_json
+    from framework.gitops.agent.serve import read_checkout, remote_of, token_of
+    from framework.gitops.agent.state_dir import Place
+    from framework.gitops.proposal.propose import propose
+    from framework.gitops.proposal.sources import read_evidence
     from framework.journal.journal import utc_now
-    from framework.settings.files import canonical_json
-    from framework.settings.plan import find_root
+    from framework.settings.resolve import find_root
 
     home = (args.home or find_root()).resolve()
     place = Place(home, args.environment)
@@ -78,9 +78,9 @@ def run(argv: Sequence[str]) -> int:
 def _checked(place: Place, proposal: Proposal) -> str:
     """Return what the check will say of a proposal, so that a refused one is seen before it is reviewed."""
     from framework.errors import QuoteopsError
-    from framework.gitops.change_text import verdict_line
-    from framework.gitops.changes import classify
-    from framework.gitops.git import Git
+    from framework.gitops.change.classify import classify
+    from framework.gitops.change.text import verdict_line
+    from framework.gitops.repo.git import Git
 
     try:
         git = Git.mirror(place.mirror)

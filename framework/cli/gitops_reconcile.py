@@ -24,8 +24,8 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="with --once: print the status as JSON")
     args = parser.parse_args(argv)
 
-    from framework.gitops.agent import exit_code, make_reconciler, once, serve
-    from framework.settings.plan import find_root
+    from framework.gitops.agent.serve import exit_code, make_reconciler, once, serve
+    from framework.settings.resolve import find_root
 
     def say(line: str) -> None:
         if not args.json:
@@ -43,8 +43,8 @@ def run(argv: Sequence[str]) -> int:
     if args.once:
         seen = once(agent)
         if args.json:
-            from framework.gitops.status import read_status
-            from framework.settings.files import canonical_json
+            from framework.files.atomic import canonical_json
+            from framework.gitops.agent.status import read_status
 
             print(canonical_json(read_status(agent.place, now=seen.now)))
         return exit_code(seen)

@@ -19,10 +19,10 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
-    from framework.gitops.git import Git
-    from framework.gitops.promote import read_gate, record
-    from framework.settings.files import canonical_json
-    from framework.settings.plan import find_root
+    from framework.files.atomic import canonical_json
+    from framework.gitops.gate.promote import read_gate, record
+    from framework.gitops.repo.git import Git
+    from framework.settings.resolve import find_root
 
     written = record(Git(args.repo or find_root()), args.remote, read_gate(args.evidence))
     if args.json:

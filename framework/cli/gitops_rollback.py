@@ -24,10 +24,10 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
 
     from framework.errors import QuoteopsError
-    from framework.gitops.agent import make_operator, remote_of
-    from framework.gitops.operate import roll_back_environment
-    from framework.settings.files import canonical_json
-    from framework.settings.plan import find_root
+    from framework.files.atomic import canonical_json
+    from framework.gitops.agent.operator import roll_back_environment
+    from framework.gitops.agent.serve import make_operator, remote_of
+    from framework.settings.resolve import find_root
 
     def say(line: str) -> None:
         if not args.json:

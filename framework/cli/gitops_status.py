@@ -16,14 +16,14 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
+    from framework.files.atomic import canonical_json
+    from framework.files.hints import did_you_mean
+    from framework.gitops.agent.state_dir import Place
+    from framework.gitops.agent.status import read_status, status_code, status_lines
     from framework.gitops.errors import GitopsError
-    from framework.gitops.place import Place
-    from framework.gitops.status import read_status, status_code, status_lines
     from framework.journal.journal import utc_now
-    from framework.settings.files import canonical_json
     from framework.settings.gitops_files import environment_names
-    from framework.settings.names import did_you_mean
-    from framework.settings.plan import find_root
+    from framework.settings.resolve import find_root
 
     place = Place((args.home or find_root()).resolve(), args.environment)
     known = environment_names(place.home)

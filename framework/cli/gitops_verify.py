@@ -23,9 +23,9 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
 
-    from framework.gitops.evidence import check_bundle, said_at
+    from framework.files.atomic import canonical_json
+    from framework.gitops.gate.bundle import check_bundle, said_at
     from framework.journal.journal import Journal
-    from framework.settings.files import canonical_json
 
     journal = Journal(args.journal).entries() if args.journal is not None else None
     bundle, faults = check_bundle(args.bundle, journal=journal)
@@ -49,9 +49,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _again(args: Any, bundle: Any) -> tuple[dict[str, Any], int]:
-    from framework.gitops.evidence import replay_bundle
-    from framework.gitops.git import Git
-    from framework.settings.plan import find_root
+    from framework.gitops.gate.bundle import replay_bundle
+    from framework.gitops.repo.git import Git
+    from framework.settings.resolve import find_root
     from framework.soak.provenance import code_sha
 
     root = args.repo or find_root()

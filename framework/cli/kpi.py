@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.cli.words import Parser
-from framework.settings.files import canonical_json, read_text, write_json
+from framework.files.atomic import canonical_json, read_text, write_json
 
 
 def run(argv: Sequence[str]) -> int:
@@ -38,9 +38,9 @@ def run(argv: Sequence[str]) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from framework.gates.explain import build_kpi_gate, gate_marker, next_step
+    from framework.session.judge import choose_profiles
     from framework.settings.kpi_profiles import load_kpi_profile
-    from framework.settings.plan import find_root
-    from framework.soak.judge import choose_profiles
+    from framework.settings.resolve import find_root
 
     report = _read_reports(args.report)
     root = find_root()

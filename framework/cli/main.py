@@ -72,7 +72,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"quoteops {version('quoteops')}")
         return 0
     if verb not in VERBS:
-        from framework.settings.names import did_you_mean
+        from framework.files.hints import did_you_mean
 
         raise QuoteopsError(
             f"quoteops {verb}: no such verb; allowed {', '.join(VERBS)}{did_you_mean(verb, VERBS)}"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.cli.words import Parser
-from framework.settings.errors import ConfigError, FileError
-from framework.settings.files import canonical_json, write_atomic
+from framework.files.atomic import canonical_json, write_atomic
+from framework.files.errors import FileError
+from framework.settings.errors import ConfigError
 
 if TYPE_CHECKING:
     from framework.settings.patch import Patch
@@ -59,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from framework.settings.overrides import is_expired
-    from framework.settings.plan import find_root
+    from framework.settings.resolve import find_root
 
     root, now = find_root(), datetime.now(UTC)
     rows: list[dict[str, Any]] = []
@@ -92,8 +93,8 @@ def _patches(root: Path) -> list[Path]:
 
 def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
     from framework.cli.overrides_show import meant
+    from framework.files.bounded import as_given, read_small
     from framework.settings.patch import examine
-    from framework.settings.small import as_given, read_small
 
     name = as_given(path, root)
     if path.suffix not in (".yaml", ".json"):
@@ -107,10 +108,10 @@ def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
 
 def _set(args: argparse.Namespace) -> int:
     from framework.cli.overrides_show import beneath, meant, report
+    from framework.files.bounded import as_given, contained, read_small
     from framework.settings.edit import edit_patch, new_patch
     from framework.settings.patch import examine, parse_patch
-    from framework.settings.plan import find_root
-    from framework.settings.small import as_given, contained, read_small
+    from framework.settings.resolve import find_root
 
     root, path = find_root(), args.file
     where = as_given(path, root)
@@ -146,8 +147,8 @@ def _set(args: argparse.Namespace) -> int:
 
 def _assigned(word: str) -> tuple[str, str | None]:
     """Split ``name=value``; the value as it will be written, None to remove the name."""
+    from framework.settings.documents import cut, read_scalar
     from framework.settings.edit import written
-    from framework.settings.plain import cut, read_scalar
 
     name, equals, text = word.partition("=")
     if not name or not equals or not text:

@@ -10,13 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from framework.cli.words import columns
+from framework.files.atomic import canonical_json
 from framework.settings.compose import Composed, compose_run
+from framework.settings.documents import cut
 from framework.settings.errors import ConfigError
-from framework.settings.files import canonical_json
-from framework.settings.laid import Laid, laid_over, said
+from framework.settings.explain import Laid, laid_over, said
 from framework.settings.overrides import apply_patch, changes_between, direction_of
 from framework.settings.patch import VARIABLE, Patch, parse_patch, patch_of_environment, read_patch
-from framework.settings.plain import cut
 from framework.settings.schema.run import RunSettings
 from framework.settings.validate import shown_value
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from framework.files.hints import did_you_mean
 from framework.settings.errors import ConfigError
-from framework.settings.names import did_you_mean
 
 FLAGS = {"--json": "print one JSON value; the lines above go to stderr", "--help": "say all this"}
 SWEEP = ("-m", "--multirun")
@@ -58,7 +58,7 @@ def _soak(words: Sequence[str], as_json: bool) -> int:
 
     composed = compose_run(primary="soak", words=words)
     from framework.cli.show import Show
-    from framework.settings.files import canonical_json
+    from framework.files.atomic import canonical_json
     from framework.soak.reports import gates_summary
     from framework.soak.run import run_soak
     from framework.soak.text import closing_text
@@ -82,9 +82,9 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
     from pathlib import Path
 
     from framework.cli.show import Show
-    from framework.settings.files import canonical_json
-    from framework.soak.sweep import run_sweep
-    from framework.soak.sweep_text import sweep_text
+    from framework.files.atomic import canonical_json
+    from framework.soak.sweep.run import run_sweep
+    from framework.soak.sweep.text import sweep_text
 
     with Show(out=sys.stderr if as_json else sys.stdout) as show:
         sweep, folder = run_sweep(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import wrap
 
 from framework.settings.describe import allowed, fields_at
-from framework.settings.plain import parse_yaml
-from framework.settings.plan import find_root, options_of
+from framework.settings.documents import parse_yaml
+from framework.settings.resolve import find_root, options_of
 from framework.settings.schema.run import RunSettings
 
 HEAD = """usage: quoteops soak [-m] [--json] [WORDS]

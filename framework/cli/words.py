@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise QuoteopsError with argparse's own words, or with the nearest verb."""
-        from framework.settings.names import did_you_mean
+        from framework.files.hints import did_you_mean
 
         wrong = _CHOICE.fullmatch(message)
         if wrong is None:
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def _hint(self, message: str) -> str:
         """Return what was meant by a misspelt flag, or the verbs where none is given."""
-        from framework.settings.names import did_you_mean
+        from framework.files.hints import did_you_mean
 
         tables = [one.choices for one in self._actions if one.nargs == argparse.PARSER]
         verbs: dict[str, Parser] = {

@@ -27,6 +27,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 from framework.compiled.lean import load_without_scipy, no_collection, one_module_for
 from framework.compiled.pipeline import CoreCompiler
 from framework.compiled.records import dtype_of, interpreted
+from framework.files.cache import user_cache
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -171,12 +172,10 @@ def _files_of(module: str, names: str) -> list[Path]:
 def cache_folder(source: Path) -> Path:
     """Give the writable cache folder of a compiled source, created when absent.
 
-    ``QUOTEOPS_CACHE`` or the user's cache folder; a private temporary folder of this user where neither can
-    be written. Cached code is a pickle, so a folder that somebody else owns is refused.
+    The one cache folder, or a private temporary one of this user where that cannot be written. Cached code
+    is a pickle, so a folder that somebody else owns is refused.
     """
-    named = os.environ.get("QUOTEOPS_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
-    candidates = [Path(named) if named else Path(home) / "quoteops"]
+    candidates = [user_cache()]
     user = os.getuid() if hasattr(os, "getuid") else 0
     candidates.append(Path(tempfile.gettempdir()) / f"quoteops-{user}")
     for root in candidates:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from framework.edge.rows import QuoteRow, TradeRow
-from framework.settings.files import canonical_json
+from framework.files.atomic import canonical_json
 
 VERSION = "0.1.0"
 """Version of the convention, as its reports carry it."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from framework.edge.errors import EdgeInputError
 from framework.edge.window import ACTIONS, BLOCK, BLOCK_REASONS, CANCEL, HALT, REJECT, Rows, WindowData
-from framework.settings.files import read_text
-from framework.settings.names import did_you_mean
+from framework.files.atomic import read_text
+from framework.files.hints import did_you_mean
 
 SIDES = {"B": 1, "S": -1}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.compiled.jit import core, hot
 from framework.edge.ledger import Ledger
-from framework.engine.clockwork import step_time
+from framework.engine.exchange_time import step_time
 from framework.engine.records import Cursor
 from framework.market.book import EXCHANGE, LOCAL, Book, clear_book, clear_side, set_level
 from framework.market.events import CLEAR, DEPTH, TRADE

@@ -14,7 +14,7 @@ from framework.compiled.jit import array, core, entry, hot
 from framework.compiled.rows import rows
 from framework.edge.ledger import Ledger
 from framework.engine.clocks import SPARE, exchange_to, local_to
-from framework.engine.clockwork import note_ages, pay_due_funding, sample, settle_known, step_time
+from framework.engine.exchange_time import note_ages, pay_due_funding, sample, settle_known, step_time
 from framework.engine.records import (
     AUDITS_FULL,
     BROKEN,

@@ -12,8 +12,8 @@ import numpy as np
 from framework.compiled.clock import HAS_CLOCK, clock_ns
 from framework.compiled.jit import array, entry
 from framework.compiled.records import at
-from framework.engine.fused import EngineError, Replay
 from framework.engine.records import TICK_DUE
+from framework.engine.replay import EngineError, Replay
 from framework.market.book import Book
 from framework.quoting.records import Audit, Desk, Intent, Params, Pending, Quote, View
 from framework.quoting.stages import STAGES

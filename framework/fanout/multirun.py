@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import QuoteopsError
+from framework.files.hints import did_you_mean
 from framework.settings.errors import ConfigError
-from framework.settings.names import did_you_mean
-from framework.settings.plan import sweep_words
+from framework.settings.resolve import sweep_words
 
 if TYPE_CHECKING:
     from framework.fanout.spread import App, Spread

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from framework.files.atomic import canonical_json, sha256_of
 from framework.journal.errors import JournalError
-from framework.settings.files import canonical_json, sha256_of
 
 GENESIS = "0" * 64
 """What the first entry names as the hash before it."""

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework.files.atomic import append_durable, locked, sha256_of
+from framework.files.errors import FileError
 from framework.journal.entry import EMPTY, Entry, Head, Kind, make_entry, parse_line
 from framework.journal.errors import JournalError
-from framework.settings.errors import FileError
-from framework.settings.files import append_durable, locked, sha256_of
 
 __all__ = ["EMPTY", "Content", "Entry", "Head", "Journal", "Kind", "check_head", "parse_journal", "utc_now"]
 

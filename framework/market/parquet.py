@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.market.archive_roots import Root
 from framework.market.errors import TapeError
-from framework.market.roots import Root
 from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape
 
 DAY_NS = 86_400 * 10**9

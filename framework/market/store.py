@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.files.cache import user_cache
 from framework.market import parquet
+from framework.market.archive_roots import Root, open_root
 from framework.market.errors import TapeError
 from framework.market.instrument import Instrument
-from framework.market.roots import Root, open_root
 from framework.market.tape import (
     EVENT_COLUMNS,
     FUNDING_COLUMNS,
@@ -36,7 +37,6 @@ from framework.market.tape import (
     parse_utc,
     utc,
 )
-from framework.settings.caches import user_cache
 
 SIDECAR = "tape.json"
 SIDECAR_KEYS = {
@@ -185,7 +185,7 @@ def _build_cache(*, cached: Path, columns: Columns, stamp_file: str, stamps: dic
     except OSError as error:
         raise TapeError(
             f"{cached.parent}: the tape cache cannot be written ({error.strerror or error}); "
-            "free some space or set XDG_CACHE_HOME"
+            "free some space or set QUOTEOPS_CACHE"
         ) from error
 
 

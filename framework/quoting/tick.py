@@ -31,6 +31,7 @@ from framework.quoting.records import (
     Quote,
     View,
 )
+from framework.quoting.repeat import WISHING_BITS, keep_wishes, repeat_wishes
 from framework.quoting.stages import (
     EMIT,
     FETCH_MD,
@@ -45,7 +46,6 @@ from framework.quoting.stages import (
     refresh_view,
     spread,
 )
-from framework.quoting.wishes import WISHING_BITS, keep_wishes, repeat_wishes
 
 
 def pack_plan(stage_ids: list[int]) -> int:

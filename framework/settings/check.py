@@ -7,7 +7,9 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
+from framework.files.hints import shown
 from framework.settings.compose import Composed, compose_run
+from framework.settings.documents import leaves
 from framework.settings.errors import ConfigError
 from framework.settings.gitops_files import (
     check_gitops,
@@ -15,12 +17,10 @@ from framework.settings.gitops_files import (
     environment_words,
     read_environment,
 )
-from framework.settings.names import shown
 from framework.settings.overrides import apply_patch
 from framework.settings.patch import read_patch
-from framework.settings.plain import leaves
-from framework.settings.plan import make_plan, options_of, primaries_of
 from framework.settings.provenance import Layer, Source
+from framework.settings.resolve import make_plan, options_of, primaries_of
 from framework.settings.schema.run import RunSettings
 from framework.settings.validate import REQUIRED, validated
 

@@ -9,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from framework.files.hints import did_you_mean
+from framework.settings.compose_cache import NOW, composition_key, keep, named_now, read_kept
+from framework.settings.documents import leaves, read_scalar
 from framework.settings.errors import ConfigError
 from framework.settings.fields import path_of
-from framework.settings.kept import NOW, composition_key, keep, named_now, read_kept
-from framework.settings.names import did_you_mean
 from framework.settings.patch import Patch, patch_of_environment, read_patch
-from framework.settings.plain import leaves, read_scalar
-from framework.settings.plan import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of
 from framework.settings.provenance import Layer, Source
+from framework.settings.resolve import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of
 from framework.settings.schema.profile import ProfileFile, ProfileTraits, RuntimeParams
 from framework.settings.schema.run import RunSettings
 from framework.settings.validate import validated

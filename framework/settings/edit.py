@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from framework.settings.documents import parse_yaml, read_scalar
 from framework.settings.errors import ConfigError
-from framework.settings.plain import parse_yaml, read_scalar
 
 OVERRIDES = "overrides"
 

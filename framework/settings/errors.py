@@ -5,7 +5,3 @@ from framework.errors import QuoteopsError
 
 class ConfigError(QuoteopsError):
     """Say which file, line and key of the configuration is wrong, how, and what is allowed."""
-
-
-class FileError(QuoteopsError):
-    """Say which file could not be read or written, and why."""

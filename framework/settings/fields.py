@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
+from framework.files.hints import did_you_mean
 from framework.settings.describe import Path, field_at, fields_at, keys_of
 from framework.settings.errors import ConfigError
-from framework.settings.names import did_you_mean
 from framework.settings.provenance import Source
 from framework.settings.schema.base import Direction as Towards
 from framework.settings.schema.base import Reload, StrictModel, meta_of

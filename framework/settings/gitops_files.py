@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from framework.files.bounded import read_small
+from framework.files.hints import did_you_mean, shown
+from framework.settings.documents import Document, leaves, parse_yaml
 from framework.settings.errors import ConfigError
-from framework.settings.names import did_you_mean, shown
-from framework.settings.plain import Document, leaves, parse_yaml
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.gitops import EnvironmentFile, EvidenceTape, FreezeWindow, KeyRule, Policy
-from framework.settings.small import read_small
 from framework.settings.validate import validated
 
 POLICY = "gitops/policy.yaml"

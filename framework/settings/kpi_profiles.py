@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from framework.files.atomic import read_text
+from framework.files.hints import did_you_mean, shown
+from framework.settings.documents import parse_yaml, read_scalar
 from framework.settings.errors import ConfigError
-from framework.settings.files import read_text
-from framework.settings.names import did_you_mean, shown
-from framework.settings.plain import parse_yaml, read_scalar
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.kpi import KpiSettings
 from framework.settings.validate import validated

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from framework.settings.documents import leaves
 from framework.settings.fields import Effect, Manner, effect_of, manner_of, name_of, path_of
 from framework.settings.patch import (
     Patch,
@@ -16,7 +17,6 @@ from framework.settings.patch import (
     read_patch,
     render_patch,
 )
-from framework.settings.plain import leaves
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.base import Reload
 from framework.settings.schema.run import RunSettings

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework.files.atomic import canonical_json
+from framework.files.bounded import as_given, read_small
+from framework.files.hints import did_you_mean
+from framework.settings.documents import Document, cut, parse_json, parse_yaml
 from framework.settings.errors import ConfigError
 from framework.settings.fields import check_value, runtime_fields, why_refused
-from framework.settings.files import canonical_json
-from framework.settings.names import did_you_mean
-from framework.settings.plain import Document, cut, parse_json, parse_yaml
 from framework.settings.provenance import Layer, Source
-from framework.settings.small import as_given, read_small
 from framework.settings.validate import shown_value
 
 KEYS = ("reason", "owner", "expires", "tuned_on", "overrides")

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from framework.files.hints import did_you_mean
 from framework.settings.describe import allowed, field_at, fields_at, models_of
+from framework.settings.documents import cut, leaves
 from framework.settings.errors import ConfigError
-from framework.settings.names import did_you_mean
-from framework.settings.plain import cut, leaves
 from framework.settings.provenance import Locate
 from framework.settings.schema.base import meta_of
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from framework.files.atomic import read_text
 from framework.settings.compose import Composed
-from framework.settings.files import read_text
-from framework.settings.plain import parse_yaml
-from framework.soak.tuning.params import Field, TuningParams
+from framework.settings.documents import parse_yaml
+from framework.tuning.params import Field, TuningParams
 
 
 def baseline_package(composed: Composed) -> TuningParams:

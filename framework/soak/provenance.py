@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from framework.compiled.jit import source_digest
+from framework.session.window import SoakMarket
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
-from framework.soak.market import SoakMarket
 from framework.soak.result import SoakResult
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from framework.edge.report import canonical
 from framework.edge.rows import audit_rows, trade_rows
 from framework.gates.explain import gate_marker
-from framework.soak.artifacts import RunFolder
+from framework.session.run_folder import RunFolder
+from framework.session.schedule import written_schedule
 from framework.soak.result import SoakResult
-from framework.soak.schedule import written_schedule
 from framework.soak.switching import switch_rows
-from framework.soak.tuning.params import TuningParams
+from framework.tuning.params import TuningParams
 
 Say = Callable[[str], None]
 ROW_METRICS = (

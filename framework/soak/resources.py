@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine.timing import stage_timings
-from framework.soak.replay import SoakReplay
+from framework.session.replay import SoakReplay
 from framework.soak.result import SoakResult
 
 LEAK_MB_PER_HOUR = 10.0

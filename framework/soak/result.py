@@ -8,13 +8,13 @@ from typing import Any
 
 from framework.edge.window import WindowData
 from framework.gates.verdict import Verdict
+from framework.session.reload import Offer, Reload
+from framework.session.routes import Canary
+from framework.session.timeline import Version
+from framework.session.window import SoakMarket
 from framework.settings.schema.run import RunSettings
-from framework.soak.following import Offer, Reload
-from framework.soak.market import SoakMarket
-from framework.soak.routes import Canary
-from framework.soak.timeline import Version
-from framework.soak.tuning.params import TuningParams
-from framework.soak.tuning.step import TuningDecision
+from framework.tuning.params import TuningParams
+from framework.tuning.step import TuningDecision
 
 
 @dataclass

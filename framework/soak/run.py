@@ -14,38 +14,38 @@ from typing import TYPE_CHECKING, Any
 
 from framework.edge.errors import LedgerError
 from framework.edge.report import canonical
-from framework.engine.fused import EngineError
-from framework.engine.stepped import Clock, MonotonicClock
+from framework.engine.paced import Clock, MonotonicClock
+from framework.engine.replay import EngineError
 from framework.errors import QuoteopsError
 from framework.gates.verdict import Verdict
+from framework.market.tapes.open import TapeShelf
+from framework.session.errors import SoakError
+from framework.session.halts import loss_halt_before
+from framework.session.judge import Judge, make_judge
+from framework.session.reload import Follower
+from framework.session.replay import SoakReplay, package_of
+from framework.session.routes import Canary, route_split
+from framework.session.run_folder import RunFolder
+from framework.session.schedule import make_follower
+from framework.session.window import open_market
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
-from framework.soak.arms import compare_arms
-from framework.soak.artifacts import RunFolder
 from framework.soak.baseline import baseline_package
-from framework.soak.errors import SoakError
-from framework.soak.following import Follower
-from framework.soak.halts import loss_halt_before
-from framework.soak.judge import Judge, make_judge
-from framework.soak.market import open_market
+from framework.soak.baselines import compare_arms
 from framework.soak.provenance import Stopwatch, provenance_of, runtime_of
-from framework.soak.replay import SoakReplay, package_of
 from framework.soak.reports import write_iteration, write_run
 from framework.soak.resources import MemoryWatch, time_stages
 from framework.soak.result import SoakResult
-from framework.soak.routes import Canary, route_split
-from framework.soak.schedule import make_follower
-from framework.soak.shelf import TapeShelf
 from framework.soak.text import iteration_line, notices, opening_line
-from framework.soak.tuning.load import rules_from_mapping
-from framework.soak.tuning.params import TuningParams
-from framework.soak.tuning.rules import TuningRules
-from framework.soak.tuning.state import TunerState, rebase, start_state
-from framework.soak.tuning.step import TuningDecision, step
-from framework.soak.tuning.totals import input_from_totals
+from framework.tuning.load import rules_from_mapping
+from framework.tuning.params import TuningParams
+from framework.tuning.rules import TuningRules
+from framework.tuning.state import TunerState, rebase, start_state
+from framework.tuning.step import TuningDecision, step
+from framework.tuning.totals import input_from_totals
 
 if TYPE_CHECKING:
-    from framework.soak.bot import Bot
+    from framework.session.status import Bot
 
 __all__ = ["Interrupted", "SoakResult", "run_soak"]
 
@@ -215,7 +215,7 @@ def _bot(
     """Make the run a bot under the wall clock; its libraries are loaded for it alone."""
     if composed.settings.soak.clock != "wall":
         return nullcontext()
-    from framework.soak.bot import running
+    from framework.session.status import running
 
     return running(composed=composed, home=home, folder=folder, follow=follow, say=say)
 

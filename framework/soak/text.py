@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.gates.explain import matrix_lines, next_step
 from framework.rollout.route import CANARY, REAL
-from framework.soak.halts import halts_sentence, loss_halt_before
+from framework.session.halts import halts_sentence, loss_halt_before
 from framework.soak.kpi_text import profile_lines, profile_table
 from framework.soak.switching import switch_rows, switch_sentence
 

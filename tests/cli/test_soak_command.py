@@ -14,7 +14,7 @@ import pytest
 
 from framework.cli.main import main
 from framework.cli.show import Show
-from framework.settings.plan import options_of
+from framework.settings.resolve import options_of
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.soak import Soak
 from tests.command import QUICK, REPOSITORY, environment, line_of, only_run, private_copy, quoteops

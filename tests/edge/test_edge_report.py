@@ -13,7 +13,7 @@ from framework.edge.errors import EdgeInputError
 from framework.edge.measures import Grid, block_seconds, equity_at, sigma_1s, unit_move
 from framework.edge.report import build_edge_report, canonical
 from framework.edge.window import BLOCK, CANCEL, PLACE, REJECT, REPLACE, LedgerPoint, WindowData, chain
-from framework.settings.files import canonical_json
+from framework.files.atomic import canonical_json
 from tests.edge.builders import S, fill, window
 
 MS = 1_000_000

@@ -8,7 +8,7 @@ import pytest
 from framework.edge.errors import EdgeInputError
 from framework.edge.rows import audit_rows, read_audit, read_quotes, read_trades, trade_rows
 from framework.edge.window import BLOCK, CANCEL, PLACE, REJECT
-from framework.settings.errors import FileError
+from framework.files.errors import FileError
 from tests.edge.builders import fill, window
 
 GOOD = {

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from framework.compiled.records import at
-from framework.engine.fused import Replay
+from framework.engine.replay import Replay
 from tests.engine.tapes import SECOND, latency, quoter, venue, versions
 from tests.properties.markets import market
 

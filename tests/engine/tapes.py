@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from framework.compiled.records import at, dtype_of, zeros
-from framework.engine.fused import Latency, Replay
+from framework.engine.replay import Latency, Replay
 from framework.market.events import BUY, CLEAR, DEPTH, GAP, SELL, TRADE
 from framework.market.instrument import Instrument
 from framework.market.records import NEW, POST_ONLY

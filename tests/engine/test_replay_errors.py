@@ -2,7 +2,7 @@
 
 import pytest
 
-from framework.engine.fused import EngineError
+from framework.engine.replay import EngineError
 from tests.engine.tapes import ask, bid, clear, latency, ns, opening, quoter, quoting
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from framework.fanout.multirun import multirun
 from framework.fanout.spread import Spread
-from framework.settings.cells import compose_cells
 from framework.settings.compose import compose_run
+from framework.settings.compose_many import compose_cells
 from framework.settings.errors import ConfigError
 from tests.command import REPOSITORY, private_copy
 

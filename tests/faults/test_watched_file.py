@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from framework.settings.errors import ConfigError, FileError
-from framework.settings.files import write_atomic
+from framework.files.atomic import write_atomic
+from framework.files.errors import FileError
+from framework.settings.errors import ConfigError
 from framework.settings.watch import OverridesWatcher
 from tests.command import REPOSITORY
 
@@ -26,7 +27,7 @@ KILLED_AT = """
 import io, os, signal, sys
 path, staging, n, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 from pathlib import Path
-from framework.settings.files import write_atomic
+from framework.files.atomic import write_atomic
 
 done = 0
 def step():

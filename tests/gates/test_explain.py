@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from framework.files.atomic import canonical_json
 from framework.gates.explain import (
     build_kpi_gate,
     decision,
@@ -13,7 +14,6 @@ from framework.gates.explain import (
     next_step,
 )
 from framework.gates.verdict import Verdict
-from framework.settings.files import canonical_json
 from tests.gates.kpi_cases import SHIPPED, totals
 
 

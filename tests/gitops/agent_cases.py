@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from framework.gitops.agent import once
-from framework.gitops.content import iso
-from framework.gitops.git import Git
-from framework.gitops.observed import Observed
-from framework.gitops.place import Memory, Place
-from framework.gitops.reconcile import Reconciler
-from framework.gitops.render import Prepared
+from framework.files.atomic import write_json
+from framework.gitops.agent.observed import Observed
+from framework.gitops.agent.reconciler import Reconciler
+from framework.gitops.agent.serve import once
+from framework.gitops.agent.state_dir import Memory, Place
+from framework.gitops.desired.rendered import iso
+from framework.gitops.desired.revision import Prepared
+from framework.gitops.repo.git import Git
 from framework.journal.entry import Entry, Kind
-from framework.settings.files import write_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday: no freeze window holds

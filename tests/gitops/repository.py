@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from framework.gitops.git import Git
+from framework.gitops.repo.git import Git
 
 ROOT = Path(__file__).resolve().parents[2]
 DESIRED = ("conf", "runtime_overrides", "gitops")

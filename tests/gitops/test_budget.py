@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.gitops.budget import Attempt, allowance, attempt_entry, quarter_of
+from framework.gitops.gate.alpha_budget import Attempt, allowance, attempt_entry, quarter_of
 from framework.journal.journal import Kind
 from framework.settings.schema.gitops import AlphaBudget
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from framework.cli.main import main
-from framework.gitops.change_report import ChangeReport
-from framework.gitops.change_text import change_lines, change_markdown, verdict_line
-from framework.gitops.changes import classify
+from framework.gitops.change.classify import classify
+from framework.gitops.change.report import ChangeReport
+from framework.gitops.change.text import change_lines, change_markdown, verdict_line
 from framework.gitops.errors import GitopsError
 from framework.settings.overrides import Direction
 from tests.gitops.repository import Repo, desired_state, ssh_key
@@ -259,7 +259,7 @@ def test_what_judges_never_changes_with_what_it_judges(repo: Repo, name: str, ol
 
 
 def test_a_workflow_or_the_gates_own_code_beside_a_parameter_is_refused(repo: Repo) -> None:
-    for path in (".github/workflows/gate.yml", "framework/gates/paired.py", "framework/gitops/gate.py"):
+    for path in (".github/workflows/gate.yml", "framework/gates/paired.py", "framework/gitops/gate/run.py"):
         base = repo.git("rev-parse", "HEAD")
         repo.write(path, "# changed\n")
         repo.edit(SANDBOX, "owner: market-making", "owner: market-making  # same")

@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.gitops.content import Content, after, keep, kept
-from framework.gitops.history import Applied
+from framework.gitops.desired.history import Applied
+from framework.gitops.desired.rendered import Content, after, keep, kept
 from framework.settings.overrides import parse_patch
 from tests.gitops.agent_cases import START
 

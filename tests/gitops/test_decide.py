@@ -11,11 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from framework.gitops import decide as table
-from framework.gitops.answers import Health, Permission, Sync, health_of, permission_of, sync_of
-from framework.gitops.decide import ROWS, Do, clears, decide, rollback_target
-from framework.gitops.history import History, fold
-from framework.gitops.observed import Bot, Desired, Hold, Observed, Rules
+from framework.gitops.agent import decide as table
+from framework.gitops.agent.conditions import Health, Permission, Sync, health_of, permission_of, sync_of
+from framework.gitops.agent.decide import ROWS, Do, clears, decide, rollback_target
+from framework.gitops.agent.observed import Bot, Desired, Hold, Observed, Rules
+from framework.gitops.desired.history import History, fold
 from framework.journal.entry import Kind
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

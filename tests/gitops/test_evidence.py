@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from framework.files.atomic import canonical_json, sha256_of
+from framework.gitops.desired.revision import prepare
 from framework.gitops.errors import GitopsError
-from framework.gitops.evidence import Row, check_bundle, replay_bundle, witnessed, write_bundle
-from framework.gitops.gate import GateRequest, run_gate
-from framework.gitops.gate_text import gate_markdown
-from framework.gitops.render import prepare
+from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, witnessed, write_bundle
+from framework.gitops.gate.run import GateRequest, run_gate
+from framework.gitops.gate.text import gate_markdown
 from framework.journal.entry import Kind
-from framework.settings.files import canonical_json, sha256_of
 from tests.gitops.agent_cases import PATCH, START, World, patch_text
 
 TAPES = b"""tapes:

@@ -12,13 +12,13 @@ import pytest
 
 from framework.cli.main import main
 from framework.compiled.records import interpreted
+from framework.files.atomic import canonical_json
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
-from framework.gitops.evidence import Row
-from framework.gitops.gate import GateRequest, GateResult, run_gate
-from framework.gitops.gate_text import gate_lines, gate_markdown
+from framework.gitops.gate.bundle import Row
+from framework.gitops.gate.run import GateRequest, GateResult, run_gate
+from framework.gitops.gate.text import gate_lines, gate_markdown
 from framework.journal.journal import Entry, Journal, Kind
-from framework.settings.files import canonical_json
 from tests.gitops.repository import Repo, desired_state
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")

@@ -11,8 +11,8 @@ import pytest
 
 from framework.compiled.records import interpreted
 from framework.gates.paired_metrics import COLUMNS
-from framework.gitops.arms import LIQUID, NS_PER_S, ArmBlocks, ArmJob, Cut, replay_arm, usable_windows
 from framework.gitops.errors import GitopsError
+from framework.gitops.gate.arms import LIQUID, NS_PER_S, ArmBlocks, ArmJob, Cut, replay_arm, usable_windows
 from framework.market.events import GAP
 from framework.market.synthetic import generate
 from framework.market.tape import Tape

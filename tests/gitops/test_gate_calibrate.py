@@ -14,8 +14,8 @@ from framework.cli.main import main
 from framework.compiled.records import interpreted
 from framework.gates.paired import EvidenceRules
 from framework.gates.paired_metrics import METRICS, compare
-from framework.gitops.arms import LIQUID
-from framework.gitops.calibrate import (
+from framework.gitops.calibration.guard_metrics import GUARDS, measure_guards, proven
+from framework.gitops.calibration.rates import (
     Question,
     false_promotions,
     measure_net,
@@ -23,8 +23,8 @@ from framework.gitops.calibrate import (
     seed_promotions,
     target_met,
 )
-from framework.gitops.calibrate_draws import Design, Stretch, TapeClass, at_margin, joined
-from framework.gitops.calibrate_guards import GUARDS, measure_guards, proven
+from framework.gitops.calibration.resample import Design, Stretch, TapeClass, at_margin, joined
+from framework.gitops.gate.arms import LIQUID
 
 RULES = EvidenceRules()
 SMALL = Design(draws=100, guard_draws=40)

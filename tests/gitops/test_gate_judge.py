@@ -12,8 +12,9 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Finding, Outcome, find
 from framework.gates.verdict import Verdict
-from framework.gitops.arms import LIQUID, ArmBlocks, ArmJob, replay_arm
-from framework.gitops.gate_judge import (
+from framework.gitops.desired.policy import load_policy
+from framework.gitops.gate.arms import LIQUID, ArmBlocks, ArmJob, replay_arm
+from framework.gitops.gate.judge import (
     KpiRow,
     TapeArms,
     by_symbol,
@@ -22,7 +23,6 @@ from framework.gitops.gate_judge import (
     settle,
     tier_findings,
 )
-from framework.gitops.policy import load_policy
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.settings.compose import compose_run

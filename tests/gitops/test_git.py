@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from framework.gitops.errors import BranchMissing, GitError, PushRejected, SignatureError
-from framework.gitops.git import MAX_BLOB, Git
+from framework.gitops.repo.git import MAX_BLOB, Git
 from tests.gitops.repository import Repo, bare, ssh_key
 
 needs_keys = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")

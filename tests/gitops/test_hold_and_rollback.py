@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.answers import Permission, Sync, permission_of, sync_of
+from framework.gitops.agent.conditions import Permission, Sync, permission_of, sync_of
+from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.errors import GitopsError
-from framework.gitops.git import Git
-from framework.gitops.operate import hold_environment, release_environment, roll_back_environment
+from framework.gitops.repo.git import Git
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, World, keygen, patch_text
 

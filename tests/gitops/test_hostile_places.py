@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from framework.gitops.agent import once
+from framework.gitops.agent.serve import once
+from framework.gitops.agent.status import read_status, status_lines
 from framework.gitops.errors import GitError
-from framework.gitops.git import check_apart, check_path, without_login
-from framework.gitops.status import read_status, status_lines
+from framework.gitops.repo.git import check_apart, check_path, without_login
 from framework.journal.entry import Kind
 from framework.journal.errors import JournalError
 from tests.gitops.agent_cases import World

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from framework.errors import QuoteopsError
-from framework.gitops.environments import compose_environment, load_environment
+from framework.gitops.desired.environments import compose_environment, load_environment
+from framework.gitops.desired.policy import PathClass, class_of, load_policy
 from framework.gitops.errors import GitopsError
-from framework.gitops.policy import PathClass, class_of, load_policy
-from framework.gitops.tapes import load_tapes, open_evidence, tapes_of
+from framework.gitops.gate.tapes import load_tapes, open_evidence, tapes_of
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.settings.check import check_conf

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from framework.gates.paired_verdict import Outcome
-from framework.gitops import promote as room
-from framework.gitops.gate import GateRequest, GateResult
-from framework.gitops.git import Git
-from framework.gitops.published import fetch_published
-from framework.gitops.refusals import Refusal, fold_refusals
+from framework.gitops.agent.revocations import Refusal, fold_refusals
+from framework.gitops.gate import promote as room
+from framework.gitops.gate.run import GateRequest, GateResult
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import fetch_published
 from tests.gitops.repository import bare
 
 BASE, HEAD = "a" * 40, "b" * 40

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from framework.gitops.errors import GitopsError
-from framework.gitops.evidence_from import Evidence, read_evidence
-from framework.gitops.propose import propose
-from framework.gitops.pull_request import open_pull_request
+from framework.gitops.proposal.propose import propose
+from framework.gitops.proposal.sources import Evidence, read_evidence
+from framework.gitops.repo.pull_request import open_pull_request
 from framework.settings.patch import parse_patch
 from tests.gitops.agent_cases import PATCH, START, World
 

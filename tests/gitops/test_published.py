@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from framework.gitops.errors import GitError
-from framework.gitops.git import Git
-from framework.gitops.published import BRANCH, append_published, fetch_published, publish_head
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import BRANCH, append_published, fetch_published, publish_head
 from framework.journal.errors import JournalError
 from framework.journal.journal import Journal, Kind
 from tests.gitops.repository import Repo, bare

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.answers import Health, Permission, Sync, health_of, permission_of, sync_of
+from framework.gitops.agent.conditions import Health, Permission, Sync, health_of, permission_of, sync_of
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, World, patch_text
 
@@ -155,7 +155,7 @@ def test_a_rewritten_branch_is_refused_until_somebody_takes_it(world: World) -> 
 
 
 def test_the_head_of_the_journal_is_published_as_it_grows(world: World) -> None:
-    from framework.gitops.published import fetch_published
+    from framework.gitops.repo.journal_branch import fetch_published
 
     world.restart(publishes=True)
     world.poll()

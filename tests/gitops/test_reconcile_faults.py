@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from framework.gitops.agent import once, serve
-from framework.gitops.answers import Permission, Sync, permission_of, sync_of
+from framework.files import atomic as files
+from framework.files.errors import FileError
+from framework.gitops.agent.conditions import Permission, Sync, permission_of, sync_of
+from framework.gitops.agent.observed import Rules
+from framework.gitops.agent.operator import hold_environment, roll_back_environment
+from framework.gitops.agent.serve import once, serve
 from framework.gitops.errors import GitopsError
-from framework.gitops.observed import Rules
-from framework.gitops.operate import hold_environment, roll_back_environment
 from framework.journal.entry import Kind
-from framework.settings import files
-from framework.settings.errors import FileError
 from tests.command import environment, line_of
 from tests.gitops.agent_cases import PATCH, World, keygen, patch_text
 
@@ -82,7 +82,7 @@ def test_a_commit_cannot_switch_off_the_signatures_it_would_need(signed: tuple[W
 
 
 def test_the_checkout_says_whose_first_commit_counts(tmp_path: Path) -> None:
-    from framework.gitops.agent import read_checkout
+    from framework.gitops.agent.serve import read_checkout
 
     world = World(tmp_path)
     _, line = keygen(tmp_path, "desk")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.answers import Permission, Sync, permission_of, sync_of
+from framework.gitops.agent.conditions import Permission, Sync, permission_of, sync_of
 from framework.journal.entry import Kind
 from tests.command import REPOSITORY, environment
 from tests.gitops.agent_cases import World
@@ -36,15 +36,15 @@ for name in ("fsync", "fdatasync", "ftruncate", "replace", "rename", "unlink"):
 
 from pathlib import Path
 from datetime import datetime
-from framework.gitops.agent import once
-from framework.gitops.place import Place
-from framework.gitops.reconcile import Reconciler
+from framework.gitops.agent.serve import once
+from framework.gitops.agent.state_dir import Place
+from framework.gitops.agent.reconciler import Reconciler
 
 home, remote, now, verb = sys.argv[2:]
 place, moment = Place(Path(home), "sandbox"), datetime.fromisoformat(now)
 agent = Reconciler(place, remote, lambda: moment, say=lambda _: None, publishes=False)
 if verb == "rollback":
-    from framework.gitops.operate import roll_back_environment
+    from framework.gitops.agent.operator import roll_back_environment
     roll_back_environment(agent, reason="losses")
 else:
     once(agent, wait_s=0.0)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from framework.gitops.answers import Permission, permission_of
-from framework.gitops.git import Git
-from framework.gitops.published import BRANCH, append_published
-from framework.gitops.refusals import fold_refusals
+from framework.gitops.agent.conditions import Permission, permission_of
+from framework.gitops.agent.revocations import fold_refusals
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import BRANCH, append_published
 from framework.journal.entry import Kind
 from framework.journal.errors import JournalError
 from tests.gitops.agent_cases import PATCH, World, patch_text

@@ -48,7 +48,7 @@ def broken_contracts(root: Path) -> dict[str, str]:
         (PURE, "gates/wrong", "import os.path", "framework.gates.wrong:1 imports os"),
         (PURE, "gates/wrong", "import framework.settings", "imports framework.settings"),
         (PURE, "gates/wrong", "def f():\n    from datetime import datetime", "imports datetime"),
-        (PURE, "soak/tuning/wrong", "import pydantic", "imports pydantic"),
+        (PURE, "tuning/wrong", "import pydantic", "imports pydantic"),
         (PURE, "market/book", "import logging", "framework.market.book:1 imports logging"),
         (PURE, "edge/ledger", "import io", "framework.edge.ledger:1 imports io"),
         (PURE, "venue/matching/feed", "import socket", "framework.venue.matching.feed:1 imports socket"),

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framework.files.atomic import canonical_json, sha256_of
 from framework.journal import journal as module
 from framework.journal.entry import GENESIS
 from framework.journal.errors import JournalError
 from framework.journal.journal import EMPTY, Head, Journal, Kind, check_head, parse_journal
-from framework.settings.files import canonical_json, sha256_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="forks and kills")
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)

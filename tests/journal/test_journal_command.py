@@ -55,8 +55,8 @@ def test_an_environment_without_a_journal_could_not_be_judged(
 def test_the_journal_is_held_against_what_was_published(
     journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from framework.gitops.git import Git
-    from framework.gitops.published import publish_head
+    from framework.gitops.repo.git import Git
+    from framework.gitops.repo.journal_branch import publish_head
     from tests.gitops.repository import Repo, bare
 
     remote = str(bare(tmp_path / "remote.git"))

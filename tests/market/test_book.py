@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.compiled.records import at, interpreted
-from framework.engine.fused import Replay
+from framework.engine.replay import Replay
 from framework.market.book import EXCHANGE, LOCAL
 from framework.market.events import BUY, CLEAR, DEPTH, GAP, SELL
 from tests.engine.tapes import Row, Trader, ask, bid, clear, gap

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from framework.compiled.clock import HAS_CLOCK
 from framework.compiled.records import at, interpreted, to_array
 from framework.edge.ledger import Ledger
-from framework.engine.fused import Replay
+from framework.engine.replay import Replay
 from framework.engine.timing import stage_timings
 from framework.market.events import BUY, DEPTH, SELL, TRADE
 from framework.market.records import IOC, LIMIT, MARKET, POST_ONLY

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from framework.compiled.records import at, zeros
-from framework.engine.fused import Replay
+from framework.engine.replay import Replay
 from framework.market.events import BUY, SELL
 from framework.quoting.records import (
     BLOCK,

@@ -4,11 +4,11 @@ from typing import Any, Literal, get_args, get_origin
 
 from hypothesis import strategies as st
 
+from framework.files.atomic import canonical_json
 from framework.settings.describe import field_at
+from framework.settings.documents import Document
 from framework.settings.fields import runtime_fields
-from framework.settings.files import canonical_json
 from framework.settings.overrides import Patch, parse_patch
-from framework.settings.plain import Document
 from framework.settings.schema.run import RunSettings
 
 

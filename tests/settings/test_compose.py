@@ -354,7 +354,7 @@ def test_a_hydra_folder_in_conf_is_refused(compose: Compose, root: Path) -> None
 
 
 def test_outside_a_repository_the_root_is_not_found(tmp_path: Path) -> None:
-    from framework.settings.plan import find_root
+    from framework.settings.resolve import find_root
 
     assert find_root(REPOSITORY / "conf" / "kpi") == REPOSITORY
     with pytest.raises(ConfigError, match=r"no conf/soak\.yaml here or in a folder above"):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.settings.documents import parse_yaml
 from framework.settings.edit import edit_patch, new_patch, written
 from framework.settings.errors import ConfigError
-from framework.settings.plain import parse_yaml
 
 FILE = """\
 # Who: the desk.  Why: see below.

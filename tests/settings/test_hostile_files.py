@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from framework.errors import QuoteopsError
+from framework.settings.documents import parse_json, parse_yaml
 from framework.settings.overrides import Patch, read_patch
-from framework.settings.plain import parse_json, parse_yaml
 
 GOOD = "reason: r\nowner: o\noverrides:\n  tail_age_ms: 500\n"
 MEGABYTE = 1_000_000

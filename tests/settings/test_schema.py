@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from framework.files.atomic import canonical_json, sha256_of
 from framework.settings.describe import allowed, field_at, keys_of, models_of
 from framework.settings.errors import ConfigError
-from framework.settings.files import canonical_json, sha256_of
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.base import StrictModel, knob, meta_of
 from framework.settings.schema.exchange import Exchange

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from framework.files.atomic import write_atomic
 from framework.settings.errors import ConfigError
-from framework.settings.files import write_atomic
 from framework.settings.watch import LIMIT, OverridesWatcher
 
 PATIENCE_S = 10.0

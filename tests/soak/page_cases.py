@@ -11,16 +11,16 @@ from framework.edge.window import WindowData, chain
 from framework.gates.verdict import Verdict
 from framework.market.instrument import Instrument
 from framework.market.tape import Tape
+from framework.session.judge import make_judge
+from framework.session.window import SoakMarket
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
-from framework.soak.judge import make_judge
-from framework.soak.market import SoakMarket
 from framework.soak.result import SoakResult
-from framework.soak.tuning.state import start_state
-from framework.soak.tuning.step import step
-from framework.soak.tuning.totals import input_from_totals
+from framework.tuning.state import start_state
+from framework.tuning.step import step
+from framework.tuning.totals import input_from_totals
 from tests.edge.builders import FLAT, S, fill, window
-from tests.soak.tuning_cases import SCALED, START
+from tests.tuning.tuning_cases import SCALED, START
 
 ROOT = Path(__file__).parents[2]
 LENGTH_S = 600.0

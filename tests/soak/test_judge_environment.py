@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from framework.session.judge import choose_profiles
 from framework.settings.kpi_profiles import load_kpi_profile
-from framework.soak.judge import choose_profiles
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framework.session.routes import Canary, route_split
+from framework.session.timeline import Version
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.render import render_page
 from framework.soak.page.series import money_over_time, shares_below, thin
 from framework.soak.page.words import compact, fixed, interval, milliseconds, num, percent, typeset
 from framework.soak.result import SoakResult
-from framework.soak.routes import Canary, route_split
-from framework.soak.timeline import Version
 from tests.soak.page_cases import ROOT, random_fills, result
 from tests.soak.page_reader import Reader
-from tests.soak.tuning_cases import START
+from tests.tuning.tuning_cases import START
 
 AWKWARD = "<b>&\"X'USDT"
 CASES: dict[str, Callable[[], SoakResult]] = {

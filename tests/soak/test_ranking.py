@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framework.gates.verdict import Verdict
-from framework.soak.ranking import ALPHA, level_for, lower_bound, ranked, sweep_verdict
+from framework.soak.sweep.ranking import ALPHA, level_for, lower_bound, ranked, sweep_verdict
 
 
 def cell(n: int, **changes: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.soak.artifacts import RunFolder
+from framework.session.run_folder import RunFolder
 from framework.soak.resources import MemoryWatch
 
 

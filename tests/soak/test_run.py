@@ -10,11 +10,11 @@ import pytest
 
 from framework.compiled.records import interpreted
 from framework.edge.errors import LedgerError
-from framework.engine.fused import EngineError
-from framework.settings.errors import FileError
-from framework.soak.artifacts import RunFolder
-from framework.soak.errors import SoakError
-from framework.soak.replay import SoakReplay
+from framework.engine.replay import EngineError
+from framework.files.errors import FileError
+from framework.session.errors import SoakError
+from framework.session.replay import SoakReplay
+from framework.session.run_folder import RunFolder
 from framework.soak.run import Interrupted
 from tests.command import QUICK, latest, only_run, private_copy, soaked
 

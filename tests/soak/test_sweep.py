@@ -12,12 +12,12 @@ from typing import Any
 import psutil
 import pytest
 
-import framework.soak.cell as cell_module
+import framework.soak.sweep.cell as cell_module
 from framework.compiled.records import interpreted
+from framework.session.errors import SoakError
 from framework.settings.errors import ConfigError
-from framework.soak.errors import SoakError
 from framework.soak.run import Interrupted
-from framework.soak.sweep import run_sweep
+from framework.soak.sweep.run import run_sweep
 from tests.command import QUICK, environment, line_of, private_copy
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")

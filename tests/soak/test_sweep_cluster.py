@@ -14,11 +14,11 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.fanout.errors import FanoutError
 from framework.fanout.run import open_fanout
+from framework.market.tapes.open import TapeShelf, tape_key
+from framework.market.tapes.parcels import pack
 from framework.settings.compose import compose_run
-from framework.soak.cell import PlayCell, cell_of, code_digest, play_cell
-from framework.soak.parcels import pack
-from framework.soak.shelf import TapeShelf, tape_key
-from framework.soak.sweep import run_sweep
+from framework.soak.sweep.cell import PlayCell, cell_of, code_digest, play_cell
+from framework.soak.sweep.run import run_sweep
 from tests.command import QUICK, REPOSITORY, environment, private_copy
 
 pytest.importorskip("ray", reason="Ray is an extra and is not installed")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from framework.soak.page.grid import grid_of, markout
 from framework.soak.page.palette import COLOURS
-from framework.soak.page.sweep import render_sweep
-from framework.soak.sweep_table import label_of, summary
+from framework.soak.sweep.grid import grid_of, markout
+from framework.soak.sweep.page import render_sweep
+from framework.soak.sweep.table import label_of, summary
 from tests.soak.page_reader import Reader
 
 HOUR = 3_600_000_000_000

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from framework.compiled.records import at
-from framework.engine.fused import EngineError
+from framework.engine.replay import EngineError
 from framework.market.events import BUY, SELL
 from framework.market.records import (
     ACCEPTED,

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, model_validator
 
-from framework.settings.files import canonical_json, sha256_of
+from framework.files.atomic import canonical_json, sha256_of
 from framework.settings.schema.base import StrictModel, meta_of
 from framework.settings.schema.cost_model import CostModel
 from framework.settings.schema.exchange import Exchange

@@ -11,7 +11,7 @@ from framework.soak.page.palette import COLOURS
 from framework.soak.page.tuner import decisions
 from framework.soak.page.words import hours, num, typeset, utc
 from framework.soak.switching import switch_rows, switch_sentence
-from framework.soak.tuning.params import RUNTIME_LIMITS
+from framework.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
     from framework.soak.result import SoakResult

@@ -1,0 +1,1 @@
+"""Files: atomic writes, bounded reads, the one cache folder, and did-you-mean."""

@@ -1,0 +1,136 @@
+"""Sync, health and permission: three questions about what is seen, with three answers.
+
+Whether git, the live file and the bot agree; how the bot is; whether what git asks for may be put in force.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from framework.gitops.agent.observed import Desired, Observed
+from framework.gitops.desired.history import Applied
+
+
+class Sync(StrEnum):
+    """Whether the branch head, the live file and the bot hold one content."""
+
+    SYNCED = "Synced"
+    OUT_OF_SYNC = "OutOfSync"
+    UNKNOWN = "Unknown"
+
+
+class Health(StrEnum):
+    """How the bot is."""
+
+    HEALTHY = "Healthy"
+    DEGRADED = "Degraded"
+    FAILING = "Failing"
+    MISSING = "Missing"
+    STALE = "Stale"
+
+
+class Permission(StrEnum):
+    """Whether what the branch head asks for may be put in force."""
+
+    ALLOWED = "Allowed"
+    HELD = "Held"
+    FROZEN = "Frozen"
+    QUARANTINED = "Quarantined"
+    REFUSED = "Refused"
+
+
+def sync_of(seen: Observed) -> tuple[Sync, str]:
+    """Say whether git, the live file and the bot agree, and where they do not."""
+    applied, desired = seen.history.applied, seen.desired
+    if desired is None or seen.fetched_at is None:
+        return Sync.UNKNOWN, seen.fetch_fault or "the branch has not been read yet"
+    age = (seen.now - seen.fetched_at).total_seconds()
+    if abs(age) > seen.rules.unknown_s:
+        return Sync.UNKNOWN, f"the branch was read {_ago(age)}: {seen.fetch_fault or 'no agent runs'}"
+    if applied is None:
+        return Sync.OUT_OF_SYNC, "nothing is in force yet"
+    if desired.refusal or desired.config_sha != applied.config_sha:
+        return Sync.OUT_OF_SYNC, f"git asks for {desired.commit[:12]}, in force is {applied.commit[:12]}"
+    if seen.live_sha != applied.overrides_sha:
+        return Sync.OUT_OF_SYNC, "the live file is not what was put in force"
+    return _bot_sync(seen, applied)
+
+
+def _bot_sync(seen: Observed, applied: Applied) -> tuple[Sync, str]:
+    if not fresh(seen):
+        return Sync.SYNCED, "no bot runs"
+    assert seen.bot is not None
+    if seen.bot.overrides_sha != applied.overrides_sha:
+        return Sync.OUT_OF_SYNC, "the bot has another content in force"
+    stale = [
+        name
+        for item in seen.history.trail
+        if seen.bot.started_at is not None and item.at > seen.bot.started_at
+        for name in item.restart
+    ]
+    if stale:
+        return Sync.OUT_OF_SYNC, f"a restart is needed for {', '.join(sorted(set(stale)))}"
+    if seen.bot.pending:
+        return Sync.SYNCED, f"waits until flat: {', '.join(seen.bot.pending)}"
+    if seen.bot.config_sha not in (None, applied.config_sha):
+        return Sync.OUT_OF_SYNC, "the bot trades another configuration: words or tuning of its own"
+    return Sync.SYNCED, ""
+
+
+def health_of(seen: Observed) -> tuple[Health, str]:
+    """Say how the bot is; nothing heard of it is no health."""
+    bot = seen.bot
+    if bot is None:
+        return Health.MISSING, "no bot has written bot.json"
+    if not fresh(seen):
+        return Health.STALE, f"last heard {_ago((seen.now - bot.heartbeat_at).total_seconds())}"
+    known = {"healthy": Health.HEALTHY, "degraded": Health.DEGRADED}
+    return known.get(bot.health, Health.FAILING), bot.reason
+
+
+def permission_of(seen: Observed) -> tuple[Permission, str]:
+    """Say whether what git asks for may be put in force."""
+    if seen.hold is not None:
+        return Permission.HELD, seen.hold.fault or seen.hold.reason
+    desired = seen.desired
+    if desired is None:
+        return Permission.ALLOWED, ""
+    if refusal := refusal_of(seen, desired):
+        return Permission.REFUSED, refusal
+    bad = seen.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=seen.now)
+    if bad is not None and is_new(seen, desired):
+        return Permission.QUARANTINED, f"until {bad.until.isoformat()}: {bad.reason}"
+    if desired.frozen and is_new(seen, desired) and not desired.reducing:
+        return Permission.FROZEN, desired.frozen
+    return Permission.ALLOWED, ""
+
+
+def fresh(seen: Observed) -> bool:
+    """Say whether a bot has been heard within its heartbeat limit; a word from the future is none."""
+    if seen.bot is None:
+        return False
+    return abs((seen.now - seen.bot.heartbeat_at).total_seconds()) <= seen.rules.heartbeat_s
+
+
+def _ago(seconds: float) -> str:
+    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s in the future: a clock was set back"
+
+
+def probation_ends(seen: Observed) -> datetime | None:
+    """Give when the content in force will have proven itself, or None when no bot runs it."""
+    applied, bot = seen.history.applied, seen.bot
+    if applied is None or bot is None or bot.since is None or applied.config_sha in seen.history.proven:
+        return None
+    return max(bot.since, applied.at) + timedelta(seconds=seen.rules.probation_s)
+
+
+def refusal_of(seen: Observed, desired: Desired) -> str:
+    """Say why a commit cannot be taken, or nothing."""
+    return desired.refusal or seen.history.refused.get(desired.commit, "")
+
+
+def is_new(seen: Observed, desired: Desired) -> bool:
+    """Say whether a commit asks for another content than the one in force."""
+    applied = seen.history.applied
+    return applied is None or applied.config_sha != desired.config_sha

@@ -1,0 +1,124 @@
+"""What the agent sees, as plain records: everything a decision rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from framework.gitops.desired.history import History
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Times that bound the agent's patience, in seconds."""
+
+    probation_s: float = 600.0
+    heartbeat_s: float = 10.0
+    ack_s: float = 10.0
+    unknown_s: float = 60.0
+    cooldown_s: float = 86_400.0
+    """How long a content that was rolled back is refused."""
+
+    automatic: bool = True
+    """Whether a content that the bot refuses, or fails under, is rolled back without being asked."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the branch head asks for, or why it cannot be had."""
+
+    commit: str
+    config_sha: str = ""
+    cause: str = "commit"
+    """``expiry`` when a loosening patch has run out and its fields are set back."""
+
+    reducing: bool = False
+    """Whether it takes risk away from what is in force, and nothing else."""
+
+    frozen: str = ""
+    """The freeze window that keeps risk from being added now."""
+
+    refusal: str = ""
+    """Why the commit cannot be taken: rewritten branch, signature, or a file that says nothing allowed."""
+
+    late: str = ""
+    """A tightening patch whose time has passed: kept, and said."""
+
+    clears: frozenset[str] = frozenset()
+    """Holds that commits since name in a trailer."""
+
+
+@dataclass(frozen=True)
+class Bot:
+    """What the bot says of itself in bot.json."""
+
+    heartbeat_at: datetime
+    overrides_sha: str | None
+    config_sha: str | None
+    since: datetime | None
+    health: str
+    reason: str = ""
+    started_at: datetime | None = None
+    refused_sha: str | None = None
+    refused_why: str = ""
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A stop that wins over git; ``plain`` is the content of hold.json."""
+
+    name: str
+    reason: str
+    cause: str
+    head: str | None
+    head_config_sha: str | None
+    config_sha: str | None
+    overrides_sha: str | None
+    quarantined: str | None
+    """config_sha of the content that ran badly, when the hold came from going back."""
+
+    plain: Mapping[str, Any]
+    fault: str = ""
+    """Why hold.json cannot be read: what cannot be read still holds."""
+
+    gone: bool = False
+    """Whether hold.json is missing while the journal knows of the hold: removing a file ends nothing."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything a decision rests on."""
+
+    now: datetime
+    history: History
+    rules: Rules = Rules()
+    desired: Desired | None = None
+    run_out: Desired | None = None
+    """What the commit in force asks for now that its patch has run out; None while it has not."""
+
+    fetched_at: datetime | None = None
+    fetch_fault: str = ""
+    publish_fault: str = ""
+    judged_fault: str = ""
+    """Why the gate's journal cannot be read: nothing of it counts then that was not read before."""
+
+    revoked: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """config_sha and commit of contents put in force that the gate refused after their merge, and why."""
+
+    tightens: bool = False
+    """Whether the content in force is one of them, and going back from it would only add risk."""
+
+    hold: Hold | None = None
+    live_sha: str | None = None
+    """SHA-256 of the live file's bytes, None when there is none."""
+
+    cut_off: str | None = None
+    """The live file's SHA when it is a content of the agent's own that no entry records: a write cut off."""
+
+    bot: Bot | None = None
+    can_push: bool = True
+    restorable: bool = True
+    """Whether the content in force is in the store, so that the live file can be set right."""

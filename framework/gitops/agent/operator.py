@@ -1,0 +1,117 @@
+"""What an operator does by hand: hold, release, go back. On this machine first; the network comes after."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from framework.files.atomic import locked
+from framework.gitops.agent import hold as holds
+from framework.gitops.agent.observed import Hold, Observed
+from framework.gitops.agent.reconciler import TURN_S, Reconciler
+from framework.gitops.agent.rollback import roll_back
+from framework.gitops.agent.state_dir import read_state
+from framework.gitops.desired.history import Applied
+from framework.gitops.errors import GitopsError
+from framework.journal.entry import Kind
+
+
+def operator() -> str:
+    """Return who is asking, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number without a name
+        return "unknown"
+
+
+def hold_environment(agent: Reconciler, *, reason: str) -> Hold:
+    """Keep what is in force, whatever git asks for. Raises GitopsError when something is held already."""
+    with _turn(agent) as seen:
+        if seen.hold is not None:
+            raise GitopsError(
+                f"{agent.place.environment}: is held already ({seen.hold.reason}); allowed after a release"
+            )
+        applied = seen.history.applied
+        if applied is None:
+            raise GitopsError(
+                f"{agent.place.environment}: nothing is in force yet; allowed after a first commit"
+            )
+        head, head_config_sha = _head(agent)
+        data = holds.hold_data(
+            memory=agent.memory,
+            reason=reason,
+            cause="operator",
+            by=operator(),
+            now=seen.now,
+            head=head or applied.commit,
+            head_config_sha=head_config_sha or applied.config_sha,
+            held={
+                "commit": applied.commit,
+                "config_sha": applied.config_sha,
+                "overrides_sha": applied.overrides_sha,
+                "generation": applied.generation,
+                "proven": applied.config_sha in seen.history.proven,
+            },
+        )
+        return holds.place_hold(agent.place, agent.memory, data)
+
+
+def release_environment(agent: Reconciler, *, reason: str, accept: str | None = None) -> str:
+    """End a hold, or take a rewritten branch at the commit ``accept``; return what was done.
+
+    A content in quarantine stays there: ending the hold does not bring it back. Raises GitopsError.
+    """
+    if not reason.strip():
+        raise GitopsError("release: reason is empty; allowed a sentence that says why")
+    with _turn(agent) as seen:
+        if accept is not None:
+            return _accept(agent, accept, reason)
+        if seen.hold is None:
+            raise GitopsError(f"{agent.place.environment}: is not held; allowed when status shows Held")
+        more = {"reason": reason, "by": operator()}
+        holds.end_hold(agent.place, agent.memory, seen.hold, cause="release", **more)
+        return f"{seen.hold.name} has ended"
+
+
+def roll_back_environment(agent: Reconciler, *, reason: str, to: str | None = None) -> tuple[Hold, Applied]:
+    """Put the last good content back and hold it; git is told afterwards by ``propose_revert``."""
+    with _turn(agent) as seen:
+        state = read_state(agent.place.state)
+        head, head_config_sha = _head(agent)
+        return roll_back(
+            agent.place,
+            agent.memory,
+            now=seen.now,
+            reason=reason,
+            cause="operator",
+            by=operator(),
+            cooldown_s=float((state.get("rules") or {}).get("cooldown_s", seen.rules.cooldown_s)),
+            head=head,
+            head_config_sha=head_config_sha,
+            to=to,
+        )
+
+
+def _accept(agent: Reconciler, accept: str, reason: str) -> str:
+    desired = read_state(agent.place.state).get("desired") or {}
+    commit = str(desired.get("commit", ""))
+    if len(accept) < 7 or not commit.startswith(accept):
+        raise GitopsError(
+            f"--accept {accept}: is not the branch's newest commit; allowed {commit or 'none yet'}"
+        )
+    agent.memory.note(Kind.CLEARED, {"accepted": commit, "reason": reason, "by": operator()})
+    return f"{commit[:12]} is taken as the branch's newest commit"
+
+
+def _head(agent: Reconciler) -> tuple[str | None, str | None]:
+    """Return the branch head the agent saw last and what it asks for."""
+    desired: dict[str, Any] = read_state(agent.place.state).get("desired") or {}
+    return desired.get("commit"), desired.get("config_sha") or None
+
+
+@contextmanager
+def _turn(agent: Reconciler) -> Iterator[Observed]:
+    with locked(path=agent.place.turn, timeout_s=TURN_S):
+        yield agent.complete()

@@ -1,0 +1,225 @@
+"""The folder of one environment's agent, and the few small files that others read there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from framework.gitops.agent.observed import Bot, Desired, Rules
+from framework.gitops.desired.history import History, fold
+from framework.gitops.errors import GitopsError
+from framework.journal.entry import EMPTY, Entry, Head, Kind
+from framework.journal.errors import JournalError
+from framework.journal.journal import Journal, parse_journal, utc_now
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
+BOT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an environment's agent keeps what: ``HOME/artifacts/gitops/ENVIRONMENT``."""
+
+    home: Path
+    environment: str
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.environment):
+            raise GitopsError(
+                f"environment {self.environment!r}: is no name; allowed small letters, digits, - and _"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Return the agent's folder."""
+        return self.home / "artifacts" / "gitops" / self.environment
+
+    @property
+    def mirror(self) -> Path:
+        """Return the bare mirror of the remote."""
+        return self.folder / "mirror.git"
+
+    @property
+    def live(self) -> Path:
+        """Return the file that the bot watches; its folder holds nothing else."""
+        return self.folder / "live" / "overrides.json"
+
+    @property
+    def staging(self) -> Path:
+        """Return where files are written before they are renamed into place."""
+        return self.folder / "staging"
+
+    @property
+    def contents(self) -> Path:
+        """Return the store of every rendered content by the SHA-256 of its bytes: going back needs no git."""
+        return self.folder / "contents"
+
+    @property
+    def state(self) -> Path:
+        """Return what the agent last saw, for people and status; nothing is decided from it but ``seen``."""
+        return self.folder / "state.json"
+
+    @property
+    def hold(self) -> Path:
+        """Return the hold that wins over git while it exists."""
+        return self.folder / "hold.json"
+
+    @property
+    def journal(self) -> Path:
+        """Return the journal."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def bot(self) -> Path:
+        """Return what the bot says of itself."""
+        return self.folder / "bot.json"
+
+    @property
+    def bundles(self) -> Path:
+        """Return the folder of the evidence bundles."""
+        return self.folder / "bundles"
+
+    @property
+    def turn(self) -> Path:
+        """Return the file whose lock whoever changes the live file holds."""
+        return self.folder / "turn"
+
+    @property
+    def agent(self) -> Path:
+        """Return the file whose lock the one agent of the environment holds."""
+        return self.folder / "agent"
+
+
+class Memory:
+    """The journal and what it amounts to; what others append is folded in as it comes."""
+
+    def __init__(self, path: Path, *, now: Callable[[], datetime] = utc_now) -> None:
+        self.journal = Journal(path, now=now)
+        self._size, self._head, self._history = 0, EMPTY, History()
+
+    @property
+    def head(self) -> Head:
+        """Return the newest entry folded in."""
+        return self._head
+
+    def history(self) -> History:
+        """Return what the journal amounts to now. Raises JournalError where the chain breaks or was cut."""
+        data = self.journal.read()
+        if len(data) < self._size:
+            raise JournalError(
+                f"{self.journal.path}: holds {len(data)} bytes and held {self._size}; the journal was"
+                " truncated, bring it back"
+            )
+        if len(data) > self._size:
+            new = parse_journal(data[self._size :], where=str(self.journal.path), after=self._head)
+            self._history = fold(new.entries, into=self._history)
+            self._size, self._head = self._size + new.size, new.head
+        return self._history
+
+    def note(self, kind: Kind, data: Mapping[str, Any]) -> Entry:
+        """Append an entry; it is on the disk when this returns."""
+        return self.journal.append(kind=kind, data=data)
+
+
+def read_bot(path: Path) -> Bot | None:
+    """Read what the bot says of itself; None when nothing that makes sense is there."""
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(BOT_BYTES))
+        in_force = found.get("in_force") or {}
+        refused = found.get("refused") or {}
+        return Bot(
+            heartbeat_at=_aware(found["heartbeat_at"]),
+            overrides_sha=_text(in_force.get("overrides_sha")),
+            config_sha=_text(in_force.get("config_sha")),
+            since=_aware(in_force["since"]) if in_force.get("since") else None,
+            health=str(found.get("health", "failing")),
+            reason=str(found.get("health_reason") or ""),
+            started_at=_aware(found["started_at"]) if found.get("started_at") else None,
+            refused_sha=_text(refused.get("overrides_sha")),
+            refused_why=str(refused.get("reason", "")),
+            pending=tuple(str(item["name"]) for item in found.get("pending") or ()),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None  # the bot's file proves health or nothing: what cannot be read counts as no bot
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read what the agent last saw; empty when it has not run here.
+
+    What makes no sense is left out: an older agent wrote it, or nobody.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return (
+        {key: value for key, value in found.items() if _is_state(key, value)}
+        if isinstance(found, dict)
+        else {}
+    )
+
+
+def _is_state(key: str, value: Any) -> bool:
+    try:
+        return value is None or _STATE.get(key, _anything)(value) is not None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return False
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _text(value: Any) -> str | None:
+    """Return a text or nothing. Raises TypeError for everything else."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _commit(value: Any) -> str:
+    if not _SHA.fullmatch(value):
+        raise ValueError(f"{value} is no commit")
+    return str(value)
+
+
+def _rules(value: Mapping[str, Any]) -> Rules:
+    return Rules(**{name: value[name] + 0 for name in value})
+
+
+def _desired(value: Mapping[str, Any]) -> Desired:
+    texts = {name: _text(item) for name, item in value.items() if name not in ("reducing", "clears")}
+    return Desired(
+        **{**value, **texts, "commit": _commit(value["commit"]), "clears": frozenset(value["clears"])}
+    )
+
+
+def _aware(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return found.astimezone(UTC)
+
+
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_STATE: Mapping[str, Callable[[Any], Any]] = {
+    "at": _aware,
+    "fetched_at": _aware,
+    "branch": _text,
+    "remote": _text,
+    "fetch_fault": _text,
+    "published": _commit,
+    "seen": _commit,
+    "good": _commit,
+    "poll_s": lambda value: value + 0.0,
+    "rules": _rules,
+    "desired": _desired,
+    "journal": lambda value: value["seq"] + 0,
+}
+"""What each part of the state must be."""

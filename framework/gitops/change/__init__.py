@@ -1,0 +1,1 @@
+"""A change: classified, bounded, admitted or refused."""

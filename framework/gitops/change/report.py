@@ -1,0 +1,129 @@
+"""What was found of a change: by class of file and by environment, its refusals, what it still needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from framework.gitops.desired.policy import PathClass
+from framework.settings.overrides import Change, Direction
+from framework.settings.schema.gitops import Policy
+from framework.settings.schema.run import RunSettings
+
+Needs = Literal["none", "check", "gate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentChange:
+    """What a change does to one environment; ``base`` or ``head`` is None where the commit has none of it."""
+
+    name: str
+    tier: str
+    base: RunSettings | None
+    head: RunSettings | None
+    changes: tuple[Change, ...]
+    direction: Direction
+    needs: Needs
+    approvals: int
+    net: str
+    judging: tuple[str, ...] = ()
+    """Keys of its file that change and decide how it is judged, not what it trades."""
+
+    raised: str = ""
+    """The tier it enters: of a new environment, and of one that goes to a stricter tier."""
+
+    ends: str = ""
+    """When the head's patch ends, if that leads to values nothing leads to today."""
+
+    later: tuple[Change, ...] = ()
+    """What is then other than what runs today."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "environment": self.name,
+            "tier": self.tier,
+            "base_config_sha": None if self.base is None else self.base.config_sha,
+            "head_config_sha": None if self.head is None else self.head.config_sha,
+            "direction": str(self.direction),
+            "needs": self.needs,
+            "net": self.net,
+            "approvals": self.approvals,
+            "judging": list(self.judging),
+            "changes": [
+                {
+                    "name": change.name,
+                    "old": change.old,
+                    "new": change.new,
+                    "unit": change.unit,
+                    "reload": str(change.reload),
+                    "effect": str(change.effect),
+                }
+                for change in self.changes
+            ],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeReport:
+    """What a change is, what it is refused for, and what it still has to show."""
+
+    base: str
+    head: str
+    policy: Policy
+    paths: dict[str, tuple[str, ...]]
+    """Class to the changed files of it."""
+
+    environments: tuple[EnvironmentChange, ...] = ()
+    refusals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Literal["refused", "neutral", "check", "gate"]:
+        """Return refused, neutral (nothing that runs changes), check (this is enough) or gate (decides)."""
+        if self.refusals:
+            return "refused"
+        needs = {change.needs for change in self.environments}
+        return "gate" if "gate" in needs else "check" if "check" in needs else "neutral"
+
+    @property
+    def classification(self) -> str:
+        """Return reducing, increasing, gated or neutral; code when only code, gate or documents change."""
+        directions = {change.direction for change in self.environments}
+        for direction in (Direction.INCREASING, Direction.GATED, Direction.REDUCING):
+            if direction in directions:
+                return str(direction)
+        return "code" if set(self.paths) & {PathClass.CODE, PathClass.GATE} else "neutral"
+
+    @property
+    def approvals(self) -> int:
+        """Return how many owners must approve."""
+        asked = [change.approvals for change in self.environments]
+        if PathClass.GATE in self.paths or any(change.judging for change in self.environments):
+            asked.append(
+                max(self.policy.rules(tier).approvals for tier in ("sandbox", "paper", "production"))
+            )
+        return max(asked, default=0)
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0, or 1 when refused."""
+        return 1 if self.refusals else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "verdict": self.verdict,
+            "classification": self.classification,
+            "exit_code": self.exit_code,
+            "base": self.base,
+            "head": self.head,
+            "paths": {name: list(paths) for name, paths in self.paths.items()},
+            "environments": [change.as_dict() for change in self.environments],
+            "refusals": list(self.refusals),
+            "notes": list(self.notes),
+            "approvals": self.approvals,
+            "owners": list(self.policy.owners),
+            "signers": list(self.signers),
+        }

@@ -1,0 +1,1 @@
+"""The desired state: revisions of the repository, environments, policy, history."""

@@ -1,0 +1,1 @@
+"""The gate: evidence for a change, judged; promotion."""

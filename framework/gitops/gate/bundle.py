@@ -1,0 +1,294 @@
+"""Evidence bundles: a gate's verdict with everything it rests on, by digest, so that it can be run again.
+
+``<id>/bundle.json`` names the inputs (commits, settings, policy, tapes and how to open them, models, seed,
+code, the attempts that had been made), ``<id>/reports/`` holds what came out. The id is the digest of the
+inputs; ``seal`` is the digest of the rest of the file, reports included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.files.atomic import canonical_json, read_text, sha256_of, write_atomic, write_json
+from framework.gitops.desired.history import newest_hold
+from framework.gitops.desired.rendered import iso
+from framework.gitops.errors import GitopsError
+from framework.journal.entry import Kind
+
+if TYPE_CHECKING:
+    from framework.gitops.gate.run import GateRequest
+    from framework.gitops.repo.git import Git
+
+FORMAT = 1
+BUNDLE = "bundle.json"
+REPORTS = ("gate.json", "gate.md")
+KEYS = {"format", "id", "inputs", "verdict", "exit_code", "reports", "seal"}
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What the journals said that a gate read: by environment, its attempts and the hold it is under."""
+
+    attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry as a gate reads it."""
+
+    seq: int
+    at: str
+    kind: Kind
+    data: Mapping[str, Any]
+
+
+def witnessed(request: GateRequest) -> tuple[GateRequest, Witness]:
+    """Return the request with its moment fixed, and what its journals will have said when they were read."""
+    seen = Witness()
+
+    def rows(environment: str) -> Sequence[Any]:
+        found = tuple(request.rows(environment))
+        attempts = [row for row in found if row.kind is Kind.ATTEMPT]
+        seen.attempts[environment] = [{"at": row.at, "data": dict(row.data)} for row in attempts]
+        return found
+
+    def agent_rows(environment: str) -> Sequence[Any]:
+        found = tuple(request.agent_rows(environment))
+        seen.holds[environment] = newest_hold(found)
+        return found
+
+    fixed = replace(request, rows=rows, agent_rows=agent_rows, now=request.now or datetime.now(UTC))
+    return fixed, seen
+
+
+def write_bundle(
+    *,
+    request: GateRequest,
+    witness: Witness,
+    report: Mapping[str, Any],
+    markdown: str,
+    into: Path,
+) -> Path:
+    """Write the bundle of a verdict below a folder; return its own folder.
+
+    ``request`` and ``witness`` are those of ``witnessed``. Raises GitopsError when the same inputs have left
+    another result there already, FileError.
+    """
+    assert request.now is not None
+    names = [environment["environment"] for environment in report["environments"]]
+    inputs = {
+        "base": report["base"],
+        "head": report["head"],
+        "environment": request.environment,
+        "at": request.now.isoformat(),
+        "gate_version": report["gate_version"],
+        "code_sha": request.code_sha,
+        "judged": [environment["inputs"] for environment in report["environments"]],
+        "models": {name: _models(request.git, report["head"], name) for name in names},
+        "tapes": _tapes(request.git, report["base"], report["environments"]),
+        "attempts": witness.attempts,
+        "holds": witness.holds,
+    }
+    texts = {"gate.json": canonical_json(report) + "\n", "gate.md": markdown}
+    bundle = {
+        "format": FORMAT,
+        "id": sha256_of(canonical_json(inputs)),
+        "inputs": inputs,
+        "verdict": report["verdict"],
+        "exit_code": report["exit_code"],
+        "reports": {name: sha256_of(text) for name, text in texts.items()},
+    }
+    sealed = {**bundle, "seal": _seal(bundle)}
+    folder: Path = into / str(bundle["id"])[:32]
+    if (folder / BUNDLE).is_file():
+        if read_text(folder / BUNDLE) != canonical_json(sealed) + "\n":
+            raise GitopsError(
+                f"{folder}: the same inputs came to another result before; one of them is wrong"
+            )
+        return folder
+    for name, text in texts.items():
+        write_atomic(path=folder / "reports" / name, data=text)
+    write_json(path=folder / BUNDLE, value=sealed)
+    return folder
+
+
+def check_bundle(folder: Path, *, journal: Sequence[Any] | None = None) -> tuple[dict[str, Any], list[str]]:
+    """Return a bundle and everything that is wrong with it.
+
+    ``journal`` are the entries its verdicts must be among. Raises GitopsError when there is no bundle.
+    """
+    path = folder / BUNDLE
+    if not path.is_file():
+        near = sorted([*folder.glob(f"*/{BUNDLE}"), *folder.glob(f"bundles/*/{BUNDLE}")])
+        hint = f"; did you mean {near[-1].parent}?" if near else ""
+        raise GitopsError(
+            f"{folder}: holds no {BUNDLE}; allowed a bundle of quoteops gitops gate --out{hint}"
+        )
+    text = read_text(path)
+    try:
+        bundle = json.loads(text)
+        whole = isinstance(bundle, dict) and set(bundle) == KEYS and canonical_json(bundle) + "\n" == text
+    except ValueError:
+        bundle, whole = {}, False
+    if not whole or bundle["format"] != FORMAT:
+        return {}, [f"{BUNDLE}: is not a bundle as it was written"]
+    faults = _faults(folder, bundle)
+    if not faults and journal is not None:
+        faults = _missing(bundle, _report(folder), journal)
+    return bundle, faults
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What running a bundle's gate again came to."""
+
+    identical: bool
+    same_code: bool
+    verdict: str
+    differs: tuple[str, ...]
+    """Paths in the report that came out otherwise."""
+
+
+def replay_bundle(
+    folder: Path,
+    bundle: Mapping[str, Any],
+    *,
+    git: Git,
+    home: Path,
+    code_sha: str | None,
+    workers: int | None = None,
+    progress: Callable[[str, float], None] = lambda _doing, _share: None,
+) -> Replay:
+    """Run the gate of a bundle again, from git and the tapes, and compare its report byte for byte.
+
+    Raises what the gate raises when commits or tapes are not to be had.
+    """
+    from framework.gitops.gate.run import GateRequest, run_gate
+
+    inputs = bundle["inputs"]
+
+    def rows(environment: str) -> Sequence[Row]:
+        found = inputs["attempts"].get(environment, ())
+        return [Row(n, row["at"], Kind.ATTEMPT, row["data"]) for n, row in enumerate(found, start=1)]
+
+    def agent_rows(environment: str) -> Sequence[Row]:
+        hold = inputs["holds"].get(environment)
+        return [Row(1, inputs["at"], Kind.HOLD, hold)] if hold is not None else []
+
+    result = run_gate(
+        GateRequest(
+            git=git,
+            base=inputs["base"],
+            head=inputs["head"],
+            environment=inputs["environment"],
+            home=home,
+            rows=rows,
+            agent_rows=agent_rows,
+            now=datetime.fromisoformat(inputs["at"]),
+            code_sha=inputs["code_sha"],
+            workers=workers,
+            progress=progress,
+        )
+    )
+    text = canonical_json(result.report) + "\n"
+    old = read_text(folder / "reports" / "gate.json")
+    return Replay(
+        identical=text == old,
+        same_code=code_sha is not None and code_sha == inputs["code_sha"],
+        verdict=result.report["verdict"],
+        differs=() if text == old else tuple(_differs(json.loads(old), json.loads(text), ""))[:20],
+    )
+
+
+def _faults(folder: Path, bundle: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if bundle["id"] != sha256_of(canonical_json(bundle["inputs"])):
+        faults.append(f"{BUNDLE}: id is not the digest of the inputs")
+    if folder.resolve().name != bundle["id"][:32]:
+        faults.append(f"{folder.name}: is not the folder of bundle {bundle['id'][:32]}")
+    if bundle["seal"] != _seal({key: value for key, value in bundle.items() if key != "seal"}):
+        faults.append(f"{BUNDLE}: seal is not the digest of its content")
+    for name, digest in bundle["reports"].items():
+        path = folder / "reports" / name
+        if not path.is_file():
+            faults.append(f"reports/{name}: is missing")
+        elif sha256_of(path.read_bytes().decode(errors="replace")) != digest:
+            faults.append(f"reports/{name}: is not what was written")
+    known = {BUNDLE, *(f"reports/{name}" for name in bundle["reports"])}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    faults += [f"{name}: does not belong to the bundle" for name in sorted(found - known)]
+    if set(bundle["reports"]) != set(REPORTS):
+        faults.append(f"{BUNDLE}: reports are not {', '.join(REPORTS)}")
+    if not faults:
+        report = _report(folder)
+        faults += [
+            f"reports/gate.json: {key} is not the bundle's"
+            for key, value in (("verdict", bundle["verdict"]), ("exit_code", bundle["exit_code"]))
+            if report.get(key) != value
+        ]
+        if [environment["inputs"] for environment in report["environments"]] != bundle["inputs"]["judged"]:
+            faults.append("reports/gate.json: rests on other inputs than the bundle's")
+    return faults
+
+
+def _missing(bundle: Mapping[str, Any], report: Mapping[str, Any], journal: Sequence[Any]) -> list[str]:
+    """Name the verdicts that the journal does not hold: a bundle made up whole has none there."""
+    held = {
+        (row.data.get("attempt"), row.data.get("commit"), row.data.get("verdict"))
+        for row in journal
+        if row.kind is Kind.VERDICT
+    }
+    return [
+        f"{environment['environment']}: the journal holds no verdict {environment['verdict']} of this attempt"
+        for environment in report["environments"]
+        if (environment["inputs"]["attempt"], report["head"], environment["verdict"]) not in held
+    ]
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(read_text(folder / "reports" / "gate.json"))
+    return report
+
+
+def _seal(bundle: Mapping[str, Any]) -> str:
+    return sha256_of(canonical_json(dict(bundle)))
+
+
+def _models(git: Git, head: str, environment: str) -> dict[str, str]:
+    from framework.settings.documents import parse_yaml
+
+    path = f"gitops/environments/{environment}.yaml"
+    text = git.show(head, path)
+    return dict(parse_yaml(text.decode(), where=path).data.get("models") or {}) if text is not None else {}
+
+
+def _tapes(git: Git, base: str, environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say how each tape is opened, as the base's gitops/tapes.yaml says it."""
+    from framework.settings.documents import parse_yaml
+
+    path = "gitops/tapes.yaml"
+    text = git.show(base, path)
+    rows = parse_yaml(text.decode(), where=path).data.get("tapes") or {} if text is not None else {}
+    digests = {tape["name"]: tape["digest"] for e in environments for tape in e["inputs"]["tapes"]}
+    return {name: {"digest": digest, "open": rows.get(name)} for name, digest in sorted(digests.items())}
+
+
+def _differs(old: Any, new: Any, path: str) -> list[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted({*old, *new})
+        return [p for key in keys for p in _differs(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [p for n, (a, b) in pairs for p in _differs(a, b, f"{path}[{n}]")]
+    return [] if old == new else [path or "everything"]
+
+
+def said_at(bundle: Mapping[str, Any]) -> str:
+    """Return when the verdict was given."""
+    return iso(datetime.fromisoformat(bundle["inputs"]["at"]))

@@ -1,0 +1,153 @@
+"""A branch, a commit and a pull request that ask an environment for other values, with their evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.files.atomic import write_atomic
+from framework.gitops.agent.state_dir import Place
+from framework.gitops.desired.revision import Prepared, content_of, prepare
+from framework.gitops.errors import GitopsError
+from framework.gitops.proposal.sources import Evidence
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.pull_request import open_pull_request, push_branch
+
+if TYPE_CHECKING:
+    from framework.settings.overrides import Change
+    from framework.settings.patch import Patch, Window
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What was proposed, and where it is."""
+
+    branch: str
+    commit: str
+    base: str
+    title: str
+    body: Path
+    url: str
+    """Of the pull request; empty when there is no token and the body waits in ``body``."""
+
+
+def propose(
+    place: Place,
+    *,
+    remote: str,
+    evidence: Evidence,
+    now: datetime,
+    branch: str = "main",
+    title: str | None = None,
+    sign: Path | None = None,
+    token: str | None = None,
+) -> Proposal:
+    """Commit the values into the environment's patch, push the branch, open the pull request.
+
+    Nothing of the caller's worktree is read or changed. Raises GitopsError when the environment has these
+    values already or no patch to put them in, ConfigError for values it may not have, GitError.
+    """
+    git = Git.mirror(place.mirror)
+    head = git.fetch(remote, branch)
+    before = prepare(git, commit=head, environment=place.environment, scratch=place.staging)
+    if before.fault:
+        raise GitopsError(f"{branch}: cannot be proposed to: {before.fault}")
+    if before.overrides is None:
+        raise GitopsError(
+            f"gitops/environments/{place.environment}.yaml: names no overrides; allowed a file for values"
+        )
+    fields = content_of(before, environment=place.environment, now=now).fields
+    values = {name: value for name, value in evidence.values.items() if fields.get(name) != value}
+    if not values:
+        raise GitopsError(f"{place.environment}: has these values already; allowed a difference")
+    old = git.show(head, before.overrides)
+    text = patched(
+        old.decode() if old is not None else "", where=before.overrides, values=values, evidence=evidence
+    )
+    short = hashlib.sha256(f"{head}\n{text}".encode()).hexdigest()[:8]
+    title = title or f"feat({place.environment}): {_summary(fields, values)}"
+    message = f"{title}\n\n{evidence.reason}\n"
+    commit = git.commit_files(head, {before.overrides: text.encode()}, message, sign)
+    after = prepare(git, commit=commit, environment=place.environment, scratch=place.staging)
+    if after.fault:
+        raise GitopsError(f"{after.fault}")
+    name, commit = push_branch(
+        git, remote, branch=f"quoteops/proposal-{place.environment}-{short}", commit=commit, base=head
+    )
+    body = proposal_body(place.environment, before=before, after=after, evidence=evidence)
+    path = place.folder / "proposals" / f"{name.replace('/', '_')}.md"
+    write_atomic(path=path, data=body)
+    url = open_pull_request(remote=remote, branch=name, base=branch, title=title, body=body, token=token)
+    return Proposal(name, commit, head, title, path, url)
+
+
+def patched(text: str, *, where: str, values: dict[str, Any], evidence: Evidence) -> str:
+    """Return the patch file with new values and what they were tuned on; comments and formatting stay."""
+    from framework.settings.edit import edit_patch, new_patch
+    from framework.settings.patch import parse_patch
+
+    written = {name: json.dumps(value) for name, value in values.items()}
+    windows: tuple[Window, ...] = evidence.windows
+    if text:
+        patch = parse_patch(text, where=where)
+        windows = tuple(dict.fromkeys([*patch.tuned_on, *evidence.windows]))
+        gone = {"tuned_on": None} if patch.tuned_on else {}
+        text = edit_patch(text, where=where, values=written, head={"reason": evidence.reason, **gone})
+    else:
+        text = new_patch(values=written, head={"reason": evidence.reason, "owner": "quoteops"})
+    if windows:
+        text = f"{text.rstrip()}\n{_tuned_on(windows)}"
+    found: Patch = parse_patch(text, where=where)
+    if found.tuned_on != windows or any(found.values.get(name) != value for name, value in values.items()):
+        raise GitopsError(f"{where}: is written in a way that cannot be changed in place; edit it by hand")
+    return text
+
+
+def proposal_body(environment: str, *, before: Prepared, after: Prepared, evidence: Evidence) -> str:
+    """Write the pull request: what changes, which way it moves risk, and what is known of it."""
+    from framework.settings.overrides import changes_between, direction_of
+
+    assert before.settings is not None
+    assert after.settings is not None
+    changes = [c for c in changes_between(before.settings, after.settings) if c.reload != "restart"]
+    lines = [
+        f"`{environment}`: {evidence.reason}. Direction of risk: **{direction_of(changes)}**.",
+        "",
+        "| field | from | to | unit | risk | in force |",
+        "|---|--:|--:|---|---|---|",
+        *(_change_row(change) for change in changes),
+        "",
+        "## Evidence",
+        "",
+        *evidence.lines,
+        "",
+        f"config `{before.settings.config_sha[:12]}` → `{after.settings.config_sha[:12]}`",
+    ]
+    if evidence.windows:
+        lines += ["", "Seen in finding the values, and left out when the gate judges:"]
+        lines += [f"- `{w.tape[:16]}` {w.start.isoformat()} to {w.end.isoformat()}" for w in evidence.windows]
+    return "\n".join(lines) + "\n"
+
+
+def _change_row(change: Change) -> str:
+    cells = (f"`{change.name}`", change.old, change.new, change.unit, change.effect, change.reload)
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def _summary(fields: Any, values: dict[str, Any]) -> str:
+    parts: Sequence[str] = [f"{name} {fields.get(name)} to {value}" for name, value in values.items()]
+    return parts[0] if len(parts) == 1 else f"{len(parts)} values, {parts[0]} among them"
+
+
+def _tuned_on(windows: Sequence[Window]) -> str:
+    rows = [f"  - {{tape: {w.tape}, start: {_z(w.start)}, end: {_z(w.end)}}}" for w in windows]
+    return "\n".join(["tuned_on:", *rows]) + "\n"
+
+
+def _z(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,175 @@
+"""What a proposal rests on: a tuned package of a soak, the winner of a sweep, or a patch somebody wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import QuoteopsError
+from framework.files.atomic import read_text
+from framework.gitops.errors import GitopsError
+
+if TYPE_CHECKING:
+    from framework.settings.patch import Window
+
+SWEEP = "SWEEP.json"
+RUN = "run.json"
+TUNED = "soak/runtime_overrides.json"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Values with what is known of them."""
+
+    values: dict[str, Any]
+    reason: str
+    windows: tuple[Window, ...]
+    """What has been seen in finding the values, so that no gate judges by it."""
+
+    lines: tuple[str, ...]
+    """Markdown for the pull request."""
+
+    trials: int = 1
+
+
+def read_evidence(path: Path, *, anyway: bool = False) -> Evidence:
+    """Read a run's folder, a sweep's, a tuned package, SWEEP.json or a patch.
+
+    Raises GitopsError for a run that is not complete and for a sweep that proved nothing; ``anyway`` takes
+    the sweep's leader all the same, and the body says so.
+    """
+    if path.is_dir():
+        for name, read in ((SWEEP, _sweep), (RUN, _run)):
+            if (path / name).is_file():
+                return read(path, anyway)
+        if path / "runtime_overrides.json" == path.parent / TUNED and (path.parent / RUN).is_file():
+            return _run(path.parent, anyway)  # artifacts/soak is this folder of the latest run
+        raise GitopsError(f"{path}: holds neither {SWEEP} nor {RUN}; allowed a run's or a sweep's folder")
+    if path.name == SWEEP:
+        return _sweep(path.parent, anyway)
+    run = path.parent.parent
+    if path == run / TUNED and (run / RUN).is_file():
+        return _run(run, anyway)
+    return _patch(path)
+
+
+def _patch(path: Path) -> Evidence:
+    from framework.settings.patch import parse_patch
+
+    patch = parse_patch(read_text(path), where=str(path), json=path.suffix == ".json")
+    reason = patch.reason or f"values of {path.name}"
+    line = "No run stands behind these values: the gate is all the evidence there will be."
+    return Evidence(dict(patch.values), reason, patch.tuned_on, (line,))
+
+
+def _run(folder: Path, anyway: bool) -> Evidence:
+    from framework.settings.patch import Window, parse_patch
+
+    run = _object(folder / RUN)
+    if run.get("status") != "complete":
+        raise GitopsError(f"{folder / RUN}: status is {run.get('status')}; allowed a complete run")
+    patch = parse_patch(read_text(folder / TUNED), where=str(folder / TUNED), json=True)
+    totals = _object(folder / "reports" / "EDGE_REPORT.json")["totals"]
+    start, end = (_at(totals[key]) for key in ("start_ns", "end_ns"))
+    windows = tuple(Window(digest, start, end) for digest in sorted(set(run["tapes"].values())))
+    rows = [
+        ("verdict", run.get("verdict")),
+        ("config_sha", run.get("config_sha")),
+        ("code", run.get("code_sha")),
+        ("seed", run.get("seed")),
+        ("tape", (run.get("runtime") or {}).get("tape")),
+        ("window", f"{start.isoformat()} to {end.isoformat()}"),
+        ("fills", totals.get("fills")),
+        ("net, bps", _number(totals.get("net_bps"))),
+        (
+            "30-s markout net, bps",
+            f"{_number(totals.get('markout_net_30s_bps'))} ± {_number(totals.get('markout_net_30s_se_bps'))}",
+        ),
+    ]
+    said = "The values were found on this window; it cannot judge them, so the gate leaves it out."
+    return Evidence(dict(patch.values), f"tuned in soak {folder.name}", windows, (*_table(rows), "", said))
+
+
+def _sweep(folder: Path, anyway: bool) -> Evidence:
+    from framework.settings.patch import Window
+
+    sweep = _object(folder / SWEEP)
+    where = folder / SWEEP
+    if sweep.get("status") != "complete":
+        raise GitopsError(f"{where}: status is {sweep.get('status')}; allowed a complete sweep")
+    first = next((cell for cell in sweep["cells"] if "error" not in cell), None)
+    if first is None:
+        raise GitopsError(f"{where}: no cell could run; allowed a sweep with results")
+    if not first["proven"] and not anyway:
+        raise GitopsError(
+            f"{where}: nothing is proven: the best of {sweep['trials']} earns at least"
+            f" {_number(first['deflated_lower_bps'])} bps; allowed a bound above 0, or --anyway"
+        )
+    windows = tuple(
+        Window(row["tape"], datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
+        for row in sweep.get("tapes", ())
+    )
+    rows = [
+        ("cell", first["label"]),
+        ("verdict", first.get("verdict")),
+        ("trials", sweep["trials"]),
+        ("fills", first["fills"]),
+        (
+            "30-s markout net, bps",
+            f"{_number(first['markout_net_30s_bps'])} ± {_number(first['markout_net_30s_se_bps'])}",
+        ),
+        ("at least, alone (95 %)", _number(first["lower_bps"])),
+        (
+            f"at least, best of {sweep['trials']} (level {sweep['level']:.4g})",
+            _number(first["deflated_lower_bps"]),
+        ),
+        ("turnover against the first cell", _number(first.get("turnover_vs_first"))),
+    ]
+    lines = list(_table(rows))
+    lines += [
+        "",
+        f"The bar is raised for {sweep['trials']} trials: the best of many worthless cells looks good.",
+    ]
+    if not first["proven"]:
+        lines += ["", "**Nothing is proven by this sweep**; it is proposed all the same, as asked."]
+    reason = f"leader of {sweep['trials']} cells of {folder.name}"
+    return Evidence(_named(first["values"], where), reason, windows, tuple(lines), trials=sweep["trials"])
+
+
+def _named(values: dict[str, Any], where: Path) -> dict[str, Any]:
+    from framework.settings.fields import runtime_fields, why_refused
+
+    named = {key.removeprefix("params."): value for key, value in values.items()}
+    for name in named:
+        if name not in runtime_fields():
+            raise GitopsError(f"{where}: {name} {why_refused(name)}")
+    return named
+
+
+def _table(rows: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
+    cells = [(name, str(value).replace("|", "\\|")) for name, value in rows if value is not None]
+    return ("| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in cells))
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(read_text(path))
+    except ValueError as error:
+        raise GitopsError(f"{path}: is not JSON; allowed what a run has written") from error
+    except QuoteopsError as error:
+        raise GitopsError(str(error)) from error
+    if not isinstance(found, dict):
+        raise GitopsError(f"{path}: is not an object; allowed what a run has written")
+    return found
+
+
+def _at(ns: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=-(-ns // 1_000))
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, (int, float)) else "unknown"

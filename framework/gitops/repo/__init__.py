@@ -1,0 +1,1 @@
+"""The repository: git, the journal's branch, pull requests."""

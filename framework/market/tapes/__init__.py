@@ -1,0 +1,1 @@
+"""Tapes: opened, made, kept on disk, and shared with other processes."""

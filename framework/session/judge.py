@@ -1,0 +1,66 @@
+"""Reports and verdicts of a soak: the edge report of a window and the gate that judges it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framework.edge.report import build_edge_report
+from framework.edge.window import WindowData
+from framework.gates.explain import build_kpi_gate
+from framework.gates.kpi import Profile, profile_from
+from framework.gates.profiles import deciding_profile
+from framework.session.halts import halts_of, halts_sentence
+from framework.settings.kpi_profiles import load_kpi_profiles
+from framework.settings.schema.kpi import KpiSettings
+from framework.settings.schema.run import RunSettings
+
+SIDE_BY_SIDE = ("audit_3h", "scaled")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The deciding KPI profile, those shown beside it, and what every report says of its run."""
+
+    deciding: Profile
+    shown: tuple[Profile, ...]
+    runtime: Mapping[str, Any]
+    wall_clock: bool
+
+    def report(self, window: WindowData) -> dict[str, Any]:
+        """Build the edge report of a window; raises LedgerError when attribution and books disagree."""
+        return build_edge_report(windows=[window], runtime=self.runtime)
+
+    def gate(self, report: Mapping[str, Any], window: WindowData | None = None) -> dict[str, Any]:
+        """Judge a report by every profile; a halt in its window, if that is given, joins the sentence."""
+        gate = build_kpi_gate(
+            report=report, deciding=self.deciding, shown=self.shown, wall_clock=self.wall_clock
+        )
+        halts = [] if window is None else halts_of(window)
+        said = [gate["sentence"], halts_sentence(halts)]
+        return {**gate, "halts": halts, "sentence": "; ".join(part for part in said if part)}
+
+
+def choose_profiles(
+    *, kpi: KpiSettings, root: Path, environ: Mapping[str, str] | None = None
+) -> tuple[Profile, tuple[Profile, ...]]:
+    """Give the deciding profile and those shown beside it, from conf/kpi and the ``KPI_*`` variables.
+
+    ``environ`` is where those are looked for, by default this process's; pass ``{}`` where a verdict must not
+    depend on who asks.
+    """
+    environ = os.environ if environ is None else environ
+    shipped = {n: profile_from(p.model_dump()) for n, p in load_kpi_profiles(root=root).items()}
+    deciding = deciding_profile(
+        selected=profile_from(kpi.model_dump()), decides=kpi.decides, shipped=shipped, environ=environ
+    )
+    return deciding, tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped)
+
+
+def make_judge(*, settings: RunSettings, root: Path, runtime: Mapping[str, Any]) -> Judge:
+    """Make the judge of a run."""
+    deciding, shown = choose_profiles(kpi=settings.kpi, root=root)
+    return Judge(deciding=deciding, shown=shown, runtime=runtime, wall_clock=settings.soak.clock == "wall")

@@ -1,0 +1,249 @@
+"""One replay of the soak's market, iteration by iteration, each under its own package of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from framework.compiled.records import at, to_array
+from framework.edge.window import LedgerPoint, WindowData
+from framework.engine.paced import Clock, Paced
+from framework.engine.params import make_costs, make_venue
+from framework.engine.replay import Latency, Replay
+from framework.market.book import EXCHANGE
+from framework.market.events import TRADE
+from framework.quoting.records import Desk, Params
+from framework.rollout.route import CANARY, REAL
+from framework.session.reload import Follower, package_of, with_package
+from framework.session.routes import Canary
+from framework.session.timeline import Timeline, Version
+from framework.session.window import SoakMarket
+from framework.settings.schema.run import RunSettings
+from framework.tuning.params import Field, TuningParams, quantise
+
+__all__ = ["SoakReplay", "package_in", "package_of", "with_package"]
+
+MS = 1_000_000
+COUNTED = tuple(
+    name
+    for name in Desk.dtype.names  # type: ignore[attr-defined]
+    if name in ("ticks", "md_hits", "md_misses", "places", "replaces", "cancels", "rejects", "halts")
+    or name.startswith(("blocks_", "drops_"))
+)
+PARTS = 20
+"""Pieces an iteration is played in, so that a person sees it move and Ctrl-C is heard."""
+
+Moved = Callable[[float], None]
+Moment = Callable[[int], None]
+
+
+def package_in(row: Params) -> TuningParams:
+    """Read a package back from the engine's record: the inverse of what filled it."""
+    values: dict[Field, float] = {
+        Field.MIN_INTERVAL: row.min_interval_ns / MS,
+        Field.REPLACE_RATE: row.replace_per_ns * 60e9,
+        Field.SPREAD: row.base_spread_bps_delta,
+        Field.TAIL_AGE: row.tail_age_ns / MS,
+        Field.IMPACT_CAP: row.impact_cap_ratio,
+        Field.MAX_DELTA: row.max_delta_ratio,
+    }
+    read: dict[str, Any] = {field.value: quantise(field, value) for field, value in values.items()}
+    return TuningParams(**read)
+
+
+class SoakReplay:
+    """The engine on the soak's market; ``run`` plays the next iteration and gives its window.
+
+    ``canary`` splits the minutes between two packages; ``follow`` brings patches in mid-run; a ``clock``
+    paces the replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played
+    so far whenever patches are looked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: RunSettings,
+        market: SoakMarket,
+        canary: Canary | None = None,
+        clock: Clock | None = None,
+        follow: Follower | None = None,
+        beat: Moment | None = None,
+    ) -> None:
+        self.settings, self.market, self.canary = settings, market, canary
+        self.follow = follow or Follower(settings)
+        self._beat = beat
+        self.timeline = Timeline(instrument=market.tape.instrument)
+        self.timeline.put([Version(market.edges[0], REAL, 0, settings)])
+        self.replay = self._replay()
+        self.stepped = (
+            Paced(replay=self.replay, deadline_ns=settings.strategy.deadline_ms * MS, clock=clock)
+            if clock is not None
+            else None
+        )
+        self.done = 0
+        self._at = market.edges[0] - 1
+        self._opening = self._point()
+        self._first = (self._opening, self._counters())
+
+    @property
+    def params(self) -> list[Params]:
+        """The engine's records of the versions."""
+        return self.timeline.params
+
+    @property
+    def candidate(self) -> TuningParams:
+        """The package in force now; under a canary rollout the candidate's."""
+        return package_of(self.follow.settings)
+
+    def _replay(self) -> Replay:
+        settings, tape, edges = self.settings, self.market.tape, self.market.edges
+        exchange = settings.exchange
+        return Replay(
+            tape=tape,
+            params=self.timeline.params,
+            venue=make_venue(settings=settings, instrument=tape.instrument),
+            costs=make_costs(settings=settings),
+            latency=Latency.draw(
+                feed_ms=exchange.feed_ms,
+                entry_ms=exchange.entry_ms,
+                response_ms=exchange.response_ms,
+                sigma=exchange.latency_sigma if exchange.latency_model == "lognormal" else 0.0,
+                seed=settings.soak.seed,
+                events=len(tape.exch_ts_ns),
+            ),
+            sample_ns=settings.soak.sample_ms * MS,
+            start_ns=edges[0],
+            stop_ns=edges[-1],
+        )
+
+    def run(self, package: TuningParams, *, moved: Moved = lambda _: None) -> WindowData:
+        """Play the next iteration under a package and give what it left; ``moved`` gets the share that is
+        done.
+        """
+        k = self.done
+        self._put_in_force(package, k)
+        counts, before = self._counts(), self._counters()
+        start, end = self.market.edges[k], self.market.edges[k + 1]
+        for part in range(1, PARTS + 1):
+            self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
+            moved(part / PARTS)
+        opening, self._opening = self._opening, self._point()
+        self.done += 1
+        return self._window(k, k + 1, counts, opening, before)
+
+    def _put_in_force(self, package: TuningParams, k: int) -> None:
+        self.follow.adopt(package)
+        self._plan(self.market.edges[k], k)
+
+    def _plan(self, start_ns: int, k: int) -> None:
+        """Write what is in force from an instant to the end of iteration ``k`` (from 0)."""
+        now, end_ns = self.follow.settings, self.market.edges[k + 1]
+        rows = [(start_ns, REAL)]
+        by_route = {REAL: now}
+        if self.canary is not None:
+            rows = self.canary.stretches(rollout=now.rollout, start_ns=start_ns, end_ns=end_ns)
+            by_route = {REAL: with_package(now, self.canary.baseline), CANARY: now}
+        self.timeline.put([Version(ns, route, k, by_route[route]) for ns, route in rows])
+        self.replay.params = self.timeline.params
+
+    def _advance(self, until_ns: int, *, end_runs: bool) -> None:
+        if self.stepped is not None:
+            self.stepped.advance(until_ns, end_runs=end_runs, between=self._between)
+            return
+        while self._at < until_ns:
+            stop = min(until_ns, self._between(self._at))
+            self.replay.advance(stop, end_runs=end_runs and stop == until_ns)
+            self._at = stop
+
+    def _between(self, at_ns: int) -> int:
+        """Take what has come once the tape is played up to an instant; give how far to play before the
+        next.
+        """
+        if self._beat is not None:
+            self._beat(at_ns)
+        if self.follow.turn(at_ns, flat=self._flat):
+            self._plan(at_ns + 1, self.done)
+            desk = at(self.replay.desk, 0)  # the tick that brings it comes now, not with the next update
+            desk.wake_ns = min(desk.wake_ns, at_ns + 1)
+        return self.follow.limit(at_ns)
+
+    def _flat(self) -> bool:
+        """Tell whether the desk holds less than half a lot: a spot fee can leave dust."""
+        return abs(float(at(self.replay.desk, 0).position)) < 0.5 * self.market.tape.instrument.lot
+
+    def package_in_force(self) -> TuningParams:
+        """Read the package the engine runs now from its own record of it."""
+        return package_in(at(self.timeline.params, at(self.replay.cursor, 0).params_i))
+
+    def whole(self) -> WindowData:
+        """Give everything from the start to the last iteration played as one window."""
+        opening, before = self._first
+        return self._window(0, self.done, (0, 0, 0), opening, before)
+
+    def _window(
+        self,
+        first: int,
+        last: int,
+        counts: tuple[int, int, int],
+        opening: LedgerPoint,
+        before: dict[str, int],
+    ) -> WindowData:
+        fills, audits, samples = counts
+        instrument = self.market.tape.instrument
+        after = self._counters()
+        window = WindowData(
+            symbol=instrument.symbol,
+            quote=instrument.quote,
+            tick=instrument.tick,
+            lot=instrument.lot,
+            start_ns=self.market.edges[first],
+            end_ns=self.market.edges[last],
+            opening=opening,
+            closing=self._opening,
+            fills=self.replay.fill_rows()[fills:],
+            audit=self.replay.audit_rows()[audits:],
+            samples=self.replay.sample_rows()[samples:],
+            counters={name: after[name] - before[name] for name in after},
+        )
+        if self.stepped is None:
+            return window
+        lag_ts_ns, lag_ms = self.stepped.lags(start_ns=window.start_ns, end_ns=window.end_ns)
+        return replace(window, ws_lag_ts_ns=lag_ts_ns, ws_lag_ms=lag_ms)
+
+    def _counts(self) -> tuple[int, int, int]:
+        r = self.replay
+        return at(r.exchange, 0).fills, at(r.desk, 0).audits, at(r.cursor, 0).samples
+
+    def _point(self) -> LedgerPoint:
+        ledger = at(self.replay.ledger, 0)
+        return LedgerPoint(
+            position=float(ledger.position),
+            mid=self.replay.mid(),
+            cash=float(ledger.cash),
+            funding=float(ledger.funding),
+        )
+
+    def _counters(self) -> dict[str, int]:
+        desk: Any = to_array(Desk, self.replay.desk, 1)[0]
+        exchange, ledger = at(self.replay.exchange, 0), at(self.replay.ledger, 0)
+        book = at(self.replay.books, EXCHANGE)
+        paced = {} if self.stepped is None else {"deadline_misses": self.stepped.deadline_misses}
+        return {
+            **{name: int(desk[name]) for name in COUNTED},
+            "trades": int(self._trades()),
+            "fills": int(ledger.fills),
+            "maker_fills": int(ledger.maker_fills),
+            "mids_held": int(ledger.mids_held),
+            "exchange_rejects": int(exchange.rejects),
+            "updates_crossed": int(book.crossed),
+            "updates_beyond_ladder": int(book.out_of_range),
+            **paced,
+        }
+
+    def _trades(self) -> int:
+        """Count the tape's trades up to where the replay stands."""
+        seen = at(self.replay.cursor, 0).exch_i
+        return int(np.count_nonzero(self.market.tape.kind[:seen] == TRADE))

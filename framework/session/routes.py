@@ -1,0 +1,138 @@
+"""Canary rollout inside a soak: which package each minute trades, and what each route earned.
+
+A soak without rollout judges the composed package everywhere. Under ``rollout=canary`` the composed package
+is the candidate and the profile without overrides the baseline: minutes on the canary route trade the
+candidate, the rest the baseline, through versions of the engine's parameters, and every fill names the
+version that quoted it. A patch in mid-run changes the candidate, and both routes in what is no parameter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.edge.attribution import attribute_fills
+from framework.edge.intervals import ratio_of_sums
+from framework.edge.measures import grid_of
+from framework.edge.window import WindowData
+from framework.rollout.guard import Record, assess
+from framework.rollout.lots import Trade, closed_lots
+from framework.rollout.route import CANARY, MINUTE_NS, REAL, stretches
+from framework.session.timeline import Version
+from framework.settings.schema.rollout import Rollout, RolloutGuard
+from framework.tuning.params import TuningParams
+
+LEVEL = 0.90
+
+
+@dataclass(frozen=True)
+class Canary:
+    """What a split needs beside the rollout's own numbers: the symbol, and the package of route real."""
+
+    symbol: str
+    baseline: TuningParams
+
+    def stretches(self, *, rollout: Rollout, start_ns: int, end_ns: int) -> list[tuple[int, str]]:
+        """Cut a span of the tape into stretches of minutes on one route: (from when, route)."""
+        return stretches(
+            seed=rollout.rng_seed,
+            symbol=self.symbol,
+            fraction=rollout.canary_fraction,
+            start_ns=start_ns,
+            end_ns=end_ns,
+        )
+
+
+def route_split(
+    *, window: WindowData, versions: Sequence[Version], end_ns: int, guard: RolloutGuard
+) -> dict[str, Any]:
+    """Give what each route did: minutes, fills, turnover, markout net at 5 s and 30 s with its standard
+    error, and whether the rollout guard would take the candidate back.
+
+    ``difference`` is canary minus real, with the error of two independent halves. A fill belongs to the
+    route whose version quoted its price, even if it came a moment after that minute.
+    """
+    on_canary = np.array([version.route == CANARY for version in versions])
+    canary = on_canary[window.fills["params_version"]]
+    rows = {CANARY: _row(window, canary), REAL: _row(window, ~canary)}
+    spans = np.diff([*(version.start_ns for version in versions), end_ns])
+    rows[CANARY]["minutes"] = float(spans[on_canary].sum()) / MINUTE_NS
+    rows[REAL]["minutes"] = float(spans[~on_canary].sum()) / MINUTE_NS
+    return {
+        **rows,
+        "difference": {h: _difference(rows, h) for h in ("5s", "30s")},
+        "guard": _guard(window, canary, guard),
+    }
+
+
+def _guard(window: WindowData, canary: NDArray[np.bool_], limits: RolloutGuard) -> dict[str, Any]:
+    """Give what the rollout guard would do; a lot belongs to the route of the fill that opened it."""
+    fills = window.fills
+    cost = fills["fee_quote"] + fills["fee_base"] * fills["m"]
+    columns = (fills[name].tolist() for name in ("side", "qty_lots", "price"))
+    trades = [Trade(*row) for row in zip(*columns, cost.tolist(), strict=True)]
+    lots = closed_lots(trades=trades, lot=window.lot)
+    records = {
+        route: Record(
+            lots=sum(1 for k, _ in lots if canary[k] == (route == CANARY)),
+            wins=sum(1 for k, net in lots if canary[k] == (route == CANARY) and net > 0.0),
+        )
+        for route in (CANARY, REAL)
+    }
+    call, reason = assess(
+        canary=records[CANARY],
+        real=records[REAL],
+        winrate_delta_pp=limits.winrate_delta_pp,
+        min_sample=limits.min_sample,
+    )
+    counted = {
+        route: {"lots": r.lots, "wins": r.wins, "winrate_pct": r.winrate_pct} for route, r in records.items()
+    }
+    return {"roll_back": call.value, "reason": reason, **counted}
+
+
+def _row(window: WindowData, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    edge = attribute_fills(window)
+    return {
+        "fills": int(chosen.sum()),
+        "turnover_quote": math.fsum(edge.notional[chosen]),
+        "markout_net": {
+            horizon: _markout(window, chosen, field, edge.fees_eff, edge.notional)
+            for horizon, field in (("5s", "m_5s"), ("30s", "m_30s"))
+        },
+    }
+
+
+def _markout(
+    window: WindowData, chosen: NDArray[np.bool_], field: str, fees: Any, notional: Any
+) -> dict[str, float | int | None]:
+    """Measure s (mid at the horizon - price) q + fees over turnover, from sums per block of time."""
+    rows, grid = window.fills, grid_of([window])
+    known = chosen & np.isfinite(rows[field])
+    net = (rows["side"] * (rows[field] - rows["price"]) * rows["qty"] + fees)[known]
+    ts, worth = rows["exch_ts_ns"][known], notional[known]
+    total = math.fsum(worth)
+    # Only blocks in which the route traded: the others are the other route's and say nothing of this one.
+    earned, traded = grid.sums(ts, net), grid.sums(ts, worth)
+    found = ratio_of_sums(numerator=earned[traded > 0.0], denominator=traded[traded > 0.0], level=LEVEL)
+    return {
+        "bps": math.fsum(net) / total * 1e4 if total else None,
+        "se_bps": None if found.se is None else found.se * 1e4,
+        "fills": int(known.sum()),
+    }
+
+
+def _difference(rows: dict[str, dict[str, Any]], horizon: str) -> dict[str, float | None]:
+    a, b = (rows[route]["markout_net"][horizon] for route in (CANARY, REAL))
+    if a["bps"] is None or b["bps"] is None:
+        return {"bps": None, "se_bps": None}
+    errors = (a["se_bps"], b["se_bps"])
+    return {
+        "bps": a["bps"] - b["bps"],
+        "se_bps": None if None in errors else math.hypot(*errors),
+    }

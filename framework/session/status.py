@@ -1,0 +1,337 @@
+"""A soak on the wall clock as others see it while it runs: its fills as they come, bot.json, metrics.
+
+Everything is gathered between two slices once a second and written on a thread of its own, so that a slow
+disk is no lag of the desk. A soak of an environment follows the overrides that its agent keeps in force.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from framework.compiled.records import at, to_array
+from framework.edge.rows import trade_rows
+from framework.files.atomic import write_json
+from framework.files.errors import FileError
+from framework.market.records import Fill
+from framework.session.halts import NAMES
+from framework.session.reload import APPLIED, PENDING, REFUSED, Follower, Offer, Reload, latency_s
+from framework.session.replay import SoakReplay
+from framework.session.run_folder import RunFolder
+from framework.session.timeline import Version
+from framework.settings.compose import Composed, live_overrides
+from framework.settings.errors import ConfigError
+from framework.settings.overrides import parse_patch
+from framework.settings.watch import OverridesWatcher, Snapshot
+from framework.telemetry.alerts import Severity, alert
+from framework.telemetry.metrics import Metrics, Silent, serve
+
+SECOND_NS = 1_000_000_000
+MINUTE_BEATS = 60
+LATE_SHARE = 0.05
+"""Of the slices of a minute served later than the deadline, more are a degraded bot."""
+TRADES = "edge/trades.jsonl"
+
+
+class Scribe:
+    """Write on a thread of its own: rows in order, of a status only the latest."""
+
+    def __init__(self, *, folder: RunFolder, bot_file: Path | None) -> None:
+        self._folder, self._bot_file = folder, bot_file
+        self._jobs: list[tuple[Any, list[Version]]] = []
+        self._status: dict[str, Any] | None = None
+        self._failed: set[str] = set()
+        self._wake, self._stopping = threading.Event(), False
+        self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
+        self._thread.start()
+
+    def trades(self, symbol: str, fills: Any, versions: list[Version]) -> None:
+        """Append fills to the run's trades."""
+        self._jobs.append(((symbol, fills), versions))
+        self._wake.set()
+
+    def status(self, status: dict[str, Any]) -> None:
+        """Replace bot.json."""
+        if self._bot_file is not None:
+            self._status = status
+            self._wake.set()
+
+    def close(self) -> None:
+        """Write what is left and end."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            last = self._stopping
+            self._write()
+            if last:
+                return
+
+    def _write(self) -> None:
+        while self._jobs:
+            (symbol, fills), versions = self._jobs.pop(0)
+            rows = traded(symbol=symbol, fills=fills, versions=versions)
+            self._try("trades", lambda rows=rows: self._folder.append(TRADES, rows))
+        status, self._status = self._status, None
+        if status is not None and self._bot_file is not None:
+            file = self._bot_file
+            staging = file.parent / "staging"
+            self._try("status", lambda: write_json(path=file, value=status, staging=staging))
+
+    def _try(self, what: str, write: Any) -> None:
+        """Write, or say once that it fails: the desk goes on trading without a diary."""
+        try:
+            write()
+            self._failed.discard(what)
+        except FileError as error:
+            if what not in self._failed:
+                self._failed.add(what)
+                alert(name="diary_not_written", severity=Severity.WARNING, text=str(error))
+
+
+def traded(*, symbol: str, fills: Any, versions: list[Version]) -> list[dict[str, Any]]:
+    """Give fills as rows of edge/trades.jsonl: with the route and the settings of the version that quoted."""
+    shas = [version.config_sha for version in versions]
+    rows = trade_rows(symbol=symbol, fills=fills, config_shas=shas)
+    return [{**row, "route": versions[row["params_version"]].route} for row in rows]
+
+
+class Bot:
+    """One running soak under the wall clock."""
+
+    def __init__(
+        self,
+        *,
+        composed: Composed,
+        home: Path,
+        folder: RunFolder,
+        follow: Follower,
+        metrics: Metrics,
+    ) -> None:
+        self.settings, self.follow, self.metrics = composed.settings, follow, metrics
+        self.environment = composed.settings.soak.environment
+        self.run = folder.path.name
+        self.replay: SoakReplay | None = None
+        self.started_at = self.since = self.refused_at = _now()
+        self._written = self._counted = self._missed = self._next_ns = 0
+        self._minute: list[tuple[int, int]] = []
+        self._snapshot: Snapshot[Offer] | None = None
+        bot_file = None
+        if self.environment is not None:
+            live = live_overrides(home, self.environment)
+            bot_file = live.parent.parent / "bot.json"
+            live.parent.mkdir(parents=True, exist_ok=True)
+            follow.watcher = OverridesWatcher(
+                live, load=self._load, on_alert=self._invalid, on_recovery=self._recovered, on_swap=_hash
+            )
+            self._follow_watcher(follow.watcher)
+        follow.told.append(self._taken)
+        self._scribe = Scribe(folder=folder, bot_file=bot_file)
+
+    def start(self, replay: SoakReplay) -> None:
+        """Begin to follow and to tell of a replay."""
+        self.replay = replay
+        if self.follow.watcher is not None:
+            self.follow.watcher.start()
+
+    def close(self) -> None:
+        """Tell the last and end every thread."""
+        if self.follow.watcher is not None:
+            self.follow.watcher.stop()
+        if self.replay is not None:
+            self._tell(self.replay)
+        self._scribe.close()
+        self.metrics.close()
+
+    def beat(self, _at_ns: int) -> None:
+        """Tell how it goes once a second of real time; called before every slice."""
+        now = time.monotonic_ns()
+        if now < self._next_ns or self.replay is None:
+            return
+        self._next_ns = now + SECOND_NS
+        self._tell(self.replay)
+
+    def _load(self, data: bytes) -> Offer:
+        """Judge the bytes of the watched file, on the watcher's thread."""
+        assert self.follow.watcher is not None
+        where = self.follow.watcher.path.name
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{where}: is not UTF-8 text (byte {error.start})") from error
+        offer = self.follow.offer(parse_patch(text, where=where, json=True), sha=sha256(data).hexdigest())
+        if offer.decision is not None and offer.decision.refused:
+            raise ConfigError(f"{where}: {offer.decision.refused}")
+        return offer
+
+    def _taken(self, reload: Reload, snapshot: Snapshot[Offer] | None) -> None:
+        """Tell at once what became of a patch."""
+        self.metrics.add("overrides_reload_total", result=reload.result.lower())
+        if reload.result in (APPLIED, PENDING):
+            self.since = _now()
+        elif reload.result == REFUSED:
+            self.refused_at = _now()
+        if snapshot is not None:
+            self._snapshot = snapshot
+            if reload.result != REFUSED:
+                self.metrics.observe("reload_latency_s", latency_s(snapshot))
+        if reload.result == REFUSED and reload.patch is not None:
+            self._invalid(reload.why)
+        self._next_ns = 0
+
+    def _invalid(self, line: str) -> None:
+        alert(
+            name="overrides_invalid",
+            severity=Severity.PAGE,
+            text=line,
+            environment=self.environment,
+            run=self.run,
+        )
+
+    def _recovered(self, line: str) -> None:
+        alert(
+            name="overrides_invalid",
+            severity=Severity.INFO,
+            text=line,
+            environment=self.environment,
+            run=self.run,
+        )
+
+    def _follow_watcher(self, watcher: OverridesWatcher[Offer]) -> None:
+        def age() -> float:
+            fault = watcher.fault
+            since = watcher.checked_ns if fault is None else fault.since_ns
+            return (time.monotonic_ns() - since) / 1e9
+
+        self.metrics.follow("overrides_last_good_age_s", age)
+        self.metrics.follow("overrides_invalid", lambda: float(watcher.fault is not None))
+
+    def _tell(self, replay: SoakReplay) -> None:
+        engine = replay.replay
+        exchange, desk = at(engine.exchange, 0), at(engine.desk, 0)
+        fills, settled = int(exchange.fills), int(exchange.settled_1s)
+        symbol = replay.market.tape.instrument.symbol
+        versions = replay.timeline.versions
+        if settled > self._written:  # a row is appended once its second has passed, and never rewritten
+            rows = to_array(Fill, engine.fills[self._written : settled])
+            self._scribe.trades(symbol, rows, versions)
+            self._written = settled
+        health, why = self._health(replay, desk)
+        self._gauges(replay, fills, float(desk.position), health)
+        last = to_array(Fill, engine.fills[fills - 1 : fills]) if fills else None
+        self._scribe.status(
+            {
+                "environment": self.environment,
+                "run": self.run,
+                "pid": os.getpid(),
+                "started_at": self.started_at,
+                "heartbeat_at": _now(),
+                "in_force": self._in_force(),
+                "pending": [
+                    {"name": change.name, "value": change.new, "class": change.reload}
+                    for change in self.follow.waiting
+                ],
+                "refused": self._refused(),
+                "health": health,
+                "health_reason": why,
+                "fills": fills,
+                "last_fill": None
+                if last is None
+                else traded(symbol=symbol, fills=last, versions=versions)[0],
+            }
+        )
+
+    def _in_force(self) -> dict[str, Any]:
+        reload = self.follow.in_force
+        patch = None if reload is None else reload.patch
+        return {
+            "config_sha": self.follow.settings.config_sha,
+            "overrides_sha": None if reload is None else reload.overrides_sha,
+            "commit": None if patch is None else patch.commit or None,
+            "generation": self._generation(),
+            "since": self.since,
+        }
+
+    def _generation(self) -> int | None:
+        reload = self.follow.in_force
+        if reload is None or reload.patch is None:
+            return None
+        own = None if self._snapshot is None else self._snapshot.generation
+        return reload.patch.generation if reload.patch.generation is not None else own
+
+    def _refused(self) -> dict[str, Any] | None:
+        refused = self.follow.refused
+        if refused is None:
+            return None
+        return {"overrides_sha": refused.overrides_sha or None, "reason": refused.why, "at": self.refused_at}
+
+    def _health(self, replay: SoakReplay, desk: Any) -> tuple[str, str]:
+        """Judge the bot: failing when the loss halt has ended all quoting, degraded when something is off."""
+        if desk.loss_halted:
+            return "failing", "the loss halt has ended quoting"
+        if self.follow.refused is not None:
+            return "degraded", f"overrides refused: {self.follow.refused.why}"
+        if desk.halted:
+            return "degraded", f"quoting is paused by the {NAMES[int(desk.halted)]} halt"
+        assert replay.stepped is not None
+        self._minute = [*self._minute, (replay.stepped.slices, replay.stepped.deadline_misses)][
+            -MINUTE_BEATS:
+        ]
+        slices, missed = (now - then for now, then in zip(self._minute[-1], self._minute[0], strict=True))
+        if missed > LATE_SHARE * slices:
+            deadline = self.settings.strategy.deadline_ms
+            return "degraded", f"{missed} of {slices} slices in the last minute came later than {deadline} ms"
+        return "healthy", ""
+
+    def _gauges(self, replay: SoakReplay, fills: int, position: float, health: str) -> None:
+        assert replay.stepped is not None
+        misses = replay.stepped.deadline_misses
+        self.metrics.add("fills_total", fills - self._counted)
+        self.metrics.add("deadline_misses_total", misses - self._missed)
+        self._counted, self._missed = fills, misses
+        self.metrics.set("position", position)
+        self.metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND_NS) / 1e9)
+        self.metrics.set("bot_healthy", {"healthy": 1.0, "degraded": 0.5}.get(health, 0.0))
+        self.metrics.set("overrides_pending", float(len(self.follow.waiting)))
+        self.metrics.set("overrides_generation", float(self._generation() or 0))
+
+
+@contextmanager
+def running(
+    *, composed: Composed, home: Path, folder: RunFolder, follow: Follower, say: Any
+) -> Iterator[Bot | None]:
+    """Make a soak on the wall clock a bot for as long as it plays; None under the replay clock."""
+    settings = composed.settings
+    if settings.soak.clock != "wall":
+        yield None
+        return
+    metrics: Metrics = Silent()
+    if settings.soak.metrics_port is not None:
+        metrics = served = serve(settings.soak.metrics_port)
+        say(f"| metrics | SERVED | http://127.0.0.1:{served.port}/metrics |")
+    bot = Bot(composed=composed, home=home, folder=folder, follow=follow, metrics=metrics)
+    try:
+        yield bot
+    finally:
+        bot.close()
+
+
+def _hash(snapshot: Snapshot[Offer]) -> None:
+    """Compute the hash of new settings on the watcher's thread, not between two slices."""
+    if snapshot.value.decision is not None:
+        _ = snapshot.value.decision.staged.config_sha
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,162 @@
+"""One cell of a sweep: a soak played for what ranking needs of it, in any process, without a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from framework.compiled.jit import source_digest
+from framework.edge.report import canonical
+from framework.edge.window import WindowData
+from framework.files.atomic import canonical_json, sha256_of
+from framework.gates.kpi import Profile
+from framework.gates.verdict import Verdict
+from framework.market.tapes.open import TapeShelf
+from framework.market.tapes.parcels import Parcel, ParcelShelf, pack
+from framework.session.errors import SoakError
+from framework.session.judge import Judge, choose_profiles
+from framework.session.replay import SoakReplay, package_of
+from framework.session.routes import Canary, route_split
+from framework.session.window import SoakMarket, open_market
+from framework.settings.compose import Composed
+from framework.settings.schema.run import RunSettings
+from framework.soak.baseline import baseline_package
+from framework.soak.provenance import runtime_of
+from framework.soak.run import tuning_rules
+from framework.tuning.params import TuningParams
+from framework.tuning.rules import TuningRules
+from framework.tuning.state import start_state
+from framework.tuning.step import step
+from framework.tuning.totals import input_from_totals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Everything a worker needs of a cell: no file of conf/ and no variable of the environment is left to
+    read.
+    """
+
+    settings: RunSettings
+    deciding: Profile
+    shown: tuple[Profile, ...]
+    baseline: TuningParams | None
+
+    def digest(self) -> str:
+        """Digest all of it: two cells of one digest give the same results."""
+        profiles = [asdict(profile) for profile in (self.deciding, *self.shown)]
+        baseline = None if self.baseline is None else self.baseline.mapping()
+        return sha256_of(canonical_json([self.settings.model_dump(mode="json"), profiles, baseline]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What a cell came to; ``replay_s`` is the time its replay took."""
+
+    verdict: str
+    report: dict[str, Any]
+    gate: dict[str, Any]
+    runtime: dict[str, Any]
+    replay_s: float
+
+
+def cell_of(composed: Composed) -> Cell:
+    """Make a cell of a composed run; raises SoakError for what only a run of its own can do."""
+    settings = composed.settings
+    soak = settings.soak
+    for name, said in (("clock", soak.clock == "wall"), ("patches_file", soak.patches_file is not None)):
+        if said:
+            raise SoakError(
+                f"soak.{name}: is {getattr(soak, name)} in a sweep; allowed with quoteops soak without -m"
+            )
+    deciding, shown = choose_profiles(kpi=settings.kpi, root=composed.root)
+    canary = settings.rollout.mode == "canary"
+    return Cell(
+        settings=settings,
+        deciding=deciding,
+        shown=shown,
+        baseline=baseline_package(composed) if canary else None,
+    )
+
+
+@cache
+def code_digest() -> str:
+    """Digest the sources that decide a cell's results."""
+    return source_digest(Path(__file__))
+
+
+@dataclass(frozen=True)
+class PlayCell:
+    """The job of a sweep: its tapes, which go to each worker once, and the digest of the code behind it."""
+
+    parcels: Mapping[tuple[Any, ...], Parcel]
+    code: str
+
+    def __call__(self, cell: Cell) -> Played:
+        """Play a cell; raises what a soak raises, and SoakError on a machine with other sources."""
+        if code_digest() != self.code:
+            raise SoakError("this worker runs another version of quoteops; install the same on every node")
+        return play_cell(cell=cell, parcels=self.parcels)
+
+
+def warm_up(settings: RunSettings | None) -> Parcel | None:
+    """Load what a cell needs into a worker of this machine; open or make the tape of settings, if given."""
+    import framework.engine.loop as loop
+
+    loop.advance.load()
+    return None if settings is None else pack(settings=settings, shelf=TapeShelf(), travels=False)
+
+
+def play_cell(*, cell: Cell, parcels: Mapping[tuple[Any, ...], Parcel]) -> Played:
+    """Play every iteration, tune between them as the settings say, judge the whole."""
+    settings = cell.settings
+    market = open_market(settings=settings, shelf=ParcelShelf(parcels))
+    runtime = runtime_of(settings, market)
+    judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
+    tuned = cell.baseline is None and settings.soak.auto_tune and settings.tuning.enabled
+    replay = _replay(cell, market)
+    seconds = _play(replay, judge, tuning_rules(settings, judge) if tuned else None, market)
+    whole = replay.whole()
+    report = judge.report(whole)
+    if cell.baseline is not None:
+        split = route_split(
+            window=whole,
+            versions=replay.timeline.versions,
+            end_ns=market.edges[-1],
+            guard=settings.rollout_guard,
+        )
+        report["routes"] = canonical(split)
+    gate = judge.gate(report, whole)
+    return Played(verdict=gate["verdict"], report=report, gate=gate, runtime=runtime, replay_s=seconds)
+
+
+def _replay(cell: Cell, market: SoakMarket) -> SoakReplay:
+    symbol = market.tape.instrument.symbol
+    canary = None if cell.baseline is None else Canary(symbol=symbol, baseline=cell.baseline)
+    return SoakReplay(settings=cell.settings, market=market, canary=canary)
+
+
+def _play(replay: SoakReplay, judge: Judge, rules: TuningRules | None, market: SoakMarket) -> float:
+    """Play to the end; give the seconds of the replay alone."""
+    seconds, last = 0.0, len(market.edges) - 1
+    package = package_of(replay.settings)
+    state = start_state(params=package)
+    for k in range(1, last + 1):
+        start = time.perf_counter()
+        window = replay.run(package)
+        seconds += time.perf_counter() - start
+        if rules is not None:
+            measured = _measured(window, judge, rules)
+            ran = replay.package_in_force()
+            decision = step(rules, state, measured, ran, iteration=k, last_iteration=k == last)
+            package, state = decision.new_params, decision.state
+    return seconds
+
+
+def _measured(window: WindowData, judge: Judge, rules: TuningRules) -> Any:
+    report = judge.report(window)
+    verdict = Verdict(judge.gate(report, window)["verdict"])
+    return input_from_totals(totals=report["totals"], unit=rules.unit, verdict=verdict, wall_clock=False)

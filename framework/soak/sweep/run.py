@@ -1,0 +1,251 @@
+"""A sweep: a soak for every combination of the words' lists, spread over processes or machines, and ranked.
+
+The configuration is copied first, and every combination composed and validated before the first is played: a
+wrong value in the last cell is refused at once, and an edit during the sweep changes nothing. A cell that
+cannot be played is a row of the table, not the end of the sweep. The table depends on the words and the
+configuration alone: not on who played which cell, nor on how often a worker died.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from framework.errors import QuoteopsError
+from framework.fanout.multirun import multirun
+from framework.fanout.outcome import Outcome
+from framework.fanout.run import Fanout, cores, open_fanout
+from framework.fanout.spread import Spread
+from framework.files.atomic import locked, write_atomic, write_json
+from framework.market.tapes.open import TapeShelf, tape_key
+from framework.market.tapes.parcels import Parcel, pack
+from framework.settings.compose import Composed
+from framework.settings.compose_many import compose_cells
+from framework.settings.resolve import find_root
+from framework.settings.schema.run import RunSettings
+from framework.soak.run import Interrupted
+from framework.soak.sweep.cell import Cell, PlayCell, Played, cell_of, code_digest, warm_up
+from framework.soak.sweep.folder import PLAN, SweepFolder, begun_folder, new_folder
+from framework.soak.sweep.ranking import cell_measures
+from framework.soak.sweep.table import label_of, summary, values_of
+from framework.soak.sweep.text import sweep_markdown
+from framework.soak.sweep.winner import play_winner
+from framework.soak.sweep.words import as_begun, own_folder
+
+Say = Callable[[str], None]
+Progress = Callable[[str, float], None]
+REWRITE_S = 5.0
+"""How often the tables are written while cells come in; cells themselves are on disk at once."""
+
+
+def run_sweep(
+    *,
+    words: Sequence[str],
+    say: Say,
+    progress: Progress,
+    root: Path | None = None,
+    resume: Path | None = None,
+    pages: bool = True,
+) -> tuple[dict[str, Any], Path]:
+    """Play every combination; give the content of SWEEP.json and the folder that holds it.
+
+    A folder with a sweep begun, named by ``hydra.sweep.dir`` or ``resume``, is gone on with: only cells
+    without a whole row are played. ``pages`` False leaves out the page and the winner's own run. Raises
+    ConfigError for words that cannot be combined, SoakError for a sweep that cannot be gone on with, and
+    Interrupted on Ctrl-C; SWEEP.json then holds the cells that were played and says that it is incomplete.
+    """
+    home = root or find_root()
+    own, rest = own_folder(words)
+    if resume is not None:
+        folder = begun_folder(Path.cwd() / resume)
+        rest = as_begun(rest, plan=folder.plan)
+    else:
+        folder = new_folder(own=own, home=home)
+    fresh = folder.plan is None
+    sweep = _Sweep(folder, home, rest, say, progress)
+    try:
+        with locked(path=folder.path / PLAN, timeout_s=1.0):  # one process plays it
+            multirun(
+                primary="soak",
+                words=rest,
+                app=sweep,
+                sweep_dir=folder.path / "hydra",
+                root=folder.config,
+                environ=os.environ,
+            )
+            return sweep.finish(pages=pages), folder.path
+    except KeyboardInterrupt as error:
+        raise Interrupted(sweep.stopped()) from error
+    except BaseException:
+        if fresh and folder.plan is None:
+            folder.drop()
+        raise
+
+
+class _Sweep:
+    """The cells of a sweep, and the rows of those that were played."""
+
+    def __init__(
+        self, folder: SweepFolder, home: Path, words: Sequence[str], say: Say, progress: Progress
+    ) -> None:
+        self.folder, self.home, self.say, self.progress = folder, home, say, progress
+        self.words = [word for word in words if not word.startswith(("hydra.", "hydra/"))]
+        self.composed: list[Composed] = []
+        self.cells: list[Cell] = []
+        self.values: list[dict[str, Any]] = []
+        self.rows: dict[int, dict[str, Any]] = {}
+        self.timing: dict[str, Any] = {"cells": {}, "seconds": {}}
+        self._written = 0.0
+
+    def batch(self, *, cells: Sequence[Sequence[str]], spread: Spread) -> list[Any]:
+        """Compose every cell, then play those that are missing."""
+        start = time.perf_counter()
+        self.progress("composing", 0.0)
+        self.composed = compose_cells(
+            primary="soak", cells=cells, root=self.folder.config, environ=os.environ
+        )
+        self.cells = [cell_of(composed) for composed in self.composed]
+        self.values = values_of(self.composed, words=self.words)
+        labels = [label_of(values) for values in self.values]
+        self.folder.begin(words=self.words, code=code_digest(), labels=labels, cells=self.cells)
+        self.rows = {n: row for n in range(len(self.cells)) if (row := self.folder.row(n)) is not None}
+        missing = [n for n in range(len(self.cells)) if n not in self.rows]
+        if len(missing) < len(self.cells):
+            self.say(f"| soak_sweep | RESUMED | {len(self.rows)} of {len(self.cells)} cells are done |")
+        self._lap("compose", start)
+        self.write(complete=False)
+        if missing:
+            self._spread(missing, spread)
+        return [self.rows[n].get("verdict", "ERROR") for n in range(len(self.cells))]
+
+    def _spread(self, missing: list[int], spread: Spread) -> None:
+        start = time.perf_counter()
+        workers = spread.workers
+        if spread.address is None:
+            workers = min(workers or cores(), len(missing))
+        self.timing["spread"] = {"backend": spread.backend, "workers": workers}
+        self.progress("starting workers", 0.0)
+        with open_fanout(backend=spread.backend, workers=workers, address=spread.address) as fanout:
+            job = PlayCell(self._parcels(missing, fanout, travels=spread.address is not None), code_digest())
+            self._lap("start", start)
+            start = time.perf_counter()
+            failed = self._play(missing, fanout, job, last=False)
+            if failed:
+                self._play(failed, fanout, job, last=True)
+            self._lap("cells", start)
+
+    def _parcels(self, missing: list[int], fanout: Fanout, *, travels: bool) -> dict[tuple[Any, ...], Parcel]:
+        """Make or open each tape once, before the cells that share it are out, and warm the other workers."""
+        settings: dict[tuple[Any, ...], RunSettings] = {}
+        for n in missing:
+            try:
+                settings.setdefault(tape_key(self.cells[n].settings), self.cells[n].settings)
+            except QuoteopsError:  # the cell says so itself
+                continue
+        self.progress("market", 0.0)
+        keys = list(settings)
+        here: list[RunSettings | None] = [] if travels else list(settings.values())
+        here += [None] * (fanout.size - len(here))
+        packed = fanout.run(warm_up, here, on_done=lambda _: None)
+        if travels:
+            shelf = TapeShelf(say=self.say)
+            return {key: pack(settings=settings[key], shelf=shelf, travels=True) for key in keys}
+        # A tape that cannot be had is an error of each cell that asks for it.
+        found = ((key, got.value) for key, got in zip(keys, packed, strict=False))
+        return {key: parcel for key, parcel in found if parcel is not None}
+
+    def _play(self, numbers: list[int], fanout: Fanout, job: PlayCell, *, last: bool) -> list[int]:
+        """Play cells; give those that a fault kept from being played, to be tried once more."""
+        again: list[int] = []
+
+        def done(outcome: Outcome[Played]) -> None:
+            n = numbers[outcome.index]
+            if outcome.attempts > 1 and outcome.ok:
+                self.say(f"| soak_sweep | RETRIED | cell={n} its worker died; played again elsewhere |")
+            if not outcome.ok and not outcome.refused and not last:
+                self.say(f"| soak_sweep | RETRY | cell={n} {outcome.error} |")
+                again.append(n)
+                return
+            self._take(n, outcome)
+
+        fanout.run(job, [self.cells[n] for n in numbers], on_done=done)
+        return again
+
+    def _take(self, n: int, outcome: Outcome[Played]) -> None:
+        """Write what a cell came to."""
+        row: dict[str, Any] = {
+            "cell": n,
+            "label": label_of(self.values[n]),
+            "values": self.values[n],
+            "folder": str(n),
+        }
+        cell = self.cells[n]
+        if outcome.ok:
+            played = outcome.unwrap()
+            row |= {"verdict": played.verdict, **cell_measures(totals=played.report["totals"])}
+            row["tape"] = [played.runtime["tape_digest"], *_span(played)]
+            self.folder.write_cell(cell=cell, row=row, played=played)
+            self.timing["cells"][str(n)] = [
+                outcome.worker, round(outcome.seconds, 4), round(played.replay_s, 4), outcome.attempts
+            ]  # fmt: skip
+        else:
+            seen = f" (see {n}/error.txt)" if outcome.trace is not None else ""
+            row["error"] = f"{outcome.error}{seen}"
+            self.folder.write_failure(cell=cell, row=row, trace=outcome.trace)
+        self.rows[n] = row
+        self.say(f"| soak_sweep | {row.get('verdict', 'ERROR')} | cell={n} {row['label']} |")
+        self.progress(f"{len(self.rows)} of {len(self.cells)} cells", len(self.rows) / len(self.cells))
+        if time.monotonic() - self._written > REWRITE_S:
+            self.write(complete=False)
+
+    def finish(self, *, pages: bool) -> dict[str, Any]:
+        """Write the tables, the winner's own run and the page; give the content of SWEEP.json."""
+        sweep = self.write(complete=True)
+        if pages:
+            start = time.perf_counter()
+            best = next((row for row in sweep["cells"] if "error" not in row), None)
+            if best is not None:
+                self.progress("the winner's reports", 1.0)
+                play_winner(
+                    composed=self.composed[best["cell"]],
+                    row=best,
+                    folder=self.folder.path,
+                    home=self.home,
+                )
+            self._lap("winner", start)
+            start = time.perf_counter()
+            from framework.soak.sweep.page import render_sweep
+
+            write_atomic(path=self.folder.path / "SWEEP.html", data=render_sweep(sweep))
+            self._lap("page", start)
+        write_json(path=self.folder.path / "timing.json", value=self.timing)
+        return sweep
+
+    def write(self, *, complete: bool) -> dict[str, Any]:
+        """Write the table of the cells so far; give it."""
+        rows = [self.rows[n] for n in sorted(self.rows)]
+        sweep = summary(rows=rows, planned=len(self.cells), words=self.words, complete=complete)
+        write_json(path=self.folder.path / "SWEEP.json", value=sweep)
+        write_atomic(path=self.folder.path / "SWEEP.md", data=sweep_markdown(sweep))
+        self._written = time.monotonic()
+        return sweep
+
+    def stopped(self) -> str:
+        """Say how far it came and how to go on."""
+        if self.folder.plan is None:
+            self.folder.drop()
+            return "interrupted before the first cell"
+        self.write(complete=len(self.rows) == len(self.cells))
+        held = f"{self.folder.path / 'SWEEP.json'} holds {len(self.rows)} of {len(self.cells)} cells"
+        return f"interrupted; {held}; quoteops soak --resume {self.folder.path} plays the rest"
+
+    def _lap(self, name: str, start: float) -> None:
+        self.timing["seconds"][name] = round(time.perf_counter() - start, 4)
+
+
+def _span(played: Played) -> tuple[int, int]:
+    totals = played.report["totals"]
+    return totals["start_ns"], totals["end_ns"]

@@ -1,0 +1,162 @@
+"""Which moves the rules ask for: fallback first, then drivers, triggers, relief, and the way back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from framework.tuning.evidence import Evidence, Finding, Standing
+from framework.tuning.params import Field, TuningParams, quantise
+from framework.tuning.rows import Reason, Row, return_marker, whole_row
+from framework.tuning.rules import FieldStep, Kind, TuningRules
+from framework.tuning.state import TunerState
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step a rule asks for, with what it rests on."""
+
+    kind: Kind
+    rule: str
+    marker: str
+    step: FieldStep
+    evidence: tuple[Evidence, ...]
+
+    def row(
+        self,
+        *,
+        iteration: int,
+        before: float,
+        after: float | None,
+        reason: Reason,
+        detail: str = "",
+    ) -> Row:
+        """Write down what became of the move."""
+        return Row(
+            iteration=iteration,
+            kind=self.kind,
+            rule=self.rule,
+            marker=self.marker,
+            field=self.step.field,
+            before=before,
+            proposed=wanted(step=self.step, current=before),
+            after=before if after is None else after,
+            reason=reason,
+            detail=detail,
+            evidence=self.evidence,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Moves to try, in order, and rows about moves already refused."""
+
+    moves: tuple[Move, ...]
+    refused: tuple[Row, ...]
+
+
+def wanted(*, step: FieldStep, current: float) -> float:
+    """Return where a step would lead with no limit in its way."""
+    if step.add is not None:
+        return quantise(step.field, current + step.add)
+    return current if step.at_least is None else max(current, step.at_least)
+
+
+def moves_of(found: Finding) -> tuple[Move, ...]:
+    """Return the steps of a judged rule as moves."""
+    rule = found.rule
+    return tuple(Move(rule.kind, rule.name, rule.marker, step, found.evidence) for step in rule.steps)
+
+
+def propose(
+    *,
+    rules: TuningRules,
+    state: TunerState,
+    findings: Mapping[str, Finding],
+    params: TuningParams,
+    iteration: int,
+) -> Proposal:
+    """Ask every rule in order; the fallback returns early, too many fails leave only the calm-down."""
+    refused: list[Row] = []
+
+    def refuse(moves: Iterable[Move], reason: Reason, detail: str) -> None:
+        for move in moves:
+            before = params.value(move.step.field)
+            refused.append(
+                move.row(iteration=iteration, before=before, after=None, reason=reason, detail=detail)
+            )
+
+    if state.negative_streak >= rules.fallback.after_negative:
+        fallback = findings[rules.fallback.rule.name]
+        hold = _fallback_hold(rules=rules, state=state, iteration=iteration)
+        if hold is None:
+            return Proposal(moves_of(fallback), ())
+        rule = fallback.rule
+        refused.append(
+            whole_row(iteration, rule.kind, rule.name, rule.marker, *hold, evidence=fallback.evidence)
+        )
+    fails = failing(rules=rules, findings=findings)
+    tried = [findings[r.name] for r in rules.rules if not (r.only_without_fails and fails)]
+    moves = [move for found in tried if found.standing is Standing.EVIDENT for move in moves_of(found)]
+    unproven = [move for found in tried if found.standing is Standing.SEEN for move in moves_of(found)]
+    refuse(unproven, Reason.NO_EVIDENCE, "its interval does not exclude the limit")
+    if len(fails) >= rules.multi_fail.fails:
+        refuse(moves, Reason.MULTI_FAIL, f"{len(fails)} triggers fail at once: calm down only")
+        return Proposal(moves_of(findings[rules.multi_fail.rule.name]), tuple(refused))
+    back = ways_back(rules=rules, state=state, findings=findings, params=params, moves=moves)
+    if fails:
+        refuse(back, Reason.FAILS_PRESENT, f"{fails[0]} fails: no way back now")
+        return Proposal(tuple(moves), tuple(refused))
+    return Proposal((*moves, *back), tuple(refused))
+
+
+def failing(*, rules: TuningRules, findings: Mapping[str, Finding]) -> list[str]:
+    """Return the names of the triggers that count as fails and fire with evidence."""
+    return [r.name for r in rules.rules if r.counts_as_fail and findings[r.name].standing is Standing.EVIDENT]
+
+
+def _fallback_hold(*, rules: TuningRules, state: TunerState, iteration: int) -> tuple[Reason, str] | None:
+    """Return why a fallback that net calls for does not fire; None when it does."""
+    if state.evident_streak < rules.fallback.after_negative:
+        streaks = f"net was negative {state.negative_streak} times, evidently {state.evident_streak}"
+        return Reason.NO_EVIDENCE, streaks
+    if state.last_fallback is not None and iteration - state.last_fallback <= rules.fallback.min_gap:
+        return Reason.FALLBACK_GAP, f"last fallback in iteration {state.last_fallback}"
+    return None
+
+
+def ways_back(
+    *,
+    rules: TuningRules,
+    state: TunerState,
+    findings: Mapping[str, Finding],
+    params: TuningParams,
+    moves: Iterable[Move],
+) -> tuple[Move, ...]:
+    """Return one step towards its start for each moved parameter whose symptoms are evidently gone.
+
+    A relapse after an earlier return doubles the clean iterations asked for.
+    """
+    busy = {move.step.field for move in moves}
+    found: list[Move] = []
+    for field in Field:
+        trail, value = state.trails[field], params.value(field)
+        clean = rules.way_back.clean_iterations * 2**trail.relapses
+        if not trail.causes or value == trail.start or field in busy or trail.clean < clean:
+            continue
+        size = min(rules.way_back.steps[field], abs(trail.start - value))
+        step = FieldStep(
+            field,
+            add=size if trail.start > value else -size,
+            limit=trail.start,
+            at_least=None,
+        )
+        evidence = tuple(item for name in trail.causes for item in findings[name].evidence)
+        found.append(
+            Move(
+                Kind.RETURN,
+                "+".join(trail.causes),
+                return_marker(field),
+                step,
+                evidence,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,124 @@
+"""What a soak refuses to replay, each time saying where, what and what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framework.market.events import GAP, TRADE
+from framework.market.store import write_tape
+from framework.market.synthetic import generate
+from framework.market.tape import EVENT_COLUMNS, Tape
+from framework.session.errors import SoakError
+from framework.session.window import SoakMarket, open_market
+from framework.settings.compose import compose_run
+from framework.settings.schema.run import RunSettings
+from tests.command import REPOSITORY
+
+MINUTE = 60_000_000_000
+
+
+@pytest.fixture(scope="module")
+def tape() -> Tape:
+    return generate(preset="thin_spot", regime="normal", hours=0.1, seed=1)
+
+
+class Shelf:
+    """A shelf with one tape on it."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.held = tape
+
+    def tape(self, *, settings: RunSettings) -> Tape:
+        return self.held
+
+
+def opened(tape: Tape, *words: str) -> SoakMarket:
+    given = ["market=tape", "market.path=x", *words]
+    if not any(word.startswith("soak.iterations") for word in words):
+        given.append("soak.iterations=3")
+    settings = compose_run(words=given, root=REPOSITORY, environ={}).settings
+    return open_market(settings=settings, shelf=Shelf(tape))  # type: ignore[arg-type]
+
+
+def columns(tape: Tape, **changes: Any) -> Tape:
+    return replace(tape, **changes)
+
+
+def test_iterations_cut_the_hours_asked_evenly(tape: Tape) -> None:
+    edges = opened(tape, "soak.hours=0.09").edges
+    assert edges[0] == tape.start_ns
+    assert edges[-1] - edges[0] == round(0.09 * 60 * MINUTE)
+    assert max(np.diff(edges)) - min(np.diff(edges)) <= 1
+
+
+def test_the_whole_tape_ends_with_its_last_event(tape: Tape) -> None:
+    assert opened(tape, "soak.hours=tape").edges[-1] == tape.end_ns
+
+
+def test_a_minute_of_silence_at_the_end_still_belongs_to_the_hour(tape: Tape) -> None:
+    assert opened(tape, "soak.hours=0.115").edges[-1] > tape.end_ns
+
+
+def test_a_tape_shorter_than_asked_is_refused(tape: Tape) -> None:
+    with pytest.raises(
+        SoakError, match=r"^soak.hours: 2 h asked, .* holds 0.0999 h; allowed up to that, or soak.hours"
+    ):
+        opened(tape, "soak.hours=2")
+
+
+def test_a_gap_inside_an_iteration_is_refused_with_its_place(tape: Tape) -> None:
+    kind = tape.kind.copy()
+    kind[len(tape) // 2] = GAP
+    with pytest.raises(
+        SoakError, match=r"the feed breaks at 2025-01-06T06:3.*, inside iteration 2, and 1 time"
+    ):
+        opened(columns(tape, kind=kind), "soak.hours=tape")
+
+
+def test_a_gap_after_the_last_iteration_harms_nothing(tape: Tape) -> None:
+    kind = tape.kind.copy()
+    kind[-1] = GAP
+    assert len(opened(columns(tape, kind=kind), "soak.hours=0.05").edges) == 4
+
+
+def test_a_tape_without_events_is_refused(tape: Tape) -> None:
+    empty = columns(tape, **{name: getattr(tape, name)[:0] for name, _ in EVENT_COLUMNS})
+    with pytest.raises(SoakError, match="holds no event; allowed a tape with a market in it"):
+        opened(empty, "soak.hours=tape")
+
+
+def test_iterations_shorter_than_a_second_are_refused(tape: Tape) -> None:
+    with pytest.raises(
+        SoakError, match=r"^soak.iterations: 1000 iterations of 0.36 s on .*; allowed at least 1 s"
+    ):
+        opened(tape, "soak.hours=0.1", "soak.iterations=1000")
+
+
+def test_fees_in_the_base_coin_are_for_spot_only(tape: Tape) -> None:
+    assert tape.instrument.kind == "spot"
+    opened(tape, "soak.hours=tape", "exchange.fee_in_base=true")
+    perp = replace(tape, instrument=tape.instrument.changed(kind="linear"))
+    with pytest.raises(
+        SoakError, match=r"^exchange.fee_in_base: true, but .* is linear; allowed with spot only"
+    ):
+        opened(perp, "soak.hours=tape", "exchange.fee_in_base=true")
+
+
+def test_the_window_asked_for_is_what_is_replayed(tape: Tape, tmp_path: Path) -> None:
+    write_tape(tape=tape, root=tmp_path / "archive")
+    words = [
+        "market=tape",
+        f"market.path={tmp_path / 'archive'}",
+        "market.start=2025-01-06T06:31:00Z",
+        "market.end=2025-01-06T06:34:00Z",
+        "soak.hours=tape",
+    ]
+    market = open_market(settings=compose_run(words=words, root=REPOSITORY, environ={}).settings)
+    assert market.edges[0] == tape.start_ns + MINUTE
+    assert market.edges[-1] <= tape.start_ns + 4 * MINUTE
+    assert (market.tape.kind == TRADE).any()
