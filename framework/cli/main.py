@@ -1,9 +1,9 @@
 """The command ``quoteops``: a closed table of verbs, each imported only when it is asked for."""
 
-import os
 import sys
 from collections.abc import Sequence
 
+from framework.cli.streams import outlets, stoppable
 from framework.errors import QuoteopsError
 
 # verb -> (module with ``run(argv) -> exit code``, one line of help)
@@ -36,8 +36,22 @@ COULD_NOT_RUN = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code; every refusal is one line on stderr and exit code 2."""
+    """Run one verb and return its exit code; every refusal is one line on stderr and exit code 2.
+
+    What a verb says may find no reader, a closed stream or a full disk: it does its work all the same, and
+    the exit code says that its answer has not arrived.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
+    with outlets() as out, stoppable():
+        code = _guarded(words)
+        out.flush()
+        if out.fault and code != COULD_NOT_RUN:
+            print(f"error: stdout: {out.fault}; the command ran and would end with {code}", file=sys.stderr)
+            code = COULD_NOT_RUN
+    return code
+
+
+def _guarded(words: list[str]) -> int:
     try:
         return _dispatch(words)
     except QuoteopsError as error:
@@ -46,10 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return COULD_NOT_RUN
-    except BrokenPipeError:
-        # The reader (head, less) is gone; point stdout elsewhere so that the flush at exit does not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as end:  # argparse, once it has printed its help
+        return end.code if isinstance(end.code, int) else 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)

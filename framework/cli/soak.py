@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from framework.files.hints import did_you_mean
 from framework.settings.errors import ConfigError
@@ -32,10 +29,9 @@ def run(argv: Sequence[str]) -> int:
             hint = did_you_mean(flag, [*SWEEP, RESUME, *FLAGS])
             raise ConfigError(f"quoteops soak: no flag {flag}; allowed {allowed}{hint}")
     as_json = "--json" in flags
-    with _stoppable():
-        if resume is not None or set(flags) & set(SWEEP):
-            return _sweep(words, as_json, resume)
-        return _soak(words, as_json)
+    if resume is not None or set(flags) & set(SWEEP):
+        return _sweep(words, as_json, resume)
+    return _soak(words, as_json)
 
 
 def _resumed(argv: Sequence[str]) -> tuple[list[str], str | None]:
@@ -100,17 +96,3 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
         print(f"page: {folder / 'SWEEP.html'}")
     code: int = sweep["exit_code"]
     return code
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Make a polite kill end like Ctrl-C: one line, exit code 2, the run marked incomplete."""
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,106 @@
+"""Where the command speaks: a reader that leaves or a full disk ends no run, and is never passed over."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+
+class Outlet(io.TextIOBase):
+    """Pass text on until the first failure, keep that, and let all later text go nowhere."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.fault = "is closed" if stream is None else ""
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a letter the terminal has no code for
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Return the stream's own, for what asks before it draws."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def writable(self) -> bool:
+        """Tell that text is always taken."""
+        return True
+
+    def isatty(self) -> bool:
+        """Tell whether a person looks at it."""
+        return not self.fault and self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the stream's own number; raises OSError where it has none."""
+        if self._stream is None:
+            raise io.UnsupportedOperation("fileno")
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Pass the text on, if it can be."""
+        if not self.fault and self._stream is not None:
+            try:
+                self._stream.write(text)
+            except OSError as error:
+                self._lose(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what waits, if it can be."""
+        if not self.fault and self._stream is not None:
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        """Keep why, and lead what the stream still holds elsewhere: Python flushes it at exit."""
+        self.fault = f"cannot write: {error.strerror or error}"
+        with contextlib.suppress(OSError, ValueError):
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, self.fileno())
+            os.close(sink)
+
+
+@contextlib.contextmanager
+def outlets() -> Iterator[Outlet]:
+    """Put outlets in the place of stdout and stderr; give that of stdout."""
+    _fill_closed()
+    before = sys.stdout, sys.stderr
+    out, err = Outlet(sys.stdout), Outlet(sys.stderr)
+    sys.stdout, sys.stderr = out, err
+    try:
+        yield out
+    finally:
+        out.flush()
+        err.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _fill_closed() -> None:
+    """Open nothing in the place of a closed standard stream, or a file opened later would get its number."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Make a polite kill end like Ctrl-C: one line, files whole, a run marked incomplete."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
