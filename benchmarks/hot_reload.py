@@ -32,9 +32,9 @@ from watchdog.events import FileMovedEvent, FileSystemEvent, FileSystemEventHand
 from watchdog.observers.inotify import InotifyObserver
 
 from framework.engine.paced import MonotonicClock
-from framework.session.reload import Follower, Offer, Reload
+from framework.session.reload import LiveSettings, Offer, Reload
 from framework.session.replay import SoakReplay
-from framework.session.window import open_market
+from framework.session.window import open_window
 from framework.settings.compose import Composed, compose_run
 from framework.settings.overrides import parse_patch
 from framework.settings.watch import OverridesWatcher, Snapshot
@@ -72,23 +72,23 @@ def whole(offer: Offer) -> bool:
 
 
 class Place:
-    """A watched folder, one to stage files in, and the follower that judges as a soak's does."""
+    """A watched folder, one to stage files in, and live settings that judge as a soak's does."""
 
     def __init__(self, folder: Path, *, composed: Composed, kind: str, events: bool = True) -> None:
-        self.live, self.staging = folder / "live", folder / "staging"
-        self.live.mkdir(parents=True)
+        self.folder, self.staging = folder / "live", folder / "staging"
+        self.folder.mkdir(parents=True)
         self.staging.mkdir()
-        self.path, self.kind = self.live / f"overrides.{kind}", kind
+        self.path, self.kind = self.folder / f"overrides.{kind}", kind
         self.alerts: list[str] = []
         self.composed = composed
-        self.follow = Follower(composed.settings, composed.patched)
+        self.live = LiveSettings(composed.settings, composed.patched)
         self.watcher: OverridesWatcher[Offer] = OverridesWatcher(
             self.path, load=self._load, on_alert=self.alerts.append, events=events
         )
 
     def _load(self, data: bytes) -> Offer:
         patch = parse_patch(data.decode(), where=self.path.name, json=self.kind == "json")
-        return self.follow.offer(patch, sha=sha256(data).hexdigest())
+        return self.live.offer(patch, sha=sha256(data).hexdigest())
 
     def replace(self, text: str) -> int:
         """Rename a whole new file into place; give when that began (ns): others may act before it ends."""
@@ -152,14 +152,14 @@ def in_a_soak(place: Place, *, count: int, gap_s: float) -> tuple[list[float], f
     has come.
     """
     settings = place.composed.settings
-    market = open_market(settings=settings)
+    market = open_window(settings=settings)
     applied: dict[str, int] = {}
 
     def note(reload: Reload, _: Any) -> None:
         applied[reload.overrides_sha] = time.monotonic_ns()
 
-    place.follow.told.append(note)
-    place.follow.watcher = place.watcher
+    place.live.listeners.append(note)
+    place.live.watcher = place.watcher
     place.replace(text_of(0, place.kind))
     place.watcher.start()
     put: dict[str, int] = {}
@@ -180,9 +180,7 @@ def in_a_soak(place: Place, *, count: int, gap_s: float) -> tuple[list[float], f
             raise Stop
 
     raise_stop = threading.Event()
-    replay = SoakReplay(
-        settings=settings, market=market, clock=MonotonicClock(), follow=place.follow, beat=beat
-    )
+    replay = SoakReplay(settings=settings, market=market, clock=MonotonicClock(), live=place.live, beat=beat)
     writer = threading.Thread(target=replacing)
     writer.start()
     with contextlib.suppress(Stop):
@@ -190,7 +188,7 @@ def in_a_soak(place: Place, *, count: int, gap_s: float) -> tuple[list[float], f
     writer.join()
     place.watcher.stop()
     looks = 20_000
-    once = timeit.timeit(lambda: place.follow.turn(0, flat=lambda: False), number=looks) / looks * 1e9
+    once = timeit.timeit(lambda: place.live.poll(0, flat=lambda: False), number=looks) / looks * 1e9
     return [(applied[sha] - put_ns) / 1e6 for sha, put_ns in put.items() if sha in applied], once
 
 

@@ -217,7 +217,7 @@ def cold_runs(*, ours: list[str], peer: list[str], rounds: int) -> dict[str, Any
 
 
 def _cache_root() -> Path:
-    from framework.market.store import cache_folder
+    from framework.market.columns import cache_folder
 
     return cache_folder().parent
 

@@ -5,38 +5,23 @@ cache.
     <root>/symbol=BTCUSDT/date=2024-07-24/events.parquet  event columns of one UTC day
     <root>/symbol=BTCUSDT/funding.parquet                 funding columns
 
-A root may be a folder or an object store's URL. The cache is ``$XDG_CACHE_HOME/quoteops/tapes/<digest>/``,
-one ``.npy`` a column; it is built once, renamed into place whole, and opened without pyarrow.
+A root may be a folder or an object store's URL. The cache is ``tapes/<digest>/`` of the one cache folder, one
+``.npy`` a column; it is built once, renamed into place whole, and opened without pyarrow.
 """
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from framework.files.cache import user_cache
 from framework.market import parquet
 from framework.market.archive_roots import Root, open_root
+from framework.market.columns import Columns, cache_folder, described, map_tape, write_columns
 from framework.market.errors import TapeError
 from framework.market.instrument import Instrument
-from framework.market.tape import (
-    EVENT_COLUMNS,
-    FUNDING_COLUMNS,
-    SCHEMA_HASH,
-    Tape,
-    TapeMeta,
-    content_digest,
-    parse_utc,
-    utc,
-)
+from framework.market.tape import SCHEMA_HASH, Tape, content_digest, parse_utc, utc
 
 SIDECAR = "tape.json"
 SIDECAR_KEYS = {
@@ -51,7 +36,6 @@ SIDECAR_KEYS = {
     "funding_rows",
     "files",
 }
-Columns = dict[str, NDArray[Any]]
 
 
 def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | None = None) -> str:
@@ -63,15 +47,8 @@ def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | N
     with target.replacing(name=f"symbol={tape.instrument.symbol}") as folder:
         files = parquet.write_parts(tape=tape, folder=folder)
         sidecar = {
+            **described(tape),
             "schema_hash": SCHEMA_HASH,
-            "digest": tape.meta.digest,
-            "instrument": tape.instrument.as_dict(),
-            "source": tape.meta.source,
-            "format": tape.meta.format,
-            "faults": dict(tape.meta.faults),
-            "measures": dict(tape.meta.measures),
-            "rows": len(tape),
-            "funding_rows": len(tape.funding_ts_ns),
             "start": utc(ns=tape.start_ns),
             "end": utc(ns=tape.end_ns),
             "arguments": dict(arguments or {}),
@@ -99,11 +76,6 @@ def open_tape(
     if start is None and end is None:
         return tape
     return tape.window(start_ns=parse_utc(value=start), end_ns=parse_utc(value=end))
-
-
-def cache_folder() -> Path:
-    """Return the folder of memory-mapped columns; the caller may delete it at any time between runs."""
-    return user_cache() / "tapes"
 
 
 def _folders(*, root: Root) -> list[str]:
@@ -156,8 +128,8 @@ def _load(*, root: Root, chosen: str, sidecar: dict[str, Any]) -> Tape:
         instrument = Instrument.from_dict(data=sidecar["instrument"], where=f"{root.path}/{chosen}/{SIDECAR}")
         if content_digest(instrument=instrument, columns=columns) != sidecar["digest"]:
             raise TapeError(f"{root.path}/{chosen}: content does not match its digest; import the tape again")
-        _build_cache(cached=cached, columns=columns, stamp_file=stamp_file, stamps=stamps)
-    return _map(cached=cached, sidecar=sidecar, where=f"{root.path}/{chosen}/{SIDECAR}")
+        _build_cache(cached=cached, columns=columns, beside={stamp_file: json.dumps(stamps, sort_keys=True)})
+    return map_tape(folder=cached, sidecar=sidecar, where=f"{root.path}/{chosen}/{SIDECAR}")
 
 
 def _is_verified(*, file: Path, stamps: dict[str, str]) -> bool:
@@ -168,72 +140,11 @@ def _is_verified(*, file: Path, stamps: dict[str, str]) -> bool:
         return False
 
 
-def _build_cache(*, cached: Path, columns: Columns, stamp_file: str, stamps: dict[str, str]) -> None:
-    """Write the columns to a temporary folder and rename it into place; two builders do not disturb each
-    other.
-    """
+def _build_cache(*, cached: Path, columns: Columns, beside: Mapping[str, str]) -> None:
     try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=cached.parent, prefix=f".{cached.name[:16]}-"))
-        try:
-            for name, column in columns.items():
-                _save(column=column, file=building / f"{name}.npy")
-            (building / stamp_file).write_text(json.dumps(stamps, sort_keys=True), encoding="utf-8")
-            _swap(new=building, target=cached, stamp_file=stamp_file)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        write_columns(folder=cached, columns=columns, beside=beside)
     except OSError as error:
         raise TapeError(
             f"{cached.parent}: the tape cache cannot be written ({error.strerror or error}); "
             "free some space or set QUOTEOPS_CACHE"
         ) from error
-
-
-def _save(*, column: NDArray[Any], file: Path) -> None:
-    """Write a .npy file; unlike np.save, a disk that is full raises."""
-    with file.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(column))
-        stream.write(np.ascontiguousarray(column).data)
-
-
-def _swap(*, new: Path, target: Path, stamp_file: str) -> None:
-    """Rename a folder into place. One of this digest that is there already has the same columns: it is
-    stamped.
-    """
-    try:
-        new.rename(target)
-    except OSError:
-        if not _is_whole(cached=target):
-            raise
-        os.replace(new / stamp_file, target / stamp_file)
-
-
-def _is_whole(*, cached: Path) -> bool:
-    return all((cached / f"{name}.npy").is_file() for name, _ in EVENT_COLUMNS + FUNDING_COLUMNS)
-
-
-def _map(*, cached: Path, sidecar: dict[str, Any], where: str) -> Tape:
-    columns: Columns = {}
-    for group, rows in ((EVENT_COLUMNS, sidecar["rows"]), (FUNDING_COLUMNS, sidecar["funding_rows"])):
-        for name, dtype in group:
-            file = cached / f"{name}.npy"
-            try:  # copy on write: arrays of one type for compiled code, and no one can write to the file
-                column = np.asarray(np.load(file, mmap_mode="c" if rows else None))
-            except (OSError, ValueError, EOFError) as error:
-                raise TapeError(
-                    f"{cached}: the cached tape is damaged; delete this folder ({error})"
-                ) from error
-            if column.dtype != np.dtype(dtype) or column.shape != (rows,):
-                raise TapeError(f"{file}: the cached tape is damaged; delete its folder")
-            columns[name] = column
-    return Tape(
-        instrument=Instrument.from_dict(data=sidecar["instrument"], where=where),
-        meta=TapeMeta(
-            source=sidecar["source"],
-            format=sidecar["format"],
-            digest=sidecar["digest"],
-            faults=sidecar["faults"],
-            measures=sidecar["measures"],
-        ),
-        **columns,
-    )

@@ -175,15 +175,15 @@ def package_of(settings: RunSettings) -> TuningParams:
     return TuningParams(**settings.params.model_dump())
 
 
-Heard = Callable[[Reload, "Snapshot[Offer] | None"], None]
+Listener = Callable[[Reload, "Snapshot[Offer] | None"], None]
 
 
 @dataclass
-class Follower:
+class LiveSettings:
     """The settings in force, what waits, and every patch that came; without a source it changes nothing.
 
-    ``patched`` composes a patch, ``named`` are the names the start's overrides hold. Whoever is in ``told``
-    hears of each reload at once.
+    ``patched`` composes a patch, ``named`` are the names the start's overrides hold. ``listeners``
+    hear of each reload at once.
     """
 
     settings: RunSettings
@@ -191,7 +191,7 @@ class Follower:
     schedule: Schedule = field(default_factory=Schedule)
     watcher: OverridesWatcher[Offer] | None = None
     named: frozenset[str] = frozenset()
-    told: list[Heard] = field(default_factory=list)
+    listeners: list[Listener] = field(default_factory=list)
     waiting: tuple[Change, ...] = ()
     frozen: dict[str, float] = field(default_factory=dict)
     log: list[Reload] = field(default_factory=list)
@@ -207,10 +207,10 @@ class Follower:
     def __post_init__(self) -> None:
         self.start, self.named_at_start = self.settings, self.named
 
-    def again(self) -> Follower:
-        """Give a follower to whom the same patches come at the same instants, from the start."""
+    def again(self) -> LiveSettings:
+        """Give live settings to which the same patches come at the same instants, from the start."""
         entries = tuple((at_ns, Offer(offer.patch, offer.sha)) for at_ns, offer in self.offers)
-        return Follower(self.start, self.patched, Schedule(entries), named=self.named_at_start)
+        return LiveSettings(self.start, self.patched, Schedule(entries), named=self.named_at_start)
 
     def adopt(self, package: TuningParams) -> TuningParams:
         """Put a package in force but for what patches have fixed; give what is then in force."""
@@ -224,7 +224,7 @@ class Follower:
         found, self._rebased = self._rebased, []
         return found
 
-    def turn(self, at_ns: int, *, flat: Callable[[], bool]) -> bool:
+    def poll(self, at_ns: int, *, flat: Callable[[], bool]) -> bool:
         """Take what is due once the tape is played up to an instant; True when settings change after it."""
         before = self.settings
         while (offer := self.schedule.take(at_ns + 1)) is not None:
@@ -243,7 +243,7 @@ class Follower:
         return self.settings is not before
 
     def limit(self, at_ns: int) -> int:
-        """Give how far (ns) the tape may be played before the next turn."""
+        """Give how far (ns) the tape may be played before the next poll."""
         scheduled = self.schedule.next_ns - 1
         if not self.waiting:
             return scheduled
@@ -326,8 +326,8 @@ class Follower:
 
     def _log(self, reload: Reload, snapshot: Snapshot[Offer] | None) -> None:
         self.log.append(reload)
-        for hear in self.told:
-            hear(reload, snapshot)
+        for listener in self.listeners:
+            listener(reload, snapshot)
 
 
 def latency_s(snapshot: Snapshot[Any]) -> float:

@@ -17,10 +17,10 @@ from framework.market.book import EXCHANGE
 from framework.market.events import TRADE
 from framework.quoting.records import Desk, Params
 from framework.rollout.route import CANARY, REAL
-from framework.session.reload import Follower, package_of, with_package
+from framework.session.reload import LiveSettings, package_of, with_package
 from framework.session.routes import Canary
 from framework.session.timeline import Timeline, Version
-from framework.session.window import SoakMarket
+from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import Field, TuningParams, quantise
 
@@ -57,7 +57,7 @@ def package_in(row: Params) -> TuningParams:
 class SoakReplay:
     """The engine on the soak's market; ``run`` plays the next iteration and gives its window.
 
-    ``canary`` splits the minutes between two packages; ``follow`` brings patches in mid-run; a ``clock``
+    ``canary`` splits the minutes between two packages; ``live`` brings patches in mid-run; a ``clock``
     paces the replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played
     so far whenever patches are looked for.
     """
@@ -66,17 +66,17 @@ class SoakReplay:
         self,
         *,
         settings: RunSettings,
-        market: SoakMarket,
+        market: ReplayWindow,
         canary: Canary | None = None,
         clock: Clock | None = None,
-        follow: Follower | None = None,
+        live: LiveSettings | None = None,
         beat: Moment | None = None,
     ) -> None:
         self.settings, self.market, self.canary = settings, market, canary
-        self.follow = follow or Follower(settings)
+        self.live = live or LiveSettings(settings)
         self._beat = beat
         self.timeline = Timeline(instrument=market.tape.instrument)
-        self.timeline.put([Version(market.edges[0], REAL, 0, settings)])
+        self.timeline.put([Version(market.start_ns, REAL, 0, settings)])
         self.replay = self._replay()
         self.stepped = (
             Paced(replay=self.replay, deadline_ns=settings.strategy.deadline_ms * MS, clock=clock)
@@ -84,7 +84,7 @@ class SoakReplay:
             else None
         )
         self.done = 0
-        self._at = market.edges[0] - 1
+        self._at = market.start_ns - 1
         self._opening = self._point()
         self._first = (self._opening, self._counters())
 
@@ -96,10 +96,10 @@ class SoakReplay:
     @property
     def candidate(self) -> TuningParams:
         """The package in force now; under a canary rollout the candidate's."""
-        return package_of(self.follow.settings)
+        return package_of(self.live.settings)
 
     def _replay(self) -> Replay:
-        settings, tape, edges = self.settings, self.market.tape, self.market.edges
+        settings, tape = self.settings, self.market.tape
         exchange = settings.exchange
         return Replay(
             tape=tape,
@@ -115,8 +115,8 @@ class SoakReplay:
                 events=len(tape.exch_ts_ns),
             ),
             sample_ns=settings.soak.sample_ms * MS,
-            start_ns=edges[0],
-            stop_ns=edges[-1],
+            start_ns=self.market.start_ns,
+            stop_ns=self.market.end_ns,
         )
 
     def run(self, package: TuningParams, *, moved: Moved = lambda _: None) -> WindowData:
@@ -126,7 +126,7 @@ class SoakReplay:
         k = self.done
         self._put_in_force(package, k)
         counts, before = self._counts(), self._counters()
-        start, end = self.market.edges[k], self.market.edges[k + 1]
+        start, end = self.market.boundaries[k], self.market.boundaries[k + 1]
         for part in range(1, PARTS + 1):
             self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
             moved(part / PARTS)
@@ -135,12 +135,12 @@ class SoakReplay:
         return self._window(k, k + 1, counts, opening, before)
 
     def _put_in_force(self, package: TuningParams, k: int) -> None:
-        self.follow.adopt(package)
-        self._plan(self.market.edges[k], k)
+        self.live.adopt(package)
+        self._plan(self.market.boundaries[k], k)
 
     def _plan(self, start_ns: int, k: int) -> None:
         """Write what is in force from an instant to the end of iteration ``k`` (from 0)."""
-        now, end_ns = self.follow.settings, self.market.edges[k + 1]
+        now, end_ns = self.live.settings, self.market.boundaries[k + 1]
         rows = [(start_ns, REAL)]
         by_route = {REAL: now}
         if self.canary is not None:
@@ -164,11 +164,11 @@ class SoakReplay:
         """
         if self._beat is not None:
             self._beat(at_ns)
-        if self.follow.turn(at_ns, flat=self._flat):
+        if self.live.poll(at_ns, flat=self._flat):
             self._plan(at_ns + 1, self.done)
             desk = at(self.replay.desk, 0)  # the tick that brings it comes now, not with the next update
             desk.wake_ns = min(desk.wake_ns, at_ns + 1)
-        return self.follow.limit(at_ns)
+        return self.live.limit(at_ns)
 
     def _flat(self) -> bool:
         """Tell whether the desk holds less than half a lot: a spot fee can leave dust."""
@@ -199,8 +199,8 @@ class SoakReplay:
             quote=instrument.quote,
             tick=instrument.tick,
             lot=instrument.lot,
-            start_ns=self.market.edges[first],
-            end_ns=self.market.edges[last],
+            start_ns=self.market.boundaries[first],
+            end_ns=self.market.boundaries[last],
             opening=opening,
             closing=self._opening,
             fills=self.replay.fill_rows()[fills:],

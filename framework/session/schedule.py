@@ -16,8 +16,8 @@ from framework.files.atomic import canonical_json, read_text
 from framework.files.bounded import read_small
 from framework.files.hints import did_you_mean
 from framework.session.errors import SoakError
-from framework.session.reload import Follower, Offer, Schedule
-from framework.session.window import SoakMarket
+from framework.session.reload import LiveSettings, Offer, Schedule
+from framework.session.window import ReplayWindow
 from framework.settings.compose import Composed
 from framework.settings.documents import Document, parse_json, parse_yaml
 from framework.settings.fields import name_of
@@ -67,15 +67,17 @@ def read_schedule(path: Path, *, start_ns: int, end_ns: int) -> tuple[tuple[int,
     return tuple(entries)
 
 
-def make_follower(*, composed: Composed, market: SoakMarket, say: Callable[[str], None]) -> Follower:
+def make_live_settings(
+    *, composed: Composed, market: ReplayWindow, say: Callable[[str], None]
+) -> LiveSettings:
     """Make what brings patches into a run: those of soak.patches_file; a watcher may join it."""
-    settings, edges = composed.settings, market.edges
+    settings = composed.settings
     entries: tuple[tuple[int, Offer], ...] = ()
     if settings.soak.patches_file is not None:
         source = composed.sources["soak.patches_file"]
         base = Path() if source.layer is Layer.COMMAND_LINE else composed.root
         path = base / settings.soak.patches_file
-        entries = read_schedule(path, start_ns=edges[0], end_ns=edges[-1])
+        entries = read_schedule(path, start_ns=market.start_ns, end_ns=market.end_ns)
         for _, offer in entries:
             composed.patched(offer.patch)  # refused before anything is played
     named = frozenset(
@@ -83,9 +85,9 @@ def make_follower(*, composed: Composed, market: SoakMarket, say: Callable[[str]
         for key, source in composed.sources.items()
         if source.layer is Layer.OVERRIDES
     )
-    follow = Follower(settings, composed.patched, Schedule(entries), named=named)
-    follow.told.append(lambda reload, _: say(reload.marker()))
-    return follow
+    live = LiveSettings(settings, composed.patched, Schedule(entries), named=named)
+    live.listeners.append(lambda reload, _: say(reload.marker()))
+    return live
 
 
 def written_schedule(offers: list[tuple[int, Offer]], *, start_ns: int) -> dict[str, Any]:

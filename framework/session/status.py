@@ -22,7 +22,7 @@ from framework.files.atomic import write_json
 from framework.files.errors import FileError
 from framework.market.records import Fill
 from framework.session.halts import NAMES
-from framework.session.reload import APPLIED, PENDING, REFUSED, Follower, Offer, Reload, latency_s
+from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Reload, latency_s
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
 from framework.session.timeline import Version
@@ -40,7 +40,7 @@ LATE_SHARE = 0.05
 TRADES = "edge/trades.jsonl"
 
 
-class Scribe:
+class StatusWriter:
     """Write on a thread of its own: rows in order, of a status only the latest."""
 
     def __init__(self, *, folder: RunFolder, bot_file: Path | None) -> None:
@@ -49,7 +49,7 @@ class Scribe:
         self._status: dict[str, Any] | None = None
         self._failed: set[str] = set()
         self._wake, self._stopping = threading.Event(), False
-        self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="status writer", daemon=True)
         self._thread.start()
 
     def trades(self, symbol: str, fills: Any, versions: list[Version]) -> None:
@@ -116,10 +116,10 @@ class Bot:
         composed: Composed,
         home: Path,
         folder: RunFolder,
-        follow: Follower,
+        live: LiveSettings,
         metrics: Metrics,
     ) -> None:
-        self.settings, self.follow, self.metrics = composed.settings, follow, metrics
+        self.settings, self.live, self.metrics = composed.settings, live, metrics
         self.environment = composed.settings.soak.environment
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
@@ -129,29 +129,29 @@ class Bot:
         self._snapshot: Snapshot[Offer] | None = None
         bot_file = None
         if self.environment is not None:
-            live = live_overrides(home, self.environment)
-            bot_file = live.parent.parent / "bot.json"
-            live.parent.mkdir(parents=True, exist_ok=True)
-            follow.watcher = OverridesWatcher(
-                live, load=self._load, on_alert=self._invalid, on_recovery=self._recovered, on_swap=_hash
+            watched = live_overrides(home, self.environment)
+            bot_file = watched.parent.parent / "bot.json"
+            watched.parent.mkdir(parents=True, exist_ok=True)
+            live.watcher = OverridesWatcher(
+                watched, load=self._load, on_alert=self._invalid, on_recovery=self._recovered, on_swap=_hash
             )
-            self._follow_watcher(follow.watcher)
-        follow.told.append(self._taken)
-        self._scribe = Scribe(folder=folder, bot_file=bot_file)
+            self._follow_watcher(live.watcher)
+        live.listeners.append(self._taken)
+        self._writer = StatusWriter(folder=folder, bot_file=bot_file)
 
     def start(self, replay: SoakReplay) -> None:
         """Begin to follow and to tell of a replay."""
         self.replay = replay
-        if self.follow.watcher is not None:
-            self.follow.watcher.start()
+        if self.live.watcher is not None:
+            self.live.watcher.start()
 
     def close(self) -> None:
         """Tell the last and end every thread."""
-        if self.follow.watcher is not None:
-            self.follow.watcher.stop()
+        if self.live.watcher is not None:
+            self.live.watcher.stop()
         if self.replay is not None:
             self._tell(self.replay)
-        self._scribe.close()
+        self._writer.close()
         self.metrics.close()
 
     def beat(self, _at_ns: int) -> None:
@@ -164,13 +164,13 @@ class Bot:
 
     def _load(self, data: bytes) -> Offer:
         """Judge the bytes of the watched file, on the watcher's thread."""
-        assert self.follow.watcher is not None
-        where = self.follow.watcher.path.name
+        assert self.live.watcher is not None
+        where = self.live.watcher.path.name
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
             raise ConfigError(f"{where}: is not UTF-8 text (byte {error.start})") from error
-        offer = self.follow.offer(parse_patch(text, where=where, json=True), sha=sha256(data).hexdigest())
+        offer = self.live.offer(parse_patch(text, where=where, json=True), sha=sha256(data).hexdigest())
         if offer.decision is not None and offer.decision.refused:
             raise ConfigError(f"{where}: {offer.decision.refused}")
         return offer
@@ -225,12 +225,12 @@ class Bot:
         versions = replay.timeline.versions
         if settled > self._written:  # a row is appended once its second has passed, and never rewritten
             rows = to_array(Fill, engine.fills[self._written : settled])
-            self._scribe.trades(symbol, rows, versions)
+            self._writer.trades(symbol, rows, versions)
             self._written = settled
         health, why = self._health(replay, desk)
         self._gauges(replay, fills, float(desk.position), health)
         last = to_array(Fill, engine.fills[fills - 1 : fills]) if fills else None
-        self._scribe.status(
+        self._writer.status(
             {
                 "environment": self.environment,
                 "run": self.run,
@@ -240,7 +240,7 @@ class Bot:
                 "in_force": self._in_force(),
                 "pending": [
                     {"name": change.name, "value": change.new, "class": change.reload}
-                    for change in self.follow.waiting
+                    for change in self.live.waiting
                 ],
                 "refused": self._refused(),
                 "health": health,
@@ -253,10 +253,10 @@ class Bot:
         )
 
     def _in_force(self) -> dict[str, Any]:
-        reload = self.follow.in_force
+        reload = self.live.in_force
         patch = None if reload is None else reload.patch
         return {
-            "config_sha": self.follow.settings.config_sha,
+            "config_sha": self.live.settings.config_sha,
             "overrides_sha": None if reload is None else reload.overrides_sha,
             "commit": None if patch is None else patch.commit or None,
             "generation": self._generation(),
@@ -264,14 +264,14 @@ class Bot:
         }
 
     def _generation(self) -> int | None:
-        reload = self.follow.in_force
+        reload = self.live.in_force
         if reload is None or reload.patch is None:
             return None
         own = None if self._snapshot is None else self._snapshot.generation
         return reload.patch.generation if reload.patch.generation is not None else own
 
     def _refused(self) -> dict[str, Any] | None:
-        refused = self.follow.refused
+        refused = self.live.refused
         if refused is None:
             return None
         return {"overrides_sha": refused.overrides_sha or None, "reason": refused.why, "at": self.refused_at}
@@ -280,8 +280,8 @@ class Bot:
         """Judge the bot: failing when the loss halt has ended all quoting, degraded when something is off."""
         if desk.loss_halted:
             return "failing", "the loss halt has ended quoting"
-        if self.follow.refused is not None:
-            return "degraded", f"overrides refused: {self.follow.refused.why}"
+        if self.live.refused is not None:
+            return "degraded", f"overrides refused: {self.live.refused.why}"
         if desk.halted:
             return "degraded", f"quoting is paused by the {NAMES[int(desk.halted)]} halt"
         assert replay.stepped is not None
@@ -303,13 +303,13 @@ class Bot:
         self.metrics.set("position", position)
         self.metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND_NS) / 1e9)
         self.metrics.set("bot_healthy", {"healthy": 1.0, "degraded": 0.5}.get(health, 0.0))
-        self.metrics.set("overrides_pending", float(len(self.follow.waiting)))
+        self.metrics.set("overrides_pending", float(len(self.live.waiting)))
         self.metrics.set("overrides_generation", float(self._generation() or 0))
 
 
 @contextmanager
 def running(
-    *, composed: Composed, home: Path, folder: RunFolder, follow: Follower, say: Any
+    *, composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, say: Any
 ) -> Iterator[Bot | None]:
     """Make a soak on the wall clock a bot for as long as it plays; None under the replay clock."""
     settings = composed.settings
@@ -320,7 +320,7 @@ def running(
     if settings.soak.metrics_port is not None:
         metrics = served = serve(settings.soak.metrics_port)
         say(f"| metrics | SERVED | http://127.0.0.1:{served.port}/metrics |")
-    bot = Bot(composed=composed, home=home, folder=folder, follow=follow, metrics=metrics)
+    bot = Bot(composed=composed, home=home, folder=folder, live=live, metrics=metrics)
     try:
         yield bot
     finally:

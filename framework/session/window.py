@@ -8,8 +8,10 @@ import numpy as np
 
 from framework.market.events import GAP
 from framework.market.tape import Tape, utc
-from framework.market.tapes.open import TapeShelf
+from framework.market.tapes.open import TapeCache
+from framework.market.tapes.sources import Made, Recorded, TapeSource
 from framework.session.errors import SoakError
+from framework.settings.schema.market import TapeMarket
 from framework.settings.schema.run import RunSettings
 
 SECOND_NS = 1_000_000_000
@@ -17,28 +19,64 @@ HOUR_NS = 3_600 * SECOND_NS
 
 
 @dataclass(frozen=True, kw_only=True)
-class SoakMarket:
+class ReplayWindow:
     """A tape and the boundaries of the iterations on it (ns; one more than there are iterations)."""
 
     tape: Tape
-    edges: tuple[int, ...]
+    boundaries: tuple[int, ...]
+
+    @property
+    def iterations(self) -> int:
+        """Return how many there are."""
+        return len(self.boundaries) - 1
+
+    @property
+    def start_ns(self) -> int:
+        """Return where the first begins."""
+        return self.boundaries[0]
+
+    @property
+    def end_ns(self) -> int:
+        """Return where the last ends."""
+        return self.boundaries[-1]
 
 
-def open_market(*, settings: RunSettings, shelf: TapeShelf | None = None) -> SoakMarket:
-    """Open or generate the market and cut the asked hours into iterations.
+def tape_source(settings: RunSettings) -> TapeSource:
+    """Say which tape settings mean; raises SoakError when a synthetic one has no length."""
+    market, hours = settings.market, settings.soak.hours
+    if isinstance(market, TapeMarket):
+        return Recorded(path=market.path, symbol=market.symbol, start=market.start, end=market.end)
+    if hours == "tape":
+        raise SoakError(
+            "soak.hours: tape needs market=tape; allowed a number of hours for a synthetic market"
+        )
+    return Made(
+        preset=market.preset,
+        regime=market.regime,
+        hours=float(hours),
+        seed=settings.soak.seed,
+        symbol=market.symbol,
+    )
+
+
+def open_window(*, settings: RunSettings, tapes: TapeCache | None = None) -> ReplayWindow:
+    """Open or make the tape and cut the asked hours into iterations; raises SoakError and TapeError."""
+    return cut_window(settings=settings, tape=(tapes or TapeCache()).tape(tape_source(settings)))
+
+
+def cut_window(*, settings: RunSettings, tape: Tape) -> ReplayWindow:
+    """Cut the asked hours of a tape into iterations.
 
     Raises SoakError for a tape that is empty, shorter than asked or whose feed breaks inside an iteration,
-    and for fees the instrument does not know; and what the tape store raises for a tape that cannot be
-    read.
+    and for fees the instrument does not know.
     """
-    tape = (shelf or TapeShelf()).tape(settings=settings)
     _refuse_fees(tape, settings)
-    edges = _edges(tape, settings)
-    _refuse_gaps(tape, edges)
-    return SoakMarket(tape=tape, edges=edges)
+    boundaries = _boundaries(tape, settings)
+    _refuse_gaps(tape, boundaries)
+    return ReplayWindow(tape=tape, boundaries=boundaries)
 
 
-def _edges(tape: Tape, settings: RunSettings) -> tuple[int, ...]:
+def _boundaries(tape: Tape, settings: RunSettings) -> tuple[int, ...]:
     if len(tape) == 0:
         raise SoakError(f"{tape.meta.source}: the tape holds no event; allowed a tape with a market in it")
     start, stop = tape.start_ns, tape.end_ns
@@ -71,12 +109,12 @@ def _refuse_fees(tape: Tape, settings: RunSettings) -> None:
         )
 
 
-def _refuse_gaps(tape: Tape, edges: tuple[int, ...]) -> None:
+def _refuse_gaps(tape: Tape, boundaries: tuple[int, ...]) -> None:
     at = tape.exch_ts_ns[tape.kind == GAP]
-    inside = at[(at >= edges[0]) & (at < edges[-1])]
+    inside = at[(at >= boundaries[0]) & (at < boundaries[-1])]
     if len(inside):
         first = int(inside[0])
-        k = int(np.searchsorted(np.asarray(edges), first, side="right"))
+        k = int(np.searchsorted(np.asarray(boundaries), first, side="right"))
         raise SoakError(
             f"{tape.meta.source}: the feed breaks at {utc(ns=first)}, inside iteration {k}, and"
             f" {len(inside)} time(s) in all; allowed a window without gaps (quoteops tape gaps lists them)"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from framework.session.judge import Judge
-from framework.session.reload import Follower
+from framework.session.reload import LiveSettings
 from framework.session.replay import SoakReplay
-from framework.session.window import SoakMarket
+from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
 from framework.tuning.baselines import Arm, corner_arm, placebo_draws, placebo_schedule, static_arm
 from framework.tuning.params import TuningParams
@@ -30,19 +30,19 @@ SHOWN = (
 def compare_arms(
     *,
     settings: RunSettings,
-    market: SoakMarket,
+    market: ReplayWindow,
     judge: Judge,
     rules: TuningRules,
     tuned: Sequence[TuningParams],
     tuned_report: dict[str, Any],
     progress: Callable[[str, float], None] = lambda _doing, _share: None,
-    follow: Callable[[], Follower | None] = lambda: None,
+    live: Callable[[], LiveSettings | None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """Replay static, corner and random-walk placebo on the tuned run's tape; give one row an arm, tuned
     first.
 
     Arms are never paced: under the wall clock too they replay what the run has already waited for.
-    ``follow`` makes, for each arm, what brings the patches that came in the run.
+    ``live`` makes, for each arm, what brings the patches that came in the run.
     """
     start = tuned[0]
     rng = np.random.Generator(np.random.PCG64([settings.soak.seed, 0xA12]))
@@ -58,16 +58,16 @@ def compare_arms(
         if tuple(arm.packages) == tuple(tuned):
             rows.append({**rows[0], "arm": arm.name, "same_as": "tuned"})
         else:
-            report, last = _played(settings, market, judge, arm, follow())
+            report, last = _played(settings, market, judge, arm, live())
             rows.append(_row(arm.name, last, report))
     return rows
 
 
 def _played(
-    settings: RunSettings, market: SoakMarket, judge: Judge, arm: Arm, follow: Follower | None
+    settings: RunSettings, market: ReplayWindow, judge: Judge, arm: Arm, live: LiveSettings | None
 ) -> tuple[dict[str, Any], TuningParams]:
     """Play an arm; give its report and the package it ended with."""
-    replay = SoakReplay(settings=settings, market=market, follow=follow)
+    replay = SoakReplay(settings=settings, market=market, live=live)
     for package in arm.packages:
         replay.run(package)
     return judge.report(replay.whole()), replay.candidate

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from framework.compiled.jit import source_digest
-from framework.session.window import SoakMarket
+from framework.session.window import ReplayWindow
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
 from framework.soak.result import SoakResult
 
 
-def runtime_of(settings: RunSettings, market: SoakMarket) -> dict[str, Any]:
+def runtime_of(settings: RunSettings, market: ReplayWindow) -> dict[str, Any]:
     """Say what a report is about; nothing here changes from one run of the same inputs to the next."""
     return {
         "version": version("quoteops"),

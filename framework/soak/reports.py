@@ -90,7 +90,7 @@ def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:
 
 def _write_reloads(result: SoakResult, folder: RunFolder) -> None:
     """Write what became of the patches of the run, and a schedule that repeats them in a replay."""
-    start_ns = result.market.edges[0]
+    start_ns = result.market.start_ns
     if result.reloads:
         folder.lines("soak/reloads.jsonl", (reload.row(start_ns=start_ns) for reload in result.reloads))
     if result.offers:

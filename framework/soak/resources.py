@@ -57,4 +57,4 @@ class MemoryWatch:
 def time_stages(result: SoakResult) -> dict[str, dict[str, float]]:
     """Play the first iteration again with a clock between the stages; give their times in microseconds."""
     again = SoakReplay(settings=result.settings, market=result.market)
-    return stage_timings(replay=again.replay, until_ns=result.market.edges[1] - 1)
+    return stage_timings(replay=again.replay, until_ns=result.market.boundaries[1] - 1)

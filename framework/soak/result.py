@@ -11,7 +11,7 @@ from framework.gates.verdict import Verdict
 from framework.session.reload import Offer, Reload
 from framework.session.routes import Canary
 from framework.session.timeline import Version
-from framework.session.window import SoakMarket
+from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import TuningParams
 from framework.tuning.step import TuningDecision
@@ -26,7 +26,7 @@ class SoakResult:
     """
 
     settings: RunSettings
-    market: SoakMarket
+    market: ReplayWindow
     root: Path
     runtime: dict[str, Any]
     routes: Canary | None = None

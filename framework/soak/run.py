@@ -18,16 +18,16 @@ from framework.engine.paced import Clock, MonotonicClock
 from framework.engine.replay import EngineError
 from framework.errors import QuoteopsError
 from framework.gates.verdict import Verdict
-from framework.market.tapes.open import TapeShelf
+from framework.market.tapes.open import TapeCache
 from framework.session.errors import SoakError
 from framework.session.halts import loss_halt_before
 from framework.session.judge import Judge, make_judge
-from framework.session.reload import Follower
+from framework.session.reload import LiveSettings
 from framework.session.replay import SoakReplay, package_of
 from framework.session.routes import Canary, route_split
 from framework.session.run_folder import RunFolder
-from framework.session.schedule import make_follower
-from framework.session.window import open_market
+from framework.session.schedule import make_live_settings
+from framework.session.window import open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
 from framework.soak.baseline import baseline_package
@@ -65,7 +65,7 @@ def run_soak(
     composed: Composed,
     say: Say = print,
     progress: Progress = lambda _doing, _share: None,
-    shelf: TapeShelf | None = None,
+    tapes: TapeCache | None = None,
     home: Path | None = None,
     own_name: bool = False,
     publish: bool = True,
@@ -85,7 +85,7 @@ def run_soak(
     folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed}, own_name=own_name)
     try:
         progress("market", 0.0)
-        market = open_market(settings=settings, shelf=shelf or TapeShelf(say=say))
+        market = open_window(settings=settings, tapes=tapes or TapeCache(say=say))
         watch.lap("market")
         result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
         _route(result, composed)
@@ -94,12 +94,12 @@ def run_soak(
         for line in notices(result):
             say(line)
         memory = MemoryWatch()
-        follow = make_follower(composed=composed, market=market, say=say)
-        with _bot(composed, home, folder, follow, say) as bot:
-            replay = _replay(result, follow, clock, bot)
+        live = make_live_settings(composed=composed, market=market, say=say)
+        with _bot(composed, home, folder, live, say) as bot:
+            replay = _replay(result, live, clock, bot)
             _Game(result, judge, folder, say, progress, replay, memory).play()
         watch.lap("iterations")
-        _weigh_arms(result, judge, progress, follow)
+        _weigh_arms(result, judge, progress, live)
         watch.lap("arms")
         progress("reports", 1.0)
         write_run(result, folder, say)
@@ -141,7 +141,7 @@ class _Game:
         self.result, self.judge, self.folder, self.say, self.progress = result, judge, folder, say, progress
         self.rules = tuning_rules(result.settings, judge) if result.untuned is None else None
         self.replay = replay
-        self.last = len(result.market.edges) - 1
+        self.last = result.market.iterations
 
     def play(self) -> None:
         """Play every iteration; write its artifacts before the next begins."""
@@ -153,13 +153,13 @@ class _Game:
         if (leak := self.memory.marker()) is not None:
             self.say(leak)
         result.whole, result.versions = self.replay.whole(), self.replay.timeline.versions
-        result.reloads, result.offers = self.replay.follow.log, self.replay.follow.offers
+        result.reloads, result.offers = self.replay.live.log, self.replay.live.offers
         result.report = self.judge.report(result.whole)
         if result.routes is not None:
             split = route_split(
                 window=result.whole,
                 versions=result.versions,
-                end_ns=result.market.edges[-1],
+                end_ns=result.market.end_ns,
                 guard=result.settings.rollout_guard,
             )
             result.report["routes"] = canonical(split)
@@ -176,7 +176,7 @@ class _Game:
         window = self.replay.run(package, moved=moved)
         # What a patch has set in mid-run is the tuner's new start, not a change nobody ordered.
         if self.rules is not None:
-            for values in self.replay.follow.rebased():
+            for values in self.replay.live.rebased():
                 state, _ = rebase(state=state, patch=values, bounds=self.rules.bounds)
         package = self.replay.candidate
         # The package in force is the engine's word, not ours; a canary's candidate is in force in its
@@ -210,23 +210,23 @@ class _Game:
 
 
 def _bot(
-    composed: Composed, home: Path, folder: RunFolder, follow: Follower, say: Say
+    composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, say: Say
 ) -> AbstractContextManager[Bot | None]:
     """Make the run a bot under the wall clock; its libraries are loaded for it alone."""
     if composed.settings.soak.clock != "wall":
         return nullcontext()
     from framework.session.status import running
 
-    return running(composed=composed, home=home, folder=folder, follow=follow, say=say)
+    return running(composed=composed, home=home, folder=folder, live=live, say=say)
 
 
-def _replay(result: SoakResult, follow: Follower, clock: Clock | None, bot: Bot | None) -> SoakReplay:
+def _replay(result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bot | None) -> SoakReplay:
     replay = SoakReplay(
         settings=result.settings,
         market=result.market,
         canary=result.routes,
         clock=None if bot is None else clock or MonotonicClock(),
-        follow=follow,
+        live=live,
         beat=None if bot is None else bot.beat,
     )
     if bot is not None:
@@ -265,7 +265,7 @@ def _route(result: SoakResult, composed: Composed) -> None:
         result.untuned = "tuning is off"
 
 
-def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress, follow: Follower) -> None:
+def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress, live: LiveSettings) -> None:
     if result.untuned is not None:
         return
     result.arms = compare_arms(
@@ -276,7 +276,7 @@ def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress, follow: Fo
         tuned=result.packages,
         tuned_report=result.report,
         progress=progress,
-        follow=follow.again,
+        live=live.again,
     )
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def opening_line(result: SoakResult) -> str:
     """Say what is about to be played."""
     market, settings = result.market, result.settings
-    hours = (market.edges[-1] - market.edges[0]) / 3.6e12
+    hours = (market.end_ns - market.start_ns) / 3.6e12
     routes = "" if result.routes is None else f", canary {settings.rollout.canary_fraction:.0%} of minutes"
     paced = ", in real time" if settings.soak.clock == "wall" else ""
     if settings.soak.clock == "wall" and settings.soak.environment is not None:
         paced += f" and following artifacts/gitops/{settings.soak.environment}"
     return (
-        f"soak: {market.tape.instrument.symbol}, {hours:.3g} h in {len(market.edges) - 1} iterations{paced}"
+        f"soak: {market.tape.instrument.symbol}, {hours:.3g} h in {market.iterations} iterations{paced}"
         f"{routes}, from {market.tape.meta.source}, config {settings.config_sha[:12]}"
     )
 
@@ -117,7 +117,7 @@ def _reload_lines(result: SoakResult) -> list[str]:
     """Say what became of each patch that came in mid-run, at which tape time."""
     lines = []
     for reload in result.reloads:
-        minutes, seconds = divmod((reload.at_ns - result.market.edges[0]) // 10**9, 60)
+        minutes, seconds = divmod((reload.at_ns - result.market.start_ns) // 10**9, 60)
         what = reload.why or ", ".join(reload.fields) or "nothing changes"
         at = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
         lines.append(f"patch {reload.result.lower()} at {at}: {what} (config {reload.config_sha[:12]})")

@@ -15,11 +15,11 @@ import pytest
 from framework.compiled.records import at, interpreted
 from framework.edge.window import PLACE, REPLACE, WindowData
 from framework.session.errors import SoakError
-from framework.session.reload import APPLIED, PENDING, REFUSED, Follower, Offer, Schedule, package_of
+from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Schedule, package_of
 from framework.session.replay import SoakReplay
 from framework.session.routes import Canary
 from framework.session.schedule import read_schedule, span_ns, written_schedule
-from framework.session.window import SoakMarket, open_market
+from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed, compose_run
 from framework.settings.errors import ConfigError
 from framework.settings.overrides import Patch, parse_patch
@@ -39,8 +39,8 @@ def composed() -> Composed:
 
 
 @pytest.fixture(scope="module")
-def market(composed: Composed) -> SoakMarket:
-    return open_market(settings=composed.settings)
+def market(composed: Composed) -> ReplayWindow:
+    return open_window(settings=composed.settings)
 
 
 def patch_of(**values: Any) -> Patch:
@@ -48,20 +48,20 @@ def patch_of(**values: Any) -> Patch:
     return parse_patch(json.dumps(named), where="patch", json=True)
 
 
-def offers(market: SoakMarket, *patches: tuple[float, Patch]) -> Schedule:
+def offers(market: ReplayWindow, *patches: tuple[float, Patch]) -> Schedule:
     """Schedule patches by seconds after the start."""
-    start = market.edges[0]
+    start = market.boundaries[0]
     return Schedule(
         tuple((start + round(s * SECOND), Offer(p, f"sha{k}")) for k, (s, p) in enumerate(patches))
     )
 
 
-def follower(composed: Composed, schedule: Schedule | None = None) -> Follower:
-    return Follower(composed.settings, composed.patched, schedule or Schedule())
+def live_settings(composed: Composed, schedule: Schedule | None = None) -> LiveSettings:
+    return LiveSettings(composed.settings, composed.patched, schedule or Schedule())
 
 
 def played(replay: SoakReplay) -> WindowData:
-    for _ in range(len(replay.market.edges) - 1):
+    for _ in range(len(replay.market.boundaries) - 1):
         replay.run(replay.candidate)
     return replay.whole()
 
@@ -69,16 +69,16 @@ def played(replay: SoakReplay) -> WindowData:
 class Watched:
     """What a watcher shows, changed by hand at instants of the tape."""
 
-    def __init__(self, follow: Follower, changes: dict[int, Patch]) -> None:
+    def __init__(self, live: LiveSettings, changes: dict[int, Patch]) -> None:
         self.latest: Snapshot[Offer] | None = None
         self.fault: Fault | None = None
-        self.follow, self.changes = follow, changes
+        self.live, self.changes = live, changes
 
     def beat(self, at_ns: int) -> None:
         for due in [ns for ns in self.changes if ns <= at_ns]:
             before = self.latest
             generation = 1 if before is None else before.generation + 1
-            offer = self.follow.offer(self.changes.pop(due), sha=f"sha{generation}")
+            offer = self.live.offer(self.changes.pop(due), sha=f"sha{generation}")
             self.latest = Snapshot(generation, offer, offer.sha, 0, 0)
 
 
@@ -106,61 +106,61 @@ CHANGES = (
 
 @pytest.mark.parametrize("split", [False, True], ids=["one route", "canary"])
 def test_the_same_patch_at_the_same_instant_is_the_same_run_by_either_way(
-    composed: Composed, market: SoakMarket, split: bool
+    composed: Composed, market: ReplayWindow, split: bool
 ) -> None:
     rollout = composed.settings.rollout.model_copy(update={"canary_fraction": 0.5})
     settings = composed.settings.model_copy(update={"rollout": rollout})
     canary = Canary("S", package_of(settings).with_value(Field.SPREAD, 0.5)) if split else None
-    follow = Follower(settings, composed.patched)
-    watched = Watched(follow, {market.edges[0] + round(s * SECOND): patch for s, patch in CHANGES})
-    follow.watcher = watched  # type: ignore[assignment]
+    live = LiveSettings(settings, composed.patched)
+    watched = Watched(live, {market.boundaries[0] + round(s * SECOND): patch for s, patch in CHANGES})
+    live.watcher = watched  # type: ignore[assignment]
     paced = SoakReplay(
-        settings=settings, market=market, canary=canary, clock=UnevenClock(), follow=follow, beat=watched.beat
+        settings=settings, market=market, canary=canary, clock=UnevenClock(), live=live, beat=watched.beat
     )
-    live = played(paced)
-    again = SoakReplay(settings=settings, market=market, canary=canary, follow=follow.again())
+    first = played(paced)
+    again = SoakReplay(settings=settings, market=market, canary=canary, live=live.again())
     replayed = played(again)
-    assert len(live.fills) > 5
-    assert live.fills.tobytes() == replayed.fills.tobytes()
-    assert live.audit.tobytes() == replayed.audit.tobytes()
-    assert live.samples.tobytes() == replayed.samples.tobytes()
-    assert again.follow.log == follow.log
+    assert len(first.fills) > 5
+    assert first.fills.tobytes() == replayed.fills.tobytes()
+    assert first.audit.tobytes() == replayed.audit.tobytes()
+    assert first.samples.tobytes() == replayed.samples.tobytes()
+    assert again.live.log == live.log
     assert [v.config_sha for v in again.timeline.versions] == [v.config_sha for v in paced.timeline.versions]
-    results = [(reload.result, reload.fields) for reload in follow.log]
+    results = [(reload.result, reload.fields) for reload in live.log]
     assert (PENDING, ("sizing.leverage",)) in results
     assert (APPLIED, ("sizing.leverage",)) in results
-    assert follow.waiting or follow.settings.sizing.leverage == 2.0
-    assert follow.settings.sizing.notional_cap_usd == composed.settings.sizing.notional_cap_usd
+    assert live.waiting or live.settings.sizing.leverage == 2.0
+    assert live.settings.sizing.notional_cap_usd == composed.settings.sizing.notional_cap_usd
 
 
-def test_a_written_schedule_repeats_the_run(composed: Composed, market: SoakMarket, tmp_path: Path) -> None:
-    follow = follower(composed, offers(market, (33.3, patch_of(base_spread_bps_delta=0.45))))
-    first = played(SoakReplay(settings=composed.settings, market=market, follow=follow))
+def test_a_written_schedule_repeats_the_run(composed: Composed, market: ReplayWindow, tmp_path: Path) -> None:
+    live = live_settings(composed, offers(market, (33.3, patch_of(base_spread_bps_delta=0.45))))
+    first = played(SoakReplay(settings=composed.settings, market=market, live=live))
     path = tmp_path / "patches.json"
-    path.write_text(json.dumps(written_schedule(follow.offers, start_ns=market.edges[0])))
-    entries = read_schedule(path, start_ns=market.edges[0], end_ns=market.edges[-1])
-    repeated = follower(composed, Schedule(entries))
-    second = played(SoakReplay(settings=composed.settings, market=market, follow=repeated))
+    path.write_text(json.dumps(written_schedule(live.offers, start_ns=market.boundaries[0])))
+    entries = read_schedule(path, start_ns=market.boundaries[0], end_ns=market.boundaries[-1])
+    repeated = live_settings(composed, Schedule(entries))
+    second = played(SoakReplay(settings=composed.settings, market=market, live=repeated))
     assert first.fills.tobytes() == second.fills.tobytes()
     assert first.audit.tobytes() == second.audit.tobytes()
 
 
-def test_a_patch_changes_nothing_before_it_comes(composed: Composed, market: SoakMarket) -> None:
+def test_a_patch_changes_nothing_before_it_comes(composed: Composed, market: ReplayWindow) -> None:
     plain = played(SoakReplay(settings=composed.settings, market=market))
-    follow = follower(composed, offers(market, (150.0, patch_of(base_spread_bps_delta=0.6))))
-    patched = played(SoakReplay(settings=composed.settings, market=market, follow=follow))
-    cut = market.edges[0] + 150 * SECOND
+    live = live_settings(composed, offers(market, (150.0, patch_of(base_spread_bps_delta=0.6))))
+    patched = played(SoakReplay(settings=composed.settings, market=market, live=live))
+    cut = market.boundaries[0] + 150 * SECOND
     before, same = (rows[rows["ts_ns"] < cut] for rows in (plain.audit, patched.audit))
     finished = before["action"] != 4  # a run of blocked ticks may end later
     assert np.array_equal(before[finished], same[same["action"] != 4])
     assert plain.audit.tobytes() != patched.audit.tobytes()
 
 
-def test_every_row_names_the_settings_that_quoted_it(composed: Composed, market: SoakMarket) -> None:
-    follow = follower(composed, offers(market, (100.0, patch_of(base_spread_bps_delta=0.6))))
-    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
+def test_every_row_names_the_settings_that_quoted_it(composed: Composed, market: ReplayWindow) -> None:
+    live = live_settings(composed, offers(market, (100.0, patch_of(base_spread_bps_delta=0.6))))
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
     whole = played(replay)
-    instant = market.edges[0] + 100 * SECOND
+    instant = market.boundaries[0] + 100 * SECOND
     changed = composed.patched(patch_of(base_spread_bps_delta=0.6)).config_sha
     shas = np.array([version.config_sha for version in replay.timeline.versions])
     late = shas[whole.audit["params_version"][whole.audit["ts_ns"] >= instant]]
@@ -170,14 +170,14 @@ def test_every_row_names_the_settings_that_quoted_it(composed: Composed, market:
         assert (shas[fill["params_version"]] == changed) == quoted_late
 
 
-def test_a_hot_patch_brings_its_tick_and_that_moves_the_resting_quotes(market: SoakMarket) -> None:
+def test_a_hot_patch_brings_its_tick_and_that_moves_the_resting_quotes(market: ReplayWindow) -> None:
     composed = compose_run(words=(*WORDS, "strategy.tick_ms=0"), root=REPOSITORY, environ={})
-    instant = market.edges[0] + 100 * SECOND + 1
+    instant = market.boundaries[0] + 100 * SECOND + 1
     wider = patch_of(base_spread_bps_delta=0.6, max_delta_ratio=0.2)
-    follow = Follower(composed.settings, composed.patched, Schedule(((instant, Offer(wider, "sha")),)))
-    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
-    replay.follow.adopt(replay.candidate)
-    replay._plan(market.edges[0], 0)
+    live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(wider, "sha")),)))
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay.live.adopt(replay.candidate)
+    replay._plan(market.boundaries[0], 0)
     replay._advance(instant - 1, end_runs=False)
     ticks, before = int(at(replay.replay.desk, 0).ticks), resting(replay)
     replay._advance(instant, end_runs=False)
@@ -195,21 +195,21 @@ def resting(replay: SoakReplay) -> list[tuple[int, int, int]]:
 
 
 def test_a_next_quote_patch_leaves_resting_orders_and_sizes_the_next(
-    composed: Composed, market: SoakMarket
+    composed: Composed, market: ReplayWindow
 ) -> None:
-    instant = market.edges[0] + 100 * SECOND + 1
+    instant = market.boundaries[0] + 100 * SECOND + 1
     smaller = patch_of(sizing__quote_notional_usd=130.0)
-    follow = follower(composed, Schedule(((instant, Offer(smaller, "sha")),)))
-    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
-    replay.follow.adopt(replay.candidate)
-    replay._plan(market.edges[0], 0)
+    live = live_settings(composed, Schedule(((instant, Offer(smaller, "sha")),)))
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay.live.adopt(replay.candidate)
+    replay._plan(market.boundaries[0], 0)
     replay._advance(instant - 1, end_runs=False)
     before = resting(replay)
     sizes = [lots for order, _, lots in before if order]
     assert sizes
     replay._advance(instant, end_runs=False)
     assert resting(replay) == before
-    replay._advance(market.edges[1] - 1, end_runs=True)
+    replay._advance(market.boundaries[1] - 1, end_runs=True)
     rows = replay.replay.audit_rows()
     placed = rows[(rows["ts_ns"] > instant) & np.isin(rows["action"], (PLACE, REPLACE))]
     price = market.tape.instrument.tick
@@ -218,14 +218,14 @@ def test_a_next_quote_patch_leaves_resting_orders_and_sizes_the_next(
     assert worth.max() <= 131.0
 
 
-def test_a_lower_cap_shrinks_what_rests_at_once(market: SoakMarket) -> None:
+def test_a_lower_cap_shrinks_what_rests_at_once(market: ReplayWindow) -> None:
     composed = compose_run(words=(*WORDS, "strategy.tick_ms=0"), root=REPOSITORY, environ={})
-    instant = market.edges[0] + 100 * SECOND + 1
+    instant = market.boundaries[0] + 100 * SECOND + 1
     lower = patch_of(sizing__notional_cap_usd=125.0, sizing__quote_notional_usd=120.0)
-    follow = Follower(composed.settings, composed.patched, Schedule(((instant, Offer(lower, "sha")),)))
-    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
-    replay.follow.adopt(replay.candidate)
-    replay._plan(market.edges[0], 0)
+    live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(lower, "sha")),)))
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay.live.adopt(replay.candidate)
+    replay._plan(market.boundaries[0], 0)
     replay._advance(instant - 1, end_runs=False)
     instrument = market.tape.instrument
     assert max(lots * instrument.lot * price * instrument.tick for _, price, lots in resting(replay)) > 200.0
@@ -236,49 +236,51 @@ def test_a_lower_cap_shrinks_what_rests_at_once(market: SoakMarket) -> None:
 
 
 def test_a_flat_only_patch_waits_until_the_position_is_nothing(
-    composed: Composed, market: SoakMarket
+    composed: Composed, market: ReplayWindow
 ) -> None:
-    follow = follower(composed, offers(market, *((s, patch_of(sizing__leverage=3.0)) for s in (20.7, 90.0))))
-    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
+    live = live_settings(
+        composed, offers(market, *((s, patch_of(sizing__leverage=3.0)) for s in (20.7, 90.0)))
+    )
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
     seen: list[tuple[int, bool, float]] = []
     flat = replay._flat
 
     def asked() -> bool:
-        seen.append((replay._at, flat(), follow.settings.sizing.leverage))
+        seen.append((replay._at, flat(), live.settings.sizing.leverage))
         return flat()
 
     replay._flat = asked  # type: ignore[method-assign]
     played(replay)
     assert {leverage for _, is_flat, leverage in seen if not is_flat} <= {composed.settings.sizing.leverage}
-    released = [r for r in follow.log if r.result == APPLIED and r.fields == ("sizing.leverage",)]
+    released = [r for r in live.log if r.result == APPLIED and r.fields == ("sizing.leverage",)]
     assert len(released) == 1
     assert released[0].at_ns % 100_000_000 == 0
-    assert follow.waiting == ()
+    assert live.waiting == ()
 
 
-def test_a_name_that_leaves_the_patch_goes_back(composed: Composed, market: SoakMarket) -> None:
+def test_a_name_that_leaves_the_patch_goes_back(composed: Composed, market: ReplayWindow) -> None:
     start = composed.settings.params
     first, second = patch_of(base_spread_bps_delta=0.5, tail_age_ms=900), patch_of(tail_age_ms=800)
-    follow = follower(composed, offers(market, (10.0, first), (20.0, second)))
-    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
+    live = live_settings(composed, offers(market, (10.0, first), (20.0, second)))
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
     played(replay)
-    assert follow.settings.params.base_spread_bps_delta == start.base_spread_bps_delta
-    assert follow.settings.params.tail_age_ms == 800
-    assert follow.log[-1].fields == ("base_spread_bps_delta", "tail_age_ms")
-    assert follow.settings.config_sha == composed.patched(second).config_sha
+    assert live.settings.params.base_spread_bps_delta == start.base_spread_bps_delta
+    assert live.settings.params.tail_age_ms == 800
+    assert live.log[-1].fields == ("base_spread_bps_delta", "tail_age_ms")
+    assert live.settings.config_sha == composed.patched(second).config_sha
 
 
-def test_what_would_need_a_restart_is_refused_whole(composed: Composed, market: SoakMarket) -> None:
-    follow = follower(composed)
+def test_what_would_need_a_restart_is_refused_whole(composed: Composed, market: ReplayWindow) -> None:
+    live = live_settings(composed)
     with pytest.raises(ConfigError, match=r"exchange\.feed_ms takes effect at a restart only"):
         patch_of(exchange__feed_ms=1.0)
     mixed = patch_of(base_spread_bps_delta=0.5, rollout__mode="full")
-    follow = follower(composed, offers(market, (10.0, mixed)))
-    before = follow.settings
-    replay = SoakReplay(settings=composed.settings, market=market, follow=follow)
+    live = live_settings(composed, offers(market, (10.0, mixed)))
+    before = live.settings
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
     played(replay)
-    assert follow.settings == before
-    (refused,) = follow.log
+    assert live.settings == before
+    (refused,) = live.log
     assert refused.result == REFUSED
     assert refused.marker().startswith("| reload | REFUSED | overrides_sha=sha0 rollout.mode: ")
 
@@ -310,22 +312,22 @@ def test_a_patch_that_contradicts_itself_is_refused_as_at_a_start(composed: Comp
         composed.patched(patch_of(sizing__quote_notional_usd=30000.0))
 
 
-def test_a_word_on_the_command_line_wins_over_every_patch(market: SoakMarket) -> None:
+def test_a_word_on_the_command_line_wins_over_every_patch(market: ReplayWindow) -> None:
     composed = compose_run(words=(*WORDS, "params.tail_age_ms=950"), root=REPOSITORY, environ={})
     patch = patch_of(tail_age_ms=500, base_spread_bps_delta=0.5)
-    follow = Follower(composed.settings, composed.patched, offers(market, (10.0, patch)))
-    played(SoakReplay(settings=composed.settings, market=market, follow=follow))
-    assert follow.settings.params.tail_age_ms == 950
-    assert follow.settings.params.base_spread_bps_delta == 0.5
+    live = LiveSettings(composed.settings, composed.patched, offers(market, (10.0, patch)))
+    played(SoakReplay(settings=composed.settings, market=market, live=live))
+    assert live.settings.params.tail_age_ms == 950
+    assert live.settings.params.base_spread_bps_delta == 0.5
 
 
 def test_a_fault_of_the_file_is_said_once_and_so_is_its_end(composed: Composed) -> None:
     said: list[str] = []
-    follow = follower(composed)
-    follow.told.append(lambda reload, _: said.append(reload.marker()))
-    watched = Watched(follow, {})
-    follow.watcher = watched  # type: ignore[assignment]
-    turn: Callable[[int], bool] = lambda ns: follow.turn(ns, flat=lambda: True)  # noqa: E731
+    live = live_settings(composed)
+    live.listeners.append(lambda reload, _: said.append(reload.marker()))
+    watched = Watched(live, {})
+    live.watcher = watched  # type: ignore[assignment]
+    turn: Callable[[int], bool] = lambda ns: live.poll(ns, flat=lambda: True)  # noqa: E731
     watched.fault = Fault("overrides.json: is empty; allowed a patch", None, 0)
     assert not turn(1)
     assert not turn(2)
@@ -338,9 +340,9 @@ def test_a_fault_of_the_file_is_said_once_and_so_is_its_end(composed: Composed) 
 def test_looking_for_a_patch_that_has_not_come_costs_next_to_nothing(composed: Composed) -> None:
     import timeit
 
-    follow = follower(composed)
-    follow.watcher = Watched(follow, {})  # type: ignore[assignment]
-    once = timeit.timeit(lambda: follow.turn(5, flat=lambda: True), number=2_000) / 2_000
+    live = live_settings(composed)
+    live.watcher = Watched(live, {})  # type: ignore[assignment]
+    once = timeit.timeit(lambda: live.poll(5, flat=lambda: True), number=2_000) / 2_000
     assert once < 0.001  # a slice is ten times that; a hang, not a measure
 
 

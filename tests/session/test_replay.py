@@ -14,7 +14,7 @@ from framework.quoting.records import Params
 from framework.rollout.route import CANARY, MINUTE_NS, REAL, on_canary
 from framework.session.replay import SoakReplay, package_in, package_of, with_package
 from framework.session.routes import Canary, route_split
-from framework.session.window import SoakMarket, open_market
+from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import RUNTIME_LIMITS, Field, TuningParams, quantise
@@ -33,8 +33,8 @@ def settings() -> RunSettings:
 
 
 @pytest.fixture(scope="module")
-def market(settings: RunSettings) -> SoakMarket:
-    return open_market(settings=settings)
+def market(settings: RunSettings) -> ReplayWindow:
+    return open_window(settings=settings)
 
 
 def other(package: TuningParams) -> TuningParams:
@@ -52,14 +52,14 @@ def kept_values(field: Field) -> st.SearchStrategy[float]:
 
 @given(st.tuples(*(kept_values(field) for field in Field)).map(lambda values: TuningParams(*values)))
 def test_any_package_is_read_back_from_the_engines_record_as_it_was(
-    settings: RunSettings, market: SoakMarket, package: TuningParams
+    settings: RunSettings, market: ReplayWindow, package: TuningParams
 ) -> None:
     rows = zeros(Params, 1)
     fill_params(rows, settings=with_package(settings, package), instrument=market.tape.instrument)
     assert package_in(at(rows, 0)) == package
 
 
-def test_what_the_engine_ran_is_its_own_word(settings: RunSettings, market: SoakMarket) -> None:
+def test_what_the_engine_ran_is_its_own_word(settings: RunSettings, market: ReplayWindow) -> None:
     replay = SoakReplay(settings=settings, market=market)
     start = package_of(settings)
     replay.run(start)
@@ -68,7 +68,7 @@ def test_what_the_engine_ran_is_its_own_word(settings: RunSettings, market: Soak
     assert replay.package_in_force() == other(start)
 
 
-def test_an_order_that_never_came_into_force_is_found(settings: RunSettings, market: SoakMarket) -> None:
+def test_an_order_that_never_came_into_force_is_found(settings: RunSettings, market: ReplayWindow) -> None:
     replay = SoakReplay(settings=settings, market=market)
     start = package_of(settings)
     replay.run(start)
@@ -82,7 +82,7 @@ def test_an_order_that_never_came_into_force_is_found(settings: RunSettings, mar
     assert [miss.field for miss in found.misses] == [Field.SPREAD]
 
 
-def test_iterations_chain_into_the_whole(settings: RunSettings, market: SoakMarket) -> None:
+def test_iterations_chain_into_the_whole(settings: RunSettings, market: ReplayWindow) -> None:
     replay = SoakReplay(settings=settings, market=market)
     windows = [replay.run(package_of(settings)) for _ in range(3)]
     joined, whole = chain(windows), replay.whole()
@@ -92,7 +92,7 @@ def test_iterations_chain_into_the_whole(settings: RunSettings, market: SoakMark
     assert len(whole.fills) > 10
 
 
-def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, market: SoakMarket) -> None:
+def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, market: ReplayWindow) -> None:
     baseline = other(package_of(settings))
     symbol = market.tape.instrument.symbol
     replay = SoakReplay(settings=settings, market=market, canary=Canary(symbol, baseline))
@@ -114,7 +114,7 @@ def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, mark
         assert versions[row["params_version"]].route == (CANARY if chosen else REAL)
 
 
-def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: SoakMarket) -> None:
+def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: ReplayWindow) -> None:
     baseline = other(package_of(settings))
     symbol = market.tape.instrument.symbol
     replay = SoakReplay(settings=settings, market=market, canary=Canary(symbol, baseline))
@@ -124,7 +124,7 @@ def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: 
     split = route_split(
         window=whole,
         versions=replay.timeline.versions,
-        end_ns=market.edges[-1],
+        end_ns=market.end_ns,
         guard=settings.rollout_guard,
     )
     both = (split[CANARY], split[REAL])
@@ -141,7 +141,7 @@ def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: 
     )
 
 
-def test_a_canary_of_everything_is_the_run_without_one(settings: RunSettings, market: SoakMarket) -> None:
+def test_a_canary_of_everything_is_the_run_without_one(settings: RunSettings, market: ReplayWindow) -> None:
     everything = settings.rollout.model_copy(update={"canary_fraction": 1.0})
     settings = settings.model_copy(update={"rollout": everything})
     start = package_of(settings)
@@ -153,7 +153,7 @@ def test_a_canary_of_everything_is_the_run_without_one(settings: RunSettings, ma
     assert plain.whole().fills.tobytes() == routed.whole().fills.tobytes()
 
 
-def test_progress_reaches_the_end_of_every_iteration(settings: RunSettings, market: SoakMarket) -> None:
+def test_progress_reaches_the_end_of_every_iteration(settings: RunSettings, market: ReplayWindow) -> None:
     shares: list[float] = []
     SoakReplay(settings=settings, market=market).run(package_of(settings), moved=shares.append)
     assert shares == sorted(shares)

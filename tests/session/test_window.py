@@ -14,9 +14,8 @@ from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.market.tape import EVENT_COLUMNS, Tape
 from framework.session.errors import SoakError
-from framework.session.window import SoakMarket, open_market
+from framework.session.window import ReplayWindow, cut_window, open_window
 from framework.settings.compose import compose_run
-from framework.settings.schema.run import RunSettings
 from tests.command import REPOSITORY
 
 MINUTE = 60_000_000_000
@@ -27,22 +26,12 @@ def tape() -> Tape:
     return generate(preset="thin_spot", regime="normal", hours=0.1, seed=1)
 
 
-class Shelf:
-    """A shelf with one tape on it."""
-
-    def __init__(self, tape: Tape) -> None:
-        self.held = tape
-
-    def tape(self, *, settings: RunSettings) -> Tape:
-        return self.held
-
-
-def opened(tape: Tape, *words: str) -> SoakMarket:
+def opened(tape: Tape, *words: str) -> ReplayWindow:
     given = ["market=tape", "market.path=x", *words]
     if not any(word.startswith("soak.iterations") for word in words):
         given.append("soak.iterations=3")
     settings = compose_run(words=given, root=REPOSITORY, environ={}).settings
-    return open_market(settings=settings, shelf=Shelf(tape))  # type: ignore[arg-type]
+    return cut_window(settings=settings, tape=tape)
 
 
 def columns(tape: Tape, **changes: Any) -> Tape:
@@ -50,18 +39,18 @@ def columns(tape: Tape, **changes: Any) -> Tape:
 
 
 def test_iterations_cut_the_hours_asked_evenly(tape: Tape) -> None:
-    edges = opened(tape, "soak.hours=0.09").edges
+    edges = opened(tape, "soak.hours=0.09").boundaries
     assert edges[0] == tape.start_ns
     assert edges[-1] - edges[0] == round(0.09 * 60 * MINUTE)
     assert max(np.diff(edges)) - min(np.diff(edges)) <= 1
 
 
 def test_the_whole_tape_ends_with_its_last_event(tape: Tape) -> None:
-    assert opened(tape, "soak.hours=tape").edges[-1] == tape.end_ns
+    assert opened(tape, "soak.hours=tape").boundaries[-1] == tape.end_ns
 
 
 def test_a_minute_of_silence_at_the_end_still_belongs_to_the_hour(tape: Tape) -> None:
-    assert opened(tape, "soak.hours=0.115").edges[-1] > tape.end_ns
+    assert opened(tape, "soak.hours=0.115").boundaries[-1] > tape.end_ns
 
 
 def test_a_tape_shorter_than_asked_is_refused(tape: Tape) -> None:
@@ -83,7 +72,7 @@ def test_a_gap_inside_an_iteration_is_refused_with_its_place(tape: Tape) -> None
 def test_a_gap_after_the_last_iteration_harms_nothing(tape: Tape) -> None:
     kind = tape.kind.copy()
     kind[-1] = GAP
-    assert len(opened(columns(tape, kind=kind), "soak.hours=0.05").edges) == 4
+    assert len(opened(columns(tape, kind=kind), "soak.hours=0.05").boundaries) == 4
 
 
 def test_a_tape_without_events_is_refused(tape: Tape) -> None:
@@ -118,7 +107,7 @@ def test_the_window_asked_for_is_what_is_replayed(tape: Tape, tmp_path: Path) ->
         "market.end=2025-01-06T06:34:00Z",
         "soak.hours=tape",
     ]
-    market = open_market(settings=compose_run(words=words, root=REPOSITORY, environ={}).settings)
-    assert market.edges[0] == tape.start_ns + MINUTE
-    assert market.edges[-1] <= tape.start_ns + 4 * MINUTE
+    market = open_window(settings=compose_run(words=words, root=REPOSITORY, environ={}).settings)
+    assert market.boundaries[0] == tape.start_ns + MINUTE
+    assert market.boundaries[-1] <= tape.start_ns + 4 * MINUTE
     assert (market.tape.kind == TRADE).any()

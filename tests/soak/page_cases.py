@@ -12,7 +12,7 @@ from framework.gates.verdict import Verdict
 from framework.market.instrument import Instrument
 from framework.market.tape import Tape
 from framework.session.judge import make_judge
-from framework.session.window import SoakMarket
+from framework.session.window import ReplayWindow
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.soak.result import SoakResult
@@ -84,7 +84,7 @@ def result(
     }  # fmt: skip
     judge = make_judge(settings=settings(), root=ROOT, runtime=runtime)
     edges = (*(w.start_ns for w in windows), windows[-1].end_ns)
-    market = SoakMarket(tape=_tape(symbol, source), edges=edges)
+    market = ReplayWindow(tape=_tape(symbol, source), boundaries=edges)
     made = SoakResult(settings=settings(), market=market, root=ROOT, runtime=runtime)
     made.windows, made.whole = windows, chain(windows)
     made.reports = [judge.report(w) for w in windows]

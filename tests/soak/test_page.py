@@ -157,7 +157,7 @@ def test_a_canary_split_is_shown_route_by_route_with_its_difference() -> None:
     made = result(tuned=False)
     assert made.whole is not None
     made.routes = Canary("XYZUSDT", START)
-    edges = made.market.edges
+    edges = made.market.boundaries
     rows = made.routes.stretches(rollout=made.settings.rollout, start_ns=edges[0], end_ns=edges[-1])
     made.versions = [Version(ns, route, 0, made.settings) for ns, route in rows]
     made.whole.fills["params_version"] = np.arange(len(made.whole.fills)) % len(made.versions)

@@ -18,7 +18,8 @@ from framework.gitops.gate.arms import LIQUID, NS_PER_S, THIN, ArmBlocks, ArmJob
 from framework.market.events import TRADE
 from framework.market.store import open_tape
 from framework.market.tape import Tape
-from framework.market.tapes.open import TapeShelf
+from framework.market.tapes.open import TapeCache
+from framework.market.tapes.sources import Made
 from framework.session.replay import package_of, with_package
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
@@ -78,7 +79,7 @@ def synthetic(*, hours: Mapping[str, float], seed: int = 1_001) -> list[Source]:
 
 
 def _made(*, preset: Any, regime: Any, hours: float, seed: int) -> Tape:
-    return TapeShelf().made(preset=preset, regime=regime, hours=hours, seed=seed, symbol="SYNTHUSDT")
+    return TapeCache().tape(Made(preset=preset, regime=regime, hours=hours, seed=seed, symbol="SYNTHUSDT"))
 
 
 def _source(tape: Tape, opener: Callable[[], Tape], *, synthetic: bool, name: str | None = None) -> Source:

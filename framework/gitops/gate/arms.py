@@ -22,9 +22,8 @@ from framework.gates.paired_metrics import COLUMNS
 from framework.gitops.errors import GitopsError
 from framework.market.events import GAP
 from framework.market.tape import Tape
-from framework.market.tapes.open import TapeShelf
 from framework.session.replay import SoakReplay, package_of
-from framework.session.window import open_market
+from framework.session.window import cut_window
 from framework.settings.schema.run import RunSettings
 
 NS_PER_S = 1_000_000_000
@@ -101,17 +100,6 @@ class ArmBlocks:
         return len(self.starts)
 
 
-class _OneTape(TapeShelf):
-    """A shelf that holds one tape, whatever is asked for."""
-
-    def __init__(self, tape: Tape) -> None:
-        super().__init__()
-        self._tape = tape
-
-    def tape(self, *, settings: RunSettings) -> Tape:
-        return self._tape
-
-
 def replay_arm(job: ArmJob) -> ArmBlocks:
     """Replay one arm on one tape; raises what opening, replaying and attributing raise."""
     tape = job.opener()
@@ -154,7 +142,7 @@ def _play(job: ArmJob, tape: Tape, start: int, end: int) -> WindowData:
     # The run is the tape's: no hours, iterations or seed of its own.
     soak = job.settings.soak.model_copy(update={"hours": "tape", "iterations": 1, "seed": job.seed})
     settings = job.settings.model_copy(update={"soak": soak})
-    market = open_market(settings=settings, shelf=_OneTape(part))
+    market = cut_window(settings=settings, tape=part)
     return SoakReplay(settings=settings, market=market).run(package_of(settings))
 
 

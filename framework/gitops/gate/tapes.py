@@ -8,6 +8,8 @@ from pathlib import Path
 from framework.files.hints import did_you_mean
 from framework.gitops.errors import GitopsError
 from framework.market.tape import Tape
+from framework.market.tapes.open import TapeCache
+from framework.market.tapes.sources import Made, Recorded, TapeSource
 from framework.settings.gitops_files import TAPES, read_tapes
 from framework.settings.schema.gitops import EnvironmentFile, EvidenceTape
 
@@ -37,22 +39,21 @@ def open_evidence(tape: EvidenceTape, *, home: Path) -> Tape:
     Raises GitopsError when the content is not what the digest names, and what the store or the generator
     raises.
     """
-    if tape.synthetic is not None:
-        from framework.market.tapes.open import TapeShelf
-
-        made = tape.synthetic
-        opened = TapeShelf().made(
-            preset=made.preset, regime=tape.regime, hours=made.hours, seed=made.seed, symbol=tape.symbol
-        )
-    else:
-        from framework.market.store import open_tape
-
-        assert tape.location is not None
-        place = tape.location if _URL.match(tape.location) else str(home / tape.location)
-        opened = open_tape(place, symbol=tape.symbol, start=tape.start, end=tape.end)
+    opened = TapeCache().tape(_source(tape, home))
     if tape.digest is not None and opened.meta.digest != tape.digest:
         raise GitopsError(
             f"{TAPES}: {tape.name}: digest is {tape.digest}; the tape's is {opened.meta.digest}: another"
             " window, another recording, or (synthetic) another platform"
         )
     return opened
+
+
+def _source(tape: EvidenceTape, home: Path) -> TapeSource:
+    if tape.synthetic is not None:
+        made = tape.synthetic
+        return Made(
+            preset=made.preset, regime=tape.regime, hours=made.hours, seed=made.seed, symbol=tape.symbol
+        )
+    assert tape.location is not None
+    path = tape.location if _URL.match(tape.location) else str(home / tape.location)
+    return Recorded(path=path, symbol=tape.symbol, start=tape.start, end=tape.end)

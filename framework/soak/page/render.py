@@ -76,7 +76,7 @@ def _figures(result: SoakResult) -> dict[str, Any]:
     from framework.soak.page import money, orders
     from framework.soak.page.chart import house_style
 
-    window, totals, edges = result.whole, result.report["totals"], result.market.edges
+    window, totals, edges = result.whole, result.report["totals"], result.market.boundaries
     assert window is not None
     sizing = result.settings.sizing
     limit = sizing.max_position_quotes * sizing.quote_notional_usd

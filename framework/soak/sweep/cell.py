@@ -15,13 +15,14 @@ from framework.edge.window import WindowData
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.kpi import Profile
 from framework.gates.verdict import Verdict
-from framework.market.tapes.open import TapeShelf
-from framework.market.tapes.parcels import Parcel, ParcelShelf, pack
+from framework.market.tapes.open import TapeCache
+from framework.market.tapes.share import SharedTapes, TapeHandle, share_tape
+from framework.market.tapes.sources import TapeSource
 from framework.session.errors import SoakError
 from framework.session.judge import Judge, choose_profiles
 from framework.session.replay import SoakReplay, package_of
 from framework.session.routes import Canary, route_split
-from framework.session.window import SoakMarket, open_market
+from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
 from framework.soak.baseline import baseline_package
@@ -53,7 +54,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Played:
+class CellResult:
     """What a cell came to; ``replay_s`` is the time its replay took."""
 
     verdict: str
@@ -92,28 +93,28 @@ def code_digest() -> str:
 class PlayCell:
     """The job of a sweep: its tapes, which go to each worker once, and the digest of the code behind it."""
 
-    parcels: Mapping[tuple[Any, ...], Parcel]
+    tapes: Mapping[TapeSource, TapeHandle]
     code: str
 
-    def __call__(self, cell: Cell) -> Played:
+    def __call__(self, cell: Cell) -> CellResult:
         """Play a cell; raises what a soak raises, and SoakError on a machine with other sources."""
         if code_digest() != self.code:
             raise SoakError("this worker runs another version of quoteops; install the same on every node")
-        return play_cell(cell=cell, parcels=self.parcels)
+        return play_cell(cell=cell, tapes=self.tapes)
 
 
-def warm_up(settings: RunSettings | None) -> Parcel | None:
-    """Load what a cell needs into a worker of this machine; open or make the tape of settings, if given."""
+def warm_up(source: TapeSource | None) -> TapeHandle | None:
+    """Load what a cell needs into a worker of this machine; open or make a tape, if given."""
     import framework.engine.loop as loop
 
     loop.advance.load()
-    return None if settings is None else pack(settings=settings, shelf=TapeShelf(), travels=False)
+    return None if source is None else share_tape(source, cache=TapeCache(), travels=False)
 
 
-def play_cell(*, cell: Cell, parcels: Mapping[tuple[Any, ...], Parcel]) -> Played:
+def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResult:
     """Play every iteration, tune between them as the settings say, judge the whole."""
     settings = cell.settings
-    market = open_market(settings=settings, shelf=ParcelShelf(parcels))
+    market = open_window(settings=settings, tapes=SharedTapes(tapes))
     runtime = runtime_of(settings, market)
     judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
     tuned = cell.baseline is None and settings.soak.auto_tune and settings.tuning.enabled
@@ -125,23 +126,23 @@ def play_cell(*, cell: Cell, parcels: Mapping[tuple[Any, ...], Parcel]) -> Playe
         split = route_split(
             window=whole,
             versions=replay.timeline.versions,
-            end_ns=market.edges[-1],
+            end_ns=market.end_ns,
             guard=settings.rollout_guard,
         )
         report["routes"] = canonical(split)
     gate = judge.gate(report, whole)
-    return Played(verdict=gate["verdict"], report=report, gate=gate, runtime=runtime, replay_s=seconds)
+    return CellResult(verdict=gate["verdict"], report=report, gate=gate, runtime=runtime, replay_s=seconds)
 
 
-def _replay(cell: Cell, market: SoakMarket) -> SoakReplay:
+def _replay(cell: Cell, market: ReplayWindow) -> SoakReplay:
     symbol = market.tape.instrument.symbol
     canary = None if cell.baseline is None else Canary(symbol=symbol, baseline=cell.baseline)
     return SoakReplay(settings=cell.settings, market=market, canary=canary)
 
 
-def _play(replay: SoakReplay, judge: Judge, rules: TuningRules | None, market: SoakMarket) -> float:
+def _play(replay: SoakReplay, judge: Judge, rules: TuningRules | None, market: ReplayWindow) -> float:
     """Play to the end; give the seconds of the replay alone."""
-    seconds, last = 0.0, len(market.edges) - 1
+    seconds, last = 0.0, market.iterations
     package = package_of(replay.settings)
     state = start_state(params=package)
     for k in range(1, last + 1):

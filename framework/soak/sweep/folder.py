@@ -21,7 +21,7 @@ from framework.files.atomic import canonical_json, sha256_of, write_atomic, writ
 from framework.files.errors import FileError
 from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, INCOMPLETE
-from framework.soak.sweep.cell import Cell, Played
+from framework.soak.sweep.cell import Cell, CellResult
 
 SNAPSHOT = ("conf", "runtime_overrides")
 PLAN = "plan.json"
@@ -75,7 +75,7 @@ class SweepFolder:
             return None
         return row
 
-    def write_cell(self, *, cell: Cell, row: dict[str, Any], played: Played) -> None:
+    def write_cell(self, *, cell: Cell, row: dict[str, Any], played: CellResult) -> None:
         """Write what a cell came to; run.json last, with which it is done."""
         assert self.plan is not None
         place = self.path / row["folder"]

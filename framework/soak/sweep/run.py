@@ -20,14 +20,15 @@ from framework.fanout.outcome import Outcome
 from framework.fanout.run import Fanout, cores, open_fanout
 from framework.fanout.spread import Spread
 from framework.files.atomic import locked, write_atomic, write_json
-from framework.market.tapes.open import TapeShelf, tape_key
-from framework.market.tapes.parcels import Parcel, pack
+from framework.market.tapes.open import TapeCache
+from framework.market.tapes.share import TapeHandle, share_tape
+from framework.market.tapes.sources import TapeSource
+from framework.session.window import tape_source
 from framework.settings.compose import Composed
 from framework.settings.compose_many import compose_cells
 from framework.settings.resolve import find_root
-from framework.settings.schema.run import RunSettings
 from framework.soak.run import Interrupted
-from framework.soak.sweep.cell import Cell, PlayCell, Played, cell_of, code_digest, warm_up
+from framework.soak.sweep.cell import Cell, CellResult, PlayCell, cell_of, code_digest, warm_up
 from framework.soak.sweep.folder import PLAN, SweepFolder, begun_folder, new_folder
 from framework.soak.sweep.ranking import cell_measures
 from framework.soak.sweep.table import label_of, summary, values_of
@@ -129,7 +130,7 @@ class _Sweep:
         self.timing["spread"] = {"backend": spread.backend, "workers": workers}
         self.progress("starting workers", 0.0)
         with open_fanout(backend=spread.backend, workers=workers, address=spread.address) as fanout:
-            job = PlayCell(self._parcels(missing, fanout, travels=spread.address is not None), code_digest())
+            job = PlayCell(self._tapes(missing, fanout, travels=spread.address is not None), code_digest())
             self._lap("start", start)
             start = time.perf_counter()
             failed = self._play(missing, fanout, job, last=False)
@@ -137,31 +138,32 @@ class _Sweep:
                 self._play(failed, fanout, job, last=True)
             self._lap("cells", start)
 
-    def _parcels(self, missing: list[int], fanout: Fanout, *, travels: bool) -> dict[tuple[Any, ...], Parcel]:
+    def _tapes(self, missing: list[int], fanout: Fanout, *, travels: bool) -> dict[TapeSource, TapeHandle]:
         """Make or open each tape once, before the cells that share it are out, and warm the other workers."""
-        settings: dict[tuple[Any, ...], RunSettings] = {}
+        sources: list[TapeSource] = []
         for n in missing:
             try:
-                settings.setdefault(tape_key(self.cells[n].settings), self.cells[n].settings)
+                source = tape_source(self.cells[n].settings)
             except QuoteopsError:  # the cell says so itself
                 continue
+            if source not in sources:
+                sources.append(source)
         self.progress("market", 0.0)
-        keys = list(settings)
-        here: list[RunSettings | None] = [] if travels else list(settings.values())
+        here: list[TapeSource | None] = [] if travels else list(sources)
         here += [None] * (fanout.size - len(here))
-        packed = fanout.run(warm_up, here, on_done=lambda _: None)
+        shared = fanout.run(warm_up, here, on_done=lambda _: None)
         if travels:
-            shelf = TapeShelf(say=self.say)
-            return {key: pack(settings=settings[key], shelf=shelf, travels=True) for key in keys}
+            cache = TapeCache(say=self.say)
+            return {source: share_tape(source, cache=cache, travels=True) for source in sources}
         # A tape that cannot be had is an error of each cell that asks for it.
-        found = ((key, got.value) for key, got in zip(keys, packed, strict=False))
-        return {key: parcel for key, parcel in found if parcel is not None}
+        found = ((source, got.value) for source, got in zip(sources, shared, strict=False))
+        return {source: handle for source, handle in found if handle is not None}
 
     def _play(self, numbers: list[int], fanout: Fanout, job: PlayCell, *, last: bool) -> list[int]:
         """Play cells; give those that a fault kept from being played, to be tried once more."""
         again: list[int] = []
 
-        def done(outcome: Outcome[Played]) -> None:
+        def done(outcome: Outcome[CellResult]) -> None:
             n = numbers[outcome.index]
             if outcome.attempts > 1 and outcome.ok:
                 self.say(f"| soak_sweep | RETRIED | cell={n} its worker died; played again elsewhere |")
@@ -174,7 +176,7 @@ class _Sweep:
         fanout.run(job, [self.cells[n] for n in numbers], on_done=done)
         return again
 
-    def _take(self, n: int, outcome: Outcome[Played]) -> None:
+    def _take(self, n: int, outcome: Outcome[CellResult]) -> None:
         """Write what a cell came to."""
         row: dict[str, Any] = {
             "cell": n,
@@ -246,6 +248,6 @@ class _Sweep:
         self.timing["seconds"][name] = round(time.perf_counter() - start, 4)
 
 
-def _span(played: Played) -> tuple[int, int]:
+def _span(played: CellResult) -> tuple[int, int]:
     totals = played.report["totals"]
     return totals["start_ns"], totals["end_ns"]

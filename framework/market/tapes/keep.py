@@ -1,0 +1,71 @@
+"""Tapes kept on disk for the next process: made ones, and windows of recorded ones, within a budget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from framework.compiled.jit import source_digest
+from framework.market.columns import described, map_tape, write_columns
+from framework.market.errors import TapeError
+from framework.market.tape import SCHEMA_HASH, Tape
+from framework.market.tapes.sources import Made
+
+Say = Callable[[str], None]
+KEPT_BYTES = 2 << 30
+"""Tapes kept on disk, together; the oldest go first."""
+SIDECAR = "tape.json"
+LAYOUT = 2
+"""Of a kept folder; another layout is another folder."""
+
+
+def made_folder(made: Made, *, below: Path) -> Path:
+    """Give the folder of a made tape: named by its words and by the sources that make it."""
+    import framework.market.synthetic as maker
+
+    made_by = [LAYOUT, SCHEMA_HASH, source_digest(Path(maker.__file__)), platform.machine()]
+    digest = hashlib.sha256(json.dumps([asdict(made), made_by], sort_keys=True).encode()).hexdigest()
+    return below / f"synthetic-{digest[:32]}"
+
+
+def window_folder(tape: Tape, *, below: Path) -> Path:
+    """Give the folder of a window of a recorded tape, whose columns exist nowhere else."""
+    return below / f"window{LAYOUT}-{tape.meta.digest[:32]}"
+
+
+def kept_tape(folder: Path) -> Tape | None:
+    """Map a kept tape, or None when there is none whole."""
+    try:
+        sidecar = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+        return map_tape(folder=folder, sidecar=sidecar, where=SIDECAR)
+    except (OSError, ValueError, KeyError, TypeError, TapeError):
+        return None
+
+
+def keep_tape(tape: Tape, folder: Path, *, say: Say) -> None:
+    """Write a tape for the next process; a cache that cannot be written costs time, not the run."""
+    sidecar = json.dumps(described(tape), sort_keys=True)
+    try:
+        write_columns(folder=folder, columns=tape.columns(), beside={SIDECAR: sidecar})
+        _evict(folder)
+    except OSError as error:
+        say(
+            f"note: {folder.parent}: the synthetic tape is not kept ({error.strerror or error});"
+            f" it is made anew next time"
+        )
+
+
+def _evict(newest: Path) -> None:
+    """Delete the oldest kept tapes beyond the budget, never the newest."""
+    found = (folder for kind in ("synthetic-*", "window*-*") for folder in newest.parent.glob(kind))
+    kept = sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
+    total = 0
+    for folder in kept:
+        total += sum(file.stat().st_size for file in folder.iterdir())
+        if total > KEPT_BYTES and folder != newest:
+            shutil.rmtree(folder, ignore_errors=True)
