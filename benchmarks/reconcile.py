@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.gitops.agent.state_dir import Place
+from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.repo.git import Git
 from framework.settings.patch import parse_patch
 from framework.settings.watch import OverridesWatcher
@@ -38,13 +38,13 @@ AGENT = """
 import sys, threading, signal
 from pathlib import Path
 from framework.gitops.agent.serve import serve
-from framework.gitops.agent.state_dir import Place
+from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.agent.reconciler import Reconciler
 from framework.journal.journal import utc_now
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 home, remote = sys.argv[1:]
-agent = Reconciler(Place(Path(home), "sandbox"), remote, utc_now, say=lambda line: print(line, flush=True))
+agent = Reconciler(StateDir(Path(home), "sandbox"), remote, utc_now, log=lambda line: print(line, flush=True))
 serve(agent, stop=stop)
 """
 
@@ -117,12 +117,12 @@ def measured(*, commits: int, poll_s: float, seed: int) -> dict[str, Any]:
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="quoteops-bench-") as name:
         folder = Path(name)
-        remote, place = folder / "remote.git", Place(folder / "home", "sandbox")
+        remote, state_dir = folder / "remote.git", StateDir(folder / "home", "sandbox")
         desired_state(remote, poll_s=poll_s)
         author = Author(folder / "author.git", remote)
-        place.live.parent.mkdir(parents=True)
+        state_dir.live.parent.mkdir(parents=True)
         agent = subprocess.Popen(
-            [sys.executable, "-c", AGENT, str(place.home), str(remote)],
+            [sys.executable, "-c", AGENT, str(state_dir.home), str(remote)],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         said: list[str] = []
@@ -130,7 +130,7 @@ def measured(*, commits: int, poll_s: float, seed: int) -> dict[str, Any]:
         reader = threading.Thread(target=said.extend, args=(agent.stdout,), daemon=True)
         reader.start()
         watcher = OverridesWatcher(
-            place.live,
+            state_dir.live,
             load=lambda data: parse_patch(data.decode(), where="live", json=True),
             on_alert=lambda _: None,
         )

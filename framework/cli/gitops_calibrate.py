@@ -76,8 +76,8 @@ def _report(args: Any) -> dict[str, Any]:
     backend: Any = "serial" if args.workers == 0 else "pool"
     parts: list[tuple[Question, Part]] = [(q, part) for q in questions for part in PARTS]
     outcomes = run_all(measure_all, parts, backend=backend, workers=args.workers or None)
-    found = [outcome.unwrap() for outcome in outcomes]
-    measured = [{**guards, **net} for guards, net in zip(found[::2], found[1::2], strict=True)]
+    answers = [outcome.unwrap() for outcome in outcomes]
+    measured = [{**guards, **net} for guards, net in zip(answers[::2], answers[1::2], strict=True)]
     report: dict[str, Any] = canonical(
         {
             "command": _command(args),

@@ -45,11 +45,11 @@ def run(argv: Sequence[str]) -> int:
         print(canonical_json(report.as_dict()))
     else:
         print("\n".join(change_lines(report)))
-        say_uncommitted(git, report.head)
+        note_uncommitted(git, report.head)
     return report.exit_code
 
 
-def say_uncommitted(git: Git, head: str) -> None:
+def note_uncommitted(git: Git, head: str) -> None:
     """Say on stderr which edits of the worktree the judged commit lacks, where it is the one checked out."""
     if git.run("rev-parse", "--is-inside-work-tree").strip() != b"true":
         return

@@ -17,7 +17,7 @@ def run(argv: Sequence[str]) -> int:
     """Judge a change; 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive or no effect."""
     args = _parser().parse_args(argv)
 
-    from framework.cli.gitops_check import say_uncommitted
+    from framework.cli.gitops_check import note_uncommitted
     from framework.gitops.gate.bundle import witnessed, write_bundle
     from framework.gitops.gate.run import GateRequest, run_gate
     from framework.gitops.gate.text import gate_markdown
@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
     )
     result = run_gate(request)
     if not args.json:
-        say_uncommitted(git, git.rev(args.head))
+        note_uncommitted(git, git.rev(args.head))
     show(result, out=args.out, out_md=args.out_md, as_json=args.json)
     if args.out is not None:
         markdown = gate_markdown(result.report)
@@ -119,12 +119,12 @@ def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tup
         Journal(file(environment)).append(kind=kind, data=data)
 
     def published(environment: str) -> Any:
-        found = fetch_published(git, str(remote), journal_name(environment))
-        return () if found is None else found.entries
+        journal = fetch_published(git, str(remote), journal_name(environment))
+        return () if journal is None else journal.entries
 
     def agent(environment: str) -> Any:
-        found = fetch_published(git, str(remote), environment)
-        return () if found is None else found.entries
+        journal = fetch_published(git, str(remote), environment)
+        return () if journal is None else journal.entries
 
     def nothing(_environment: str, _kind: Kind, _data: Mapping[str, Any]) -> None:
         """Leave the journal to the step that may write to the remote."""

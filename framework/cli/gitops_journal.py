@@ -46,7 +46,7 @@ def _show(args: argparse.Namespace) -> int:
         print(canonical_json({"whole": False, "fault": str(error)}) if args.json else f"BROKEN: {error}")
         return 1
     entries = content.entries[-args.last :] if args.last > 0 else content.entries
-    said: dict[str, Any] = {
+    result: dict[str, Any] = {
         "whole": True,
         "entries": len(content.entries),
         "head": {"seq": content.head.seq, "sha256": content.head.sha256},
@@ -54,7 +54,7 @@ def _show(args: argparse.Namespace) -> int:
     }
     if args.json:
         rows = [] if args.verify else [_plain(entry) for entry in entries]
-        print(canonical_json({**said, "rows": rows}))
+        print(canonical_json({**result, "rows": rows}))
         return 0
     if not args.verify:
         for entry in entries:
@@ -84,8 +84,8 @@ def _content(path: Path, git: Git, args: argparse.Namespace) -> Content:
     return Content(published.entries, 0, b"")
 
 
-def _cut(found: re.Match[str]) -> str:
-    return f"{found[0][:12]}…"
+def _cut(result: re.Match[str]) -> str:
+    return f"{result[0][:12]}…"
 
 
 def _plain(entry: Any) -> dict[str, Any]:

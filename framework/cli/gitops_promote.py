@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
     root = args.repo or find_root()
     git = Git(root)
     rows, agent_rows, _ = journals(git, root, None, args.remote)
-    found = promote(
+    promotion = promote(
         GateRequest(
             git=git,
             base=args.base,
@@ -50,5 +50,5 @@ def run(argv: Sequence[str]) -> int:
         remote=args.remote,
         progress=(lambda _: None) if args.json else print,
     )
-    show(found.result, out=args.out, out_md=args.out_md, as_json=args.json)
-    return found.result.outcome.exit_code
+    show(promotion.result, out=args.out, out_md=args.out_md, as_json=args.json)
+    return promotion.result.outcome.exit_code

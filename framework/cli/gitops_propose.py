@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
-    from framework.gitops.agent.state_dir import Place
+    from framework.gitops.agent.state_dir import StateDir
     from framework.gitops.proposal.propose import Proposal
 
 
@@ -38,44 +38,44 @@ def run(argv: Sequence[str]) -> int:
 
     from framework.files.atomic import canonical_json
     from framework.gitops.agent.serve import read_checkout, remote_of, token_of
-    from framework.gitops.agent.state_dir import Place
+    from framework.gitops.agent.state_dir import StateDir
     from framework.gitops.proposal.propose import propose
-    from framework.gitops.proposal.sources import read_evidence
+    from framework.gitops.proposal.sources import read_source
     from framework.journal.journal import utc_now
     from framework.settings.resolve import find_root
 
     home = (args.home or find_root()).resolve()
-    place = Place(home, args.environment)
+    state_dir = StateDir(home, args.environment)
     checkout = read_checkout(home, args.environment)
     proposal = propose(
-        place,
+        state_dir,
         remote=args.remote or remote_of(home),
-        evidence=read_evidence(args.source.resolve(), anyway=args.anyway),
+        source=read_source(args.source.resolve(), anyway=args.anyway),
         now=utc_now(),
         branch=checkout.branch if checkout is not None else "main",
         title=args.title,
         sign=args.sign.resolve() if args.sign is not None else None,
         token=token_of(checkout),
     )
-    said = {
+    result = {
         "branch": proposal.branch,
         "commit": proposal.commit,
         "base": proposal.base,
         "title": proposal.title,
         "body": str(proposal.body),
         "url": proposal.url,
-        "check": _checked(place, proposal),
+        "check": _checked(state_dir, proposal),
     }
     if args.json:
-        print(canonical_json(said))
+        print(canonical_json(result))
         return 0
     print(f"| gitops_propose | PROPOSED | {proposal.branch} {proposal.commit[:12]} |")
-    print(f"| gitops_propose | CHECK | {said['check']} |")
+    print(f"| gitops_propose | CHECK | {result['check']} |")
     print(proposal.url or f"no token: open the pull request by hand, its text is in {proposal.body}")
     return 0
 
 
-def _checked(place: Place, proposal: Proposal) -> str:
+def _checked(state_dir: StateDir, proposal: Proposal) -> str:
     """Return what the check will say of a proposal, so that a refused one is seen before it is reviewed."""
     from framework.errors import QuoteopsError
     from framework.gitops.change.classify import classify
@@ -83,8 +83,8 @@ def _checked(place: Place, proposal: Proposal) -> str:
     from framework.gitops.repo.git import Git
 
     try:
-        git = Git.mirror(place.mirror)
-        return verdict_line(classify(git, proposal.base, proposal.commit, place.environment))
+        git = Git.mirror(state_dir.mirror)
+        return verdict_line(classify(git, proposal.base, proposal.commit, state_dir.environment))
     except (
         QuoteopsError
     ) as error:  # the proposal stands; whoever reviews it has the check of the pull request

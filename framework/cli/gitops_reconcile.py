@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.agent.serve import exit_code, make_reconciler, once, serve
     from framework.settings.resolve import find_root
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         if not args.json:
             print(line, flush=True)
 
@@ -38,16 +38,16 @@ def run(argv: Sequence[str]) -> int:
         remote=args.remote,
         publishes=not args.no_publish,
         sign=args.sign.resolve() if args.sign is not None else None,
-        say=say,
+        log=log,
     )
     if args.once:
-        seen = once(agent)
+        observed = once(agent)
         if args.json:
             from framework.files.atomic import canonical_json
             from framework.gitops.agent.status import read_status
 
-            print(canonical_json(read_status(agent.place, now=seen.now)))
-        return exit_code(seen)
+            print(canonical_json(read_status(agent.state_dir, now=observed.now)))
+        return exit_code(observed)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:

@@ -29,22 +29,22 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.agent.serve import make_operator, remote_of
     from framework.settings.resolve import find_root
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         if not args.json:
             print(line, flush=True)
 
     home = (args.home or find_root()).resolve()
-    agent = make_operator(environment=args.environment, home=home, say=say)
+    agent = make_operator(environment=args.environment, home=home, log=log)
     hold, target = roll_back_environment(agent, reason=args.reason, to=args.to)
     good = "known good" if hold.plain["held"]["proven"] else "its health is not known"
-    say(f"| gitops_rollback | HELD | back to {target.commit[:12]} ({good}), {hold.name} |")
+    log(f"| gitops_rollback | HELD | back to {target.commit[:12]} ({good}), {hold.name} |")
     try:
         agent.remote = args.remote or remote_of(home)
         agent.sign = args.sign.resolve() if args.sign is not None else None
         agent.propose_revert()
         agent.publish()
     except QuoteopsError as error:  # what had to happen has happened; the agent proposes when it can
-        say(f"| gitops_rollback | ALERT | the revert is not proposed yet: {error} |")
+        log(f"| gitops_rollback | ALERT | the revert is not proposed yet: {error} |")
     if args.json:
         print(canonical_json(dict(hold.plain)))
     return 0

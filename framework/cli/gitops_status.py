@@ -18,18 +18,18 @@ def run(argv: Sequence[str]) -> int:
 
     from framework.files.atomic import canonical_json
     from framework.files.hints import did_you_mean
-    from framework.gitops.agent.state_dir import Place
+    from framework.gitops.agent.state_dir import StateDir
     from framework.gitops.agent.status import read_status, status_code, status_lines
     from framework.gitops.errors import GitopsError
     from framework.journal.journal import utc_now
     from framework.settings.gitops_files import environment_names
     from framework.settings.resolve import find_root
 
-    place = Place((args.home or find_root()).resolve(), args.environment)
-    known = environment_names(place.home)
-    if known and args.environment not in known and not place.journal.exists():
+    state_dir = StateDir((args.home or find_root()).resolve(), args.environment)
+    known = environment_names(state_dir.home)
+    if known and args.environment not in known and not state_dir.journal.exists():
         hint = did_you_mean(args.environment, known)
         raise GitopsError(f"environment {args.environment}: is unknown; allowed {', '.join(known)}{hint}")
-    status = read_status(place, now=utc_now())
+    status = read_status(state_dir, now=utc_now())
     print(canonical_json(status) if args.json else "\n".join(status_lines(status)))
     return status_code(status)

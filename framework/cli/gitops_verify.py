@@ -29,22 +29,22 @@ def run(argv: Sequence[str]) -> int:
 
     journal = Journal(args.journal).entries() if args.journal is not None else None
     bundle, faults = check_bundle(args.bundle, journal=journal)
-    said: dict[str, Any] = {"bundle": str(args.bundle), "whole": not faults, "faults": faults}
+    result: dict[str, Any] = {"bundle": str(args.bundle), "whole": not faults, "faults": faults}
     code = 1 if faults else 0
     if bundle:
-        said |= {"verdict": bundle["verdict"], "at": said_at(bundle), "seal": bundle["seal"]}
+        result |= {"verdict": bundle["verdict"], "at": said_at(bundle), "seal": bundle["seal"]}
     if not faults and args.replay:
         again, code = _again(args, bundle)
-        said["replay"] = again
+        result["replay"] = again
     if args.json:
-        print(canonical_json(said))
+        print(canonical_json(result))
         return code
     for fault in faults:
         print(f"CHANGED: {fault}")
     if not faults:
-        print(f"WHOLE: {bundle['verdict']} at {said['at']}, seal {bundle['seal'][:16]}")
-    if "replay" in said:
-        print(_sentence(said["replay"]))
+        print(f"WHOLE: {bundle['verdict']} at {result['at']}, seal {bundle['seal'][:16]}")
+    if "replay" in result:
+        print(_sentence(result["replay"]))
     return code
 
 
@@ -55,17 +55,17 @@ def _again(args: Any, bundle: Any) -> tuple[dict[str, Any], int]:
     from framework.soak.provenance import code_sha
 
     root = args.repo or find_root()
-    found = replay_bundle(
+    replayed = replay_bundle(
         args.bundle, bundle, git=Git(root), home=root, code_sha=code_sha(root), workers=args.workers
     )
-    said = {
-        "identical": found.identical,
-        "same_code": found.same_code,
-        "verdict": found.verdict,
-        "differs": list(found.differs),
+    result = {
+        "identical": replayed.identical,
+        "same_code": replayed.same_code,
+        "verdict": replayed.verdict,
+        "differs": list(replayed.differs),
         "code_sha": bundle["inputs"]["code_sha"],
     }
-    return said, 0 if found.identical else 1 if found.same_code else 3
+    return result, 0 if replayed.identical else 1 if replayed.same_code else 3
 
 
 def _sentence(again: dict[str, Any]) -> str:

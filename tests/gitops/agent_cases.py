@@ -18,9 +18,9 @@ from framework.files.atomic import write_json
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
-from framework.gitops.agent.state_dir import Memory, Place
+from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.rendered import iso
-from framework.gitops.desired.revision import Prepared
+from framework.gitops.desired.revision import EnvironmentRevision
 from framework.gitops.repo.git import Git
 from framework.journal.entry import Entry, Kind
 
@@ -46,12 +46,12 @@ class World:
     environment: str = "sandbox"
     now: datetime = START
     said: list[str] = field(default_factory=list)
-    bootstrap: Prepared | None = None
+    bootstrap: EnvironmentRevision | None = None
 
     def __post_init__(self) -> None:
         self.remote = self.folder / "remote.git"
         self.home = self.folder / "home"
-        self.place = Place(self.home, self.environment)
+        self.state_dir = StateDir(self.home, self.environment)
         if not _made:
             _made.append(_template(Path(tempfile.mkdtemp(prefix="quoteops-remote-"))))
             atexit.register(shutil.rmtree, _made[0], ignore_errors=True)
@@ -85,7 +85,7 @@ class World:
     def new_agent(self, **more: Any) -> Reconciler:
         """Start an agent: what it knows is on the disk."""
         more = {"bootstrap": self.bootstrap, "publishes": False, **more}
-        return Reconciler(self.place, str(self.remote), lambda: self.now, say=self.said.append, **more)
+        return Reconciler(self.state_dir, str(self.remote), lambda: self.now, log=self.said.append, **more)
 
     def poll(self, *, after_s: float = 1.0) -> Observed:
         """Let time pass and the agent look once."""
@@ -107,18 +107,18 @@ class World:
         config_sha: str | None = None,
     ) -> None:
         """Let the bot take the live file, or refuse it, and write bot.json; it may trade another config."""
-        old = json.loads(self.place.bot.read_text()) if self.place.bot.is_file() else {}
+        old = json.loads(self.state_dir.bot.read_text()) if self.state_dir.bot.is_file() else {}
         live = self.live_sha()
         in_force = old.get("in_force", {})
         if follows and refuses is None and in_force.get("overrides_sha") != live:
-            told = json.loads(self.place.live.read_text())
+            told = json.loads(self.state_dir.live.read_text())
             in_force = {
                 "overrides_sha": live,
                 "config_sha": config_sha or told["config_sha"],
                 "since": iso(self.now),
             }
         write_json(
-            path=self.place.bot,
+            path=self.state_dir.bot,
             value={
                 "environment": self.environment,
                 "started_at": old.get("started_at", iso(self.now)),
@@ -135,17 +135,19 @@ class World:
 
     def live(self) -> dict[str, Any]:
         """Give the overrides of the live file."""
-        found: dict[str, Any] = json.loads(self.place.live.read_text())["overrides"]
+        found: dict[str, Any] = json.loads(self.state_dir.live.read_text())["overrides"]
         return found
 
     def live_sha(self) -> str | None:
         """Give the SHA-256 of the live file's bytes."""
-        path = self.place.live
+        path = self.state_dir.live
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
     def entries(self, *kinds: Kind) -> list[Entry]:
         """Give the journal, or its entries of some kinds; the chain is verified."""
-        return [e for e in Memory(self.place.journal).journal.entries() if not kinds or e.kind in kinds]
+        return [
+            e for e in JournalView(self.state_dir.journal).journal.entries() if not kinds or e.kind in kinds
+        ]
 
     def kinds(self) -> list[str]:
         """Give the kinds of the journal's entries."""

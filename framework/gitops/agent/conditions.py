@@ -40,97 +40,97 @@ class Permission(StrEnum):
     REFUSED = "Refused"
 
 
-def sync_of(seen: Observed) -> tuple[Sync, str]:
+def sync_of(observed: Observed) -> tuple[Sync, str]:
     """Say whether git, the live file and the bot agree, and where they do not."""
-    applied, desired = seen.history.applied, seen.desired
-    if desired is None or seen.fetched_at is None:
-        return Sync.UNKNOWN, seen.fetch_fault or "the branch has not been read yet"
-    age = (seen.now - seen.fetched_at).total_seconds()
-    if abs(age) > seen.rules.unknown_s:
-        return Sync.UNKNOWN, f"the branch was read {_ago(age)}: {seen.fetch_fault or 'no agent runs'}"
+    applied, desired = observed.history.applied, observed.desired
+    if desired is None or observed.fetched_at is None:
+        return Sync.UNKNOWN, observed.fetch_fault or "the branch has not been read yet"
+    age = (observed.now - observed.fetched_at).total_seconds()
+    if abs(age) > observed.rules.unknown_s:
+        return Sync.UNKNOWN, f"the branch was read {_ago(age)}: {observed.fetch_fault or 'no agent runs'}"
     if applied is None:
         return Sync.OUT_OF_SYNC, "nothing is in force yet"
     if desired.refusal or desired.config_sha != applied.config_sha:
         return Sync.OUT_OF_SYNC, f"git asks for {desired.commit[:12]}, in force is {applied.commit[:12]}"
-    if seen.live_sha != applied.overrides_sha:
+    if observed.live_sha != applied.overrides_sha:
         return Sync.OUT_OF_SYNC, "the live file is not what was put in force"
-    return _bot_sync(seen, applied)
+    return _bot_sync(observed, applied)
 
 
-def _bot_sync(seen: Observed, applied: Applied) -> tuple[Sync, str]:
-    if not fresh(seen):
+def _bot_sync(observed: Observed, applied: Applied) -> tuple[Sync, str]:
+    if not fresh(observed):
         return Sync.SYNCED, "no bot runs"
-    assert seen.bot is not None
-    if seen.bot.overrides_sha != applied.overrides_sha:
+    assert observed.bot is not None
+    if observed.bot.overrides_sha != applied.overrides_sha:
         return Sync.OUT_OF_SYNC, "the bot has another content in force"
     stale = [
         name
-        for item in seen.history.trail
-        if seen.bot.started_at is not None and item.at > seen.bot.started_at
+        for item in observed.history.trail
+        if observed.bot.started_at is not None and item.at > observed.bot.started_at
         for name in item.restart
     ]
     if stale:
         return Sync.OUT_OF_SYNC, f"a restart is needed for {', '.join(sorted(set(stale)))}"
-    if seen.bot.pending:
-        return Sync.SYNCED, f"waits until flat: {', '.join(seen.bot.pending)}"
-    if seen.bot.config_sha not in (None, applied.config_sha):
+    if observed.bot.pending:
+        return Sync.SYNCED, f"waits until flat: {', '.join(observed.bot.pending)}"
+    if observed.bot.config_sha not in (None, applied.config_sha):
         return Sync.OUT_OF_SYNC, "the bot trades another configuration: words or tuning of its own"
     return Sync.SYNCED, ""
 
 
-def health_of(seen: Observed) -> tuple[Health, str]:
+def health_of(observed: Observed) -> tuple[Health, str]:
     """Say how the bot is; nothing heard of it is no health."""
-    bot = seen.bot
+    bot = observed.bot
     if bot is None:
         return Health.MISSING, "no bot has written bot.json"
-    if not fresh(seen):
-        return Health.STALE, f"last heard {_ago((seen.now - bot.heartbeat_at).total_seconds())}"
+    if not fresh(observed):
+        return Health.STALE, f"last heard {_ago((observed.now - bot.heartbeat_at).total_seconds())}"
     known = {"healthy": Health.HEALTHY, "degraded": Health.DEGRADED}
     return known.get(bot.health, Health.FAILING), bot.reason
 
 
-def permission_of(seen: Observed) -> tuple[Permission, str]:
+def permission_of(observed: Observed) -> tuple[Permission, str]:
     """Say whether what git asks for may be put in force."""
-    if seen.hold is not None:
-        return Permission.HELD, seen.hold.fault or seen.hold.reason
-    desired = seen.desired
+    if observed.hold is not None:
+        return Permission.HELD, observed.hold.fault or observed.hold.reason
+    desired = observed.desired
     if desired is None:
         return Permission.ALLOWED, ""
-    if refusal := refusal_of(seen, desired):
+    if refusal := refusal_of(observed, desired):
         return Permission.REFUSED, refusal
-    bad = seen.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=seen.now)
-    if bad is not None and is_new(seen, desired):
+    bad = observed.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=observed.now)
+    if bad is not None and is_new(observed, desired):
         return Permission.QUARANTINED, f"until {bad.until.isoformat()}: {bad.reason}"
-    if desired.frozen and is_new(seen, desired) and not desired.reducing:
+    if desired.frozen and is_new(observed, desired) and not desired.reducing:
         return Permission.FROZEN, desired.frozen
     return Permission.ALLOWED, ""
 
 
-def fresh(seen: Observed) -> bool:
+def fresh(observed: Observed) -> bool:
     """Say whether a bot has been heard within its heartbeat limit; a word from the future is none."""
-    if seen.bot is None:
+    if observed.bot is None:
         return False
-    return abs((seen.now - seen.bot.heartbeat_at).total_seconds()) <= seen.rules.heartbeat_s
+    return abs((observed.now - observed.bot.heartbeat_at).total_seconds()) <= observed.rules.heartbeat_s
 
 
 def _ago(seconds: float) -> str:
     return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s in the future: a clock was set back"
 
 
-def probation_ends(seen: Observed) -> datetime | None:
+def probation_ends(observed: Observed) -> datetime | None:
     """Give when the content in force will have proven itself, or None when no bot runs it."""
-    applied, bot = seen.history.applied, seen.bot
-    if applied is None or bot is None or bot.since is None or applied.config_sha in seen.history.proven:
+    applied, bot = observed.history.applied, observed.bot
+    if applied is None or bot is None or bot.since is None or applied.config_sha in observed.history.proven:
         return None
-    return max(bot.since, applied.at) + timedelta(seconds=seen.rules.probation_s)
+    return max(bot.since, applied.at) + timedelta(seconds=observed.rules.probation_s)
 
 
-def refusal_of(seen: Observed, desired: Desired) -> str:
+def refusal_of(observed: Observed, desired: Desired) -> str:
     """Say why a commit cannot be taken, or nothing."""
-    return desired.refusal or seen.history.refused.get(desired.commit, "")
+    return desired.refusal or observed.history.refused.get(desired.commit, "")
 
 
-def is_new(seen: Observed, desired: Desired) -> bool:
+def is_new(observed: Observed, desired: Desired) -> bool:
     """Say whether a commit asks for another content than the one in force."""
-    applied = seen.history.applied
+    applied = observed.history.applied
     return applied is None or applied.config_sha != desired.config_sha

@@ -44,10 +44,10 @@ class Action:
 WAIT = Action(Do.WAIT)
 
 
-def decide(seen: Observed) -> Action:
+def decide(observed: Observed) -> Action:
     """Give the one next thing to do; WAIT when there is nothing."""
     for _, row in ROWS:
-        action = row(seen)
+        action = row(observed)
         if action is not None:
             return action
     return WAIT
@@ -95,9 +95,9 @@ def clears(hold: Hold, desired: Desired) -> str:
 # -- the rows ------------------------------------------------------------------------------------------------
 
 
-def _unsettled(seen: Observed) -> Action | None:
+def _unsettled(observed: Observed) -> Action | None:
     """A hold that was cut off in the middle is completed before anything else."""
-    hold, history = seen.hold, seen.history
+    hold, history = observed.hold, observed.history
     if hold is None or hold.fault:
         return None
     if hold.name in history.cleared:
@@ -110,203 +110,205 @@ def _unsettled(seen: Observed) -> Action | None:
     return None
 
 
-def _unfinished(seen: Observed) -> Action | None:
+def _unfinished(observed: Observed) -> Action | None:
     """A content that was written and not journalled is journalled."""
-    if seen.cut_off is None or seen.hold is not None:
+    if observed.cut_off is None or observed.hold is not None:
         return None
-    return Action(Do.FINISH, "the live file was written and not recorded", topic=seen.cut_off)
+    return Action(Do.FINISH, "the live file was written and not recorded", topic=observed.cut_off)
 
 
-def _remote(seen: Observed) -> Action | None:
-    return _alerting(seen, "remote", seen.fetch_fault)
+def _remote(observed: Observed) -> Action | None:
+    return _alerting(observed, "remote", observed.fetch_fault)
 
 
-def _unpublished(seen: Observed) -> Action | None:
-    return _alerting(seen, "journal", seen.publish_fault or seen.judged_fault)
+def _unpublished(observed: Observed) -> Action | None:
+    return _alerting(observed, "journal", observed.publish_fault or observed.gate_journal_fault)
 
 
-def _unreadable_hold(seen: Observed) -> Action | None:
-    return _alerting(seen, "hold", seen.hold.fault if seen.hold is not None else "")
+def _unreadable_hold(observed: Observed) -> Action | None:
+    return _alerting(observed, "hold", observed.hold.fault if observed.hold is not None else "")
 
 
-def _lost(seen: Observed) -> Action | None:
-    fault = "" if seen.restorable else "the content in force is not in contents/ any more: commit a new one"
-    return _alerting(seen, "contents", fault)
+def _lost(observed: Observed) -> Action | None:
+    fault = (
+        "" if observed.restorable else "the content in force is not in contents/ any more: commit a new one"
+    )
+    return _alerting(observed, "contents", fault)
 
 
-def _cleared(seen: Observed) -> Action | None:
-    if seen.hold is None or seen.desired is None or refusal_of(seen, seen.desired):
+def _cleared(observed: Observed) -> Action | None:
+    if observed.hold is None or observed.desired is None or refusal_of(observed, observed.desired):
         return None
-    why = clears(seen.hold, seen.desired)
+    why = clears(observed.hold, observed.desired)
     return Action(Do.CLEAR, why) if why else None
 
 
-def _failed(seen: Observed) -> Action | None:
+def _failed(observed: Observed) -> Action | None:
     """What the bot refuses, or fails under within the probation time, goes back."""
-    applied, bot = seen.history.applied, seen.bot
-    if seen.hold is not None or applied is None or bot is None or not fresh(seen):
+    applied, bot = observed.history.applied, observed.bot
+    if observed.hold is not None or applied is None or bot is None or not fresh(observed):
         return None
-    why = _bad(seen, applied, bot)
+    why = _bad(observed, applied, bot)
     if not why:
         return None
-    target = rollback_target(seen.history, now=seen.now, revoked=seen.revoked)
-    if not seen.rules.automatic or target is None or applied.cause == "rollback":
-        return None if "failing" in seen.history.alerts else Action(Do.ALERT, why, topic="failing")
+    target = rollback_target(observed.history, now=observed.now, revoked=observed.revoked)
+    if not observed.rules.automatic or target is None or applied.cause == "rollback":
+        return None if "failing" in observed.history.alerts else Action(Do.ALERT, why, topic="failing")
     return Action(Do.ROLLBACK, why)
 
 
-def _bad(seen: Observed, applied: Applied, bot: Bot) -> str:
+def _bad(observed: Observed, applied: Applied, bot: Bot) -> str:
     if bot.refused_sha == applied.overrides_sha:
         return f"the bot refused it: {bot.refused_why}"
     if bot.overrides_sha != applied.overrides_sha or bot.health != "failing":
         return ""
-    if applied.config_sha in seen.history.proven or applied.bot_health == "failing":
+    if applied.config_sha in observed.history.proven or applied.bot_health == "failing":
         return ""
     since = max(applied.at, bot.since or applied.at)
-    late = (seen.now - since).total_seconds() > seen.rules.probation_s
+    late = (observed.now - since).total_seconds() > observed.rules.probation_s
     return "" if late else f"the bot fails under it: {bot.reason}"
 
 
-def _fail_ended(seen: Observed) -> Action | None:
-    applied, bot = seen.history.applied, seen.bot
-    bad = applied is not None and bot is not None and fresh(seen) and _bad(seen, applied, bot)
-    return Action(Do.RESOLVE, topic="failing") if "failing" in seen.history.alerts and not bad else None
+def _fail_ended(observed: Observed) -> Action | None:
+    applied, bot = observed.history.applied, observed.bot
+    bad = applied is not None and bot is not None and fresh(observed) and _bad(observed, applied, bot)
+    return Action(Do.RESOLVE, topic="failing") if "failing" in observed.history.alerts and not bad else None
 
 
-def _revoked(seen: Observed) -> Action | None:
+def _revoked(observed: Observed) -> Action | None:
     """What did not pass when it was judged again goes back, unless git asks for something else by now."""
-    applied, asked = seen.history.applied, seen.desired
-    why = seen.revoked.get((applied.config_sha, applied.commit), "") if applied is not None else ""
+    applied, asked = observed.history.applied, observed.desired
+    why = observed.revoked.get((applied.config_sha, applied.commit), "") if applied is not None else ""
     if applied is None or not why:
-        return _alerting(seen, "revoked", "")
-    if asked is not None and is_new(seen, asked) and permission_of(seen)[0] is Permission.ALLOWED:
+        return _alerting(observed, "revoked", "")
+    if asked is not None and is_new(observed, asked) and permission_of(observed)[0] is Permission.ALLOWED:
         return None
-    stays = _stays(seen, applied)
-    return _alerting(seen, "revoked", f"{why}; {stays}") if stays else Action(Do.ROLLBACK, why, "revoked")
+    stays = _stays(observed, applied)
+    return _alerting(observed, "revoked", f"{why}; {stays}") if stays else Action(Do.ROLLBACK, why, "revoked")
 
 
-def _stays(seen: Observed, applied: Applied) -> str:
+def _stays(observed: Observed, applied: Applied) -> str:
     """Say why a content that was revoked stays in force all the same, or nothing."""
-    if seen.hold is not None:
+    if observed.hold is not None:
         return "it stays, for it is held"
     if applied.cause == "rollback":
         return "it stays, for somebody went back to it"
-    if seen.tightens:
+    if observed.tightens:
         return "it stays, for going back would only add risk"
-    if rollback_target(seen.history, now=seen.now, revoked=seen.revoked) is None:
+    if rollback_target(observed.history, now=observed.now, revoked=observed.revoked) is None:
         return "it stays, for there is nothing to go back to"
-    return "" if seen.rules.automatic else "it stays, for going back by itself is switched off"
+    return "" if observed.rules.automatic else "it stays, for going back by itself is switched off"
 
 
-def _proven(seen: Observed) -> Action | None:
+def _proven(observed: Observed) -> Action | None:
     """A content under which the bot stayed healthy for the probation time is one to go back to."""
-    applied, bot = seen.history.applied, seen.bot
-    if applied is None or bot is None or not fresh(seen) or applied.config_sha in seen.history.proven:
+    applied, bot = observed.history.applied, observed.bot
+    if applied is None or bot is None or not fresh(observed) or applied.config_sha in observed.history.proven:
         return None
     if bot.overrides_sha != applied.overrides_sha or bot.health != "healthy" or bot.since is None:
         return None
-    if (seen.now - max(bot.since, applied.at)).total_seconds() < seen.rules.probation_s:
+    if (observed.now - max(bot.since, applied.at)).total_seconds() < observed.rules.probation_s:
         return None
-    return Action(Do.PROVE, f"healthy for {seen.rules.probation_s:.0f} s", topic=applied.config_sha)
+    return Action(Do.PROVE, f"healthy for {observed.rules.probation_s:.0f} s", topic=applied.config_sha)
 
 
-def _drifted(seen: Observed) -> Action | None:
+def _drifted(observed: Observed) -> Action | None:
     """A live file that is not what was put in force is journalled, then set right; under a hold it stays."""
-    applied, noted = seen.history.applied, seen.history.drift
+    applied, noted = observed.history.applied, observed.history.drift
     if applied is None:
         return None
-    held = seen.hold is not None
-    may = not held and seen.restorable
-    if seen.live_sha != applied.overrides_sha:
-        drift = Drift("file", seen.live_sha)
+    held = observed.hold is not None
+    may = not held and observed.restorable
+    if observed.live_sha != applied.overrides_sha:
+        drift = Drift("file", observed.live_sha)
         if noted != drift:
             return Action(Do.NOTE, "somebody changed the live file", drift=drift)
         return Action(Do.REPAIR, "the live file is set right", drift=drift) if may else None
     if noted is not None and noted.where == "file":
         return Action(Do.REPAIR, "the live file is right again", drift=noted)
-    return _bot_drifted(seen, applied, held)
+    return _bot_drifted(observed, applied, held)
 
 
-def _bot_drifted(seen: Observed, applied: Applied, held: bool) -> Action | None:
+def _bot_drifted(observed: Observed, applied: Applied, held: bool) -> Action | None:
     """A bot that follows another content is shown the file again once; if it stays, people are told."""
-    noted, bot = seen.history.drift, seen.bot
-    if bot is None or not fresh(seen):
+    noted, bot = observed.history.drift, observed.bot
+    if bot is None or not fresh(observed):
         return None
 
     def late(since: datetime) -> bool:
-        return (seen.now - since).total_seconds() > seen.rules.ack_s
+        return (observed.now - since).total_seconds() > observed.rules.ack_s
 
     follows = applied.overrides_sha in (bot.overrides_sha, bot.refused_sha)
     if follows:
         if noted is not None:
             return Action(Do.REPAIR, "the bot follows again", drift=noted)
-        return Action(Do.RESOLVE, topic="bot") if "bot" in seen.history.alerts else None
+        return Action(Do.RESOLVE, topic="bot") if "bot" in observed.history.alerts else None
     if noted is None or noted.where != "bot":
         since = max(applied.at, bot.started_at or applied.at)
         drift = Drift("bot", bot.overrides_sha)
         return Action(Do.NOTE, "the bot has another content in force", drift=drift) if late(since) else None
-    if held or "bot" in seen.history.alerts or not late(seen.history.drift_at or applied.at):
+    if held or "bot" in observed.history.alerts or not late(observed.history.drift_at or applied.at):
         return None
     return Action(Do.ALERT, "the bot does not take the live content", topic="bot")
 
 
-def _revert_missing(seen: Observed) -> Action | None:
-    hold = seen.hold
-    if hold is None or hold.quarantined is None or not seen.can_push or seen.desired is None:
+def _revert_missing(observed: Observed) -> Action | None:
+    hold = observed.hold
+    if hold is None or hold.quarantined is None or not observed.can_push or observed.desired is None:
         return None
-    done = (hold.name, Kind.PROPOSED) in seen.history.done
+    done = (hold.name, Kind.PROPOSED) in observed.history.done
     return None if done else Action(Do.PROPOSE, "the branch still asks for what ran badly")
 
 
-def _held(seen: Observed) -> Action | None:
-    return WAIT if seen.hold is not None else None
+def _held(observed: Observed) -> Action | None:
+    return WAIT if observed.hold is not None else None
 
 
-def _run_out(seen: Observed) -> Action | None:
+def _run_out(observed: Observed) -> Action | None:
     """A loosening patch that has run out is set back, whatever the branch asks for, and under a hold too."""
-    if seen.run_out is None or not is_new(seen, seen.run_out):
+    if observed.run_out is None or not is_new(observed, observed.run_out):
         return None
     return Action(Do.APPLY, "the patch in force has run out", topic="run_out")
 
 
-def _refused(seen: Observed) -> Action | None:
+def _refused(observed: Observed) -> Action | None:
     """A commit gets one attempt."""
-    desired = seen.desired
+    desired = observed.desired
     if desired is None:
         return WAIT
-    if desired.commit in seen.history.refused:
+    if desired.commit in observed.history.refused:
         return WAIT
     if desired.refusal:
         return Action(Do.REFUSE, desired.refusal)
-    if not is_new(seen, desired):
+    if not is_new(observed, desired):
         return None
-    bad = seen.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=seen.now)
+    bad = observed.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=observed.now)
     if bad is not None:
         return Action(Do.REFUSE, f"its content is in quarantine until {bad.until.isoformat()}: {bad.reason}")
     return None
 
 
-def _late(seen: Observed) -> Action | None:
-    return _alerting(seen, "late", seen.desired.late if seen.desired is not None else "")
+def _late(observed: Observed) -> Action | None:
+    return _alerting(observed, "late", observed.desired.late if observed.desired is not None else "")
 
 
-def _frozen(seen: Observed) -> Action | None:
-    desired = seen.desired
-    if desired is None or not desired.frozen or desired.reducing or not is_new(seen, desired):
+def _frozen(observed: Observed) -> Action | None:
+    desired = observed.desired
+    if desired is None or not desired.frozen or desired.reducing or not is_new(observed, desired):
         return None
     return WAIT
 
 
-def _apply(seen: Observed) -> Action | None:
-    desired = seen.desired
-    if desired is None or not is_new(seen, desired):
+def _apply(observed: Observed) -> Action | None:
+    desired = observed.desired
+    if desired is None or not is_new(observed, desired):
         return None
     return Action(Do.APPLY, f"{desired.cause} {desired.commit[:12]}")
 
 
-def _alerting(seen: Observed, topic: str, fault: str) -> Action | None:
+def _alerting(observed: Observed, topic: str, fault: str) -> Action | None:
     """Raise an alert once when something begins to be wrong, and end it once it is right."""
-    raised = topic in seen.history.alerts
+    raised = topic in observed.history.alerts
     if fault and not raised:
         return Action(Do.ALERT, fault, topic=topic)
     return Action(Do.RESOLVE, topic=topic) if raised and not fault else None

@@ -13,9 +13,9 @@ from typing import Any
 
 from framework.files.atomic import write_atomic, write_json
 from framework.gitops.agent.observed import Hold
-from framework.gitops.agent.state_dir import Memory, Place
+from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.history import History
-from framework.gitops.desired.rendered import iso, must_keep
+from framework.gitops.desired.rendered import iso, require_rendered
 from framework.gitops.errors import GitopsError
 from framework.journal.entry import Kind
 from framework.settings.documents import cut
@@ -23,25 +23,25 @@ from framework.settings.documents import cut
 KEYS = ("hold", "reason", "cause", "by", "at", "head", "head_config_sha", "held", "quarantined")
 
 
-def read_hold(place: Place, history: History) -> Hold | None:
+def read_hold(state_dir: StateDir, history: History) -> Hold | None:
     """Return the hold in force, from its file or, when that is gone, from the journal."""
     try:
-        text = place.hold.read_text(encoding="utf-8")
+        text = state_dir.hold.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None if history.hold is None else _hold(history.hold, gone=True)
     except (OSError, ValueError) as error:
-        return _unreadable(f"{place.hold}: cannot be read ({error}); it holds until it can")
+        return _unreadable(f"{state_dir.hold}: cannot be read ({error}); it holds until it can")
     try:
         return _hold(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if history.hold is not None:
             return _hold(history.hold, gone=True)
-        return _unreadable(f"{place.hold}: is not a hold ({error}); it holds until it is or is released")
+        return _unreadable(f"{state_dir.hold}: is not a hold ({error}); it holds until it is or is released")
 
 
 def hold_data(
     *,
-    memory: Memory,
+    view: JournalView,
     reason: str,
     cause: str,
     by: str,
@@ -55,7 +55,7 @@ def hold_data(
     if not reason.strip():
         raise GitopsError("hold: reason is empty; allowed a sentence that says why")
     return {
-        "hold": f"hold-{memory.head.seq + 1}",
+        "hold": f"hold-{view.head.seq + 1}",
         "reason": reason,
         "cause": cause,
         "by": by,
@@ -67,51 +67,51 @@ def hold_data(
     }
 
 
-def place_hold(place: Place, memory: Memory, data: Mapping[str, Any]) -> Hold:
+def place_hold(state_dir: StateDir, view: JournalView, data: Mapping[str, Any]) -> Hold:
     """Put a hold in force and journal it; the caller has the turn. Raises FileError, JournalError."""
-    write_json(path=place.hold, value=dict(data), staging=place.staging)
+    write_json(path=state_dir.hold, value=dict(data), staging=state_dir.staging)
     hold = _hold(data)
-    settle(place, memory, hold)
+    settle(state_dir, view, hold)
     return hold
 
 
-def settle(place: Place, memory: Memory, hold: Hold, *, bot_health: str = "missing") -> None:
+def settle(state_dir: StateDir, view: JournalView, hold: Hold, *, bot_health: str = "missing") -> None:
     """Bring file, live content and journal to what a hold says, from wherever they were cut off."""
-    history = memory.history()
+    history = view.history()
     if hold.name in history.cleared:
-        place.hold.unlink(missing_ok=True)
+        state_dir.hold.unlink(missing_ok=True)
         return
     if hold.gone:
-        write_json(path=place.hold, value=dict(hold.plain), staging=place.staging)
+        write_json(path=state_dir.hold, value=dict(hold.plain), staging=state_dir.staging)
     older = history.hold
     if older is not None and older["hold"] != hold.name:
-        memory.note(Kind.CLEARED, {"hold": older["hold"], "cause": f"superseded by {hold.name}"})
+        view.note(Kind.CLEARED, {"hold": older["hold"], "cause": f"superseded by {hold.name}"})
     if hold.quarantined is not None:
-        _go_back(place, memory, hold, history, bot_health)
+        _go_back(state_dir, view, hold, history, bot_health)
     if (hold.name, Kind.HOLD) not in history.done:
-        memory.note(Kind.HOLD, hold.plain)
+        view.note(Kind.HOLD, hold.plain)
 
 
-def end_hold(place: Place, memory: Memory, hold: Hold, *, cause: str, **more: Any) -> None:
+def end_hold(state_dir: StateDir, view: JournalView, hold: Hold, *, cause: str, **more: Any) -> None:
     """End a hold: the journal first, for the file alone means nothing once the journal says it has ended."""
-    memory.note(Kind.CLEARED, {"hold": hold.name, "cause": cause, **more})
-    place.hold.unlink(missing_ok=True)
+    view.note(Kind.CLEARED, {"hold": hold.name, "cause": cause, **more})
+    state_dir.hold.unlink(missing_ok=True)
 
 
-def put_live(place: Place, data: bytes) -> None:
+def put_live(state_dir: StateDir, data: bytes) -> None:
     """Replace the live file; its folder never holds another file. Raises FileError."""
-    write_atomic(path=place.live, data=data, staging=place.staging)
+    write_atomic(path=state_dir.live, data=data, staging=state_dir.staging)
 
 
-def _go_back(place: Place, memory: Memory, hold: Hold, history: History, bot_health: str) -> None:
+def _go_back(state_dir: StateDir, view: JournalView, hold: Hold, history: History, bot_health: str) -> None:
     if (hold.name, Kind.ROLLBACK) not in history.done:
         assert hold.overrides_sha is not None
-        content = must_keep(hold.overrides_sha, folder=place.contents)
-        put_live(place, content.rendered())
-        entry = content.entry(bot_health=bot_health, hold=hold.name, reason=hold.reason)
-        memory.note(Kind.ROLLBACK, {**entry, "from": hold.plain["quarantined"]})
+        rendered = require_rendered(hold.overrides_sha, folder=state_dir.contents)
+        put_live(state_dir, rendered.live_bytes())
+        entry = rendered.entry(bot_health=bot_health, hold=hold.name, reason=hold.reason)
+        view.note(Kind.ROLLBACK, {**entry, "from": hold.plain["quarantined"]})
     if (hold.name, Kind.QUARANTINED) not in history.done:
-        memory.note(Kind.QUARANTINED, {**hold.plain["quarantined"], "hold": hold.name, "reason": hold.reason})
+        view.note(Kind.QUARANTINED, {**hold.plain["quarantined"], "hold": hold.name, "reason": hold.reason})
 
 
 def _hold(data: Mapping[str, Any], *, gone: bool = False) -> Hold:

@@ -102,7 +102,7 @@ class Observed:
     fetched_at: datetime | None = None
     fetch_fault: str = ""
     publish_fault: str = ""
-    judged_fault: str = ""
+    gate_journal_fault: str = ""
     """Why the gate's journal cannot be read: nothing of it counts then that was not read before."""
 
     revoked: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -28,23 +28,24 @@ def operator() -> str:
 
 def hold_environment(agent: Reconciler, *, reason: str) -> Hold:
     """Keep what is in force, whatever git asks for. Raises GitopsError when something is held already."""
-    with _turn(agent) as seen:
-        if seen.hold is not None:
+    with _turn(agent) as observed:
+        if observed.hold is not None:
             raise GitopsError(
-                f"{agent.place.environment}: is held already ({seen.hold.reason}); allowed after a release"
+                f"{agent.state_dir.environment}: is held already ({observed.hold.reason});"
+                " allowed after a release"
             )
-        applied = seen.history.applied
+        applied = observed.history.applied
         if applied is None:
             raise GitopsError(
-                f"{agent.place.environment}: nothing is in force yet; allowed after a first commit"
+                f"{agent.state_dir.environment}: nothing is in force yet; allowed after a first commit"
             )
         head, head_config_sha = _head(agent)
         data = holds.hold_data(
-            memory=agent.memory,
+            view=agent.view,
             reason=reason,
             cause="operator",
             by=operator(),
-            now=seen.now,
+            now=observed.now,
             head=head or applied.commit,
             head_config_sha=head_config_sha or applied.config_sha,
             held={
@@ -52,10 +53,10 @@ def hold_environment(agent: Reconciler, *, reason: str) -> Hold:
                 "config_sha": applied.config_sha,
                 "overrides_sha": applied.overrides_sha,
                 "generation": applied.generation,
-                "proven": applied.config_sha in seen.history.proven,
+                "proven": applied.config_sha in observed.history.proven,
             },
         )
-        return holds.place_hold(agent.place, agent.memory, data)
+        return holds.place_hold(agent.state_dir, agent.view, data)
 
 
 def release_environment(agent: Reconciler, *, reason: str, accept: str | None = None) -> str:
@@ -65,29 +66,29 @@ def release_environment(agent: Reconciler, *, reason: str, accept: str | None = 
     """
     if not reason.strip():
         raise GitopsError("release: reason is empty; allowed a sentence that says why")
-    with _turn(agent) as seen:
+    with _turn(agent) as observed:
         if accept is not None:
             return _accept(agent, accept, reason)
-        if seen.hold is None:
-            raise GitopsError(f"{agent.place.environment}: is not held; allowed when status shows Held")
+        if observed.hold is None:
+            raise GitopsError(f"{agent.state_dir.environment}: is not held; allowed when status shows Held")
         more = {"reason": reason, "by": operator()}
-        holds.end_hold(agent.place, agent.memory, seen.hold, cause="release", **more)
-        return f"{seen.hold.name} has ended"
+        holds.end_hold(agent.state_dir, agent.view, observed.hold, cause="release", **more)
+        return f"{observed.hold.name} has ended"
 
 
 def roll_back_environment(agent: Reconciler, *, reason: str, to: str | None = None) -> tuple[Hold, Applied]:
     """Put the last good content back and hold it; git is told afterwards by ``propose_revert``."""
-    with _turn(agent) as seen:
-        state = read_state(agent.place.state)
+    with _turn(agent) as observed:
+        state = read_state(agent.state_dir.state)
         head, head_config_sha = _head(agent)
         return roll_back(
-            agent.place,
-            agent.memory,
-            now=seen.now,
+            agent.state_dir,
+            agent.view,
+            now=observed.now,
             reason=reason,
             cause="operator",
             by=operator(),
-            cooldown_s=float((state.get("rules") or {}).get("cooldown_s", seen.rules.cooldown_s)),
+            cooldown_s=float((state.get("rules") or {}).get("cooldown_s", observed.rules.cooldown_s)),
             head=head,
             head_config_sha=head_config_sha,
             to=to,
@@ -95,23 +96,23 @@ def roll_back_environment(agent: Reconciler, *, reason: str, to: str | None = No
 
 
 def _accept(agent: Reconciler, accept: str, reason: str) -> str:
-    desired = read_state(agent.place.state).get("desired") or {}
+    desired = read_state(agent.state_dir.state).get("desired") or {}
     commit = str(desired.get("commit", ""))
     if len(accept) < 7 or not commit.startswith(accept):
         raise GitopsError(
             f"--accept {accept}: is not the branch's newest commit; allowed {commit or 'none yet'}"
         )
-    agent.memory.note(Kind.CLEARED, {"accepted": commit, "reason": reason, "by": operator()})
+    agent.view.note(Kind.CLEARED, {"accepted": commit, "reason": reason, "by": operator()})
     return f"{commit[:12]} is taken as the branch's newest commit"
 
 
 def _head(agent: Reconciler) -> tuple[str | None, str | None]:
     """Return the branch head the agent saw last and what it asks for."""
-    desired: dict[str, Any] = read_state(agent.place.state).get("desired") or {}
+    desired: dict[str, Any] = read_state(agent.state_dir.state).get("desired") or {}
     return desired.get("commit"), desired.get("config_sha") or None
 
 
 @contextmanager
 def _turn(agent: Reconciler) -> Iterator[Observed]:
-    with locked(path=agent.place.turn, timeout_s=TURN_S):
+    with locked(path=agent.state_dir.turn, timeout_s=TURN_S):
         yield agent.complete()

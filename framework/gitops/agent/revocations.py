@@ -26,29 +26,31 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Revocation:
     """A commit whose content did not pass, and why: one line."""
 
     commit: str
     why: str
 
 
-Refusals = Mapping[str, tuple[Refusal, ...]]
+StandingRevocations = Mapping[str, tuple[Revocation, ...]]
 """config_sha to what refuses it and no promotion has followed."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class GateJournal:
     """What the gate's journal said when it was last read whole."""
 
     tip: str | None = None
     head: Head = EMPTY
-    refusals: Refusals = field(default_factory=dict)
+    revocations: StandingRevocations = field(default_factory=dict)
     fault: str = ""
     """Why it cannot be read now; what was read before stays."""
 
 
-def read_judged(git: Git, remote: str, environment: str, before: Judged, *, known: str | None) -> Judged:
+def read_gate_journal(
+    git: Git, remote: str, environment: str, before: GateJournal, *, known: str | None
+) -> GateJournal:
     """Bring the journal's branch here and read the environment's gate anew where it has moved.
 
     ``known`` is the branch's commit as it was last seen. What goes wrong is kept, not raised.
@@ -58,18 +60,18 @@ def read_judged(git: Git, remote: str, environment: str, before: Judged, *, know
         tip = fetch_tip(git, remote, known=known)
         if tip is None or tip == before.tip:
             return replace(before, fault="")
-        found = read_published(git, tip, name)
-        entries = () if found is None else found.entries
+        published = read_published(git, tip, name)
+        entries = () if published is None else published.entries
         check_head(entries, before.head, where=f"{BRANCH}:{name}.jsonl")
-        refusals = fold_refusals(entries, where=f"{BRANCH}:{name}.jsonl")
-        return Judged(tip, EMPTY if found is None else found.head, refusals)
+        revocations = fold_revocations(entries, where=f"{BRANCH}:{name}.jsonl")
+        return GateJournal(tip, EMPTY if published is None else published.head, revocations)
     except QuoteopsError as error:
         return replace(before, fault=str(error))
 
 
-def fold_refusals(rows: Iterable[Row], *, where: str) -> dict[str, tuple[Refusal, ...]]:
+def fold_revocations(rows: Iterable[Row], *, where: str) -> dict[str, tuple[Revocation, ...]]:
     """Fold a gate's journal into the refusals that stand. Raises JournalError for an entry that is none."""
-    found: dict[str, tuple[Refusal, ...]] = {}
+    standing: dict[str, tuple[Revocation, ...]] = {}
     for row in rows:
         if row.kind not in (Kind.PROMOTED, Kind.REFUSED):
             continue
@@ -81,12 +83,12 @@ def fold_refusals(rows: Iterable[Row], *, where: str) -> dict[str, tuple[Refusal
         if sha is None:  # the commit has no such environment, or none that composes
             continue
         if row.kind is Kind.PROMOTED:
-            found.pop(sha, None)
+            standing.pop(sha, None)
             continue
         verdict, sentence = (cut(str(row.data.get(key, "")), SENTENCE) for key in ("verdict", "sentence"))
         why = f"judged again after its merge it does not pass: {verdict}, {sentence}"
-        found[sha] = (*found.get(sha, ()), Refusal(commit, why))
-    return found
+        standing[sha] = (*standing.get(sha, ()), Revocation(commit, why))
+    return standing
 
 
 @dataclass
@@ -97,12 +99,12 @@ class Revocations:
     environment: str
     _about: dict[tuple[str, str], bool] = field(default_factory=dict)
 
-    def of(self, trail: Iterable[Applied], refusals: Refusals) -> dict[tuple[str, str], str]:
+    def of(self, trail: Iterable[Applied], revocations: StandingRevocations) -> dict[tuple[str, str], str]:
         """Return config_sha and commit of those of a trail, and why they were refused."""
         return {
             (item.config_sha, item.commit): refusal.why
             for item in trail
-            for refusal in refusals.get(item.config_sha, ())
+            for refusal in revocations.get(item.config_sha, ())
             if self._is_about(refusal.commit, item.commit)
         }
 

@@ -10,17 +10,17 @@ from pathlib import Path
 from framework.gitops.agent.decide import rollback_target
 from framework.gitops.agent.hold import hold_data, place_hold
 from framework.gitops.agent.observed import Hold
-from framework.gitops.agent.state_dir import Memory, Place
+from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.history import Applied, History
-from framework.gitops.desired.rendered import after, iso, keep, must_keep
-from framework.gitops.desired.revision import content_of, prepare
+from framework.gitops.desired.rendered import iso, require_rendered, store_rendered, successor
+from framework.gitops.desired.revision import read_revision, rendered_of
 from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.repo.git import Git
 
 
 def roll_back(
-    place: Place,
-    memory: Memory,
+    state_dir: StateDir,
+    view: JournalView,
     *,
     now: datetime,
     reason: str,
@@ -37,25 +37,25 @@ def roll_back(
     The caller has the turn and has finished what was cut off. Returns the hold and what it went back to.
     Raises GitopsError when there is nothing to go back to.
     """
-    history = memory.history()
+    history = view.history()
     bad = history.applied
     if bad is None:
         raise GitopsError(
-            f"{place.environment}: nothing is in force; allowed after a first commit is applied"
+            f"{state_dir.environment}: nothing is in force; allowed after a first commit is applied"
         )
     best = rollback_target(history, now=now, revoked=revoked)
     target = best if to is None else _named(history, bad, to)
     if target is None:
         raise GitopsError(
-            f"{place.environment}: nothing earlier differs from {bad.commit[:12]} and is out of quarantine;"
-            " allowed a hold (quoteops gitops hold) and a new commit"
+            f"{state_dir.environment}: nothing earlier differs from {bad.commit[:12]} and is out of"
+            " quarantine; allowed a hold (quoteops gitops hold) and a new commit"
         )
-    good = must_keep(target.overrides_sha, folder=place.contents)
-    before = must_keep(bad.overrides_sha, folder=place.contents)
-    content = after(replace(good, cause="rollback"), applied=bad, before=before)
-    sha = keep(content, folder=place.contents)
+    good = require_rendered(target.overrides_sha, folder=state_dir.contents)
+    before = require_rendered(bad.overrides_sha, folder=state_dir.contents)
+    rendered = successor(replace(good, cause="rollback"), applied=bad, before=before)
+    sha = store_rendered(rendered, folder=state_dir.contents)
     data = hold_data(
-        memory=memory,
+        view=view,
         reason=reason,
         cause=cause,
         by=by,
@@ -66,7 +66,7 @@ def roll_back(
             "commit": target.commit,
             "config_sha": target.config_sha,
             "overrides_sha": sha,
-            "generation": content.generation,
+            "generation": rendered.generation,
             "proven": target.config_sha in history.proven,
         },
         quarantined={
@@ -76,7 +76,7 @@ def roll_back(
             "until": iso(now + timedelta(seconds=cooldown_s)),
         },
     )
-    return place_hold(place, memory, data), target
+    return place_hold(state_dir, view, data), target
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ def make_revert(
     that composes to the held config_sha is taken, else the first that composes.
     """
     good, bad = hold.plain["held"]["commit"], hold.plain["quarantined"]["commit"]
-    prepared = prepare(git, commit=good, environment=environment, scratch=scratch)
+    revision = read_revision(git, commit=good, environment=environment, scratch=scratch)
     moved = set(git.changed(good, bad))
     since = {path for path in moved if _differs(git, path, head, bad)}
-    own = {prepared.overrides} & moved
+    own = {revision.overrides} & moved
     named = {f"gitops/environments/{environment}.yaml"} & moved
     conf = {path for path in moved if path.startswith(("conf/", "runtime_overrides/"))}
     branch = f"quoteops/revert-{environment}-{bad[:8]}"
@@ -125,16 +125,16 @@ def make_revert(
     for paths in _sets(own, named, conf, since):
         files = {path: git.show(good, path) for path in paths}
         commit = git.commit_files(head, files, _message(hold, environment, bad, paths), sign)
-        found = prepare(git, commit=commit, environment=environment, scratch=scratch)
+        revision = read_revision(git, commit=commit, environment=environment, scratch=scratch)
         exact = (
-            not found.fault
-            and content_of(found, environment=environment, now=now).config_sha == hold.config_sha
+            not revision.fault
+            and rendered_of(revision, environment=environment, now=now).config_sha == hold.config_sha
         )
         left, over = sorted(since - set(paths)), sorted(since & set(paths))
-        found_so_far = Revert(branch, commit, head, tuple(paths), exact, tuple(left), tuple(over))
+        candidate = Revert(branch, commit, head, tuple(paths), exact, tuple(left), tuple(over))
         if exact:
-            return found_so_far
-        best = best or (None if found.fault else found_so_far)
+            return candidate
+        best = best or (None if revision.fault else candidate)
     if best is None:
         raise GitopsError(
             f"{environment}: no revert of {', '.join(sorted(moved)) or 'nothing'} composes; make one by hand"

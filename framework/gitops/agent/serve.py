@@ -20,9 +20,9 @@ from framework.files.atomic import locked
 from framework.files.errors import FileError
 from framework.gitops.agent.conditions import Permission, Sync, fresh, permission_of, sync_of
 from framework.gitops.agent.observed import Observed
-from framework.gitops.agent.reconciler import Reconciler, Say
-from framework.gitops.agent.state_dir import Place
-from framework.gitops.desired.revision import Prepared, sweep_scratch
+from framework.gitops.agent.reconciler import Log, Reconciler
+from framework.gitops.agent.state_dir import StateDir
+from framework.gitops.desired.revision import EnvironmentRevision, sweep_scratch
 from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import Git
 from framework.journal.journal import utc_now
@@ -43,17 +43,17 @@ def make_reconciler(
     remote: str | None,
     publishes: bool = True,
     sign: Path | None = None,
-    say: Say = print,
+    log: Log = print,
     now: Callable[[], datetime] = utc_now,
 ) -> Reconciler:
     """Open an environment's folder and its mirror. Raises GitopsError when no remote is known."""
-    place = Place(home, environment)
+    state_dir = StateDir(home, environment)
     checkout = read_checkout(home, environment)
     return Reconciler(
-        place,
+        state_dir,
         remote or remote_of(home),
         now,
-        say=say,
+        log=log,
         bootstrap=checkout,
         publishes=publishes,
         sign=sign,
@@ -61,12 +61,12 @@ def make_reconciler(
     )
 
 
-def make_operator(*, environment: str, home: Path, say: Say = print) -> Reconciler:
+def make_operator(*, environment: str, home: Path, log: Log = print) -> Reconciler:
     """Open an environment's folder for an operator: it needs neither remote nor checkout."""
-    return Reconciler(Place(home, environment), "", utc_now, say=say, token=token_of(None))
+    return Reconciler(StateDir(home, environment), "", utc_now, log=log, token=token_of(None))
 
 
-def token_of(checkout: Prepared | None) -> str | None:
+def token_of(checkout: EnvironmentRevision | None) -> str | None:
     """Return the token for pull requests from the variable that the policy names, None when it is unset."""
     policy = checkout.policy if checkout is not None else None
     return os.environ.get(policy.token_env if policy is not None else TOKEN) or None
@@ -74,68 +74,68 @@ def token_of(checkout: Prepared | None) -> str | None:
 
 def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:
     """Keep the environment until ``stop`` is set. Raises FileError when another agent keeps it."""
-    with _alone(reconciler.place):
-        tidy(reconciler.place)
+    with _alone(reconciler.state_dir):
+        tidy(reconciler.state_dir)
         looked = threading.Event()
         fetcher = threading.Thread(target=_look, args=(reconciler, looked, stop), name="fetch", daemon=True)
         fetcher.start()
-        told = ""
+        last_error = ""
         while not stop.is_set():
             looked.clear()
             pause = TICK_S
             try:
                 pause = _pause(reconciler.turn())
-                told = ""
+                last_error = ""
             except (
                 QuoteopsError,
                 OSError,
             ) as error:  # this machine refuses: the live state stays, and we say so
-                if str(error) != told:
-                    told = str(error)
-                    reconciler.say(f"| gitops_reconcile | ERROR | {told} |")
+                if str(error) != last_error:
+                    last_error = str(error)
+                    reconciler.log(f"| gitops_reconcile | ERROR | {last_error} |")
             looked.wait(pause)
         fetcher.join(timeout=reconciler.git.timeout_s)
 
 
 def once(reconciler: Reconciler, *, wait_s: float = 5.0) -> Observed:
     """Look at the remote once, do what there is to do, and wait a moment for a bot to answer."""
-    with _alone(reconciler.place):
-        tidy(reconciler.place)
+    with _alone(reconciler.state_dir):
+        tidy(reconciler.state_dir)
         reconciler.fetch()
-        seen = reconciler.turn()
+        observed = reconciler.turn()
         pause = threading.Event()
         for _ in range(int(wait_s / ACK_TICK_S)):
-            if _pause(seen) != ACK_TICK_S:
+            if _pause(observed) != ACK_TICK_S:
                 break
             pause.wait(ACK_TICK_S)
-            seen = reconciler.turn()
+            observed = reconciler.turn()
         reconciler.publish()
         if reconciler.publish_fault:
-            reconciler.say(f"| gitops_reconcile | ALERT | {reconciler.publish_fault} |")
-        return replace(seen, publish_fault=reconciler.publish_fault)
+            reconciler.log(f"| gitops_reconcile | ALERT | {reconciler.publish_fault} |")
+        return replace(observed, publish_fault=reconciler.publish_fault)
 
 
-def exit_code(seen: Observed) -> int:
+def exit_code(observed: Observed) -> int:
     """Return 0 in sync and allowed, 3 when that is not known, 1 otherwise."""
-    if sync_of(seen)[0] is Sync.UNKNOWN:
+    if sync_of(observed)[0] is Sync.UNKNOWN:
         return 3
-    agreed = sync_of(seen)[0] is Sync.SYNCED and permission_of(seen)[0] is Permission.ALLOWED
+    agreed = sync_of(observed)[0] is Sync.SYNCED and permission_of(observed)[0] is Permission.ALLOWED
     return 0 if agreed else 1
 
 
-def tidy(place: Place) -> None:
+def tidy(state_dir: StateDir) -> None:
     """Remove what a killed agent left: half-made exports, files before their renaming, locks of its git.
 
     Only the one agent of the environment may call it.
     """
-    sweep_scratch(place.staging)
-    for rest in place.staging.glob(".*.tmp") if place.staging.is_dir() else ():
+    sweep_scratch(state_dir.staging)
+    for rest in state_dir.staging.glob(".*.tmp") if state_dir.staging.is_dir() else ():
         rest.unlink(missing_ok=True)
-    for rest in place.mirror.rglob("*.lock"):
+    for rest in state_dir.mirror.rglob("*.lock"):
         rest.unlink(missing_ok=True)
 
 
-def read_checkout(home: Path, environment: str) -> Prepared | None:
+def read_checkout(home: Path, environment: str) -> EnvironmentRevision | None:
     """Read policy and branch from the checkout the agent was started in, None where there is none."""
     from framework.gitops.desired.environments import load_environment
     from framework.gitops.desired.policy import load_policy
@@ -143,7 +143,7 @@ def read_checkout(home: Path, environment: str) -> Prepared | None:
     if not (home / "gitops" / "policy.yaml").is_file():
         return None
     file = load_environment(home, environment)
-    return Prepared("checkout", branch=file.branch, tier=file.tier, policy=load_policy(home))
+    return EnvironmentRevision("checkout", branch=file.branch, tier=file.tier, policy=load_policy(home))
 
 
 def remote_of(home: Path) -> str:
@@ -168,22 +168,24 @@ def _look(reconciler: Reconciler, looked: threading.Event, stop: threading.Event
         stop.wait(max(0.0, reconciler.poll_s - (time.monotonic() - began)))
 
 
-def _pause(seen: Observed) -> float:
+def _pause(observed: Observed) -> float:
     """Return how long to wait: hardly at all while a bot that is there has not answered."""
-    applied, bot = seen.history.applied, seen.bot
-    if applied is None or bot is None or not fresh(seen):
+    applied, bot = observed.history.applied, observed.bot
+    if applied is None or bot is None or not fresh(observed):
         return TICK_S
     answered = applied.overrides_sha in (bot.overrides_sha, bot.refused_sha)
-    late = (seen.now - applied.at).total_seconds() > seen.rules.ack_s
+    late = (observed.now - applied.at).total_seconds() > observed.rules.ack_s
     return TICK_S if answered or late else ACK_TICK_S
 
 
 @contextmanager
-def _alone(place: Place) -> Iterator[None]:
+def _alone(state_dir: StateDir) -> Iterator[None]:
     held = ExitStack()
     try:
-        held.enter_context(locked(path=place.agent, timeout_s=0.0))
+        held.enter_context(locked(path=state_dir.agent, timeout_s=0.0))
     except FileError as error:
-        raise GitopsError(f"{place.folder}: {place.environment} has an agent already ({error})") from error
+        raise GitopsError(
+            f"{state_dir.folder}: {state_dir.environment} has an agent already ({error})"
+        ) from error
     with held:
         yield

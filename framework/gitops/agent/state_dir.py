@@ -22,7 +22,7 @@ BOT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Place:
+class StateDir:
     """Where an environment's agent keeps what: ``HOME/artifacts/gitops/ENVIRONMENT``."""
 
     home: Path
@@ -95,7 +95,7 @@ class Place:
         return self.folder / "agent"
 
 
-class Memory:
+class JournalView:
     """The journal and what it amounts to; what others append is folded in as it comes."""
 
     def __init__(self, path: Path, *, now: Callable[[], datetime] = utc_now) -> None:
@@ -130,20 +130,20 @@ def read_bot(path: Path) -> Bot | None:
     """Read what the bot says of itself; None when nothing that makes sense is there."""
     try:
         with path.open("rb") as file:
-            found = json.loads(file.read(BOT_BYTES))
-        in_force = found.get("in_force") or {}
-        refused = found.get("refused") or {}
+            data = json.loads(file.read(BOT_BYTES))
+        in_force = data.get("in_force") or {}
+        refused = data.get("refused") or {}
         return Bot(
-            heartbeat_at=_aware(found["heartbeat_at"]),
+            heartbeat_at=_aware(data["heartbeat_at"]),
             overrides_sha=_text(in_force.get("overrides_sha")),
             config_sha=_text(in_force.get("config_sha")),
             since=_aware(in_force["since"]) if in_force.get("since") else None,
-            health=str(found.get("health", "failing")),
-            reason=str(found.get("health_reason") or ""),
-            started_at=_aware(found["started_at"]) if found.get("started_at") else None,
+            health=str(data.get("health", "failing")),
+            reason=str(data.get("health_reason") or ""),
+            started_at=_aware(data["started_at"]) if data.get("started_at") else None,
             refused_sha=_text(refused.get("overrides_sha")),
             refused_why=str(refused.get("reason", "")),
-            pending=tuple(str(item["name"]) for item in found.get("pending") or ()),
+            pending=tuple(str(item["name"]) for item in data.get("pending") or ()),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # the bot's file proves health or nothing: what cannot be read counts as no bot
@@ -155,13 +155,11 @@ def read_state(path: Path) -> dict[str, Any]:
     What makes no sense is left out: an older agent wrote it, or nobody.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return (
-        {key: value for key, value in found.items() if _is_state(key, value)}
-        if isinstance(found, dict)
-        else {}
+        {key: value for key, value in data.items() if _is_state(key, value)} if isinstance(data, dict) else {}
     )
 
 
@@ -201,10 +199,10 @@ def _desired(value: Mapping[str, Any]) -> Desired:
 
 
 def _aware(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    data = datetime.fromisoformat(text)
+    if data.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
-    return found.astimezone(UTC)
+    return data.astimezone(UTC)
 
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

@@ -16,35 +16,37 @@ from framework.gitops.agent.conditions import (
 )
 from framework.gitops.agent.hold import read_hold
 from framework.gitops.agent.observed import Desired, Observed, Rules
-from framework.gitops.agent.state_dir import Memory, Place, read_bot, read_state
-from framework.gitops.desired.rendered import iso, kept
+from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
+from framework.gitops.desired.rendered import iso, read_rendered
 from framework.journal.entry import Kind
 
 
-def read_status(place: Place, *, now: datetime) -> dict[str, Any]:
+def read_status(state_dir: StateDir, *, now: datetime) -> dict[str, Any]:
     """Return everything of an environment as plain data, from its folder alone; the journal is verified."""
-    memory = Memory(place.journal)
-    history, state = memory.history(), read_state(place.state)
+    view = JournalView(state_dir.journal)
+    history, state = view.history(), read_state(state_dir.state)
     applied = history.applied
     desired = state.get("desired")
-    seen = Observed(
+    observed = Observed(
         now=now,
         history=history,
         rules=Rules(**state["rules"]) if "rules" in state else Rules(),
         desired=Desired(**{**desired, "clears": frozenset(desired["clears"])}) if desired else None,
         fetched_at=datetime.fromisoformat(state["fetched_at"]) if state.get("fetched_at") else None,
         fetch_fault=state.get("fetch_fault", ""),
-        hold=read_hold(place, history),
-        live_sha=_sha(place),
-        bot=read_bot(place.bot),
+        hold=read_hold(state_dir, history),
+        live_sha=_sha(state_dir),
+        bot=read_bot(state_dir.bot),
     )
-    content = kept(applied.overrides_sha, folder=place.contents) if applied is not None else None
-    proven_at = probation_ends(seen)
-    head = memory.head
+    rendered = (
+        read_rendered(applied.overrides_sha, folder=state_dir.contents) if applied is not None else None
+    )
+    proven_at = probation_ends(observed)
+    head = view.head
     return {
-        "environment": place.environment,
+        "environment": state_dir.environment,
         "at": iso(now),
-        **{name: {"is": is_, "why": why} for name, (is_, why) in _three(seen).items()},
+        **{name: {"is": is_, "why": why} for name, (is_, why) in _three(observed).items()},
         "desired": desired,
         "rendered": None
         if applied is None
@@ -57,21 +59,21 @@ def read_status(place: Place, *, now: datetime) -> dict[str, Any]:
             "at": iso(applied.at),
             "proven": applied.config_sha in history.proven,
             "proven_at": iso(proven_at) if proven_at is not None else None,
-            "values": dict(content.values) if content is not None else None,
-            "expires": content.expires if content is not None else None,
-            "live_sha": seen.live_sha,
+            "values": dict(rendered.values) if rendered is not None else None,
+            "expires": rendered.expires if rendered is not None else None,
+            "live_sha": observed.live_sha,
         },
-        "bot": _bot(seen),
+        "bot": _bot(observed),
         "hold": None
-        if seen.hold is None
-        else {**seen.hold.plain, "proposed": (seen.hold.name, Kind.PROPOSED) in history.done},
+        if observed.hold is None
+        else {**observed.hold.plain, "proposed": (observed.hold.name, Kind.PROPOSED) in history.done},
         "quarantine": [
             {"config_sha": q.config_sha, "commit": q.commit, "until": iso(q.until), "reason": q.reason}
             for q in history.quarantines
             if q.until > now
         ],
         "alerts": dict(history.alerts),
-        "last_verdict": _last_verdict(memory),
+        "last_verdict": _last_verdict(view),
         "last_refused": _last_refused(history.refused),
         "journal": {"seq": head.seq, "sha256": head.sha256},
         "agent": {
@@ -138,13 +140,17 @@ def status_code(status: dict[str, Any]) -> int:
     return 0 if (status["sync"]["is"], status["permission"]["is"]) == (Sync.SYNCED, Permission.ALLOWED) else 1
 
 
-def _three(seen: Observed) -> dict[str, tuple[str, str]]:
-    found = {"sync": sync_of(seen), "health": health_of(seen), "permission": permission_of(seen)}
-    return {name: (str(is_), why) for name, (is_, why) in found.items()}
+def _three(observed: Observed) -> dict[str, tuple[str, str]]:
+    conditions = {
+        "sync": sync_of(observed),
+        "health": health_of(observed),
+        "permission": permission_of(observed),
+    }
+    return {name: (str(is_), why) for name, (is_, why) in conditions.items()}
 
 
-def _bot(seen: Observed) -> dict[str, Any] | None:
-    bot = seen.bot
+def _bot(observed: Observed) -> dict[str, Any] | None:
+    bot = observed.bot
     if bot is None:
         return None
     return {
@@ -188,15 +194,15 @@ def _agent_lines(agent: dict[str, Any], journal: dict[str, Any], environment: st
     ]
 
 
-def _sha(place: Place) -> str | None:
+def _sha(state_dir: StateDir) -> str | None:
     try:
-        return hashlib.sha256(place.live.read_bytes()).hexdigest()
+        return hashlib.sha256(state_dir.live.read_bytes()).hexdigest()
     except OSError:
         return None
 
 
-def _last_verdict(memory: Memory) -> dict[str, Any] | None:
-    for entry in reversed(memory.journal.entries()):
+def _last_verdict(view: JournalView) -> dict[str, Any] | None:
+    for entry in reversed(view.journal.entries()):
         if entry.kind is Kind.VERDICT:
             subject = entry.data.get("subject") or entry.data.get("bundle") or ""
             commit = entry.data.get("commit") or ""

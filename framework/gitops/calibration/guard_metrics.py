@@ -40,11 +40,11 @@ def proven(*, metric: str, base: Sums, candidate: Sums, margin: float, rules: Ev
     spread so far is that of influence values over the whole tape.
     """
     sample = paired_sample(metric=metric, base=base, candidate=candidate, margin=margin)
-    found = running_moments(sample=sample, rules=rules)
+    moments = running_moments(sample=sample, rules=rules)
     if METRICS[metric].kind is Kind.RATIO:
         mean = running_ratio_mean(metric=metric, base=base, candidate=candidate, margin=margin)
-        found = replace(found, mean=mean)
-    above, _ = p_values(found, rho=rules.rho)
+        moments = replace(moments, mean=mean)
+    above, _ = p_values(moments, rho=rules.rho)
     good: Bools = above <= rules.alpha
     return good
 
@@ -90,11 +90,11 @@ def _hours(question: Question) -> tuple[float, ...]:
 def _good(question: Question, parts: Sequence[Stretch]) -> dict[str, bool]:
     """Tell of each metric whether the change, as measured over all blocks, keeps its margin."""
     base, candidate = joined(parts)
-    found = {}
+    good = {}
     for metric, margin in question.margins.items():
         sample = paired_sample(metric=metric, base=base, candidate=candidate, margin=margin)
-        found[metric] = bool(sample.values.mean() > 0.0)
-    return found
+        good[metric] = bool(sample.values.mean() > 0.0)
+    return good
 
 
 def _of_change(question: Question, parts: Sequence[Stretch], stream: int) -> _Tally:
@@ -114,24 +114,24 @@ def _of_change(question: Question, parts: Sequence[Stretch], stream: int) -> _Ta
 
     def look(index: Ints) -> dict[str, Bools]:
         drawn = gather(base, index)
-        found = {
+        hits = {
             name: _look(question, metric, (drawn, gather(at, index))) for name, (metric, at) in moved.items()
         }
         measured = gather(candidate, index)
         held = {metric: _look(question, metric, (drawn, measured)) for metric in margins}
         guards = _all(held[metric] for metric in GUARDS)
         no_gain, loss = (_only_net(arm, index) for arm in (idle, lossy))
-        found |= held
-        found["as measured"] = guards & held["net"]
-        found["net at margin"] = guards & _look(question, "net", (drawn, loss))
-        found["net at zero"] = (
+        hits |= held
+        hits["as measured"] = guards & held["net"]
+        hits["net at margin"] = guards & _look(question, "net", (drawn, loss))
+        hits["net at zero"] = (
             guards
             & _look(question, "net", (drawn, no_gain))
             & _look(question, "net", (drawn, no_gain), margin=0.0)
         )
         limit = gather(everything, index)
-        found["everything at margin"] = _all(_look(question, m, (drawn, limit)) for m in margins)
-        return found
+        hits["everything at margin"] = _all(_look(question, m, (drawn, limit)) for m in margins)
+        return hits
 
     return _tally(question, parts, stream, lambda index, _coin: look(index))
 
@@ -145,9 +145,9 @@ def _of_seed(question: Question, parts: Sequence[Stretch], stream: int) -> _Tall
         base = {name: np.where(coin > 0.0, a[name], b[name]) for name in a}
         candidate = {name: np.where(coin > 0.0, b[name], a[name]) for name in a}
         held = {m: _look(question, m, (base, candidate)) for m in question.margins}
-        found = {**held, "not worse": _all(held.values())}
-        found["better"] = found["not worse"] & _look(question, "net", (base, candidate), margin=0.0)
-        return found
+        hits = {**held, "not worse": _all(held.values())}
+        hits["better"] = hits["not worse"] & _look(question, "net", (base, candidate), margin=0.0)
+        return hits
 
     return _tally(question, parts, stream, look)
 
@@ -159,14 +159,14 @@ def _tally(
     look: Callable[[Ints, Any], Mapping[str, Bools]],
 ) -> _Tally:
     design, tapes = question.design, question.tapes
-    found: dict[str, list[Ints]] = {}
+    firsts: dict[str, list[Ints]] = {}
     drawn = Draw(tapes, parts).indices(
         seed=design.seed, stream=stream, draws=design.guard_draws, blocks=tapes.longest
     )
     for index, coin in drawn:
         for name, hits in look(index, coin).items():
-            found.setdefault(name, []).append(first_of(hits))
-    return _Tally({name: np.concatenate(firsts) for name, firsts in found.items()})
+            firsts.setdefault(name, []).append(first_of(hits))
+    return _Tally({name: np.concatenate(parts) for name, parts in firsts.items()})
 
 
 def _look(question: Question, metric: str, arms: Arms, margin: float | None = None) -> Bools:
@@ -184,8 +184,8 @@ def _only_net(arm: Sums, index: Ints) -> Sums:
 
 
 def _all(hits: Any) -> Bools:
-    found: Bools = np.logical_and.reduce(list(hits))
-    return found
+    result: Bools = np.logical_and.reduce(list(hits))
+    return result
 
 
 def _differs(metric: str, base: Sums, candidate: Sums) -> bool:
@@ -235,8 +235,8 @@ def _whole_rows(
 
 
 def _rate(tallies: Mapping[str, _Tally], name: str, blocks: int) -> dict[str, Any]:
-    found = {change: tally.ever(name, blocks) for change, tally in tallies.items() if name in tally.first}
-    return rate_of(np.array(list(found.values())), list(found))
+    rates = {change: tally.ever(name, blocks) for change, tally in tallies.items() if name in tally.first}
+    return rate_of(np.array(list(rates.values())), list(rates))
 
 
 def _by_hours(question: Question, tallies: Sequence[_Tally], name: str) -> dict[str, Any]:

@@ -73,12 +73,12 @@ def seed_promotions(*, tapes: TapeClass, rules: EvidenceRules, design: Design) -
 
     Which of the two is the candidate is drawn anew for every run of blocks: neither has a merit.
     """
-    found = {name: parts for name, parts in tapes.seeds.items() if any(p.differs for p in parts)}
+    pairs = {name: parts for name, parts in tapes.seeds.items() if any(p.differs for p in parts)}
     rows = []
-    for k, parts in enumerate(found.values()):
+    for k, parts in enumerate(pairs.values()):
         drawn = _drawn(tapes, parts, joined(parts), design, stream=1_000 + k, swapped=True)
         rows.append(_rates(drawn, rules, design, margin_bps=0.0))
-    return list(found), _stack(rows)
+    return list(pairs), _stack(rows)
 
 
 def power(
@@ -137,12 +137,12 @@ def _sample(drawn: Arms, margin_bps: float) -> PairedSample:
 def _rates(
     drawn: Iterable[Arms], rules: EvidenceRules, design: Design, *, margin_bps: float
 ) -> tuple[float, float, float, float]:
-    found = []
+    hits = []
     for arms in drawn:
         sample = _sample(arms, margin_bps)
         p = _looks(sample, rules)
         t = _t_test(sample.values, alpha=design.t_alpha)
-        found.append(
+        hits.append(
             np.stack(
                 (
                     (p <= rules.alpha).any(axis=1),
@@ -152,7 +152,7 @@ def _rates(
                 )
             )
         )
-    looked, ended, t_test, t_looked = np.concatenate(found, axis=1).mean(axis=1)
+    looked, ended, t_test, t_looked = np.concatenate(hits, axis=1).mean(axis=1)
     return float(looked), float(ended), float(t_test), float(t_looked)
 
 

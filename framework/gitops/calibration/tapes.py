@@ -68,14 +68,14 @@ def recorded(archive: str) -> Source:
 
 def synthetic(*, hours: Mapping[str, float], seed: int = 1_001) -> list[Source]:
     """Make every regime of the two embedded markets; ``hours`` by preset."""
-    found = []
+    sources = []
     for preset, length in hours.items():
         for k, regime in enumerate(("normal", "event", "high_vol")):
             opener = partial(_made, preset=preset, regime=regime, hours=length, seed=seed + k)
-            found.append(
+            sources.append(
                 _source(opener(), opener, synthetic=True, name=f"{preset} {regime}, seed {seed + k}")
             )
-    return found
+    return sources
 
 
 def _made(*, preset: Any, regime: Any, hours: float, seed: int) -> Tape:
@@ -100,18 +100,18 @@ def _source(tape: Tape, opener: Callable[[], Tape], *, synthetic: bool, name: st
 def parameter_changes(base: RunSettings) -> dict[str, RunSettings]:
     """Return the changes a gate is measured on: each parameter to its ends, random packages, the strategy."""
     package = package_of(base)
-    found = {}
+    changes = {}
     for field in Field:
         for value in (RUNTIME_LIMITS[field].low, RUNTIME_LIMITS[field].high):
             if package.value(field) != value:
-                found[f"{field.value}={value:g}"] = with_package(base, package.with_value(field, value))
+                changes[f"{field.value}={value:g}"] = with_package(base, package.with_value(field, value))
     for k, drawn in enumerate(_random_packages(package)):
-        found[f"random package {k + 1}"] = with_package(base, drawn)
+        changes[f"random package {k + 1}"] = with_package(base, drawn)
     for name, value in STRATEGY:
         if getattr(base.strategy, name) != value:
             changed = base.strategy.model_copy(update={name: value})
-            found[f"{name}={value:g}"] = base.model_copy(update={"strategy": changed})
-    return found
+            changes[f"{name}={value:g}"] = base.model_copy(update={"strategy": changed})
+    return changes
 
 
 def _random_packages(package: TuningParams) -> Iterator[TuningParams]:

@@ -153,9 +153,9 @@ def _whole(row: Mapping[str, Any]) -> list[str]:
     ]
     hours = row["guard_hours"]
     right = [
-        (says, str(found["count"]), *(_share(found, k) for k in range(len(hours))))
+        (says, str(result["count"]), *(_share(result, k) for k in range(len(hours))))
         for kind, says in WHOLE_BY_HOURS
-        for found in (row["whole"][kind],)
+        for result in (row["whole"][kind],)
     ]
     return [
         *_table(("whole gate, falsely promoted", "mean", "worst", "changes"), false),
@@ -176,8 +176,8 @@ def _both(rate: Mapping[str, Any]) -> str:
     return "-" if not rate["count"] else f"{100.0 * rate['mean']:.1f} / {100.0 * rate['worst']:.0f} %"
 
 
-def _share(found: Mapping[str, Any], k: int) -> str:
-    return "-" if found["shares"] is None else f"{found['shares'][k]:.2f}"
+def _share(result: Mapping[str, Any], k: int) -> str:
+    return "-" if result["shares"] is None else f"{result['shares'][k]:.2f}"
 
 
 def _reading() -> str:

@@ -59,9 +59,9 @@ def wrong_patches(root: Path, changed: list[str], now: datetime) -> list[str]:
             faults.append(str(error))
             continue
         if is_expired(patch, now):
-            said = f"{patch.expires:%Y-%m-%dT%H:%M:%SZ}"
+            text = f"{patch.expires:%Y-%m-%dT%H:%M:%SZ}"
             faults.append(
-                f"{patch.document.at(('expires',))}: expires {said} is past; allowed a later moment"
+                f"{patch.document.at(('expires',))}: expires {text} is past; allowed a later moment"
             )
     return faults
 
@@ -85,12 +85,12 @@ def signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[st
         tiers = {"sandbox", "paper", "production"}
     if not any(policy.rules(tier).signed for tier in tiers):
         return (), []
-    found: dict[str, None] = {}
+    signers: dict[str, None] = {}
     faults = []
     allowed, revoked = "\n".join(policy.signers) + "\n", "\n".join(policy.revoked_keys) + "\n"
     for sha in git.run("rev-list", f"{report.base}..{report.head}").decode().split():
         try:
-            found[git.verify_commit(sha, allowed, revoked).principal] = None
+            signers[git.verify_commit(sha, allowed, revoked).principal] = None
         except QuoteopsError as error:
             faults.append(str(error))
-    return tuple(found), faults
+    return tuple(signers), faults

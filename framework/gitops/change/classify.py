@@ -81,27 +81,27 @@ def _judge(
     after = environment_names(new)
     if only is not None and only not in {*before, *after}:
         raise GitopsError(f"environment {only} is unknown; allowed {', '.join(sorted({*before, *after}))}")
-    found, notes = [], []
+    changes, notes = [], []
     for name in dict.fromkeys([*before, *after]):
         if only not in (None, name):
             continue
         try:
-            found.append(
+            changes.append(
                 _compare(name, before.get(name), new if name in after else None, old, report.policy, now)
             )
         except QuoteopsError as error:
             faults.append(str(error))
-    report = replace(report, environments=tuple(found))
+    report = replace(report, environments=tuple(changes))
     known = [] if not faults else ["the environments that cannot be composed are left out"]
     runs_before: dict[str, str] = {}
-    if any(change.raised for change in found):
+    if any(change.raised for change in changes):
         for name, file in before.items():
             sha = compose_environment(old, name, now=now).settings.config_sha
             runs_before[sha] = max(file.tier, runs_before.get(sha, file.tier), key=TIERS.index)
-    for change in found:
-        more, said = refused_changes(change, policy=report.policy, now=now, runs=runs_before)
+    for change in changes:
+        more, more_notes = refused_changes(change, policy=report.policy, now=now, runs=runs_before)
         faults += more
-        notes += said
+        notes += more_notes
     faults += _mixed(report)
     signers, wrong = signatures(git, report)
     return replace(
@@ -125,10 +125,10 @@ def _policy_of(git: Git, base: str, into: Path) -> Policy:
 
 
 def _by_class(changed: list[str], policy: Policy) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
+    by_class: dict[str, list[str]] = {}
     for path in changed:
-        found.setdefault(class_of(path, policy), []).append(path)
-    return {str(kind): tuple(found[kind]) for kind in PathClass if kind in found}
+        by_class.setdefault(class_of(path, policy), []).append(path)
+    return {str(kind): tuple(by_class[kind]) for kind in PathClass if kind in by_class}
 
 
 def _environments(root: Path, base: str) -> dict[str, EnvironmentFile]:

@@ -84,10 +84,10 @@ def _too_far(one: Change, environment: str, rule: KeyRule) -> list[str]:
         *([] if rule.ratio is None else [(rule.ratio * abs(one.old), f"{rule.ratio:.0%} of {one.old:g}")]),
     ]
     moved = abs(one.new - one.old)
-    for limit, said in limits:
+    for limit, text in limits:
         if moved > limit * (1 + 1e-9):
             return [
                 f"{environment}: {one.name} goes from {shown_value(one.old)} to {shown_value(one.new)}"
-                f"{f' {one.unit}' if one.unit else ''}; allowed a step of {said} ({WHERE})"
+                f"{f' {one.unit}' if one.unit else ''}; allowed a step of {text} ({WHERE})"
             ]
     return []

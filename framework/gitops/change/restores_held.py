@@ -11,14 +11,16 @@ from typing import Any
 from framework.errors import QuoteopsError
 from framework.gitops.change.report import EnvironmentChange
 from framework.gitops.desired.history import newest_hold
-from framework.gitops.desired.revision import content_of, prepare
+from framework.gitops.desired.revision import read_revision, rendered_of
 from framework.gitops.repo.git import Git
 from framework.journal.entry import Row
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-def goes_back(git: Git, rows: Sequence[Row], *, change: EnvironmentChange, base: str, now: datetime) -> bool:
+def restores_held(
+    git: Git, rows: Sequence[Row], *, change: EnvironmentChange, base: str, now: datetime
+) -> bool:
     """Tell whether an environment went back from the base's very content to the head's, and git follows.
 
     ``rows`` is its agent's journal. The newest hold tells, ended or not: the merge ends it, and is judged
@@ -48,8 +50,10 @@ def _was_asked_for(
         if not git.is_ancestor(commit, base):
             return False
         with tempfile.TemporaryDirectory(prefix="quoteops-gate-") as folder:
-            found = prepare(git, commit=commit, environment=environment, scratch=Path(folder))
-            asked = {content_of(found, environment=environment, now=at).config_sha for at in (now, _LATEST)}
+            revision = read_revision(git, commit=commit, environment=environment, scratch=Path(folder))
+            asked = {
+                rendered_of(revision, environment=environment, now=at).config_sha for at in (now, _LATEST)
+            }
     except QuoteopsError:
         return False  # then it is judged like any other change
     return config_sha in asked

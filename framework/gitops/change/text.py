@@ -18,7 +18,7 @@ def change_lines(report: ChangeReport) -> list[str]:
     lines = [f"{report.base[:12]} -> {report.head[:12]}"]
     lines += [f"  {kind:<11}{_files(paths)}" for kind, paths in report.paths.items()]
     for change in report.environments:
-        lines += ["", f"{change.name} ({change.tier}): {_said(change)}"]
+        lines += ["", f"{change.name} ({change.tier}): {_summary(change)}"]
         rows = [_row(one) for one in change.changes]
         if rows:
             wide = [max(len(cell) for cell in column) for column in zip(COLUMNS, *rows, strict=True)]
@@ -53,17 +53,17 @@ def change_markdown(report: ChangeReport) -> str:
     lines += ["| class | files |", "|---|---|"]
     lines += [f"| {kind} | {_plain(_files(paths))} |" for kind, paths in report.paths.items()]
     for change in report.environments:
-        lines += ["", f"**{_plain(change.name)}** ({change.tier}): {_plain(_said(change))}"]
+        lines += ["", f"**{_plain(change.name)}** ({change.tier}): {_plain(_summary(change))}"]
         if change.changes:
             lines += ["", f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
             lines += ["| " + " | ".join(_plain(cell) for cell in _row(one)) + " |" for one in change.changes]
-    for title, said in (("Refused", report.refusals), ("Notes", report.notes)):
-        if said:
-            lines += ["", f"{title}:", "", *(f"- {_plain(line)}" for line in said)]
+    for title, lines_of_it in (("Refused", report.refusals), ("Notes", report.notes)):
+        if lines_of_it:
+            lines += ["", f"{title}:", "", *(f"- {_plain(line)}" for line in lines_of_it)]
     return "\n".join(lines) + "\n"
 
 
-def _said(change: EnvironmentChange) -> str:
+def _summary(change: EnvironmentChange) -> str:
     if change.head is None:
         return "is removed"
     if change.base is None:

@@ -223,8 +223,8 @@ _STEPS = {
 
 def newest_hold(rows: Iterable[Row]) -> Mapping[str, Any] | None:
     """Return what the newest hold of a journal says, whether it has ended or not."""
-    found: Mapping[str, Any] | None = None
+    newest: Mapping[str, Any] | None = None
     for row in rows:
         if row.kind is Kind.HOLD:
-            found = row.data
-    return found
+            newest = row.data
+    return newest

@@ -16,7 +16,7 @@ from framework.gitops.errors import GitopsError
 
 
 @dataclass(frozen=True)
-class Content:
+class Rendered:
     """One rendered state of an environment.
 
     ``values`` are what the live file states: the patch, and every other run-time field that has changed since
@@ -38,7 +38,7 @@ class Content:
     lapses: bool = False
     """Whether something is set back when the patch ends."""
 
-    def rendered(self) -> bytes:
+    def live_bytes(self) -> bytes:
         """Return the bytes of the live file: the patch's own words, the values, and where they come from."""
         data = {
             **self.patch,
@@ -53,7 +53,7 @@ class Content:
     @property
     def overrides_sha(self) -> str:
         """Return the SHA-256 of the live file's bytes."""
-        return hashlib.sha256(self.rendered()).hexdigest()
+        return hashlib.sha256(self.live_bytes()).hexdigest()
 
     def entry(self, *, bot_health: str, **more: Any) -> dict[str, Any]:
         """Return what the journal says of the content when it is put in force."""
@@ -72,52 +72,52 @@ class Content:
         }
 
 
-def after(content: Content, *, applied: Applied | None, before: Content | None) -> Content:
+def successor(rendered: Rendered, *, applied: Applied | None, before: Rendered | None) -> Rendered:
     """Number a content as the successor of what is in force, and let it state every field that differs.
 
     A field that the content in force states, or that differs from it, is stated from now on: leaving it out
     would leave its value to whatever the bot was started from.
     """
     if applied is None:
-        return replace(content, generation=1)
+        return replace(rendered, generation=1)
     old = before.fields if before is not None else {}  # of a content that is lost, everything may differ
-    differ = {name for name, value in content.fields.items() if name not in old or old[name] != value}
+    differ = {name for name, value in rendered.fields.items() if name not in old or old[name] != value}
     stated = set(before.values) if before is not None else set()
-    known = (differ | stated | set(applied.carried)) & set(content.fields)
-    carried = sorted(known - set(content.values))
-    values = {**content.values, **{name: content.fields[name] for name in carried}}
-    return replace(content, generation=applied.generation + 1, values=values, carried=tuple(carried))
+    known = (differ | stated | set(applied.carried)) & set(rendered.fields)
+    carried = sorted(known - set(rendered.values))
+    values = {**rendered.values, **{name: rendered.fields[name] for name in carried}}
+    return replace(rendered, generation=applied.generation + 1, values=values, carried=tuple(carried))
 
 
-def keep(content: Content, *, folder: Path) -> str:
+def store_rendered(rendered: Rendered, *, folder: Path) -> str:
     """Store a content by the digest of its live bytes; return the digest. Raises FileError."""
-    sha = content.overrides_sha
+    sha = rendered.overrides_sha
     path = folder / f"{sha}.json"
     if not path.is_file():
-        plain = {field.name: getattr(content, field.name) for field in fields(content)}
+        plain = {field.name: getattr(rendered, field.name) for field in fields(rendered)}
         write_atomic(path=path, data=canonical_json(plain) + "\n")
     return sha
 
 
-def kept(sha: str, *, folder: Path) -> Content | None:
+def read_rendered(sha: str, *, folder: Path) -> Rendered | None:
     """Return a stored content, or None when there is none of that digest, whole and unchanged."""
     path = folder / f"{sha}.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        content = Content(**{**found, "carried": tuple(found["carried"]), "restart": tuple(found["restart"])})
+        data = json.loads(path.read_text(encoding="utf-8"))
+        rendered = Rendered(**{**data, "carried": tuple(data["carried"]), "restart": tuple(data["restart"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return content if content.overrides_sha == sha else None
+    return rendered if rendered.overrides_sha == sha else None
 
 
-def must_keep(sha: str, *, folder: Path) -> Content:
+def require_rendered(sha: str, *, folder: Path) -> Rendered:
     """Return a stored content. Raises GitopsError when it is missing or changed."""
-    content = kept(sha, folder=folder)
-    if content is None:
+    rendered = read_rendered(sha, folder=folder)
+    if rendered is None:
         raise GitopsError(
             f"{folder / sha}.json: is missing or changed; bring it back, or put a new commit in force"
         )
-    return content
+    return rendered
 
 
 def iso(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import QuoteopsError
-from framework.gitops.desired.rendered import Content, iso
+from framework.gitops.desired.rendered import Rendered, iso
 from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.repo.git import Git
 
@@ -29,7 +29,7 @@ TRAILER = re.compile(r"^Clears-Hold: *(\S+) *$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EnvironmentRevision:
     """What a commit asks for, or why it says nothing that may be asked for."""
 
     commit: str
@@ -60,7 +60,7 @@ class Prepared:
         return "\n".join(self.policy.signers) + "\n", "\n".join(self.policy.revoked_keys) + "\n"
 
 
-def prepare(git: Git, *, commit: str, environment: str, scratch: Path) -> Prepared:
+def read_revision(git: Git, *, commit: str, environment: str, scratch: Path) -> EnvironmentRevision:
     """Compose and validate an environment as a commit describes it.
 
     What the commit gets wrong comes back as ``fault``, for that commit will never get it right. Raises
@@ -74,11 +74,11 @@ def prepare(git: Git, *, commit: str, environment: str, scratch: Path) -> Prepar
         except GitError as error:
             if not str(error).startswith(f"{commit[:12]}:"):  # git or the machine, not what was committed
                 raise
-            return Prepared(commit, fault=str(error))
+            return EnvironmentRevision(commit, fault=str(error))
         try:
             return _composed(root, commit, environment)
         except QuoteopsError as error:
-            return Prepared(commit, fault=str(error).replace(f"{root}/", ""))
+            return EnvironmentRevision(commit, fault=str(error).replace(f"{root}/", ""))
 
 
 def sweep_scratch(scratch: Path) -> None:
@@ -87,30 +87,30 @@ def sweep_scratch(scratch: Path) -> None:
         shutil.rmtree(rest, ignore_errors=True)
 
 
-def content_of(prepared: Prepared, *, environment: str, now: datetime) -> Content:
+def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetime) -> Rendered:
     """Return what a commit asks for at a moment; it has no number and no carried fields yet.
 
     After a patch's end, what loosens or has no direction is set back, field by field, and stated as such.
     """
     from framework.settings.overrides import apply_patch, render_patch
 
-    settings, patch = prepared.settings, prepared.patch
+    settings, patch = revision.settings, revision.patch
     if settings is None:
-        raise GitopsError(f"{prepared.commit[:12]}: {prepared.fault}")
+        raise GitopsError(f"{revision.commit[:12]}: {revision.fault}")
     cause, words, values = "commit", {}, {}
     if patch is not None:
         values = patch.values
         words = {k: v for k, v in json.loads(render_patch(patch)).items() if k != "overrides"}
-        left = prepared.left(now)
-        if left is not None and left.reverted and prepared.bare is not None:
+        left = revision.left(now)
+        if left is not None and left.reverted and revision.bare is not None:
             cause = "expiry"
-            settings = apply_patch(prepared.bare, left.patch)
+            settings = apply_patch(revision.bare, left.patch)
     fields = _fields(settings)
     ends = patch.expires if patch is not None else None
-    last = prepared.left(ends) if ends is not None else None
-    return Content(
+    last = revision.left(ends) if ends is not None else None
+    return Rendered(
         environment=environment,
-        commit=prepared.commit,
+        commit=revision.commit,
         config_sha=settings.config_sha,
         generation=0,
         cause=cause,
@@ -122,33 +122,35 @@ def content_of(prepared: Prepared, *, environment: str, now: datetime) -> Conten
     )
 
 
-def kept_back(prepared: Prepared, now: datetime) -> str:
+def late_tightenings(revision: EnvironmentRevision, now: datetime) -> str:
     """Say which tightenings of a patch that has run out stay in force, or nothing."""
-    left = prepared.left(now)
-    if left is None or not left.kept or prepared.patch is None or prepared.patch.expires is None:
+    left = revision.left(now)
+    if left is None or not left.kept or revision.patch is None or revision.patch.expires is None:
         return ""
-    ended = iso(prepared.patch.expires)
-    return f"{prepared.overrides}: ended {ended}; {', '.join(left.kept)} tightens and stays"
+    ended = iso(revision.patch.expires)
+    return f"{revision.overrides}: ended {ended}; {', '.join(left.kept)} tightens and stays"
 
 
-def with_restart(content: Content, *, before: Prepared | None, prepared: Prepared) -> Content:
+def with_restart(
+    rendered: Rendered, *, before: EnvironmentRevision | None, revision: EnvironmentRevision
+) -> Rendered:
     """Name the fields that differ from the commit in force and that only a restart changes."""
     from framework.settings.overrides import changes_between
 
-    if before is None or before.settings is None or prepared.settings is None:
-        return content
-    changes = changes_between(before.settings, prepared.settings)
+    if before is None or before.settings is None or revision.settings is None:
+        return rendered
+    changes = changes_between(before.settings, revision.settings)
     names = [c.name for c in changes if c.reload == "restart" and _is_behaviour(c.name)]
-    return replace(content, restart=tuple(names))
+    return replace(rendered, restart=tuple(names))
 
 
-def reduces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def reduces(before: Mapping[str, Any], successor: Mapping[str, Any]) -> bool:
     """Say whether going from one set of run-time fields to another takes risk away and adds none."""
     from framework.settings.fields import Effect, effect_of, path_of
 
-    changed = [n for n in {**before, **after} if before.get(n) != after.get(n)]
+    changed = [n for n in {**before, **successor} if before.get(n) != successor.get(n)]
     return bool(changed) and all(
-        effect_of(path_of(n), before.get(n), after.get(n)) is Effect.REDUCING for n in changed
+        effect_of(path_of(n), before.get(n), successor.get(n)) is Effect.REDUCING for n in changed
     )
 
 
@@ -166,27 +168,27 @@ def touched(git: Git, environment: str, since: str, until: str) -> bool:
     )
 
 
-def _composed(root: Path, commit: str, environment: str) -> Prepared:
+def _composed(root: Path, commit: str, environment: str) -> EnvironmentRevision:
     from framework.gitops.desired.environments import compose_environment, load_environment, patch_of
     from framework.gitops.desired.policy import load_policy
     from framework.settings.compose import compose_run
     from framework.settings.gitops_files import environment_words
 
     file = load_environment(root, environment)
-    found = Prepared(commit, branch=file.branch, tier=file.tier, policy=load_policy(root))
+    revision = EnvironmentRevision(commit, branch=file.branch, tier=file.tier, policy=load_policy(root))
     try:
         patch = patch_of(root, environment)
         ends = patch is not None and patch.expires is not None
         bare = compose_run(words=environment_words(file), root=root, environ={}) if ends else None
         return replace(
-            found,
+            revision,
             settings=compose_environment(root, environment).settings,
             bare=bare.settings if bare is not None else None,
             patch=patch,
             overrides=file.overrides,
         )
     except QuoteopsError as error:  # the policy counts all the same: it says who may sign what comes next
-        return replace(found, fault=str(error).replace(f"{root}/", ""))
+        return replace(revision, fault=str(error).replace(f"{root}/", ""))
 
 
 def _is_behaviour(name: str) -> bool:
@@ -205,14 +207,14 @@ def _fields(settings: RunSettings) -> dict[str, Any]:
     from framework.settings.fields import runtime_fields
 
     data = settings.model_dump(mode="json")
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, path in runtime_fields().items():
         here: Any = data
         for step in path:
             here = here.get(step, _NOTHING) if isinstance(here, dict) else _NOTHING
         if here is not _NOTHING:
-            found[name] = here
-    return found
+            values[name] = here
+    return values
 
 
 _NOTHING = object()

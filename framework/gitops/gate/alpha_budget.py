@@ -70,10 +70,10 @@ def quarter_of(moment: datetime) -> str:
 def allowance(rows: Iterable[Row], *, attempt: Attempt, budget: AlphaBudget, now: datetime) -> Allowance:
     """Return what an attempt may use now, by the ATTEMPT entries of its environment's journal."""
     quarter = quarter_of(now)
-    left, seen = budget.alpha, list[str]()
+    left, looked = budget.alpha, list[str]()
 
     def given(*, repeated: bool) -> Allowance:
-        alpha, number = left * budget.share, len(seen) + 1
+        alpha, number = left * budget.share, len(looked) + 1
         return Allowance(quarter=quarter, number=number, left=left, alpha=alpha, repeated=repeated)
 
     for row in rows:
@@ -81,11 +81,11 @@ def allowance(rows: Iterable[Row], *, attempt: Attempt, budget: AlphaBudget, now
         if row.kind is not Kind.ATTEMPT or data["environment"] != attempt.environment:
             continue
         key = str(data["attempt"])
-        if quarter_of(datetime.fromisoformat(row.at)) != quarter or key in seen:
+        if quarter_of(datetime.fromisoformat(row.at)) != quarter or key in looked:
             continue
         if key == attempt.key:
             return given(repeated=True)
-        seen.append(key)
+        looked.append(key)
         left *= 1.0 - budget.share
     return given(repeated=False)
 

@@ -157,11 +157,11 @@ def block_sums(*, window: WindowData, cut: Cut) -> dict[str, Floats]:
         _sums_from(window, edge, cut, window.start_ns + offset * NS_PER_S)
         for offset in range(0, cut.block_s, cut.every_s)
     ]
-    found = {name: np.zeros(sum(len(part[name]) for part in parts)) for name in COLUMNS}
-    for name, column in found.items():
+    sums = {name: np.zeros(sum(len(part[name]) for part in parts)) for name in COLUMNS}
+    for name, column in sums.items():
         for k, part in enumerate(parts):
             column[k :: len(parts)] = part[name]
-    return found
+    return sums
 
 
 def _sums_from(window: WindowData, edge: FillEdge, cut: Cut, start_ns: int) -> dict[str, Floats]:

@@ -50,21 +50,21 @@ class Row:
 
 def witnessed(request: GateRequest) -> tuple[GateRequest, Witness]:
     """Return the request with its moment fixed, and what its journals will have said when they were read."""
-    seen = Witness()
+    witness = Witness()
 
     def rows(environment: str) -> Sequence[Any]:
-        found = tuple(request.rows(environment))
-        attempts = [row for row in found if row.kind is Kind.ATTEMPT]
-        seen.attempts[environment] = [{"at": row.at, "data": dict(row.data)} for row in attempts]
-        return found
+        entries = tuple(request.rows(environment))
+        attempts = [row for row in entries if row.kind is Kind.ATTEMPT]
+        witness.attempts[environment] = [{"at": row.at, "data": dict(row.data)} for row in attempts]
+        return entries
 
     def agent_rows(environment: str) -> Sequence[Any]:
-        found = tuple(request.agent_rows(environment))
-        seen.holds[environment] = newest_hold(found)
-        return found
+        entries = tuple(request.agent_rows(environment))
+        witness.holds[environment] = newest_hold(entries)
+        return entries
 
     fixed = replace(request, rows=rows, agent_rows=agent_rows, now=request.now or datetime.now(UTC))
-    return fixed, seen
+    return fixed, witness
 
 
 def write_bundle(
@@ -174,8 +174,8 @@ def replay_bundle(
     inputs = bundle["inputs"]
 
     def rows(environment: str) -> Sequence[Row]:
-        found = inputs["attempts"].get(environment, ())
-        return [Row(n, row["at"], Kind.ATTEMPT, row["data"]) for n, row in enumerate(found, start=1)]
+        attempts = inputs["attempts"].get(environment, ())
+        return [Row(n, row["at"], Kind.ATTEMPT, row["data"]) for n, row in enumerate(attempts, start=1)]
 
     def agent_rows(environment: str) -> Sequence[Row]:
         hold = inputs["holds"].get(environment)
@@ -221,8 +221,8 @@ def _faults(folder: Path, bundle: Mapping[str, Any]) -> list[str]:
         elif sha256_of(path.read_bytes().decode(errors="replace")) != digest:
             faults.append(f"reports/{name}: is not what was written")
     known = {BUNDLE, *(f"reports/{name}" for name in bundle["reports"])}
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    faults += [f"{name}: does not belong to the bundle" for name in sorted(found - known)]
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    faults += [f"{name}: does not belong to the bundle" for name in sorted(present - known)]
     if set(bundle["reports"]) != set(REPORTS):
         faults.append(f"{BUNDLE}: reports are not {', '.join(REPORTS)}")
     if not faults:

@@ -189,27 +189,29 @@ def kpi_findings(rows: Sequence[KpiRow], *, tier: str) -> tuple[list[Finding], l
     baseline's is; one that both miss is the baseline's fault and only production refuses it. Production takes
     no hard miss and nothing unproven.
     """
-    found, shared = list[Finding](), dict[str, list[str]]()
+    findings, shared = list[Finding](), dict[str, list[str]]()
     strict = tier == "production"
     for row in (row for row in rows if row.decides):
         reasons = ", ".join(row.reasons) or "none"
-        said = f"KPI profile {row.profile} on {row.tape}: {row.candidate.value} ({reasons})"
+        text = f"KPI profile {row.profile} on {row.tape}: {row.candidate.value} ({reasons})"
         new = row.base is not row.candidate
         if row.candidate is Verdict.FAIL and (row.base.accepted or strict):
             was = f", the baseline {row.base.value}" if new else ", and production takes no hard miss"
-            found.append(Finding(Outcome.FAIL, "KPI:hard", said + was))
+            findings.append(Finding(Outcome.FAIL, "KPI:hard", text + was))
         elif row.candidate is Verdict.FAIL and new:
             # Beside a baseline that may miss it too, that is no proof against the change.
             was = f", the baseline {row.base.value}"
-            found.append(Finding(Outcome.INCONCLUSIVE, "KPI:hard", said + was))
+            findings.append(Finding(Outcome.INCONCLUSIVE, "KPI:hard", text + was))
         elif row.candidate is Verdict.INCONCLUSIVE and strict:
-            found.append(Finding(Outcome.INCONCLUSIVE, "KPI:unproven", f"{said}: production needs it proven"))
+            findings.append(
+                Finding(Outcome.INCONCLUSIVE, "KPI:unproven", f"{text}: production needs it proven")
+            )
         elif row.candidate is Verdict.WARN and (new or strict):
-            found.append(Finding(Outcome.WARN, "KPI:soft", said))
+            findings.append(Finding(Outcome.WARN, "KPI:soft", text))
         elif row.candidate is not Verdict.PASS:
             was = "as the baseline" if not new else f"the baseline {row.base.value}"
             shared.setdefault(f"KPI profile {row.profile}: {row.candidate.value}, {was}", []).append(row.tape)
-    return found, [f"{said}, on {', '.join(tapes)}" for said, tapes in shared.items()]
+    return findings, [f"{text}, on {', '.join(tapes)}" for text, tapes in shared.items()]
 
 
 def tier_findings(

@@ -109,14 +109,14 @@ def _promotion(
 def _refusal(
     report: Mapping[str, Any], change: Mapping[str, Any], row: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    said = report if row is None else row
+    row_or_report = report if row is None else row
     return {
         "environment": change["environment"],
         "base": report["base"],
         "commit": report["head"],
         "config_sha": change["head_config_sha"],
-        "verdict": said["verdict"],
-        "sentence": said["sentence"],
+        "verdict": row_or_report["verdict"],
+        "sentence": row_or_report["sentence"],
     }
 
 

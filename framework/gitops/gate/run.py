@@ -23,7 +23,7 @@ from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find
 from framework.gates.profiles import deciding_profile
 from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
-from framework.gitops.change.restores_held import goes_back
+from framework.gitops.change.restores_held import restores_held
 from framework.gitops.desired.environments import PREFIXES, load_environment, patch_of
 from framework.gitops.gate.alpha_budget import Attempt, allowance, attempt_entry
 from framework.gitops.gate.evidence import Evidence, open_all, replay_evidence, workers_for
@@ -108,7 +108,7 @@ def run_gate(request: GateRequest) -> GateResult:
         change
         for change in report.environments
         if change.needs == "gate"
-        and not goes_back(
+        and not restores_held(
             request.git, request.agent_rows(change.name), change=change, base=report.base, now=now
         )
     ]
@@ -136,8 +136,8 @@ def _why_not(report: ChangeReport) -> str:
         return "nothing that an environment runs changes"
     back = [c.name for c in report.environments if c.needs == "gate"]
     names = [f"{c.name} ({c.direction})" for c in report.environments if c.needs == "check"]
-    said = [f"{', '.join(back)} runs this already, since it went back"] * bool(back)
-    return "; ".join([*said, *([f"the check is enough for {', '.join(names)}"] if names else [])])
+    reasons = [f"{', '.join(back)} runs this already, since it went back"] * bool(back)
+    return "; ".join([*reasons, *([f"the check is enough for {', '.join(names)}"] if names else [])])
 
 
 def _without(report: ChangeReport, outcome: Outcome, sentence: str) -> GateResult:
@@ -293,12 +293,12 @@ def _answer(question: _Question, arms: Sequence[TapeArms], *, alpha: float) -> d
     notes, rows = list(question.refused), []
     if findings[0].outcome is not Outcome.NO_EFFECT:
         rows = kpi_rows(tapes=arms, deciding=question.deciding, shown=question.shown)
-        for more, said in (
+        for more, more_notes in (
             kpi_findings(rows, tier=tier),
             tier_findings(tapes=arms, rules=rules, tier=tier),
         ):
             findings += more
-            notes += said
+            notes += more_notes
     findings += [
         Finding(
             Outcome.INCONCLUSIVE,
@@ -341,13 +341,13 @@ def _sentence(findings: Sequence[Finding], outcome: Outcome) -> str:
     from framework.gates.explain import hours_words
 
     first = findings[0]
-    said = first.says
+    text = first.says
     if outcome is Outcome.INCONCLUSIVE and first.outcome is Outcome.WARN:
-        said = f"{said}, and this tier promotes on PASS alone"
+        text = f"{text}, and this tier promotes on PASS alone"
     hours = _hours(findings, outcome)
     more = "" if not hours else f"; needs about {hours_words(hours)} more of such tape"
     others = sum(1 for f in findings[1:] if f.outcome is first.outcome)
-    return f"{said}{more}" + (f" (and {others} more)" if others else "")
+    return f"{text}{more}" + (f" (and {others} more)" if others else "")
 
 
 def _hours(findings: Sequence[Finding], outcome: Outcome) -> float | None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import write_atomic
-from framework.gitops.agent.state_dir import Place
-from framework.gitops.desired.revision import Prepared, content_of, prepare
+from framework.gitops.agent.state_dir import StateDir
+from framework.gitops.desired.revision import EnvironmentRevision, read_revision, rendered_of
 from framework.gitops.errors import GitopsError
-from framework.gitops.proposal.sources import Evidence
+from framework.gitops.proposal.sources import Source
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.pull_request import open_pull_request, push_branch
 
@@ -37,10 +37,10 @@ class Proposal:
 
 
 def propose(
-    place: Place,
+    state_dir: StateDir,
     *,
     remote: str,
-    evidence: Evidence,
+    source: Source,
     now: datetime,
     branch: str = "main",
     title: str | None = None,
@@ -52,63 +52,67 @@ def propose(
     Nothing of the caller's worktree is read or changed. Raises GitopsError when the environment has these
     values already or no patch to put them in, ConfigError for values it may not have, GitError.
     """
-    git = Git.mirror(place.mirror)
+    git = Git.mirror(state_dir.mirror)
     head = git.fetch(remote, branch)
-    before = prepare(git, commit=head, environment=place.environment, scratch=place.staging)
+    before = read_revision(git, commit=head, environment=state_dir.environment, scratch=state_dir.staging)
     if before.fault:
         raise GitopsError(f"{branch}: cannot be proposed to: {before.fault}")
     if before.overrides is None:
         raise GitopsError(
-            f"gitops/environments/{place.environment}.yaml: names no overrides; allowed a file for values"
+            f"gitops/environments/{state_dir.environment}.yaml: names no overrides; allowed a file for values"
         )
-    fields = content_of(before, environment=place.environment, now=now).fields
-    values = {name: value for name, value in evidence.values.items() if fields.get(name) != value}
+    fields = rendered_of(before, environment=state_dir.environment, now=now).fields
+    values = {name: value for name, value in source.values.items() if fields.get(name) != value}
     if not values:
-        raise GitopsError(f"{place.environment}: has these values already; allowed a difference")
+        raise GitopsError(f"{state_dir.environment}: has these values already; allowed a difference")
     old = git.show(head, before.overrides)
     text = patched(
-        old.decode() if old is not None else "", where=before.overrides, values=values, evidence=evidence
+        old.decode() if old is not None else "", where=before.overrides, values=values, source=source
     )
     short = hashlib.sha256(f"{head}\n{text}".encode()).hexdigest()[:8]
-    title = title or f"feat({place.environment}): {_summary(fields, values)}"
-    message = f"{title}\n\n{evidence.reason}\n"
+    title = title or f"feat({state_dir.environment}): {_summary(fields, values)}"
+    message = f"{title}\n\n{source.reason}\n"
     commit = git.commit_files(head, {before.overrides: text.encode()}, message, sign)
-    after = prepare(git, commit=commit, environment=place.environment, scratch=place.staging)
+    after = read_revision(git, commit=commit, environment=state_dir.environment, scratch=state_dir.staging)
     if after.fault:
         raise GitopsError(f"{after.fault}")
     name, commit = push_branch(
-        git, remote, branch=f"quoteops/proposal-{place.environment}-{short}", commit=commit, base=head
+        git, remote, branch=f"quoteops/proposal-{state_dir.environment}-{short}", commit=commit, base=head
     )
-    body = proposal_body(place.environment, before=before, after=after, evidence=evidence)
-    path = place.folder / "proposals" / f"{name.replace('/', '_')}.md"
+    body = proposal_body(state_dir.environment, before=before, after=after, source=source)
+    path = state_dir.folder / "proposals" / f"{name.replace('/', '_')}.md"
     write_atomic(path=path, data=body)
     url = open_pull_request(remote=remote, branch=name, base=branch, title=title, body=body, token=token)
     return Proposal(name, commit, head, title, path, url)
 
 
-def patched(text: str, *, where: str, values: dict[str, Any], evidence: Evidence) -> str:
+def patched(text: str, *, where: str, values: dict[str, Any], source: Source) -> str:
     """Return the patch file with new values and what they were tuned on; comments and formatting stay."""
     from framework.settings.edit import edit_patch, new_patch
     from framework.settings.patch import parse_patch
 
     written = {name: json.dumps(value) for name, value in values.items()}
-    windows: tuple[Window, ...] = evidence.windows
+    windows: tuple[Window, ...] = source.windows
     if text:
         patch = parse_patch(text, where=where)
-        windows = tuple(dict.fromkeys([*patch.tuned_on, *evidence.windows]))
+        windows = tuple(dict.fromkeys([*patch.tuned_on, *source.windows]))
         gone = {"tuned_on": None} if patch.tuned_on else {}
-        text = edit_patch(text, where=where, values=written, head={"reason": evidence.reason, **gone})
+        text = edit_patch(text, where=where, values=written, head={"reason": source.reason, **gone})
     else:
-        text = new_patch(values=written, head={"reason": evidence.reason, "owner": "quoteops"})
+        text = new_patch(values=written, head={"reason": source.reason, "owner": "quoteops"})
     if windows:
         text = f"{text.rstrip()}\n{_tuned_on(windows)}"
-    found: Patch = parse_patch(text, where=where)
-    if found.tuned_on != windows or any(found.values.get(name) != value for name, value in values.items()):
+    written_patch: Patch = parse_patch(text, where=where)
+    if written_patch.tuned_on != windows or any(
+        written_patch.values.get(name) != value for name, value in values.items()
+    ):
         raise GitopsError(f"{where}: is written in a way that cannot be changed in place; edit it by hand")
     return text
 
 
-def proposal_body(environment: str, *, before: Prepared, after: Prepared, evidence: Evidence) -> str:
+def proposal_body(
+    environment: str, *, before: EnvironmentRevision, after: EnvironmentRevision, source: Source
+) -> str:
     """Write the pull request: what changes, which way it moves risk, and what is known of it."""
     from framework.settings.overrides import changes_between, direction_of
 
@@ -116,7 +120,7 @@ def proposal_body(environment: str, *, before: Prepared, after: Prepared, eviden
     assert after.settings is not None
     changes = [c for c in changes_between(before.settings, after.settings) if c.reload != "restart"]
     lines = [
-        f"`{environment}`: {evidence.reason}. Direction of risk: **{direction_of(changes)}**.",
+        f"`{environment}`: {source.reason}. Direction of risk: **{direction_of(changes)}**.",
         "",
         "| field | from | to | unit | risk | in force |",
         "|---|--:|--:|---|---|---|",
@@ -124,13 +128,13 @@ def proposal_body(environment: str, *, before: Prepared, after: Prepared, eviden
         "",
         "## Evidence",
         "",
-        *evidence.lines,
+        *source.lines,
         "",
         f"config `{before.settings.config_sha[:12]}` → `{after.settings.config_sha[:12]}`",
     ]
-    if evidence.windows:
+    if source.windows:
         lines += ["", "Seen in finding the values, and left out when the gate judges:"]
-        lines += [f"- `{w.tape[:16]}` {w.start.isoformat()} to {w.end.isoformat()}" for w in evidence.windows]
+        lines += [f"- `{w.tape[:16]}` {w.start.isoformat()} to {w.end.isoformat()}" for w in source.windows]
     return "\n".join(lines) + "\n"
 
 

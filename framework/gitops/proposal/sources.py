@@ -22,7 +22,7 @@ TUNED = "soak/runtime_overrides.json"
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Source:
     """Values with what is known of them."""
 
     values: dict[str, Any]
@@ -36,7 +36,7 @@ class Evidence:
     trials: int = 1
 
 
-def read_evidence(path: Path, *, anyway: bool = False) -> Evidence:
+def read_source(path: Path, *, anyway: bool = False) -> Source:
     """Read a run's folder, a sweep's, a tuned package, SWEEP.json or a patch.
 
     Raises GitopsError for a run that is not complete and for a sweep that proved nothing; ``anyway`` takes
@@ -57,16 +57,16 @@ def read_evidence(path: Path, *, anyway: bool = False) -> Evidence:
     return _patch(path)
 
 
-def _patch(path: Path) -> Evidence:
+def _patch(path: Path) -> Source:
     from framework.settings.patch import parse_patch
 
     patch = parse_patch(read_text(path), where=str(path), json=path.suffix == ".json")
     reason = patch.reason or f"values of {path.name}"
     line = "No run stands behind these values: the gate is all the evidence there will be."
-    return Evidence(dict(patch.values), reason, patch.tuned_on, (line,))
+    return Source(dict(patch.values), reason, patch.tuned_on, (line,))
 
 
-def _run(folder: Path, anyway: bool) -> Evidence:
+def _run(folder: Path, anyway: bool) -> Source:
     from framework.settings.patch import Window, parse_patch
 
     run = _object(folder / RUN)
@@ -90,11 +90,11 @@ def _run(folder: Path, anyway: bool) -> Evidence:
             f"{_number(totals.get('markout_net_30s_bps'))} ± {_number(totals.get('markout_net_30s_se_bps'))}",
         ),
     ]
-    said = "The values were found on this window; it cannot judge them, so the gate leaves it out."
-    return Evidence(dict(patch.values), f"tuned in soak {folder.name}", windows, (*_table(rows), "", said))
+    note = "The values were found on this window; it cannot judge them, so the gate leaves it out."
+    return Source(dict(patch.values), f"tuned in soak {folder.name}", windows, (*_table(rows), "", note))
 
 
-def _sweep(folder: Path, anyway: bool) -> Evidence:
+def _sweep(folder: Path, anyway: bool) -> Source:
     from framework.settings.patch import Window
 
     sweep = _object(folder / SWEEP)
@@ -137,7 +137,7 @@ def _sweep(folder: Path, anyway: bool) -> Evidence:
     if not first["proven"]:
         lines += ["", "**Nothing is proven by this sweep**; it is proposed all the same, as asked."]
     reason = f"leader of {sweep['trials']} cells of {folder.name}"
-    return Evidence(_named(first["values"], where), reason, windows, tuple(lines), trials=sweep["trials"])
+    return Source(_named(first["values"], where), reason, windows, tuple(lines), trials=sweep["trials"])
 
 
 def _named(values: dict[str, Any], where: Path) -> dict[str, Any]:
@@ -157,14 +157,14 @@ def _table(rows: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(read_text(path))
+        data = json.loads(read_text(path))
     except ValueError as error:
         raise GitopsError(f"{path}: is not JSON; allowed what a run has written") from error
     except QuoteopsError as error:
         raise GitopsError(str(error)) from error
-    if not isinstance(found, dict):
+    if not isinstance(data, dict):
         raise GitopsError(f"{path}: is not an object; allowed what a run has written")
-    return found
+    return data
 
 
 def _at(ns: int) -> datetime:

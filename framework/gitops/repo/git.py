@@ -113,12 +113,12 @@ class Git:
         out = self.run(
             "ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", sha, *_beneath(prefixes)
         )
-        found: dict[str, Blob] = {}
+        blobs: dict[str, Blob] = {}
         for row in out.split(b"\0")[:-1]:
             head, _, name = row.partition(b"\t")
             mode, _, oid, size = head.decode().split()
-            found[_path(name, sha)] = Blob(mode, 0 if size == "-" else int(size), oid)
-        return found
+            blobs[_path(name, sha)] = Blob(mode, 0 if size == "-" else int(size), oid)
+        return blobs
 
     def show(self, sha: str, path: str, *, limit: int = MAX_BLOB) -> bytes | None:
         """Return a file of a commit, or None when the commit has none of that name.
@@ -139,21 +139,21 @@ class Git:
         Raises GitError, before anything is written, for a link, a submodule, a file beyond ``MAX_BLOB``, a
         path that leaves the folder, and more than ``MAX_FILES`` files or ``MAX_EXPORT`` bytes.
         """
-        found = self.files(sha, *prefixes)
-        for path, blob in found.items():
+        blobs = self.files(sha, *prefixes)
+        for path, blob in blobs.items():
             check_path(path, where=sha[:12])
             check_blob(blob, where=f"{sha[:12]}:{path}")
-        check_apart(found, where=sha[:12])
-        if len(found) > MAX_FILES or sum(blob.size for blob in found.values()) > MAX_EXPORT:
+        check_apart(blobs, where=sha[:12])
+        if len(blobs) > MAX_FILES or sum(blob.size for blob in blobs.values()) > MAX_EXPORT:
             raise GitError(
-                f"{sha[:12]}: {len(found)} files; allowed up to {MAX_FILES} and {MAX_EXPORT} bytes in all"
+                f"{sha[:12]}: {len(blobs)} files; allowed up to {MAX_FILES} and {MAX_EXPORT} bytes in all"
             )
-        contents = self._blobs([blob.oid for blob in found.values()])
-        for path, data in zip(found, contents, strict=True):
+        contents = self._blobs([blob.oid for blob in blobs.values()])
+        for path, data in zip(blobs, contents, strict=True):
             target = into / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        return list(found)
+        return list(blobs)
 
     def changed(self, base: str, head: str) -> list[str]:
         """Return the paths that differ between two commits; a rename counts as both of its paths."""
@@ -330,14 +330,14 @@ def check_path(path: str, *, where: str) -> None:
 
 def check_apart(paths: Iterable[str], *, where: str) -> None:
     """Raise GitError when two paths are one file where case or the composing of letters does not count."""
-    seen: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     files = set(paths)
     for path in files:
         folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())
         names = folded.split("/")
         for depth in range(1, len(names) + 1):
             given = "/".join(path.split("/")[:depth])
-            other = seen.setdefault("/".join(names[:depth]), given)
+            other = spelled.setdefault("/".join(names[:depth]), given)
             if given in files and given != path:
                 raise GitError(f"{where}: {given} is a file and a folder; the commit is damaged")
             if other != given:
@@ -389,10 +389,10 @@ def _shown(args: Iterable[str]) -> str:
 
 
 def _reason(err: bytes, code: int) -> str:
-    said = [without_login(line.strip()) for line in err.decode(errors="replace").splitlines()]
-    told = [line for line in said if line.startswith(("fatal:", "error:", "!", "ERROR"))]
-    told = told or [line for line in said if line]
-    return told[0][:300] if told else f"exit code {code}"
+    lines = [without_login(line.strip()) for line in err.decode(errors="replace").splitlines()]
+    faults = [line for line in lines if line.startswith(("fatal:", "error:", "!", "ERROR"))]
+    faults = faults or [line for line in lines if line]
+    return faults[0][:300] if faults else f"exit code {code}"
 
 
 def _beneath(prefixes: Iterable[str]) -> list[str]:

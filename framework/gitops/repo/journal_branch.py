@@ -66,8 +66,8 @@ def fetch_published(git: Git, remote: str, environment: str, *, known: str | Non
 
 def read_published(git: Git, tip: str, name: str) -> Published | None:
     """Return what a commit of the branch holds of a journal, verified, or None. Raises JournalError."""
-    found = _read(git, tip, _checked(name))
-    return None if found is None else Published(tip, found.head, found.entries)
+    content = _read(git, tip, _checked(name))
+    return None if content is None else Published(tip, content.head, content.entries)
 
 
 def publish_head(
@@ -176,10 +176,10 @@ def _read(git: Git, tip: str, name: str) -> Content | None:
         raise JournalError(f"{where}: its journal or its head is missing; the branch was changed by hand")
     content = parse_journal(data, where=f"{where}.jsonl")
     try:
-        said = parse_json(head.decode(errors="replace"), where=f"{where}.head.json").data
+        published_head = parse_json(head.decode(errors="replace"), where=f"{where}.head.json").data
     except ConfigError as error:
         raise JournalError(str(error)) from error
-    if said != {"seq": content.head.seq, "sha256": content.head.sha256} or content.tail:
+    if published_head != {"seq": content.head.seq, "sha256": content.head.sha256} or content.tail:
         raise JournalError(f"{where}: the journal does not end with its head; the branch was changed by hand")
     return content
 

@@ -80,12 +80,12 @@ def open_pull_request(
     status, answer = _ask(url, token, {"title": title, "head": branch, "base": base, "body": body})
     if status == 422:  # one is open already: an earlier try was cut off
         head = quote(f"{slug.partition('/')[0]}:{branch}", safe="")
-        status, found = _ask(f"{url}?state=open&head={head}&base={quote(base, safe='')}", token)
-        if status == 200 and isinstance(found, list) and found:
-            return _address(found[0], url)
-        raise GitopsError(f"{url}: refused the pull request: {_said(answer)}")
+        status, listed = _ask(f"{url}?state=open&head={head}&base={quote(base, safe='')}", token)
+        if status == 200 and isinstance(listed, list) and listed:
+            return _address(listed[0], url)
+        raise GitopsError(f"{url}: refused the pull request: {_reason(answer)}")
     if status != 201:
-        raise GitopsError(f"{url}: answered {status}: {_said(answer)}")
+        raise GitopsError(f"{url}: answered {status}: {_reason(answer)}")
     return _address(answer, url)
 
 
@@ -116,7 +116,7 @@ def _parsed(text: bytes) -> Any:
         return {}
 
 
-def _said(answer: Any) -> str:
+def _reason(answer: Any) -> str:
     if not isinstance(answer, dict):
         return "no reason"
     errors = answer.get("errors") or []
@@ -132,5 +132,5 @@ def _address(answer: Any, url: str) -> str:
 
 
 def _slug(remote: str) -> str:
-    found = _SLUG.search(remote) if "://" in remote or "@" in remote else None
-    return found[1] if found is not None else ""
+    match = _SLUG.search(remote) if "://" in remote or "@" in remote else None
+    return match[1] if match is not None else ""

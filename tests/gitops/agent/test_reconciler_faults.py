@@ -57,9 +57,9 @@ def signed(tmp_path: Path) -> tuple[World, Path, Path]:
 def test_only_a_commit_signed_by_a_signer_of_the_policy_is_taken(signed: tuple[World, Path, Path]) -> None:
     world, good, bad = signed
     world.ask(tail_age_ms=700)
-    seen = world.poll()
-    assert permission_of(seen)[0] is Permission.REFUSED
-    assert "not signed" in permission_of(seen)[1]
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.REFUSED
+    assert "not signed" in permission_of(observed)[1]
     world.commit({PATCH: patch_text(tail_age_ms=710).encode()}, sign=bad)
     assert "signature does not count" in permission_of(world.poll())[1]
     assert world.live() == {"tail_age_ms": 650}
@@ -91,9 +91,9 @@ def test_the_checkout_says_whose_first_commit_counts(tmp_path: Path) -> None:
     text = policy.read_text().replace("signed: false", "signed: true")
     policy.write_text(text.replace("signers: []", f"signers: ['{line}']"))
     world.restart(bootstrap=read_checkout(world.home, "sandbox"))
-    seen = world.poll()
-    assert permission_of(seen)[0] is Permission.REFUSED
-    assert not world.place.live.exists()
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.REFUSED
+    assert not world.state_dir.live.exists()
 
 
 # -- remotes -------------------------------------------------------------------------------------------------
@@ -111,9 +111,9 @@ def test_a_remote_that_hangs_is_left_after_the_timeout_said_once_and_recovers(wo
     with silent_server() as url:
         world.agent.remote, world.agent.git.timeout_s = url, 0.3
         world.poll()
-        seen = world.poll()
+        observed = world.poll()
     assert world.live() == {"tail_age_ms": 650}
-    assert "no answer" in seen.fetch_fault
+    assert "no answer" in observed.fetch_fault
     assert world.kinds() == ["applied", "alert"]
     assert sync_of(world.poll(after_s=120))[0] is Sync.UNKNOWN
     world.ask(tail_age_ms=700)
@@ -133,7 +133,7 @@ def test_a_branch_that_is_gone_changes_nothing(world: World) -> None:
 
 def test_what_a_killed_agent_left_in_its_mirror_is_tidied(world: World) -> None:
     world.poll()
-    lock = world.place.mirror / "refs" / "quoteops" / "fetched" / "main.lock"
+    lock = world.state_dir.mirror / "refs" / "quoteops" / "fetched" / "main.lock"
     lock.write_text("")
     world.ask(tail_age_ms=700)
     world.restart()
@@ -149,7 +149,7 @@ def test_a_hanging_remote_does_not_keep_drift_from_being_repaired(world: World) 
         world.agent.remote, world.agent.git.timeout_s = url, 2.0
         thread = threading.Thread(target=serve, args=(world.agent,), kwargs={"stop": stop})
         thread.start()
-        world.place.live.write_text("{}")
+        world.state_dir.live.write_text("{}")
         for _ in range(300):
             if "repaired" in world.kinds():
                 break
@@ -162,7 +162,7 @@ def test_a_hanging_remote_does_not_keep_drift_from_being_repaired(world: World) 
 
 def test_a_second_agent_is_turned_away(world: World) -> None:
     with (
-        files.locked(path=world.place.agent, timeout_s=1.0),
+        files.locked(path=world.state_dir.agent, timeout_s=1.0),
         pytest.raises(GitopsError, match="an agent already"),
     ):
         once(world.agent)
@@ -203,9 +203,9 @@ def test_a_live_file_that_somebody_changes_is_journalled_and_set_right(world: Wo
     world.poll()
     good = world.live_sha()
     if hand == "delete":
-        world.place.live.unlink()
+        world.state_dir.live.unlink()
     else:
-        world.place.live.write_text('{"tail_age_ms": 999}' if hand == "edit" else "")
+        world.state_dir.live.write_text('{"tail_age_ms": 999}' if hand == "edit" else "")
     world.poll()
     world.poll()
     assert world.live_sha() == good
@@ -219,8 +219,8 @@ def test_a_bot_that_follows_something_else_is_shown_the_file_again_and_then_told
     world.poll()
     for _ in range(4):
         world.bot(follows=False)
-        seen = world.poll(after_s=8)
-    assert sync_of(seen) == (Sync.OUT_OF_SYNC, "the bot has another content in force")
+        observed = world.poll(after_s=8)
+    assert sync_of(observed) == (Sync.OUT_OF_SYNC, "the bot has another content in force")
     assert world.kinds()[2:] == ["drift", "alert"]
     world.bot()
     world.poll()
@@ -230,9 +230,9 @@ def test_a_bot_that_follows_something_else_is_shown_the_file_again_and_then_told
 
 def test_a_store_that_lost_what_is_in_force_is_said_and_a_new_commit_mends_it(world: World) -> None:
     world.poll()
-    for path in world.place.contents.iterdir():
+    for path in world.state_dir.contents.iterdir():
         path.unlink()
-    world.place.live.unlink()
+    world.state_dir.live.unlink()
     world.poll()
     assert world.entries(Kind.ALERT)[0].data["topic"] == "contents"
     world.ask(tail_age_ms=700)
@@ -252,9 +252,9 @@ def test_a_loosening_patch_that_has_run_out_is_set_back_by_itself(world: World) 
     assert world.live()["impact_cap_ratio"] < 0.12
     assert [entry.data["cause"] for entry in applied] == ["commit", "expiry"]
     world.restart()
-    seen = world.poll()
+    observed = world.poll()
     assert len(world.entries(Kind.APPLIED)) == 2
-    assert sync_of(seen)[0] is Sync.SYNCED
+    assert sync_of(observed)[0] is Sync.SYNCED
 
 
 def test_a_patch_in_force_runs_out_even_when_the_branch_asks_for_nonsense(world: World) -> None:
@@ -270,9 +270,9 @@ def test_a_hold_does_not_keep_a_loosening_patch_beyond_its_end(world: World) -> 
     world.ask(impact_cap_ratio=0.12, expires="2026-03-04T13:00:00Z")
     world.poll()
     hold_environment(world.agent, reason="watching")
-    seen = world.poll(after_s=3_600)
+    observed = world.poll(after_s=3_600)
     assert world.live()["impact_cap_ratio"] < 0.12
-    assert permission_of(seen)[0] is Permission.HELD
+    assert permission_of(observed)[0] is Permission.HELD
     assert world.kinds() == ["applied", "hold", "applied"]
 
 
@@ -313,8 +313,8 @@ def test_in_a_freeze_window_only_risk_is_taken_away(tmp_path: Path) -> None:
     world.poll()
     world.now = world.now.replace(day=6, hour=21)  # Friday evening
     world.commit({path: patch_text(impact_cap_ratio=0.10).encode()})
-    seen = world.poll()
-    assert permission_of(seen)[0] is Permission.FROZEN
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.FROZEN
     assert world.live() == {"impact_cap_ratio": 0.08}
     world.commit({path: patch_text(impact_cap_ratio=0.07).encode()})
     assert permission_of(world.poll())[0] is Permission.ALLOWED
@@ -364,8 +364,8 @@ def test_an_unreadable_policy_in_force_is_no_reason_to_take_anything(
     world.restart()
     world.agent.good = "0" * 40  # as after a mirror was lost together with its remote's history
     world.ask(tail_age_ms=700)
-    seen = world.poll()
-    assert "policy in force cannot be read" in permission_of(seen)[1]
+    observed = world.poll()
+    assert "policy in force cannot be read" in permission_of(observed)[1]
     assert world.live() == {"tail_age_ms": 650}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from framework.gitops.errors import GitopsError
 from framework.gitops.proposal.propose import propose
-from framework.gitops.proposal.sources import Evidence, read_evidence
+from framework.gitops.proposal.sources import Source, read_source
 from framework.gitops.repo.pull_request import open_pull_request
 from framework.settings.patch import parse_patch
 from tests.gitops.agent_cases import PATCH, START, World
@@ -73,14 +73,14 @@ def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
     return folder
 
 
-def ask(world: World, evidence: Evidence, **more: Any) -> Any:
-    return propose(world.place, remote=str(world.remote), evidence=evidence, now=START, **more)
+def ask(world: World, source: Source, **more: Any) -> Any:
+    return propose(world.state_dir, remote=str(world.remote), source=source, now=START, **more)
 
 
 def test_a_tuned_package_becomes_a_branch_that_keeps_the_comments(world: World, tmp_path: Path) -> None:
     text = "# ours\nreason: before  # why\nowner: desk\noverrides:\n  tail_age_ms: 650  # ms\n"
     world.commit({PATCH: text.encode()})
-    proposal = ask(world, read_evidence(tuned_run(tmp_path)))
+    proposal = ask(world, read_source(tuned_run(tmp_path)))
     made = world.author.show(proposal.branch, PATCH)
     assert made is not None
     assert made.decode().startswith("# ours\nreason: tuned in soak 20260304T000000  # why\nowner: desk\n")
@@ -99,22 +99,22 @@ def test_a_tuned_package_becomes_a_branch_that_keeps_the_comments(world: World, 
 
 def test_the_file_inside_a_run_stands_for_the_run(tmp_path: Path) -> None:
     run = tuned_run(tmp_path)
-    assert read_evidence(run / "soak" / "runtime_overrides.json") == read_evidence(run)
-    assert read_evidence(run / "soak") == read_evidence(run)
+    assert read_source(run / "soak" / "runtime_overrides.json") == read_source(run)
+    assert read_source(run / "soak") == read_source(run)
 
 
 def test_a_second_tuning_adds_its_window_to_the_first(world: World, tmp_path: Path) -> None:
-    first = ask(world, read_evidence(tuned_run(tmp_path)))
+    first = ask(world, read_source(tuned_run(tmp_path)))
     world.author.run("update-ref", "refs/heads/main", first.commit)
-    second = ask(world, read_evidence(sweep(tmp_path / "s", proven=True)))
+    second = ask(world, read_source(sweep(tmp_path / "s", proven=True)))
     made = world.author.show(second.branch, PATCH)
     assert made is not None
     assert len(parse_patch(made.decode(), where=PATCH).tuned_on) == 2
 
 
 def test_proposing_twice_gives_one_branch(world: World, tmp_path: Path) -> None:
-    evidence = read_evidence(tuned_run(tmp_path))
-    first, second = ask(world, evidence), ask(world, evidence)
+    source = read_source(tuned_run(tmp_path))
+    first, second = ask(world, source), ask(world, source)
     assert first.branch == second.branch
     heads = world.author.run("for-each-ref", "--format=%(refname)", "refs/heads").decode().split()
     assert len(heads) == 2
@@ -123,13 +123,13 @@ def test_proposing_twice_gives_one_branch(world: World, tmp_path: Path) -> None:
 def test_a_sweep_that_proved_nothing_is_refused_unless_asked_for_anyway(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "s", proven=False)
     with pytest.raises(GitopsError, match=r"the best of 64 earns at least -0\.1 bps"):
-        read_evidence(folder)
-    evidence = read_evidence(folder / "SWEEP.json", anyway=True)
-    assert any("Nothing is proven" in line for line in evidence.lines)
+        read_source(folder)
+    source = read_source(folder / "SWEEP.json", anyway=True)
+    assert any("Nothing is proven" in line for line in source.lines)
 
 
 def test_the_number_of_trials_is_in_the_body(world: World, tmp_path: Path) -> None:
-    proposal = ask(world, read_evidence(sweep(tmp_path / "s", proven=True)))
+    proposal = ask(world, read_source(sweep(tmp_path / "s", proven=True)))
     body = proposal.body.read_text()
     assert "| trials | 64 |" in body
     assert "best of 64 (level 0.0008)" in body
@@ -141,19 +141,19 @@ def test_the_number_of_trials_is_in_the_body(world: World, tmp_path: Path) -> No
 def test_what_takes_effect_at_a_restart_cannot_be_proposed_as_a_patch(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "s", proven=True, **{"exchange.maker_fee_bps": 0.2})
     with pytest.raises(GitopsError, match="restart"):
-        read_evidence(folder)
+        read_source(folder)
 
 
 def test_a_run_that_was_cut_off_is_no_evidence(tmp_path: Path) -> None:
     with pytest.raises(GitopsError, match="allowed a complete run"):
-        read_evidence(tuned_run(tmp_path, status="incomplete"))
+        read_source(tuned_run(tmp_path, status="incomplete"))
 
 
 def test_values_that_are_there_already_are_nothing_to_propose(world: World, tmp_path: Path) -> None:
     patch = tmp_path / "same.yaml"
     patch.write_text("reason: r\nowner: o\noverrides: {tail_age_ms: 650}\n")
     with pytest.raises(GitopsError, match="has these values already"):
-        ask(world, read_evidence(patch))
+        ask(world, read_source(patch))
 
 
 # -- the pull request ----------------------------------------------------------------------------------------

@@ -17,11 +17,11 @@ def world(tmp_path: Path) -> World:
 
 
 def test_the_first_commit_is_put_in_force_and_journalled(world: World) -> None:
-    seen = world.poll()
+    observed = world.poll()
     assert world.live() == {"tail_age_ms": 650}
-    assert sync_of(seen)[0] is Sync.SYNCED
-    assert permission_of(seen)[0] is Permission.ALLOWED
-    assert health_of(seen)[0] is Health.MISSING
+    assert sync_of(observed)[0] is Sync.SYNCED
+    assert permission_of(observed)[0] is Permission.ALLOWED
+    assert health_of(observed)[0] is Health.MISSING
     (entry,) = world.entries()
     assert entry.kind is Kind.APPLIED
     assert entry.data["commit"] == world.first
@@ -40,11 +40,11 @@ def test_a_new_commit_replaces_the_live_file_with_the_next_generation(world: Wor
 
 def test_a_commit_without_effect_leaves_the_live_file_alone(world: World) -> None:
     world.poll()
-    before = world.place.live.stat().st_mtime_ns
+    before = world.state_dir.live.stat().st_mtime_ns
     world.commit({"README.md": b"words\n"})
-    seen = world.poll()
-    assert sync_of(seen)[0] is Sync.SYNCED
-    assert world.place.live.stat().st_mtime_ns == before
+    observed = world.poll()
+    assert sync_of(observed)[0] is Sync.SYNCED
+    assert world.state_dir.live.stat().st_mtime_ns == before
     assert world.kinds() == ["applied"]
 
 
@@ -52,7 +52,7 @@ def test_the_folder_that_is_watched_never_holds_another_file(world: World) -> No
     world.poll()
     world.ask(tail_age_ms=700)
     world.poll()
-    assert [path.name for path in world.place.live.parent.iterdir()] == ["overrides.json"]
+    assert [path.name for path in world.state_dir.live.parent.iterdir()] == ["overrides.json"]
 
 
 def test_a_value_that_leaves_the_patch_is_stated_as_what_it_falls_back_to(world: World) -> None:
@@ -97,13 +97,13 @@ def test_what_is_merged_and_wrong_is_refused_once_and_the_last_good_stays(
     world.poll()
     before = world.live_sha()
     commit = world.commit({PATCH: text})
-    seen = world.poll()
+    observed = world.poll()
     world.poll()
     world.restart()
     world.poll()
     assert world.live_sha() == before
-    assert permission_of(seen)[0] is Permission.REFUSED
-    assert sync_of(seen)[0] is Sync.OUT_OF_SYNC
+    assert permission_of(observed)[0] is Permission.REFUSED
+    assert sync_of(observed)[0] is Sync.OUT_OF_SYNC
     (refused,) = world.entries(Kind.REFUSED)
     assert refused.data["commit"] == commit
     assert str(world.folder) not in refused.data["reason"]
@@ -143,13 +143,13 @@ def test_a_rewritten_branch_is_refused_until_somebody_takes_it(world: World) -> 
     world.ask(tail_age_ms=700)
     world.poll()
     forced = world.commit({PATCH: patch_text(tail_age_ms=800).encode()}, parent=world.first)
-    seen = world.poll()
+    observed = world.poll()
     world.restart()
     world.poll()
     assert world.live() == {"tail_age_ms": 700}
-    assert "rewritten" in permission_of(seen)[1]
+    assert "rewritten" in permission_of(observed)[1]
     assert len(world.entries(Kind.REFUSED)) == 1
-    world.agent.memory.note(Kind.CLEARED, {"accepted": forced, "reason": "we rebased"})
+    world.agent.view.note(Kind.CLEARED, {"accepted": forced, "reason": "we rebased"})
     world.poll()
     assert world.live() == {"tail_age_ms": 800}
 
@@ -163,9 +163,9 @@ def test_the_head_of_the_journal_is_published_as_it_grows(world: World) -> None:
     world.poll()
     found = fetch_published(world.author, str(world.remote), "sandbox")
     assert found is not None
-    assert found.head == world.agent.memory.head
-    lines = world.place.journal.read_bytes().splitlines(keepends=True)
-    world.place.journal.write_bytes(lines[0])  # somebody forgets
+    assert found.head == world.agent.view.head
+    lines = world.state_dir.journal.read_bytes().splitlines(keepends=True)
+    world.state_dir.journal.write_bytes(lines[0])  # somebody forgets
     world.restart(publishes=True)
     world.ask(tail_age_ms=710)
     world.poll()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from framework.files.atomic import canonical_json, sha256_of
-from framework.gitops.desired.revision import prepare
+from framework.gitops.desired.revision import read_revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, witnessed, write_bundle
 from framework.gitops.gate.run import GateRequest, run_gate
@@ -190,7 +190,7 @@ def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_pa
     shas = [base]
     for text in (patch_text(base_spread_bps_delta=0.45).encode(), world.author.show(base, PATCH)):
         shas.append(world.author.commit_files(shas[-1], {PATCH: text}, "there and back\n"))
-    asked = [prepare(world.author, commit=c, environment="sandbox", scratch=tmp_path) for c in shas]
+    asked = [read_revision(world.author, commit=c, environment="sandbox", scratch=tmp_path) for c in shas]
     held, bad = (
         {"commit": one.commit, "config_sha": one.settings.config_sha}
         for one in asked[:2]

@@ -42,7 +42,7 @@ def world(tmp_path: Path) -> World:
 
 def status(world: World) -> dict[str, Any]:
     """Give what status says, which can be written for people whatever it is."""
-    found = read_status(world.place, now=world.now)
+    found = read_status(world.state_dir, now=world.now)
     assert status_lines(found)
     return found
 
@@ -63,7 +63,7 @@ def status(world: World) -> dict[str, Any]:
 )
 def test_whatever_hold_json_holds_the_agent_holds(world: World, text: str) -> None:
     world.poll()
-    world.place.hold.write_text(text)
+    world.state_dir.hold.write_text(text)
     world.ask(tail_age_ms=700)
     world.poll()
     assert status(world)["permission"]["is"] == "Held"
@@ -81,7 +81,7 @@ def test_whatever_hold_json_holds_the_agent_holds(world: World, text: str) -> No
 )
 def test_a_bot_that_says_nothing_that_makes_sense_is_no_bot(world: World, text: str) -> None:
     world.poll()
-    world.place.bot.write_text(text)
+    world.state_dir.bot.write_text(text)
     world.poll()
     assert status(world)["health"]["is"] == "Missing"
 
@@ -99,7 +99,7 @@ def test_a_bot_that_says_nothing_that_makes_sense_is_no_bot(world: World, text: 
 )
 def test_an_agent_and_an_operator_do_without_a_state_that_makes_no_sense(world: World, text: str) -> None:
     world.poll()
-    world.place.state.write_text(text)
+    world.state_dir.state.write_text(text)
     status(world)
     world.restart()
     world.ask(tail_age_ms=700)
@@ -109,10 +109,10 @@ def test_an_agent_and_an_operator_do_without_a_state_that_makes_no_sense(world: 
 
 def test_a_torn_line_beside_a_running_agent_is_recovered(world: World) -> None:
     world.poll()
-    with world.place.journal.open("ab") as file:
+    with world.state_dir.journal.open("ab") as file:
         file.write(b'{"at":"2026-')
     world.poll()
-    assert world.agent.memory.head.seq == 1
+    assert world.agent.view.head.seq == 1
     world.ask(tail_age_ms=700)
     world.poll()
     world.poll()
@@ -124,7 +124,7 @@ def test_a_journal_that_goes_away_under_a_running_agent_moves_nothing(world: Wor
     world.ask(tail_age_ms=700)
     world.poll()
     before = world.live_sha()
-    world.place.journal.unlink()
+    world.state_dir.journal.unlink()
     with pytest.raises(JournalError, match="truncated, bring it back"):
         world.poll()
     assert world.live_sha() == before
@@ -132,7 +132,7 @@ def test_a_journal_that_goes_away_under_a_running_agent_moves_nothing(world: Wor
 
 def test_a_mirror_that_is_deleted_is_made_again(world: World) -> None:
     world.poll()
-    shutil.rmtree(world.place.mirror)
+    shutil.rmtree(world.state_dir.mirror)
     world.ask(tail_age_ms=700)
     world.poll()
     assert world.live() == {"tail_age_ms": 700}
@@ -159,7 +159,7 @@ def test_a_clock_set_back_delays_no_publishing(world: World) -> None:
     world.restart(publishes=True)
     world.poll()
     away = world.remote.rename(world.folder / "away.git")
-    world.agent.memory.note(Kind.ALERT, {"topic": "x", "text": "y"})
+    world.agent.view.note(Kind.ALERT, {"topic": "x", "text": "y"})
     world.poll()
     assert world.agent.publish_fault
     away.rename(world.remote)
@@ -222,7 +222,7 @@ def test_no_part_of_a_login_is_shown(login: str) -> None:
 def test_a_login_of_the_remote_is_in_no_file_and_no_message(world: World) -> None:
     world.agent.remote = "https://ann:p@ssword@127.0.0.1:1/x.git"
     once(world.agent, wait_s=0.0)
-    kept = [p.read_text(errors="replace") for p in world.place.folder.glob("*.json*")]
+    kept = [p.read_text(errors="replace") for p in world.state_dir.folder.glob("*.json*")]
     assert "ssword" not in "\n".join([*world.said, *kept])
 
 
@@ -233,7 +233,7 @@ def test_a_head_that_cannot_be_composed_for_want_of_disk_stops_no_watch_over_wha
     world.ask(tail_age_ms=700)
     with monkeypatch.context() as full:
         full.setattr(Path, "write_bytes", raising(OSError(errno.ENOSPC, "No space left on device")))
-        world.place.live.write_text("{}")
+        world.state_dir.live.write_text("{}")
         world.poll()
         assert world.live() == {"tail_age_ms": 650}
         world.poll()
@@ -255,11 +255,11 @@ def raising(error: Exception) -> Callable[..., None]:
 def test_an_agent_that_looks_once_says_that_its_journal_is_not_the_published_one(world: World) -> None:
     world.restart(publishes=True)
     world.poll()
-    shutil.rmtree(world.place.folder)
+    shutil.rmtree(world.state_dir.folder)
     world.restart(publishes=True)
-    seen = world.poll()
-    assert "journal" in seen.publish_fault
-    assert seen.publish_fault in world.said[-1]
+    observed = world.poll()
+    assert "journal" in observed.publish_fault
+    assert observed.publish_fault in world.said[-1]
 
 
 def test_a_branch_that_is_set_back_to_a_commit_that_was_taken_once_is_refused(world: World) -> None:

@@ -42,17 +42,17 @@ def test_a_rollback_is_live_before_git_is_asked(world: World) -> None:
     _, target = roll_back_environment(world.agent, reason="losses")
     assert world.live() == {"tail_age_ms": 650}
     assert target.commit == world.first
-    assert json.loads(world.place.hold.read_text())["reason"] == "losses"
+    assert json.loads(world.state_dir.hold.read_text())["reason"] == "losses"
     assert world.kinds() == ["applied", "applied", "rollback", "quarantined", "hold"]
 
 
 def test_reconcile_never_repairs_a_hold_away(world: World) -> None:
     roll_back_environment(world.agent, reason="losses")
     for _ in range(3):
-        seen = world.poll()
+        observed = world.poll()
     assert world.live() == {"tail_age_ms": 650}
-    assert permission_of(seen) == (Permission.HELD, "losses")
-    assert sync_of(seen)[0] is Sync.OUT_OF_SYNC
+    assert permission_of(observed) == (Permission.HELD, "losses")
+    assert sync_of(observed)[0] is Sync.OUT_OF_SYNC
     world.restart()
     world.poll()
     assert world.live() == {"tail_age_ms": 650}
@@ -68,13 +68,13 @@ def test_the_revert_is_proposed_once_and_its_merge_ends_the_hold(world: World) -
     (proposed,) = world.entries(Kind.PROPOSED)
     assert proposed.data["exact"] is True
     assert world.author.show(branch, PATCH) == world.author.show(world.first, PATCH)
-    body = next((world.place.folder / "proposals").iterdir()).read_text()
+    body = next((world.state_dir.folder / "proposals").iterdir()).read_text()
     assert "losses" in body
     merged = merge(world, branch)
-    seen = world.poll()
-    assert not world.place.hold.exists()
+    observed = world.poll()
+    assert not world.state_dir.hold.exists()
     assert world.entries(Kind.CLEARED)[0].data["commit"] == merged
-    assert (sync_of(seen)[0], permission_of(seen)[0]) == (Sync.SYNCED, Permission.ALLOWED)
+    assert (sync_of(observed)[0], permission_of(observed)[0]) == (Sync.SYNCED, Permission.ALLOWED)
     assert world.live() == {"tail_age_ms": 650}
 
 
@@ -84,14 +84,14 @@ def test_a_commit_that_asks_for_something_else_ends_the_hold(world: World) -> No
     world.ask(tail_age_ms=700)
     world.poll()
     assert world.live() == {"tail_age_ms": 700}
-    assert not world.place.hold.exists()
+    assert not world.state_dir.hold.exists()
 
 
 def test_the_bad_content_under_another_commit_does_not_end_the_hold(world: World) -> None:
     roll_back_environment(world.agent, reason="losses")
     world.commit({PATCH: patch_text(tail_age_ms=900, reason="again").encode(), "note.txt": b"x"})
-    seen = world.poll()
-    assert permission_of(seen)[0] is Permission.HELD
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.HELD
     assert world.live() == {"tail_age_ms": 650}
 
 
@@ -101,9 +101,9 @@ def test_a_quarantined_content_is_refused_under_any_commit_until_the_cooldown_en
     world.ask(tail_age_ms=700)
     world.poll()
     again = world.ask(tail_age_ms=900)
-    seen = world.poll()
+    observed = world.poll()
     assert again != bad
-    assert permission_of(seen)[0] is Permission.REFUSED
+    assert permission_of(observed)[0] is Permission.REFUSED
     assert "quarantine" in world.entries(Kind.REFUSED)[-1].data["reason"]
     assert world.live() == {"tail_age_ms": 700}
     world.poll(after_s=25 * 3_600)
@@ -117,8 +117,8 @@ def test_releasing_a_hold_does_not_bring_the_bad_content_back(world: World) -> N
     roll_back_environment(world.agent, reason="losses")
     world.poll()
     release_environment(world.agent, reason="we know")
-    seen = world.poll()
-    assert permission_of(seen)[0] is Permission.REFUSED
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.REFUSED
     assert world.live() == {"tail_age_ms": 650}
     world.poll(after_s=25 * 3_600)
     assert world.live() == {"tail_age_ms": 650}
@@ -127,8 +127,8 @@ def test_releasing_a_hold_does_not_bring_the_bad_content_back(world: World) -> N
 def test_a_plain_hold_keeps_what_is_in_force_until_it_is_released(world: World) -> None:
     hold_environment(world.agent, reason="exchange maintenance")
     world.ask(tail_age_ms=700)
-    seen = world.poll()
-    assert permission_of(seen) == (Permission.HELD, "exchange maintenance")
+    observed = world.poll()
+    assert permission_of(observed) == (Permission.HELD, "exchange maintenance")
     assert world.live() == {"tail_age_ms": 900}
     release_environment(world.agent, reason="over")
     world.poll()
@@ -144,18 +144,18 @@ def test_a_commit_that_names_the_hold_ends_it(world: World) -> None:
 
 def test_a_hold_file_that_is_removed_by_hand_comes_back(world: World) -> None:
     hold_environment(world.agent, reason="exchange maintenance")
-    world.place.hold.unlink()
+    world.state_dir.hold.unlink()
     world.ask(tail_age_ms=700)
     world.poll()
-    assert world.place.hold.is_file()
+    assert world.state_dir.hold.is_file()
     assert world.live() == {"tail_age_ms": 900}
 
 
 def test_a_hold_file_that_cannot_be_read_holds(world: World) -> None:
-    world.place.hold.write_text("{")
+    world.state_dir.hold.write_text("{")
     world.ask(tail_age_ms=700)
-    seen = world.poll()
-    assert permission_of(seen)[0] is Permission.HELD
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.HELD
     assert world.live() == {"tail_age_ms": 900}
     assert world.entries(Kind.ALERT)[0].data["topic"] == "hold"
     release_environment(world.agent, reason="a stray file")
@@ -165,7 +165,7 @@ def test_a_hold_file_that_cannot_be_read_holds(world: World) -> None:
 
 def test_drift_under_a_hold_is_noted_and_left(world: World) -> None:
     hold_environment(world.agent, reason="exchange maintenance")
-    world.place.live.write_text('{"tail_age_ms": 888}')
+    world.state_dir.live.write_text('{"tail_age_ms": 888}')
     world.poll()
     world.poll()
     assert world.live_sha() != world.entries(Kind.APPLIED)[-1].data["overrides_sha"]
@@ -180,7 +180,7 @@ def test_what_the_bot_refuses_goes_back_by_itself(world: World) -> None:
     world.bot(refuses="no such mode")
     world.poll()
     assert world.live()["tail_age_ms"] == 900
-    hold = json.loads(world.place.hold.read_text())
+    hold = json.loads(world.state_dir.hold.read_text())
     assert hold["cause"] == "automatic"
     assert "no such mode" in hold["reason"]
 
@@ -196,7 +196,7 @@ def test_a_bot_that_fails_within_the_probation_time_goes_back(world: World) -> N
 
 def test_a_bot_that_was_failing_before_is_not_held_against_the_new_content(world: World) -> None:
     world.bot(health="failing")
-    world.place.bot.unlink()
+    world.state_dir.bot.unlink()
     world.bot(health="failing", follows=False)
     world.ask(tail_age_ms=700)
     world.poll()
@@ -210,8 +210,8 @@ def test_going_back_prefers_what_was_seen_healthy_for_the_probation_time(world: 
     for _ in range(4):  # 900 s of probation
         world.poll(after_s=300)
         world.bot()
-    seen = world.poll()
-    assert sync_of(seen) == (Sync.SYNCED, "")
+    observed = world.poll()
+    assert sync_of(observed) == (Sync.SYNCED, "")
     assert world.entries(Kind.VERDICT)[0].data["verdict"] == "PASS"
     world.ask(tail_age_ms=700)
     world.poll()
@@ -256,17 +256,17 @@ def test_a_revert_of_conf_restores_the_file_that_matters(world: World) -> None:
     world.poll()
     (branch,) = [name for name in branches(world) if name != "main"]
     merge(world, branch)
-    seen = world.poll()
-    assert permission_of(seen)[0] is Permission.ALLOWED
-    assert not world.place.hold.exists()
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.ALLOWED
+    assert not world.state_dir.hold.exists()
 
 
 def test_a_revert_that_an_earlier_try_has_pushed_is_taken_as_it_is(world: World) -> None:
     roll_back_environment(world.agent, reason="losses")
     world.agent.propose_revert()
     first = branches(world)
-    text = world.place.journal.read_bytes().splitlines(keepends=True)
-    world.place.journal.write_bytes(b"".join(text[:-1]))  # as if killed between the push and its entry
+    text = world.state_dir.journal.read_bytes().splitlines(keepends=True)
+    world.state_dir.journal.write_bytes(b"".join(text[:-1]))  # as if killed between the push and its entry
     world.now = world.now.replace(minute=59)
     world.restart()
     world.poll()
@@ -277,12 +277,12 @@ def test_a_revert_that_an_earlier_try_has_pushed_is_taken_as_it_is(world: World)
 def test_the_mirror_is_a_cache(world: World) -> None:
     import shutil
 
-    shutil.rmtree(world.place.mirror)
+    shutil.rmtree(world.state_dir.mirror)
     world.restart()
     world.ask(tail_age_ms=700)
     world.poll()
     assert world.live()["tail_age_ms"] == 700
-    assert Git(world.place.mirror).rev("refs/quoteops/fetched/main")
+    assert Git(world.state_dir.mirror).rev("refs/quoteops/fetched/main")
 
 
 def test_a_revert_undoes_what_has_broken_the_file_since_and_says_so(world: World) -> None:
@@ -291,7 +291,7 @@ def test_a_revert_undoes_what_has_broken_the_file_since_and_says_so(world: World
     roll_back_environment(world.agent, reason="losses")
     world.poll()
     (branch,) = [name for name in branches(world) if name != "main"]
-    body = next((world.place.folder / "proposals").iterdir()).read_text()
+    body = next((world.state_dir.folder / "proposals").iterdir()).read_text()
     assert "the later change is undone too" in body
     merge(world, branch)
     assert permission_of(world.poll())[0] is Permission.ALLOWED

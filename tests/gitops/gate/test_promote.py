@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from framework.gates.paired_verdict import Outcome
-from framework.gitops.agent.revocations import Refusal, fold_refusals
+from framework.gitops.agent.revocations import Revocation, fold_revocations
 from framework.gitops.gate import promote as room
 from framework.gitops.gate.run import GateRequest, GateResult
 from framework.gitops.repo.git import Git
@@ -74,7 +74,7 @@ def test_anything_but_pass_and_warn_is_published_as_refused(merge: Merge, outcom
             "environment": "sandbox", "base": BASE, "commit": HEAD, "config_sha": NEW,
             "verdict": outcome.value, "sentence": f"sandbox says {outcome.value}",
         }  # fmt: skip
-        found = fold_refusals(merge.entries("sandbox"), where="x")
+        found = fold_revocations(merge.entries("sandbox"), where="x")
         assert found[NEW][0].commit == HEAD
         assert f"sandbox says {outcome.value}" in found[NEW][0].why
 
@@ -98,4 +98,4 @@ def test_the_same_decision_is_written_once_and_again_after_another_one(merge: Me
         kinds = merge.judged(outcome, rows={"sandbox": outcome}, changed=("sandbox",))
     assert kinds == ["refused", "promoted", "refused"]
     why = "judged again after its merge it does not pass: FAIL, sandbox says FAIL"
-    assert fold_refusals(merge.entries("sandbox"), where="x") == {NEW: (Refusal(HEAD, why),)}
+    assert fold_revocations(merge.entries("sandbox"), where="x") == {NEW: (Revocation(HEAD, why),)}

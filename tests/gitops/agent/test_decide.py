@@ -58,7 +58,7 @@ def in_force(*configs: str) -> History:
     return journal.history
 
 
-def seen(history: History, **more: Any) -> Observed:
+def observed(history: History, **more: Any) -> Observed:
     live = history.applied.overrides_sha if history.applied else None
     base = {"now": NOW, "rules": RULES, "fetched_at": NOW, "live_sha": live}
     return Observed(history=history, **{**base, **more})
@@ -102,73 +102,85 @@ WENT_BACK = replace(
 )
 NO = {("b", "commit-b"): "FAIL"}
 CASES: list[tuple[str, Observed, Do]] = [
-    ("nothing is known", seen(History()), Do.WAIT),
-    ("a first content", seen(History(), desired=Desired("c", "a")), Do.APPLY),
-    ("the same content", seen(in_force("a"), desired=Desired("c2", "a")), Do.WAIT),
-    ("another content", seen(in_force("a"), desired=Desired("c", "b")), Do.APPLY),
-    ("a wrong commit", seen(in_force("a"), desired=Desired("c", refusal="no")), Do.REFUSE),
-    ("frozen", seen(in_force("a"), desired=Desired("c", "b", frozen="weekend")), Do.WAIT),
-    ("frozen, safer", seen(in_force("a"), desired=Desired("c", "b", frozen="w", reducing=True)), Do.APPLY),
-    ("a hand on the file", seen(in_force("a"), live_sha="x"), Do.NOTE),
-    ("a file gone", seen(in_force("a"), live_sha=None), Do.NOTE),
-    ("a write cut off", seen(in_force("a"), live_sha="b@2", cut_off="b@2"), Do.FINISH),
-    ("a mute remote", seen(in_force("a"), fetch_fault="no answer"), Do.ALERT),
-    ("a journal nobody takes", seen(in_force("a"), publish_fault="refused"), Do.ALERT),
-    ("a lost store", seen(in_force("a"), restorable=False), Do.ALERT),
-    ("an unreadable hold", seen(in_force("a"), hold=a_hold(fault="torn")), Do.ALERT),
-    ("a hold not journalled", seen(in_force("a"), hold=a_hold()), Do.SETTLE),
-    ("a bot that refuses", seen(in_force("a", "b"), bot=a_bot("a@1", refused_sha="b@2")), Do.ROLLBACK),
-    ("a bot that fails", seen(in_force("a", "b"), bot=a_bot("b@2", health="failing")), Do.ROLLBACK),
-    ("it fails, alone", seen(in_force("a"), bot=a_bot("a@1", health="failing")), Do.ALERT),
-    ("it fails, late", seen(in_force("a", "b"), bot=a_bot("b@2", health="failing", since=90)), Do.WAIT),
-    ("it is well", seen(in_force("a"), bot=a_bot("a@1", since=61)), Do.PROVE),
-    ("it is well, early", seen(in_force("a"), bot=a_bot("a@1", since=59)), Do.WAIT),
-    ("it is another's", seen(in_force("a"), bot=a_bot("x")), Do.NOTE),
+    ("nothing is known", observed(History()), Do.WAIT),
+    ("a first content", observed(History(), desired=Desired("c", "a")), Do.APPLY),
+    ("the same content", observed(in_force("a"), desired=Desired("c2", "a")), Do.WAIT),
+    ("another content", observed(in_force("a"), desired=Desired("c", "b")), Do.APPLY),
+    ("a wrong commit", observed(in_force("a"), desired=Desired("c", refusal="no")), Do.REFUSE),
+    ("frozen", observed(in_force("a"), desired=Desired("c", "b", frozen="weekend")), Do.WAIT),
+    (
+        "frozen, safer",
+        observed(in_force("a"), desired=Desired("c", "b", frozen="w", reducing=True)),
+        Do.APPLY,
+    ),
+    ("a hand on the file", observed(in_force("a"), live_sha="x"), Do.NOTE),
+    ("a file gone", observed(in_force("a"), live_sha=None), Do.NOTE),
+    ("a write cut off", observed(in_force("a"), live_sha="b@2", cut_off="b@2"), Do.FINISH),
+    ("a mute remote", observed(in_force("a"), fetch_fault="no answer"), Do.ALERT),
+    ("a journal nobody takes", observed(in_force("a"), publish_fault="refused"), Do.ALERT),
+    ("a lost store", observed(in_force("a"), restorable=False), Do.ALERT),
+    ("an unreadable hold", observed(in_force("a"), hold=a_hold(fault="torn")), Do.ALERT),
+    ("a hold not journalled", observed(in_force("a"), hold=a_hold()), Do.SETTLE),
+    ("a bot that refuses", observed(in_force("a", "b"), bot=a_bot("a@1", refused_sha="b@2")), Do.ROLLBACK),
+    ("a bot that fails", observed(in_force("a", "b"), bot=a_bot("b@2", health="failing")), Do.ROLLBACK),
+    ("it fails, alone", observed(in_force("a"), bot=a_bot("a@1", health="failing")), Do.ALERT),
+    ("it fails, late", observed(in_force("a", "b"), bot=a_bot("b@2", health="failing", since=90)), Do.WAIT),
+    ("it is well", observed(in_force("a"), bot=a_bot("a@1", since=61)), Do.PROVE),
+    ("it is well, early", observed(in_force("a"), bot=a_bot("a@1", since=59)), Do.WAIT),
+    ("it is another's", observed(in_force("a"), bot=a_bot("x")), Do.NOTE),
     (
         "a patch out of time under a wrong head",
-        seen(in_force("a"), desired=Desired("c", refusal="no"), run_out=Desired("commit-a", "b")),
+        observed(in_force("a"), desired=Desired("c", refusal="no"), run_out=Desired("commit-a", "b")),
         Do.APPLY,
     ),
     (
         "a patch out of time under a hold",
-        seen(
+        observed(
             replace(in_force("a"), done=frozenset({("hold-1", Kind.HOLD)})),
             hold=a_hold(),
             run_out=Desired("commit-a", "b"),
         ),
         Do.APPLY,
     ),
-    ("a tightening out of time", seen(in_force("a"), desired=Desired("c", "a", late="ended")), Do.ALERT),
-    ("a failure that ended", seen(said(in_force("a"), failing="it fails")), Do.RESOLVE),
-    ("under a hold", seen(HELD, hold=a_hold(), desired=Desired("c", "z")), Do.WAIT),
-    ("a hold that is named", seen(HELD, hold=a_hold(), desired=Desired("c", "a")), Do.CLEAR),
+    ("a tightening out of time", observed(in_force("a"), desired=Desired("c", "a", late="ended")), Do.ALERT),
+    ("a failure that ended", observed(said(in_force("a"), failing="it fails")), Do.RESOLVE),
+    ("under a hold", observed(HELD, hold=a_hold(), desired=Desired("c", "z")), Do.WAIT),
+    ("a hold that is named", observed(HELD, hold=a_hold(), desired=Desired("c", "a")), Do.CLEAR),
     (
         "no revert",
-        seen(WENT_BACK, hold=a_hold(quarantined="b"), desired=Desired("commit-b", "b")),
+        observed(WENT_BACK, hold=a_hold(quarantined="b"), desired=Desired("commit-b", "b")),
         Do.PROPOSE,
     ),
-    ("a gate's journal nobody can read", seen(in_force("a"), judged_fault="forced"), Do.ALERT),
-    ("revoked", seen(in_force("a", "b"), revoked=NO), Do.ROLLBACK),
-    ("revoked, words since", seen(in_force("a", "b"), desired=Desired("c", "b"), revoked=NO), Do.ROLLBACK),
+    ("a gate's journal nobody can read", observed(in_force("a"), gate_journal_fault="forced"), Do.ALERT),
+    ("revoked", observed(in_force("a", "b"), revoked=NO), Do.ROLLBACK),
+    (
+        "revoked, words since",
+        observed(in_force("a", "b"), desired=Desired("c", "b"), revoked=NO),
+        Do.ROLLBACK,
+    ),
     (
         "revoked, git asks for another",
-        seen(in_force("a", "b"), desired=Desired("c", "z"), revoked=NO),
+        observed(in_force("a", "b"), desired=Desired("c", "z"), revoked=NO),
         Do.APPLY,
     ),
     (
         "revoked, the other is frozen",
-        seen(in_force("a", "b"), desired=Desired("c", "z", frozen="w"), revoked=NO),
+        observed(in_force("a", "b"), desired=Desired("c", "z", frozen="w"), revoked=NO),
         Do.ROLLBACK,
     ),
-    ("revoked under another commit", seen(in_force("a", "b"), revoked={("b", "commit-x"): "no"}), Do.WAIT),
-    ("an older one revoked", seen(in_force("b", "a"), revoked=NO), Do.WAIT),
-    ("revoked, the first of all", seen(in_force("b"), revoked=NO), Do.ALERT),
-    ("revoked, all of them", seen(in_force("a", "b"), revoked={**NO, ("a", "commit-a"): "no"}), Do.ALERT),
-    ("revoked, it tightens", seen(in_force("a", "b"), revoked=NO, tightens=True), Do.ALERT),
-    ("revoked and held", seen(HELD, revoked=NO, hold=a_hold()), Do.ALERT),
-    ("revoked, gone back to", seen(back_at_a(), revoked={("a", "commit-a"): "no"}), Do.ALERT),
-    ("revoked no more", seen(said(in_force("a"), revoked="no")), Do.RESOLVE),
-    ("revoked, said before", seen(said(in_force("b"), revoked="no"), revoked=NO), Do.WAIT),
+    (
+        "revoked under another commit",
+        observed(in_force("a", "b"), revoked={("b", "commit-x"): "no"}),
+        Do.WAIT,
+    ),
+    ("an older one revoked", observed(in_force("b", "a"), revoked=NO), Do.WAIT),
+    ("revoked, the first of all", observed(in_force("b"), revoked=NO), Do.ALERT),
+    ("revoked, all of them", observed(in_force("a", "b"), revoked={**NO, ("a", "commit-a"): "no"}), Do.ALERT),
+    ("revoked, it tightens", observed(in_force("a", "b"), revoked=NO, tightens=True), Do.ALERT),
+    ("revoked and held", observed(HELD, revoked=NO, hold=a_hold()), Do.ALERT),
+    ("revoked, gone back to", observed(back_at_a(), revoked={("a", "commit-a"): "no"}), Do.ALERT),
+    ("revoked no more", observed(said(in_force("a"), revoked="no")), Do.RESOLVE),
+    ("revoked, said before", observed(said(in_force("b"), revoked="no"), revoked=NO), Do.WAIT),
 ]
 
 
@@ -187,7 +199,7 @@ def test_each_row_decides_something(name: str, monkeypatch: pytest.MonkeyPatch) 
     "more", [{"bot": a_bot("b@2", health="failing")}, {"revoked": NO}], ids=["failing", "revoked"]
 )
 def test_automatic_rollback_can_be_switched_off(more: dict[str, Any]) -> None:
-    case = seen(in_force("a", "b"), rules=replace(RULES, automatic=False), **more)
+    case = observed(in_force("a", "b"), rules=replace(RULES, automatic=False), **more)
     assert decide(case).do is Do.ALERT
 
 
@@ -201,7 +213,7 @@ def test_a_bot_that_fails_after_going_back_is_not_sent_back_further_but_said() -
     journal = Journal()
     for config, cause in (("a", "commit"), ("b", "commit"), ("c", "commit"), ("b", "rollback")):
         journal.applied(NOW, config, commit=f"commit-{config}", cause=cause)
-    assert decide(seen(journal.history, bot=a_bot("b@4", health="failing"))).do is Do.ALERT
+    assert decide(observed(journal.history, bot=a_bot("b@4", health="failing"))).do is Do.ALERT
 
 
 def test_rows_have_names_of_their_own() -> None:
@@ -209,7 +221,7 @@ def test_rows_have_names_of_their_own() -> None:
 
 
 def test_sync_health_and_permission_are_three_answers() -> None:
-    case = seen(
+    case = observed(
         in_force("a"), desired=Desired("c", "b", frozen="weekend"), bot=a_bot("a@1", health="degraded")
     )
     assert (sync_of(case)[0], health_of(case)[0], permission_of(case)[0]) == (
@@ -220,28 +232,28 @@ def test_sync_health_and_permission_are_three_answers() -> None:
 
 
 def test_a_field_that_waits_until_flat_is_named() -> None:
-    case = seen(in_force("a"), desired=Desired("c", "a"), bot=a_bot("a@1", pending=("sizing.leverage",)))
+    case = observed(in_force("a"), desired=Desired("c", "a"), bot=a_bot("a@1", pending=("sizing.leverage",)))
     assert sync_of(case) == (Sync.SYNCED, "waits until flat: sizing.leverage")
 
 
 def test_a_field_that_needs_a_restart_is_out_of_sync_until_the_bot_has_been_restarted() -> None:
     journal = Journal()
     journal.applied(NOW, "a", commit="commit-a", restart=["exchange.maker_fee_bps"])
-    case = seen(journal.history, desired=Desired("c", "a"), bot=a_bot("a@1"))
+    case = observed(journal.history, desired=Desired("c", "a"), bot=a_bot("a@1"))
     assert sync_of(case) == (Sync.OUT_OF_SYNC, "a restart is needed for exchange.maker_fee_bps")
     again = replace(a_bot("a@1"), started_at=NOW + timedelta(seconds=1))
     assert sync_of(replace(case, bot=again))[0] is Sync.SYNCED
 
 
 def test_a_branch_not_read_for_long_is_not_known() -> None:
-    case = seen(in_force("a"), desired=Desired("commit-a", "a"), fetched_at=NOW - timedelta(seconds=61))
+    case = observed(in_force("a"), desired=Desired("commit-a", "a"), fetched_at=NOW - timedelta(seconds=61))
     assert sync_of(case)[0] is Sync.UNKNOWN
 
 
 def test_a_silent_bot_is_stale_and_an_unknown_word_is_failing() -> None:
     silent = replace(a_bot("a@1"), heartbeat_at=NOW - timedelta(seconds=11))
-    assert health_of(seen(in_force("a"), bot=silent))[0] is Health.STALE
-    assert health_of(seen(in_force("a"), bot=a_bot("a@1", health="fine?")))[0] is Health.FAILING
+    assert health_of(observed(in_force("a"), bot=silent))[0] is Health.STALE
+    assert health_of(observed(in_force("a"), bot=a_bot("a@1", health="fine?")))[0] is Health.FAILING
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,12 @@ for name in ("fsync", "fdatasync", "ftruncate", "replace", "rename", "unlink"):
 from pathlib import Path
 from datetime import datetime
 from framework.gitops.agent.serve import once
-from framework.gitops.agent.state_dir import Place
+from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.agent.reconciler import Reconciler
 
 home, remote, now, verb = sys.argv[2:]
-place, moment = Place(Path(home), "sandbox"), datetime.fromisoformat(now)
-agent = Reconciler(place, remote, lambda: moment, say=lambda _: None, publishes=False)
+state_dir, moment = StateDir(Path(home), "sandbox"), datetime.fromisoformat(now)
+agent = Reconciler(state_dir, remote, lambda: moment, log=lambda _: None, publishes=False)
 if verb == "rollback":
     from framework.gitops.agent.operator import roll_back_environment
     roll_back_environment(agent, reason="losses")
@@ -93,11 +93,11 @@ def test_an_apply_is_whole_wherever_the_agent_is_killed(tmp_path: Path) -> None:
             break
         assert world.live() in ({"tail_age_ms": 650}, {"tail_age_ms": 700})
         world.restart()
-        seen = world.poll()
+        observed = world.poll()
         assert world.live() == {"tail_age_ms": 700}
         assert [entry.data["generation"] for entry in world.entries(Kind.APPLIED)] == [1, 2]
         assert set(world.kinds()) <= {"applied", "recovered"}
-        assert (sync_of(seen)[0], permission_of(seen)[0]) == (Sync.SYNCED, Permission.ALLOWED)
+        assert (sync_of(observed)[0], permission_of(observed)[0]) == (Sync.SYNCED, Permission.ALLOWED)
     assert 5 < at < 59
 
 
@@ -110,13 +110,13 @@ def test_a_rollback_is_whole_wherever_it_is_killed(tmp_path: Path) -> None:
         world.poll()
         if not killed(world, at, "rollback"):
             break
-        begun = world.place.hold.exists()
+        begun = world.state_dir.hold.exists()
         world.restart()
-        seen = world.poll()
+        observed = world.poll()
         assert world.live() == ({"tail_age_ms": 650} if begun else {"tail_age_ms": 700})
         wanted = ["rollback", "quarantined", "hold", "proposed"] if begun else []
         assert [kind for kind in world.kinds() if kind != "recovered"] == ["applied", "applied", *wanted]
-        assert (permission_of(seen)[0] is Permission.HELD) is begun
+        assert (permission_of(observed)[0] is Permission.HELD) is begun
     assert 8 < at < 59
 
 
@@ -126,7 +126,7 @@ def test_dying_over_and_over_ends_where_living_does(tmp_path: Path) -> None:
     world.poll()
     world.ask(tail_age_ms=700)
     world.poll()
-    world.place.live.write_text("{}")
+    world.state_dir.live.write_text("{}")
     assert every_death(world) > 0
     world.restart()
     world.poll()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from framework.gitops.agent.conditions import Permission, permission_of
-from framework.gitops.agent.revocations import fold_refusals
+from framework.gitops.agent.revocations import fold_revocations
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH, append_published
 from framework.journal.entry import Kind
@@ -65,9 +65,9 @@ def test_what_does_not_pass_after_its_merge_goes_back_by_itself(world: World, ga
     commit = world.ask(tail_age_ms=550)
     world.poll()
     gate.refuses(commit)
-    seen = world.poll()
+    observed = world.poll()
     assert world.live() == {"tail_age_ms": 650}
-    assert permission_of(seen)[0] is Permission.HELD
+    assert permission_of(observed)[0] is Permission.HELD
     assert world.kinds() == ["applied", "applied", "rollback", "quarantined", "hold", "proposed"]
     (hold,) = world.entries(Kind.HOLD)
     assert (hold.data["cause"], hold.data["by"]) == ("revoked", "agent")
@@ -235,8 +235,8 @@ def test_a_mute_remote_is_asked_once_a_look(world: World, monkeypatch: pytest.Mo
 
 
 def test_a_decision_without_its_commit_is_no_decision() -> None:
-    from tests.gitops.test_decide import Row
+    from tests.gitops.agent.test_decide import Row
 
     for data in ({"config_sha": "a", "commit": "main"}, {"config_sha": 1, "commit": "0" * 40}, {}):
         with pytest.raises(JournalError, match="x:1: a decision without commit"):
-            fold_refusals([Row(1, "", Kind.REFUSED, data)], where="x")
+            fold_revocations([Row(1, "", Kind.REFUSED, data)], where="x")

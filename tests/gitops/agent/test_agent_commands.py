@@ -90,7 +90,7 @@ def test_a_hold_needs_a_reason(world: World, capsys: pytest.CaptureFixture[str])
     assert reconcile(world) == 0
     assert run(world, "hold", "--reason", " ") == 2
     assert "reason is empty" in capsys.readouterr().err
-    assert not world.place.hold.exists()
+    assert not world.state_dir.hold.exists()
 
 
 def test_without_a_remote_the_rollback_has_happened_and_says_what_is_left(
@@ -141,7 +141,7 @@ def test_the_journal_cuts_digests_for_people_alone(
     assert reconcile(world) == 0
     capsys.readouterr()
     monkeypatch.chdir(REPOSITORY)
-    words = ["gitops", "journal", "--environment", "sandbox", "--file", str(world.place.journal)]
+    words = ["gitops", "journal", "--environment", "sandbox", "--file", str(world.state_dir.journal)]
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert f'"commit":"{world.first[:12]}…"' in shown
