@@ -28,9 +28,9 @@ from framework.market.events import GAP, TRADE
 from framework.market.records import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW, POST_ONLY
 from framework.market.tape import Tape
 from framework.quoting.records import Params
+from framework.units import MS
 from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, Venue
 
-MS = 1_000_000
 QUEUES = {"risk_averse": RISK_AVERSE, "prob_power": PROB_POWER}
 FILL_COLUMNS = ("exch_ts_ns", "order_id", "side", "price_ticks", "qty_lots", "is_maker")
 TAPE_COLUMNS = ("exch_ts_ns", "kind", "side", "price_ticks", "qty_lots")

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numba import config
 
 if TYPE_CHECKING:
     i8 = int
@@ -25,6 +24,8 @@ _KINDS = {"i8": (np.int64, 0), "f8": (np.float64, 0.0)}
 
 def interpreted() -> bool:
     """Tell whether compiled code runs as plain Python (``NUMBA_DISABLE_JIT=1``)."""
+    from numba import config
+
     return bool(config.DISABLE_JIT)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from framework.edge.errors import EdgeInputError
 from framework.edge.report import PERCENTILE, canonical
 from framework.edge.rows import AuditRow
-from framework.edge.window import BLOCK_REASONS
+from framework.quoting.records import BLOCK_NAMES
 
 V1_COMPONENTS = ("gross_bps", "fees_eff_bps", "slippage_bps", "inventory_bps")
 
@@ -50,7 +50,7 @@ def audit_measures(audit: Sequence[AuditRow]) -> dict[str, Any]:
         for name in ("PLACE", "REPLACE", "CANCEL")
     }
     total = sum(sent.values())
-    counts = dict.fromkeys(BLOCK_REASONS.values(), 0)
+    counts = dict.fromkeys(BLOCK_NAMES.values(), 0)
     for row in audit:
         if row.blocked_reason is not None:
             counts[row.blocked_reason] += row.count

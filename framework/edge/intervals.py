@@ -7,11 +7,12 @@ side the evidence cannot close.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from framework.edge.quantiles import beta_cdf, beta_quantile, root_between, t_quantile
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -20,8 +21,6 @@ MIN_BLOCKS = 3
 """Fewer blocks than this tell nothing about their own spread."""
 MIN_EFFECTIVE = 2.0
 """Blocks worth fewer than this have no standard error: of one block alone the residual is zero."""
-LAST_BITS = 4.0 * 2.0**-53
-"""How closely a root is bracketed, relative to it."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def share_interval(*, part: Floats, whole: Floats, units: float, level: float) -
         few = t_quantile(p=p, df=blocks - 1.0) / t_quantile(p=p, df=max(units - 1.0, 1.0))
         n_eff = min(units, share * (1.0 - share) / se**2 / max(1.0, few) ** 2)
     events, tail = share * n_eff, (1.0 - level) / 2.0
-    lower = _beta_quantile(p=tail, a=events, b=n_eff - events + 1.0) if events > 0.0 else 0.0
-    upper = _beta_quantile(p=1.0 - tail, a=events + 1.0, b=n_eff - events) if share < 1.0 else 1.0
+    lower = beta_quantile(p=tail, a=events, b=n_eff - events + 1.0) if events > 0.0 else 0.0
+    upper = beta_quantile(p=1.0 - tail, a=events + 1.0, b=n_eff - events) if share < 1.0 else 1.0
     return Interval(lower, upper, level, n, n_eff, se)
 
 
@@ -147,8 +146,8 @@ def quantile_interval(*, values: Floats, block: Ints, q: float, level: float) ->
         return Interval(None, None, level, n, n_eff, None)
     tail = (1.0 - level) / 2.0
     # The rank k order statistic covers a share of the population that is Beta(k, n + 1 - k).
-    low = _solve(lambda k: beta_cdf(x=q, a=k, b=n_eff + 1.0 - k) - (1.0 - tail), 1e-9, n_eff)
-    high = _solve(lambda k: beta_cdf(x=q, a=k, b=n_eff + 1.0 - k) - tail, 1e-9, n_eff)
+    low = root_between(lambda k: beta_cdf(x=q, a=k, b=n_eff + 1.0 - k) - (1.0 - tail), 1e-9, n_eff)
+    high = root_between(lambda k: beta_cdf(x=q, a=k, b=n_eff + 1.0 - k) - tail, 1e-9, n_eff)
     lower = upper = None
     if low is not None and (rank := math.floor(low / n_eff * n)) >= 1:
         lower = float(ordered[rank - 1])
@@ -175,47 +174,6 @@ def effective_blocks(*, residual: Floats, weight: Floats) -> float:
     squared = residual * residual
     tails = 3.0 * float(squared.sum()) ** 2 / float((squared * squared).sum())
     return min(n, n / _inflation(residual), tails, kish)
-
-
-def t_quantile(*, p: float, df: float) -> float:
-    """Return the p-quantile (.5 <= p < 1) of Student's t with any positive degrees of freedom."""
-    # Student's t is a root of a beta variable: P(T <= t) = 1 - I_x(df/2, 1/2) / 2 with x = df / (df + t^2).
-    x = _solve(lambda x: beta_cdf(x=x, a=df / 2.0, b=0.5) - 2.0 * (1.0 - p), 0.0, 1.0)
-    if x is None or x <= 0.0:
-        return math.inf
-    return math.sqrt(df * (1.0 - x) / x)
-
-
-def beta_cdf(*, x: float, a: float, b: float) -> float:
-    """Return the regularised incomplete beta function I_x(a, b) by its continued fraction (Lentz)."""
-    if x <= 0.0:
-        return 0.0
-    if x >= 1.0:
-        return 1.0
-    if x > (a + 1.0) / (a + b + 2.0):
-        return 1.0 - beta_cdf(x=1.0 - x, a=b, b=a)
-    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    tiny = 1e-300
-    c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
-    d = 1.0 / (d if abs(d) > tiny else tiny)
-    fraction = d
-    for m in range(1, 10_000):
-        for factor in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1.0 + factor * d
-            d = 1.0 / (d if abs(d) > tiny else tiny)
-            c = 1.0 + factor / c
-            c = c if abs(c) > tiny else tiny
-            fraction *= c * d
-        if abs(c * d - 1.0) < 1e-15:
-            break
-    return math.exp(log_front) * fraction / a
-
-
-def _beta_quantile(*, p: float, a: float, b: float) -> float | None:
-    return _solve(lambda x: beta_cdf(x=x, a=a, b=b) - p, 0.0, 1.0)
 
 
 def _effective_values(*, values: Floats, block: Ints, q: float, level: float) -> float:
@@ -257,36 +215,3 @@ def _inflation(residual: Floats) -> float:
 def _variance_of_sum(x: Floats, y: Floats) -> float:
     n = len(x)
     return n / (n - 1) * float(((x - x.mean()) * (y - y.mean())).sum())
-
-
-def _solve(f: Callable[[float], float], low: float, high: float) -> float | None:
-    """Find the root of a monotone function to its last bits; ``None`` when the ends have one sign.
-
-    Inverse quadratic interpolation where it is safe, else halving (Chandrupatla, 1997).
-    """
-    x1, x2 = low, high
-    f1, f2 = f(x1), f(x2)
-    if f1 == 0.0 or f2 == 0.0:
-        return x1 if f1 == 0.0 else x2
-    if (f1 > 0.0) == (f2 > 0.0):
-        return None
-    t = 0.5
-    for _ in range(200):
-        x = x1 + t * (x2 - x1)
-        here = f(x)
-        if (here > 0.0) == (f1 > 0.0):
-            x3, f3 = x1, f1
-        else:
-            x3, f3, x2, f2 = x2, f2, x1, f1
-        x1, f1 = x, here
-        best = x2 if abs(f2) < abs(f1) else x1
-        least = LAST_BITS * abs(best) / abs(x2 - x1)
-        if least > 0.5 or here == 0.0:
-            return best
-        xi, phi = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
-        t = 0.5
-        if phi * phi < xi and (1.0 - phi) ** 2 < 1.0 - xi:
-            t = f1 / (f2 - f1) * f3 / (f2 - f3)
-            t += (x3 - x1) / (x2 - x1) * f1 / (f3 - f1) * f2 / (f3 - f2)
-        t = min(1.0 - least, max(least, t))
-    return best

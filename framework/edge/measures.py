@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from framework.edge.attribution import FillEdge
-from framework.edge.window import BLOCK, BLOCK_REASONS, CANCEL, PLACE, REPLACE, WindowData
+from framework.edge.window import WindowData
+from framework.quoting.records import BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
+from framework.units import SECOND
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
-NS_PER_S = 1_000_000_000
 LIQUID_BLOCK_S = 60
 THIN_BLOCK_S = 600
 LIQUID_TRADES_PER_MIN = 100.0
@@ -42,17 +43,17 @@ class Grid:
     @property
     def count(self) -> int:
         """Return how many blocks there are."""
-        return max(1, math.ceil((self.end_ns - self.start_ns) / (self.seconds * NS_PER_S)))
+        return max(1, math.ceil((self.end_ns - self.start_ns) / (self.seconds * SECOND)))
 
     @property
     def edges(self) -> Ints:
         """Return the count + 1 block boundaries in ns."""
-        steps = self.start_ns + np.arange(self.count + 1, dtype=np.int64) * self.seconds * NS_PER_S
+        steps = self.start_ns + np.arange(self.count + 1, dtype=np.int64) * self.seconds * SECOND
         return np.minimum(steps, self.end_ns)
 
     def block_of(self, ts_ns: Ints) -> Ints:
         """Return the block number of each time; a time at the very end belongs to the last block."""
-        index = (ts_ns - self.start_ns) // (self.seconds * NS_PER_S)
+        index = (ts_ns - self.start_ns) // (self.seconds * SECOND)
         return np.clip(index, 0, self.count - 1)
 
     def sums(self, ts_ns: Ints, values: Floats) -> Floats:
@@ -88,7 +89,7 @@ def sigma_1s(window: WindowData) -> float | None:
         return None
     gap, move = np.diff(ts), np.diff(mid)
     near = (gap > 0) & (gap <= 1.5 * float(np.median(gap)))
-    seconds = float(gap[near].sum()) / NS_PER_S
+    seconds = float(gap[near].sum()) / SECOND
     return math.sqrt(float((move[near] ** 2).sum()) / seconds) if seconds > 0.0 else None
 
 
@@ -138,7 +139,7 @@ def ages_ms(window: WindowData, *, field: str) -> tuple[Ints, Floats]:
     ``field`` is ``off_target_age_ns`` or ``resting_age_ns``; -1 there means no age (a taker fill, a
     placement).
     """
-    audit = window.audit[np.isin(window.audit["action"], (REPLACE, CANCEL))]
+    audit = window.audit[np.isin(window.audit["action"], (REPLACE, CANCEL_QUOTE))]
     ts = np.concatenate((window.fills["exch_ts_ns"], audit["ts_ns"]))
     age = np.concatenate((window.fills[field], audit[field]))
     known = age >= 0
@@ -147,7 +148,7 @@ def ages_ms(window: WindowData, *, field: str) -> tuple[Ints, Floats]:
 
 def action_counts(windows: Sequence[WindowData]) -> dict[str, int]:
     """Count the placements, replaces and cancels sent."""
-    kinds = {"place": PLACE, "replace": REPLACE, "cancel": CANCEL}
+    kinds = {"place": PLACE, "replace": REPLACE, "cancel": CANCEL_QUOTE}
     return {
         name: sum(int((w.audit["action"] == code).sum()) for w in windows) for name, code in kinds.items()
     }
@@ -155,10 +156,10 @@ def action_counts(windows: Sequence[WindowData]) -> dict[str, int]:
 
 def block_counts(windows: Sequence[WindowData]) -> dict[str, int]:
     """Count the blocked side-ticks by reason; an audit row stands for a run of ``count`` of them."""
-    counts = dict.fromkeys(BLOCK_REASONS.values(), 0)
+    counts = dict.fromkeys(BLOCK_NAMES.values(), 0)
     for window in windows:
         blocked = window.audit[window.audit["action"] == BLOCK]
-        for code, name in BLOCK_REASONS.items():
+        for code, name in BLOCK_NAMES.items():
             counts[name] += int(blocked["count"][blocked["reason"] == code].sum())
     return counts
 

@@ -22,7 +22,8 @@ from framework.edge.intervals import (
     ratio_of_sums,
     share_interval,
 )
-from framework.edge.window import BLOCK, BLOCK_REASONS, CANCEL, HORIZONS, PLACE, REPLACE, WindowData
+from framework.edge.window import HORIZONS, WindowData
+from framework.quoting.records import BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LEVEL = 0.90
@@ -277,7 +278,7 @@ def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
         "net_to_gross": ratio_fieller(numerator=sums["net"], denominator=sums["gross"], level=LEVEL),
         "maker_share_pct": _scaled(share("maker", "turnover", _equal_fills(books)), 100.0),
         "cancel_ratio": share("cancels", "requests", math.fsum(sums["requests"])),
-        **{f"block_{reason}": share(reason, "blocked", runs) for reason in BLOCK_REASONS.values()},
+        **{f"block_{reason}": share(reason, "blocked", runs) for reason in BLOCK_NAMES.values()},
     }
     for name, pair in {**_samples(books), "ws_lag_p95_ms": _timed_lags(books)}.items():
         if pair is not None:
@@ -314,10 +315,10 @@ def _block_sums(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Floats
         per_fill |= {"turnover": b.edge.notional, "maker": b.edge.notional * (fills["is_maker"] != 0)}
         for name, values in per_fill.items():
             sums[name] += grid.sums(fills["exch_ts_ns"], values)
-        sent = np.isin(audit["action"], (PLACE, REPLACE, CANCEL))
+        sent = np.isin(audit["action"], (PLACE, REPLACE, CANCEL_QUOTE))
         blocked = np.where(audit["action"] == BLOCK, audit["count"], 0)
-        per_row = {"requests": sent, "cancels": audit["action"] == CANCEL, "blocked": blocked}
-        per_row |= {name: blocked * (audit["reason"] == code) for code, name in BLOCK_REASONS.items()}
+        per_row = {"requests": sent, "cancels": audit["action"] == CANCEL_QUOTE, "blocked": blocked}
+        per_row |= {name: blocked * (audit["reason"] == code) for code, name in BLOCK_NAMES.items()}
         for name, values in per_row.items():
             sums[name] += grid.sums(audit["ts_ns"], values.astype(np.float64))
     return sums

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.errors import EdgeInputError
-from framework.edge.window import ACTIONS, BLOCK, BLOCK_REASONS, CANCEL, HALT, REJECT, Rows, WindowData
+from framework.edge.window import Rows, WindowData
 from framework.files.atomic import read_text
 from framework.files.hints import did_you_mean
+from framework.market.records import REJECT_NAMES
+from framework.quoting.records import ACTION_NAMES, BLOCK, BLOCK_NAMES, CANCEL_QUOTE, DROP_NAMES, HALT, REJECT
 
 SIDES = {"B": 1, "S": -1}
 
@@ -129,15 +131,15 @@ def read_quotes(path: Path) -> list[QuoteRow]:
 
 def read_audit(path: Path) -> list[AuditRow]:
     """Read an audit file; raises EdgeInputError for an unknown action or block reason."""
-    actions = (*ACTIONS.values(), "FILL")
+    actions = (*ACTION_NAMES.values(), "FILL")
     rows = []
     for where, row in read_json_lines(path):
         action, reason = row.get("action"), row.get("blocked_reason")
         if action not in actions:
             near = did_you_mean(str(action), actions)
             raise EdgeInputError(f"{where}: action is {action!r}; allowed {', '.join(actions)}{near}")
-        if reason is not None and reason not in BLOCK_REASONS.values():
-            allowed = ", ".join(BLOCK_REASONS.values())
+        if reason is not None and reason not in BLOCK_NAMES.values():
+            allowed = ", ".join(BLOCK_NAMES.values())
             raise EdgeInputError(f"{where}: blocked_reason is {reason!r}; allowed {allowed}, null")
         count = row.get("count", 1)
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
@@ -174,18 +176,15 @@ def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Itera
 
 def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
     """Yield a window's audit events as the rows ``read_audit`` reads; ``detail`` says why, in a word."""
-    from framework.market.records import REJECT_NAMES
-    from framework.quoting.records import DROP_NAMES
-
-    details = {CANCEL: DROP_NAMES, HALT: DROP_NAMES, REJECT: REJECT_NAMES}
+    details = {CANCEL_QUOTE: DROP_NAMES, HALT: DROP_NAMES, REJECT: REJECT_NAMES}
     for row in window.audit:
         blocked = int(row["action"]) == BLOCK
         yield {
             "ts_ms": int(row["ts_ns"]) // 1_000_000,
             "symbol": window.symbol,
-            "action": ACTIONS[int(row["action"])],
+            "action": ACTION_NAMES[int(row["action"])],
             "side": "B" if row["side"] > 0 else "S" if row["side"] < 0 else None,
-            "blocked_reason": BLOCK_REASONS[int(row["reason"])] if blocked else None,
+            "blocked_reason": BLOCK_NAMES[int(row["reason"])] if blocked else None,
             "detail": details.get(int(row["action"]), {}).get(int(row["reason"])),
             "count": max(int(row["count"]), 1),
             "order_id": int(row["order_id"]),

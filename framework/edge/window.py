@@ -11,16 +11,6 @@ from framework.edge.errors import LedgerError
 
 Rows = np.ndarray[Any, Any]
 
-PLACE, REPLACE, CANCEL, BLOCK, REJECT, HALT = 1, 2, 3, 4, 5, 6
-ACTIONS = {
-    PLACE: "PLACE",
-    REPLACE: "REPLACE",
-    CANCEL: "CANCEL",
-    BLOCK: "BLOCK",
-    REJECT: "REJECT",
-    HALT: "HALT",
-}
-BLOCK_REASONS = {1: "risk", 2: "min_interval", 3: "concurrency", 4: "throttle"}
 HORIZONS = {"100ms": "m_100ms", "500ms": "m_500ms", "1s": "m_1s", "5s": "m_5s", "30s": "m_30s"}
 """Markout horizons as reports name them, and the fill field that holds each mid."""
 

@@ -11,9 +11,8 @@ from framework.market.book import EXCHANGE, Book, two_sided
 from framework.market.events import BUY
 from framework.market.records import Fill
 from framework.quoting.records import FOREVER, NO_TIME, Quote
+from framework.units import MS
 from framework.venue.matching.records import Exchange, Venue
-
-MS = 1_000_000
 
 
 @hot

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from framework.engine.loop import advance as loop
 from framework.engine.replay import Replay
 from framework.quoting.records import FOREVER
+from framework.units import MS
 
-MS = 1_000_000
 SLICE_NS = 10 * MS
 """Least tape time a slice covers; market data within one comes to the desk together."""
 LOOK_NS = 50 * MS

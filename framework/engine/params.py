@@ -17,9 +17,9 @@ from framework.quoting.records import Params
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
 from framework.settings.schema.run import RunSettings
+from framework.units import MS
 from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, Venue
 
-MS = 1_000_000
 BUCKET_SECONDS = 10.0
 COST_KNOTS = 481
 COST_DRAWS = 65_536

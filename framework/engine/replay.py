@@ -37,9 +37,9 @@ from framework.quoting.records import (
     Quote,
     View,
 )
+from framework.units import MS
 from framework.venue.matching.records import Exchange, Order, Taken, Venue
 
-MS = 1_000_000
 MAX_SLOTS = 1 << 20
 ORDERS = 64
 RING = 4096

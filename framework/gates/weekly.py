@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from framework.edge.intervals import t_quantile
+from framework.edge.quantiles import t_quantile
 from framework.gates.kpi import finite
 
 MIN_REPORTS_FOR_TREND = 3

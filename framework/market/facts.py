@@ -13,8 +13,8 @@ from framework.market.errors import TapeError
 from framework.market.events import DEPTH, TRADE
 from framework.market.facts_core import ProbeFill, Scan, Touch, scan
 from framework.market.tape import Tape
+from framework.units import SECOND
 
-SECOND = 1_000_000_000
 HORIZONS_S = (0.1, 0.5, 1.0, 5.0, 30.0)
 SIGNATURE_S = (0.1, 1.0, 30.0)
 FANO_S = (1, 10, 60)

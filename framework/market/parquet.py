@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from framework.market.archive_roots import Root
 from framework.market.errors import TapeError
 from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape
+from framework.units import DAY
 
-DAY_NS = 86_400 * 10**9
 DELTA = ("exch_ts_ns", "recv_ts_ns", "price_ticks", "qty_lots", "funding_ts_ns")
 Columns = dict[str, NDArray[Any]]
 
@@ -23,7 +23,7 @@ def write_parts(*, tape: Tape, folder: Path) -> dict[str, dict[str, Any]]:
     each.
     """
     written: dict[str, dict[str, Any]] = {}
-    days = tape.exch_ts_ns // DAY_NS
+    days = tape.exch_ts_ns // DAY
     for day in np.unique(days):
         rows = slice(int(np.searchsorted(days, day)), int(np.searchsorted(days, day, side="right")))
         columns = {name: getattr(tape, name)[rows] for name, _ in EVENT_COLUMNS}

@@ -32,11 +32,11 @@ from framework.market.synthetic_records import (
 )
 from framework.market.synthetic_regimes import REGIMES, modulation
 from framework.market.tape import EVENT_COLUMNS, Tape
+from framework.units import MINUTE
 
 START_NS = 1_736_145_000_000_000_000
 """2025-01-06T06:30:00Z, a Monday; the 08:00 funding falls into the first three hours."""
 ROWS_A_CHUNK = 1 << 17
-HOUR_NS = 3_600_000_000_000
 MAX_HOURS = 24 * 31
 Floats = NDArray[np.float64]
 WRITTEN = {
@@ -195,7 +195,7 @@ def _funding(*, instrument: Instrument, columns: dict[str, Any], rng: np.random.
     """Return the funding times inside the tape with a small rate and the last trade's price as the mark."""
     if not instrument.funding_interval_min:
         return {}
-    every = instrument.funding_interval_min * 60_000_000_000
+    every = instrument.funding_interval_min * MINUTE
     times = columns["exch_ts_ns"]
     due = np.arange(-(-int(times[0]) // every) * every, int(times[-1]) + 1, every, dtype=np.int64)
     trades = np.flatnonzero(columns["kind"] == TRADE)

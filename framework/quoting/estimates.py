@@ -6,8 +6,7 @@ import math
 
 from framework.compiled.jit import core, hot
 from framework.quoting.records import FOREVER, Desk, Params, Pending, View
-
-SECOND = 1_000_000_000
+from framework.units import SECOND
 
 
 @hot

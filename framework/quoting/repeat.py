@@ -10,7 +10,6 @@ from __future__ import annotations
 from framework.compiled.jit import core, hot
 from framework.market.book import LOCAL, Book
 from framework.market.events import BUY, SELL
-from framework.quoting.estimates import SECOND
 from framework.quoting.records import LIQUIDITY_INSUFFICIENT, Desk, Params, Quote, View
 from framework.quoting.stages import (
     FETCH_MD,
@@ -21,6 +20,7 @@ from framework.quoting.stages import (
     note_serving,
     wake_on_silence,
 )
+from framework.units import SECOND
 
 WISHING = FETCH_MD | SPREAD << 4 | GUARDS << 8 | INVENTORY << 12
 """How a plan begins whose wishes can be repeated: with the stages that make them, in this order."""

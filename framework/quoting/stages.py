@@ -11,7 +11,7 @@ from __future__ import annotations
 from framework.compiled.jit import core, hot
 from framework.market.book import LOCAL, Book, depth_of_levels, depth_to, level_lots, two_sided
 from framework.market.events import BUY, SELL
-from framework.quoting.estimates import SECOND, momentum, observe, tanh
+from framework.quoting.estimates import momentum, observe, tanh
 from framework.quoting.records import (
     FOREVER,
     IMPACT,
@@ -31,6 +31,7 @@ from framework.quoting.records import (
     View,
 )
 from framework.quoting.sizing import compute_order_qty, exit_liquidity_suffices, near_liquidation
+from framework.units import SECOND
 
 FETCH_MD = 1
 SPREAD = 2

@@ -17,7 +17,6 @@ from framework.market.records import (
     Report,
 )
 from framework.quoting.emit import emit
-from framework.quoting.estimates import SECOND
 from framework.quoting.records import (
     FOREVER,
     HALT,
@@ -46,6 +45,7 @@ from framework.quoting.stages import (
     refresh_view,
     spread,
 )
+from framework.units import SECOND
 
 
 def pack_plan(stage_ids: list[int]) -> int:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 
+from framework.units import MINUTE
+
 REAL = "real"
 CANARY = "canary"
-MINUTE_NS = 60_000_000_000
 
 
 def on_canary(*, seed: int, symbol: str, minute: int, fraction: float) -> bool:
@@ -33,9 +34,9 @@ def stretches(
     if end_ns <= start_ns:
         raise ValueError(f"stretches: end {end_ns} is not after start {start_ns}")
     found: list[tuple[int, str]] = []
-    for minute in range(start_ns // MINUTE_NS, (end_ns - 1) // MINUTE_NS + 1):
+    for minute in range(start_ns // MINUTE, (end_ns - 1) // MINUTE + 1):
         chosen = on_canary(seed=seed, symbol=symbol, minute=minute, fraction=fraction)
         route = CANARY if chosen else REAL
         if not found or found[-1][1] != route:
-            found.append((max(start_ns, minute * MINUTE_NS), route))
+            found.append((max(start_ns, minute * MINUTE), route))
     return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from framework.edge.window import HALT, WindowData
-from framework.quoting.records import LOSS, NO_MARKET, STALE, VOLATILITY
+from framework.edge.window import WindowData
+from framework.quoting.records import HALT, LOSS, NO_MARKET, STALE, VOLATILITY
 
 NAMES = {NO_MARKET: "no-market", STALE: "stale-book", VOLATILITY: "volatility", LOSS: "loss"}
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import QuoteopsError
 from framework.quoting.records import FOREVER
-from framework.settings.fields import path_of
+from framework.settings.fields import path_of, value_at
 from framework.settings.overrides import Change, Patch, changes_between
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.profile import RuntimeParams
@@ -129,7 +129,7 @@ def decide(*, basis: RunSettings, full: RunSettings, names: frozenset[str]) -> D
     try:
         target, changes = full, changes_between(basis, full)
         if not names.issuperset(change.name for change in changes):  # the tuner has moved others meanwhile
-            target = with_values(basis, {name: value_of(full, name) for name in sorted(names)})
+            target = with_values(basis, {name: value_at(full, name) for name in sorted(names)})
             changes = changes_between(basis, target)
         waiting = tuple(change for change in changes if change.reload == "flat_only")
         now = {change.name: change.new for change in changes if change not in waiting}
@@ -141,14 +141,6 @@ def decide(*, basis: RunSettings, full: RunSettings, names: frozenset[str]) -> D
             why = BARRED.get(change.name, "takes effect at a restart only")
             return Decision(basis, basis, basis, (), (), f"{change.name}: {why}")
     return Decision(basis, target, staged, changes, waiting)
-
-
-def value_of(settings: RunSettings, name: str) -> Any:
-    """Give a value by the name a patch has for it."""
-    value: Any = settings
-    for part in path_of(name):
-        value = getattr(value, part)
-    return value
 
 
 def with_values(settings: RunSettings, values: Mapping[str, Any]) -> RunSettings:
@@ -273,8 +265,8 @@ class LiveSettings:
         changed = {change.name for change in decision.changes}
         fixed = [n for n in TUNED if n in offer.patch.values or (n in names and n in changed)]
         if fixed and not known:
-            values = {name: float(value_of(self.settings, name)) for name in fixed}
-            self.frozen |= {name: value_of(self.settings, name) for name in fixed}
+            values = {name: float(value_at(self.settings, name)) for name in fixed}
+            self.frozen |= {name: value_at(self.settings, name) for name in fixed}
             self._rebased.append(values)
         self.named = frozenset(offer.patch.values)
         now = tuple(c.name for c in decision.changes if c not in decision.waiting)

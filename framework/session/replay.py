@@ -23,10 +23,10 @@ from framework.session.timeline import Timeline, Version
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import Field, TuningParams, quantise
+from framework.units import MS
 
 __all__ = ["SoakReplay", "package_in", "package_of", "with_package"]
 
-MS = 1_000_000
 COUNTED = tuple(
     name
     for name in Desk.dtype.names  # type: ignore[attr-defined]

@@ -22,10 +22,11 @@ from framework.edge.measures import grid_of
 from framework.edge.window import WindowData
 from framework.rollout.guard import Record, assess
 from framework.rollout.lots import Trade, closed_lots
-from framework.rollout.route import CANARY, MINUTE_NS, REAL, stretches
+from framework.rollout.route import CANARY, REAL, stretches
 from framework.session.timeline import Version
 from framework.settings.schema.rollout import Rollout, RolloutGuard
 from framework.tuning.params import TuningParams
+from framework.units import MINUTE
 
 LEVEL = 0.90
 
@@ -61,8 +62,8 @@ def route_split(
     canary = on_canary[window.fills["params_version"]]
     rows = {CANARY: _row(window, canary), REAL: _row(window, ~canary)}
     spans = np.diff([*(version.start_ns for version in versions), end_ns])
-    rows[CANARY]["minutes"] = float(spans[on_canary].sum()) / MINUTE_NS
-    rows[REAL]["minutes"] = float(spans[~on_canary].sum()) / MINUTE_NS
+    rows[CANARY]["minutes"] = float(spans[on_canary].sum()) / MINUTE
+    rows[REAL]["minutes"] = float(spans[~on_canary].sum()) / MINUTE
     return {
         **rows,
         "difference": {h: _difference(rows, h) for h in ("5s", "30s")},

@@ -32,8 +32,8 @@ from framework.settings.overrides import parse_patch
 from framework.settings.watch import OverridesWatcher, Snapshot
 from framework.telemetry.alerts import Severity, alert
 from framework.telemetry.metrics import Metrics, Silent, serve
+from framework.units import SECOND
 
-SECOND_NS = 1_000_000_000
 MINUTE_BEATS = 60
 LATE_SHARE = 0.05
 """Of the slices of a minute served later than the deadline, more are a degraded bot."""
@@ -159,7 +159,7 @@ class Bot:
         now = time.monotonic_ns()
         if now < self._next_ns or self.replay is None:
             return
-        self._next_ns = now + SECOND_NS
+        self._next_ns = now + SECOND
         self._tell(self.replay)
 
     def _load(self, data: bytes) -> Offer:
@@ -301,7 +301,7 @@ class Bot:
         self.metrics.add("deadline_misses_total", misses - self._missed)
         self._counted, self._missed = fills, misses
         self.metrics.set("position", position)
-        self.metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND_NS) / 1e9)
+        self.metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND) / 1e9)
         self.metrics.set("bot_healthy", {"healthy": 1.0, "degraded": 0.5}.get(health, 0.0))
         self.metrics.set("overrides_pending", float(len(self.live.waiting)))
         self.metrics.set("overrides_generation", float(self._generation() or 0))

@@ -13,9 +13,7 @@ from framework.market.tapes.sources import Made, Recorded, TapeSource
 from framework.session.errors import SoakError
 from framework.settings.schema.market import TapeMarket
 from framework.settings.schema.run import RunSettings
-
-SECOND_NS = 1_000_000_000
-HOUR_NS = 3_600 * SECOND_NS
+from framework.units import HOUR, SECOND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,20 +79,20 @@ def _boundaries(tape: Tape, settings: RunSettings) -> tuple[int, ...]:
         raise SoakError(f"{tape.meta.source}: the tape holds no event; allowed a tape with a market in it")
     start, stop = tape.start_ns, tape.end_ns
     if settings.soak.hours != "tape":
-        asked = round(settings.soak.hours * HOUR_NS)
+        asked = round(settings.soak.hours * HOUR)
         held = stop - start
         # A recording rarely has an event in its very last instant: a minute of silence at the end is still
         # the hour.
-        if held < asked - 60 * SECOND_NS:
+        if held < asked - 60 * SECOND:
             raise SoakError(
                 f"soak.hours: {settings.soak.hours:g} h asked, {tape.meta.source} holds"
-                f" {held / HOUR_NS:.3g} h; allowed up to that, or soak.hours=tape for all of it"
+                f" {held / HOUR:.3g} h; allowed up to that, or soak.hours=tape for all of it"
             )
         stop = start + asked
     n = settings.soak.iterations
-    if stop - start < n * SECOND_NS:
+    if stop - start < n * SECOND:
         raise SoakError(
-            f"soak.iterations: {n} iterations of {(stop - start) / SECOND_NS / n:.3g} s on"
+            f"soak.iterations: {n} iterations of {(stop - start) / SECOND / n:.3g} s on"
             f" {tape.meta.source}; allowed at least 1 s each"
         )
     return tuple(start + (stop - start) * k // n for k in range(n + 1))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.settings.describe import field_at, values_allowed
-from framework.settings.fields import Effect, effect_of, manner_of, path_of
+from framework.settings.fields import Effect, effect_of, manner_of, path_of, value_at
 from framework.settings.patch import Patch
 from framework.settings.schema.base import Reload
 from framework.settings.schema.run import RunSettings
@@ -33,14 +33,6 @@ def laid_over(base: RunSettings, patch: Patch) -> list[Laid]:
 def said(effect: Effect) -> str:
     """Say what a change of risk means to the one who makes it: a field without direction is gated."""
     return "gated" if effect is Effect.NONE else str(effect)
-
-
-def value_at(settings: RunSettings, name: str) -> Any:
-    """Return the value a name of a patch stands for."""
-    value: Any = settings
-    for part in path_of(name):
-        value = getattr(value, part)
-    return value
 
 
 def _laid(base: RunSettings, patch: Patch, name: str) -> Laid:

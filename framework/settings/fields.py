@@ -61,6 +61,14 @@ def path_of(name: str) -> Path:
     return runtime_fields()[name]
 
 
+def value_at(settings: RunSettings, name: str) -> Any:
+    """Return the value a name of a patch stands for."""
+    value: Any = settings
+    for part in path_of(name):
+        value = getattr(value, part)
+    return value
+
+
 @cache
 def manner_of(path: Path) -> Manner:
     """Return how a field changes; what is inside a table changes as the table does: by a restart."""

@@ -13,8 +13,9 @@ import numpy as np
 from framework.edge.measures import equity_at
 from framework.edge.profile_switch import WINDOW_MIN, SwitchState, step
 from framework.edge.window import WindowData
+from framework.units import MINUTE
 
-WINDOW_NS = WINDOW_MIN * 60_000_000_000
+WINDOW_NS = WINDOW_MIN * MINUTE
 
 
 def switch_rows(window: WindowData) -> list[dict[str, Any]]:

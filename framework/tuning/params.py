@@ -7,7 +7,9 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
+from framework import limits
 from framework.errors import QuoteopsError
+from framework.limits import Bound
 
 
 class TuningError(QuoteopsError):
@@ -25,30 +27,9 @@ class Field(StrEnum):
     MAX_DELTA = "max_delta_ratio"
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Closed range of a parameter and the decimals it is kept to."""
-
-    low: float
-    high: float
-    decimals: int
-
-    def holds(self, value: float) -> bool:
-        """Return whether the value lies in the range; NaN never does."""
-        return self.low <= value <= self.high
-
-
 Bounds = Mapping[Field, Bound]
 
-RUNTIME_LIMITS: Bounds = {
-    Field.MIN_INTERVAL: Bound(50, 300, 0),
-    Field.REPLACE_RATE: Bound(120, 360, 0),
-    Field.SPREAD: Bound(0.0, 0.6, 4),
-    Field.TAIL_AGE: Bound(400, 1000, 0),
-    Field.IMPACT_CAP: Bound(0.04, 0.12, 4),
-    Field.MAX_DELTA: Bound(0.10, 0.20, 4),
-}
-"""Source: spec soak_audit.md, RUNTIME_LIMITS."""
+RUNTIME_LIMITS: Bounds = {field: getattr(limits, field.value.upper()) for field in Field}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from framework.edge.errors import EdgeInputError
 from framework.edge.measures import Grid, block_seconds, equity_at, sigma_1s, unit_move
 from framework.edge.report import build_edge_report, canonical
-from framework.edge.window import BLOCK, CANCEL, PLACE, REJECT, REPLACE, LedgerPoint, WindowData, chain
+from framework.edge.window import LedgerPoint, WindowData, chain
 from framework.files.atomic import canonical_json
+from framework.quoting.records import BLOCK, CANCEL_QUOTE, PLACE, REJECT, REPLACE
+from framework.units import MS
 from tests.edge.builders import S, fill, window
-
-MS = 1_000_000
 
 
 def totals(*windows: WindowData) -> dict[str, Any]:
@@ -129,8 +129,8 @@ def test_order_age_is_off_target_age_at_fills_replaces_and_cancels() -> None:
     audit = [
         {"action": PLACE, "off_target_age_ns": 9_000 * MS, "resting_age_ns": 9_000 * MS},
         {"action": REPLACE, "off_target_age_ns": 100 * MS, "resting_age_ns": 500 * MS},
-        {"action": CANCEL, "off_target_age_ns": 300 * MS, "resting_age_ns": 700 * MS},
-        {"action": CANCEL},  # age unknown
+        {"action": CANCEL_QUOTE, "off_target_age_ns": 300 * MS, "resting_age_ns": 700 * MS},
+        {"action": CANCEL_QUOTE},  # age unknown
     ]
     maker = fill(10, +1, 100.0, 1.0, m0=100.0, m=100.0, off_target_age_ns=200 * MS, resting_age_ns=600 * MS)
     taker = fill(11, -1, 100.0, 1.0, m0=100.0, m=100.0, is_maker=0)
@@ -142,7 +142,10 @@ def test_order_age_is_off_target_age_at_fills_replaces_and_cancels() -> None:
 
 def test_ratios_count_requests_and_blocks_count_ticks() -> None:
     audit = (
-        [{"action": PLACE}] * 2 + [{"action": REPLACE}] * 5 + [{"action": CANCEL}] * 3 + [{"action": REJECT}]
+        [{"action": PLACE}] * 2
+        + [{"action": REPLACE}] * 5
+        + [{"action": CANCEL_QUOTE}] * 3
+        + [{"action": REJECT}]
     )
     audit += [{"action": BLOCK, "reason": 2, "count": 30}, {"action": BLOCK, "reason": 4, "count": 10}]
     row = fill(10, +1, 100.0, 1.0, m0=100.0, m=100.0)

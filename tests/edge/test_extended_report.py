@@ -12,7 +12,7 @@ from framework.edge.errors import EdgeInputError
 from framework.edge.extended import extend_report
 from framework.edge.report import build_edge_report
 from framework.edge.rows import AuditRow, TradeRow
-from framework.edge.window import BLOCK, CANCEL, PLACE, REPLACE
+from framework.quoting.records import BLOCK, CANCEL_QUOTE, PLACE, REPLACE
 from tests.edge.builders import fill, window
 
 LOG = [
@@ -47,7 +47,7 @@ def test_an_audit_report_that_earned_names_no_drivers() -> None:
 
 
 def test_a_report_of_the_ledger_keeps_its_own_ages_and_gets_the_same_counts_from_its_own_log() -> None:
-    events = [{"action": PLACE}, {"action": REPLACE, "off_target_age_ns": 10**8}, {"action": CANCEL}]
+    events = [{"action": PLACE}, {"action": REPLACE, "off_target_age_ns": 10**8}, {"action": CANCEL_QUOTE}]
     events += [{"action": BLOCK, "reason": 2, "count": 4}]
     w = window([fill(1, +1, 100.0, 1.0, m0=100.0, m=100.0, off_target_age_ns=3 * 10**8)], audit=events)
     base = build_edge_report(windows=[w])

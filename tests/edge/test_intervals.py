@@ -5,19 +5,20 @@ import pytest
 from scipy import special, stats
 
 from framework.edge import intervals as iv
+from framework.edge import quantiles
 
 
 @pytest.mark.parametrize("a", [0.3, 0.5, 1.0, 4.5, 60.0, 5000.0])
 @pytest.mark.parametrize("b", [0.5, 1.0, 7.0, 300.0])
 @pytest.mark.parametrize("x", [0.0, 1e-6, 0.03, 0.5, 0.95, 0.999, 1.0])
 def test_the_beta_distribution_is_scipys(a: float, b: float, x: float) -> None:
-    assert iv.beta_cdf(x=x, a=a, b=b) == pytest.approx(special.betainc(a, b, x), rel=1e-9, abs=1e-13)
+    assert quantiles.beta_cdf(x=x, a=a, b=b) == pytest.approx(special.betainc(a, b, x), rel=1e-9, abs=1e-13)
 
 
 @pytest.mark.parametrize("df", [0.7, 1.0, 2.0, 5.5, 30.0, 1000.0, 1e5])
 @pytest.mark.parametrize("p", [0.6, 0.9, 0.95, 0.995])
 def test_students_quantile_is_scipys(df: float, p: float) -> None:
-    assert iv.t_quantile(p=p, df=df) == pytest.approx(stats.t.ppf(p, df), rel=1e-7)
+    assert quantiles.t_quantile(p=p, df=df) == pytest.approx(stats.t.ppf(p, df), rel=1e-7)
 
 
 def test_independent_values_get_the_exact_order_statistics() -> None:
@@ -112,7 +113,7 @@ def test_fieller_agrees_with_testing_the_difference_directly() -> None:
         rest = net - k * gross
         spread = np.sqrt(60 * rest.var(ddof=1))
         residual = net - net.sum() / gross.sum() * gross
-        limit = iv.t_quantile(p=0.95, df=found.n_eff - 1) * np.sqrt(iv._inflation(residual))
+        limit = quantiles.t_quantile(p=0.95, df=found.n_eff - 1) * np.sqrt(iv._inflation(residual))
         assert bool(abs(rest.sum()) / spread <= limit) is inside
 
 

@@ -1,14 +1,16 @@
 """JSON lines: what a window writes is read back, and what cannot be read names file, line and field."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from framework.edge.errors import EdgeInputError
 from framework.edge.rows import audit_rows, read_audit, read_quotes, read_trades, trade_rows
-from framework.edge.window import BLOCK, CANCEL, PLACE, REJECT
 from framework.files.errors import FileError
+from framework.quoting.records import BLOCK, CANCEL_QUOTE, PLACE, REJECT
 from tests.edge.builders import fill, window
 
 GOOD = {
@@ -47,7 +49,7 @@ def test_fills_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> None:
 def test_audit_events_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> None:
     events = [
         {"action": PLACE, "side": 1},
-        {"action": CANCEL, "side": -1, "off_target_age_ns": 5_000_000},
+        {"action": CANCEL_QUOTE, "side": -1, "off_target_age_ns": 5_000_000},
         {"action": BLOCK, "reason": 3, "count": 7},
     ]
     place, cancel, block = read_audit(lines(tmp_path / "a.jsonl", *audit_rows(window(audit=events))))
@@ -57,7 +59,7 @@ def test_audit_events_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> 
 
 
 def test_audit_events_say_in_a_word_why_a_quote_went_or_was_refused() -> None:
-    events = [{"action": CANCEL, "reason": 9}, {"action": REJECT, "reason": 1}, {"action": PLACE}]
+    events = [{"action": CANCEL_QUOTE, "reason": 9}, {"action": REJECT, "reason": 1}, {"action": PLACE}]
     details = [row["detail"] for row in audit_rows(window(audit=events))]
     assert details == ["impact", "would_take", None]
 
@@ -103,10 +105,6 @@ def test_a_missing_or_binary_file_is_refused_by_name(tmp_path: Path) -> None:
         read_quotes(tmp_path / "b.jsonl")
 
 
-def test_codes_of_audit_rows_are_those_the_quoter_writes() -> None:
-    # They are repeated in the edge room so that reading a report does not load the compiler.
-    from framework.edge import window as edge
-    from framework.quoting import records as quoting
-
-    assert edge.ACTIONS == quoting.ACTION_NAMES
-    assert edge.BLOCK_REASONS == quoting.BLOCK_NAMES
+def test_reading_rows_loads_no_compiler() -> None:
+    code = "import sys, framework.edge.rows; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

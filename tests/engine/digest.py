@@ -8,7 +8,8 @@ import numpy as np
 
 from framework.compiled.records import at
 from framework.engine.replay import Replay
-from tests.engine.tapes import SECOND, latency, quoter, venue, versions
+from framework.units import SECOND
+from tests.engine.tapes import latency, quoter, venue, versions
 from tests.properties.markets import market
 
 EVENTS = 6_000

@@ -19,10 +19,9 @@ from framework.market.tape import Tape
 from framework.quoting.records import Params
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
+from framework.units import MS, SECOND
 from framework.venue.matching.records import RISK_AVERSE, Venue
 
-MS = 1_000_000
-SECOND = 1_000 * MS
 START = 1_700_000_000 * SECOND
 TICK, LOT = 0.1, 0.001
 INSTRUMENT = Instrument(

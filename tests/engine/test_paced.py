@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from framework.compiled.records import zeros
-from framework.engine.paced import MS, Paced
+from framework.engine.paced import Paced
 from framework.engine.params import fill_params, make_venue
 from framework.engine.replay import Latency, Replay
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.quoting.records import Params
 from framework.settings.compose import Composed, compose_run
+from framework.units import MS
 
 SECONDS = 90
 REPOSITORY = Path(__file__).parents[2]

@@ -3,9 +3,8 @@
 from framework.market.events import CLEAR, DEPTH, GAP, TRADE
 from framework.market.gaps import SEQUENCE, SILENCE, Gap, find_gaps
 from framework.market.tape import Tape
+from framework.units import SECOND
 from tests.market.test_tape import INSTRUMENT
-
-SECOND = 10**9
 
 
 def tape(rows: list[tuple[int, int]]) -> Tape:

@@ -15,10 +15,10 @@ from framework.market.importers.assemble import InstrumentFlags
 from framework.market.importers.hftbacktest import EVENT, EXCH, IS_BUY, IS_SELL
 from framework.market.importers.table import FORMATS, import_tape, sniff
 from framework.market.tape import Tape
+from framework.units import MS
 from tests.market.recordings import START_MS, BinanceRecording, Market
 from tests.market.replay import final_book, states
 
-MS = 1_000_000
 LOCAL = 1 << 30
 TRADE_HEADER = "timestamp,symbol,side,size,price,tickDirection,trdMatchID"
 L2_HEADER = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount"

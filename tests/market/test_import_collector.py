@@ -14,10 +14,9 @@ from framework.market.events import CLEAR, DEPTH, GAP, TRADE
 from framework.market.importers.assemble import InstrumentFlags
 from framework.market.importers.table import import_tape
 from framework.market.tape import Tape
+from framework.units import MS
 from tests.market.recordings import START_MS, BinanceRecording, Market
 from tests.market.replay import final_book, states
-
-MS = 1_000_000
 
 
 def record(*, futures: bool = False, clock_offset_ms: int = 0) -> BinanceRecording:

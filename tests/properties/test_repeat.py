@@ -12,7 +12,8 @@ from framework.engine.replay import Replay
 from framework.quoting.records import LIQUIDITY_INSUFFICIENT, NOT_DROPPED, REDUCE_ONLY
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
-from tests.engine.tapes import MS, Row, ask, bid, latency, ns, opening, quoter, quoting, venue, versions
+from framework.units import MS
+from tests.engine.tapes import Row, ask, bid, latency, ns, opening, quoter, quoting, venue, versions
 from tests.properties.markets import conventions, knobs, market
 from tests.properties.test_replay_properties import DELAYS, EVENTS, SEEDS, end_of, everything
 

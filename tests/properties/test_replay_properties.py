@@ -17,7 +17,8 @@ from framework.engine.timing import stage_timings
 from framework.market.events import BUY, DEPTH, SELL, TRADE
 from framework.market.records import IOC, LIMIT, MARKET, POST_ONLY
 from framework.quoting.records import CANCEL_QUOTE, PLACE, REPLACE, Desk
-from tests.engine.tapes import LOT, MS, START, TICK, Trader, latency, ns, quoter, quoting, venue, versions
+from framework.units import MS
+from tests.engine.tapes import LOT, START, TICK, Trader, latency, ns, quoter, quoting, venue, versions
 from tests.properties.markets import conventions, knobs, market
 
 SEEDS = st.integers(0, 2**32 - 1)

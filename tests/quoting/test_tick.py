@@ -29,9 +29,8 @@ from framework.quoting.records import (
     VOLATILITY,
     Params,
 )
+from framework.units import MS, SECOND
 from tests.engine.tapes import (
-    MS,
-    SECOND,
     Row,
     ask,
     bid,

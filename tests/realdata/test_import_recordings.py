@@ -17,10 +17,10 @@ from framework.market.gaps import find_gaps
 from framework.market.importers.table import import_tape
 from framework.market.store import open_tape, write_tape
 from framework.market.tape import Tape
+from framework.units import MS
 from tests.realdata import realdata
 
 pytestmark = pytest.mark.realdata
-MS = 1_000_000
 
 SESSIONS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
     "NEXOUSDT spot": (

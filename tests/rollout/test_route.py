@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.rollout.route import CANARY, MINUTE_NS, REAL, on_canary, stretches
+from framework.rollout.route import CANARY, REAL, on_canary, stretches
+from framework.units import MINUTE
 
 MINUTES = range(28_936_000, 28_946_000)
 
@@ -44,7 +45,7 @@ def test_symbols_and_seeds_are_routed_apart() -> None:
 
 @given(
     start=st.integers(0, 10**18),
-    length=st.integers(1, 60 * MINUTE_NS),
+    length=st.integers(1, 60 * MINUTE),
     fraction=st.floats(0.0, 1.0),
     seed=st.integers(0, 2**63 - 1),
 )
@@ -53,11 +54,11 @@ def test_stretches_begin_at_the_start_change_at_whole_minutes_and_never_repeat_a
 ) -> None:
     found = stretches(seed=seed, symbol="S", fraction=fraction, start_ns=start, end_ns=start + length)
     assert found[0][0] == start
-    assert all(ns % MINUTE_NS == 0 for ns, _ in found[1:])
+    assert all(ns % MINUTE == 0 for ns, _ in found[1:])
     assert all(a[0] < b[0] and a[1] != b[1] for a, b in pairwise(found))
     assert found[-1][0] < start + length
     for (ns, route), (end, _) in pairwise([*found, (start + length, "")]):
-        for minute in {ns // MINUTE_NS, (end - 1) // MINUTE_NS}:
+        for minute in {ns // MINUTE, (end - 1) // MINUTE}:
             chosen = on_canary(seed=seed, symbol="S", minute=minute, fraction=fraction)
             assert route == (CANARY if chosen else REAL)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from framework.compiled.records import dtype_of
-from framework.edge.window import HALT, PLACE, WindowData
-from framework.quoting.records import LOSS, NO_MARKET, STALE, VOLATILITY, Audit
+from framework.edge.window import WindowData
+from framework.quoting.records import HALT, LOSS, NO_MARKET, PLACE, STALE, VOLATILITY, Audit
 from framework.session.halts import halts_of, halts_sentence, loss_halt_before
 from tests.edge.builders import window
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from framework.compiled.records import at, interpreted
-from framework.edge.window import PLACE, REPLACE, WindowData
+from framework.edge.window import WindowData
+from framework.quoting.records import PLACE, REPLACE
 from framework.session.errors import SoakError
 from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Schedule, package_of
 from framework.session.replay import SoakReplay
@@ -25,11 +26,11 @@ from framework.settings.errors import ConfigError
 from framework.settings.overrides import Patch, parse_patch
 from framework.settings.watch import Fault, Snapshot
 from framework.tuning.params import Field
+from framework.units import SECOND
 from tests.command import QUICK, REPOSITORY, private_copy, soaked
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
-SECOND = 1_000_000_000
 WORDS = ("soak.hours=0.1", "soak.iterations=2", "soak.auto_tune=false", "soak.overrides_file=null")
 
 

@@ -11,7 +11,7 @@ from framework.compiled.records import at, interpreted, zeros
 from framework.edge.window import chain
 from framework.engine.params import fill_params
 from framework.quoting.records import Params
-from framework.rollout.route import CANARY, MINUTE_NS, REAL, on_canary
+from framework.rollout.route import CANARY, REAL, on_canary
 from framework.session.replay import SoakReplay, package_in, package_of, with_package
 from framework.session.routes import Canary, route_split
 from framework.session.window import ReplayWindow, open_window
@@ -20,6 +20,7 @@ from framework.settings.schema.run import RunSettings
 from framework.tuning.params import RUNTIME_LIMITS, Field, TuningParams, quantise
 from framework.tuning.state import Delta, start_state
 from framework.tuning.verify import verify
+from framework.units import MINUTE
 from tests.command import REPOSITORY
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
@@ -104,11 +105,11 @@ def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, mark
     for k, version in enumerate(versions):
         assert package_in(at(replay.params, k)) == packages[version.route] == package_of(version.settings)
     samples = replay.whole().samples
-    for row in samples[samples["ts_ns"] % MINUTE_NS != 0]:
+    for row in samples[samples["ts_ns"] % MINUTE != 0]:
         chosen = on_canary(
             seed=settings.rollout.rng_seed,
             symbol=symbol,
-            minute=int(row["ts_ns"]) // MINUTE_NS,
+            minute=int(row["ts_ns"]) // MINUTE,
             fraction=settings.rollout.canary_fraction,
         )
         assert versions[row["params_version"]].route == (CANARY if chosen else REAL)

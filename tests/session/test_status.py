@@ -16,6 +16,7 @@ from framework.files.atomic import sha256_of, write_atomic
 from framework.gitops.desired.environments import compose_environment
 from framework.settings.compose import compose_run
 from framework.settings.errors import ConfigError
+from framework.units import SECOND
 from tests.command import private_copy, soaked
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
@@ -27,7 +28,6 @@ WORDS = (
     "soak.auto_tune=false",
 )
 LONG, SHORT = (*WORDS, "soak.hours=0.1"), (*WORDS, "soak.hours=0.01")
-SECOND = 1_000_000_000
 
 
 class Staged:

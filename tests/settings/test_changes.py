@@ -11,7 +11,15 @@ from hypothesis import assume, given
 from framework.settings.compose import compose_run
 from framework.settings.describe import field_at
 from framework.settings.errors import ConfigError
-from framework.settings.fields import Effect, effect_of, manner_of, name_of, runtime_fields, safer
+from framework.settings.fields import (
+    Effect,
+    effect_of,
+    manner_of,
+    name_of,
+    runtime_fields,
+    safer,
+    value_at,
+)
 from framework.settings.overrides import (
     Change,
     Direction,
@@ -45,13 +53,6 @@ def base() -> RunSettings:
     return compose_run(words=["soak.overrides_file=null"], root=REPOSITORY, environ={}).settings
 
 
-def value_of(settings: RunSettings, name: str) -> Any:
-    value: Any = settings
-    for part in runtime_fields()[name]:
-        value = getattr(value, part)
-    return value
-
-
 def moved(**values: Any) -> tuple[Change, ...]:
     patch = patch_of({name.replace("__", "."): value for name, value in values.items()})
     return changes_between(base(), apply_patch(base(), patch))
@@ -66,9 +67,9 @@ def test_the_changes_are_exactly_the_values_that_differ(first: dict[str, Any], t
         assume(False)  # the quote of one patch over the cap of the other
         raise
     changes = {change.name: change for change in changes_between(settings, after)}
-    assert set(changes) == {name for name, value in then.items() if value_of(settings, name) != value}
+    assert set(changes) == {name for name, value in then.items() if value_at(settings, name) != value}
     for name, change in changes.items():
-        assert (change.old, change.new) == (value_of(settings, name), then[name])
+        assert (change.old, change.new) == (value_at(settings, name), then[name])
         assert change.reload != "restart"
 
 

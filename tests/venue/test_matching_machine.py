@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from framework.compiled.records import at, interpreted
 from framework.market.events import BUY, DEPTH, SELL, TRADE
 from framework.market.records import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW, POST_ONLY
-from tests.engine.tapes import LOT, MS, START, Trader, ask, bid, venue
+from framework.units import MS
+from tests.engine.tapes import LOT, START, Trader, ask, bid, venue
 
 ROOM = 120
 PRICES = st.integers(9_994, 10_006)

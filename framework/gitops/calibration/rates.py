@@ -180,7 +180,7 @@ def first_of(hit: Any) -> Ints:
 
 def _t_test(values: Floats, *, alpha: float) -> Any:
     """Return where a plain one-sided t-test of the first n blocks would reject; for contrast."""
-    from framework.edge.intervals import t_quantile
+    from framework.edge.quantiles import t_quantile
 
     n = np.arange(1, values.shape[1] + 1, dtype=np.float64)
     mean = np.cumsum(values, axis=1) / n

@@ -14,7 +14,7 @@ import numpy as np
 from framework.edge.measures import LIQUID_TRADES_PER_MIN
 from framework.fanout.run import run_all
 from framework.gitops.calibration.resample import Stretch, TapeClass, stretch
-from framework.gitops.gate.arms import LIQUID, NS_PER_S, THIN, ArmBlocks, ArmJob, Opener, replay_arm
+from framework.gitops.gate.arms import LIQUID, THIN, ArmBlocks, ArmJob, Opener, replay_arm
 from framework.market.events import TRADE
 from framework.market.store import open_tape
 from framework.market.tape import Tape
@@ -24,6 +24,7 @@ from framework.session.replay import package_of, with_package
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import RUNTIME_LIMITS, Field, TuningParams, quantise
+from framework.units import SECOND
 
 WORDS = ("exchange.latency_model=lognormal", "soak.iterations=1")
 """Delays are drawn, so that a seed means something."""
@@ -83,9 +84,9 @@ def _made(*, preset: Any, regime: Any, hours: float, seed: int) -> Tape:
 
 
 def _source(tape: Tape, opener: Callable[[], Tape], *, synthetic: bool, name: str | None = None) -> Source:
-    minutes = max((tape.end_ns - tape.start_ns) / NS_PER_S / 60.0, 1e-9)
+    minutes = max((tape.end_ns - tape.start_ns) / SECOND / 60.0, 1e-9)
     trades = int(np.count_nonzero(tape.kind == TRADE))
-    day = datetime.fromtimestamp(tape.start_ns / NS_PER_S, UTC).strftime("%Y-%m-%d")
+    day = datetime.fromtimestamp(tape.start_ns / SECOND, UTC).strftime("%Y-%m-%d")
     return Source(
         name=name or f"{tape.instrument.symbol} {day}",
         market="liquid" if trades / minutes >= LIQUID_TRADES_PER_MIN else "thin",

@@ -16,17 +16,18 @@ import numpy as np
 from framework.edge.attribution import FillEdge, attribute_fills
 from framework.edge.measures import Grid, Ints, ages_ms, equity_at
 from framework.edge.report import build_edge_report
-from framework.edge.window import CANCEL, HORIZONS, PLACE, REPLACE, WindowData
+from framework.edge.window import HORIZONS, WindowData
 from framework.gates.paired import Bools, Floats
 from framework.gates.paired_metrics import COLUMNS
 from framework.gitops.errors import GitopsError
 from framework.market.events import GAP
 from framework.market.tape import Tape
+from framework.quoting.records import CANCEL_QUOTE, PLACE, REPLACE
 from framework.session.replay import SoakReplay, package_of
 from framework.session.window import cut_window
 from framework.settings.schema.run import RunSettings
+from framework.units import SECOND
 
-NS_PER_S = 1_000_000_000
 LONGEST_AGE_MS = 1_000.0
 """An older quote off its target counts as this old: one halted minute is not a thousand slow quotes."""
 SENT = ("ts_ns", "side", "action", "price_ticks", "qty_lots")
@@ -56,7 +57,7 @@ class Cut:
     @property
     def horizon_ns(self) -> int:
         """Return the markout horizon in ns."""
-        return int(self.horizon.removesuffix("s")) * NS_PER_S
+        return int(self.horizon.removesuffix("s")) * SECOND
 
 
 LIQUID = Cut(block_s=60, horizon="5s")
@@ -133,7 +134,7 @@ def usable_windows(*, tape: Tape, cut: Sequence[tuple[int, int]] = (), margin_ns
         at = max(at, end)
     spans.append((at, tape.end_ns))
     # A minute is the shortest block there is.
-    return tuple((a, b) for a, b in spans if b - a >= 2 * 60 * NS_PER_S)
+    return tuple((a, b) for a, b in spans if b - a >= 2 * 60 * SECOND)
 
 
 def _play(job: ArmJob, tape: Tape, start: int, end: int) -> WindowData:
@@ -154,7 +155,7 @@ def block_sums(*, window: WindowData, cut: Cut) -> dict[str, Floats]:
     """
     edge = attribute_fills(window)
     parts = [
-        _sums_from(window, edge, cut, window.start_ns + offset * NS_PER_S)
+        _sums_from(window, edge, cut, window.start_ns + offset * SECOND)
         for offset in range(0, cut.block_s, cut.every_s)
     ]
     sums = {name: np.zeros(sum(len(part[name]) for part in parts)) for name in COLUMNS}
@@ -167,10 +168,10 @@ def block_sums(*, window: WindowData, cut: Cut) -> dict[str, Floats]:
 def _sums_from(window: WindowData, edge: FillEdge, cut: Cut, start_ns: int) -> dict[str, Floats]:
     """Return the columns of one block after the other from ``start_ns`` on."""
     usable = window.end_ns - start_ns - cut.horizon_ns
-    count = max(0, usable // (cut.block_s * NS_PER_S))
+    count = max(0, usable // (cut.block_s * SECOND))
     if not count:
         return {name: np.zeros(0) for name in COLUMNS}
-    grid = Grid(start_ns, start_ns + count * cut.block_s * NS_PER_S, cut.block_s)
+    grid = Grid(start_ns, start_ns + count * cut.block_s * SECOND, cut.block_s)
     return {
         **_fill_sums(window, edge, grid, HORIZONS[cut.horizon]),
         **_order_sums(window, grid),
@@ -199,7 +200,7 @@ def _fill_sums(window: WindowData, edge: FillEdge, grid: Grid, markout: str) -> 
 
 
 def _order_sums(window: WindowData, grid: Grid) -> dict[str, Floats]:
-    sent = window.audit["ts_ns"][np.isin(window.audit["action"], (PLACE, REPLACE, CANCEL))]
+    sent = window.audit["ts_ns"][np.isin(window.audit["action"], (PLACE, REPLACE, CANCEL_QUOTE))]
     sent = sent[_within(grid, sent)]
     ts, age = ages_ms(window, field="off_target_age_ns")
     inside = _within(grid, ts)
@@ -236,7 +237,7 @@ def _digest(windows: Sequence[WindowData]) -> str:
     """Return the SHA-256 of every fill and request."""
     whole = hashlib.sha256()
     for window in windows:
-        sent = window.audit[np.isin(window.audit["action"], (PLACE, REPLACE, CANCEL))]
+        sent = window.audit[np.isin(window.audit["action"], (PLACE, REPLACE, CANCEL_QUOTE))]
         for rows, names in ((window.fills, FILLED), (sent, SENT)):
             for name in names:
                 whole.update(np.ascontiguousarray(rows[name]).tobytes())

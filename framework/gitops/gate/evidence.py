@@ -10,15 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from framework.fanout.run import Fanout, cores, open_fanout
-from framework.gitops.gate.arms import NS_PER_S, ArmJob, Windows, replay_arm, usable_windows
+from framework.gitops.gate.arms import ArmJob, Windows, replay_arm, usable_windows
 from framework.gitops.gate.judge import TapeArms, cut_of
 from framework.gitops.gate.tapes import open_evidence
 from framework.settings.patch import Window
 from framework.settings.schema.gitops import EvidenceTape, GateRules
 from framework.settings.schema.run import RunSettings
+from framework.units import SECOND
 
 Moved = Callable[[float], None]
-EMBARGO_NS = 600 * NS_PER_S
+EMBARGO_NS = 600 * SECOND
 """Left out on both sides of a window somebody tuned on: its neighbourhood is no longer unseen."""
 
 

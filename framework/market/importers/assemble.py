@@ -13,9 +13,10 @@ from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook, Level, Touch
 from framework.market.importers.ordering import Plan, plan_book
 from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPSHOT, Recording
-from framework.market.importers.times import MS, measure_clock, positive_or, settle
+from framework.market.importers.times import measure_clock, positive_or, settle
 from framework.market.instrument import Instrument, refuse_inverse, split_symbol
 from framework.market.tape import Tape
+from framework.units import MS
 
 Ints = NDArray[np.int64]
 FUNDING_INTERVAL_MIN = 480

@@ -14,8 +14,8 @@ from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
 from framework.market.importers.files import MALFORMED, first_bytes, read_lines, read_table
 from framework.market.importers.recording import DIFF, SNAPSHOT, Recording, place_of
-from framework.market.importers.times import MS
 from framework.market.instrument import refuse_inverse
+from framework.units import MS
 
 SIDES = {"Buy": BUY, "Sell": SELL, "buy": BUY, "sell": SELL}
 TRADE_COLUMNS = ("timestamp", "symbol", "side", "size", "price")

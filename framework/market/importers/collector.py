@@ -14,8 +14,9 @@ from framework.market.events import BUY, SELL
 from framework.market.importers.bybit import BybitReader
 from framework.market.importers.files import MALFORMED, read_lines
 from framework.market.importers.recording import DIFF, SNAPSHOT, TICKER, Recording, place_of
-from framework.market.importers.times import MS, to_ns
+from framework.market.importers.times import to_ns
 from framework.market.instrument import refuse_inverse
+from framework.units import MS
 
 Event = dict[str, Any]
 OFF_BOOK = ("INSURANCE_FUND", "ADL", "NA")

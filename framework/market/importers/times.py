@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.market.importers.recording import Recording
+from framework.units import MS
 
 Ints = NDArray[np.int64]
-MS = 1_000_000
 NEARBY = 51
 """Stamped messages whose median clock offset is believed for the unstamped ones among them."""
 STRAY_NS = 1000 * MS

@@ -1,5 +1,6 @@
 """Trading profiles: the six run-time parameters, and how a profile reacts and leans."""
 
+from framework import limits
 from framework.settings.schema.base import StrictModel, knob
 
 
@@ -9,45 +10,45 @@ class RuntimeParams(StrictModel):
     min_interval_ms: int = knob(
         unit="ms",
         help="least time between two updates of one side",
-        ge=50,
-        le=300,
+        ge=limits.MIN_INTERVAL_MS.low,
+        le=limits.MIN_INTERVAL_MS.high,
         reload="hot",
     )
     replace_rate_per_min: int = knob(
         unit="1/min",
         help="token bucket on replaces, shared by both sides",
-        ge=120,
-        le=360,
+        ge=limits.REPLACE_RATE_PER_MIN.low,
+        le=limits.REPLACE_RATE_PER_MIN.high,
         reload="hot",
     )
     base_spread_bps_delta: float = knob(
         unit="bps",
         help="added to the half-spread",
-        ge=0.0,
-        le=0.6,
+        ge=limits.BASE_SPREAD_BPS_DELTA.low,
+        le=limits.BASE_SPREAD_BPS_DELTA.high,
         reload="hot",
         reduces="up",
     )
     tail_age_ms: int = knob(
         unit="ms",
         help="an older quote is decided again and re-confirmed",
-        ge=400,
-        le=1000,
+        ge=limits.TAIL_AGE_MS.low,
+        le=limits.TAIL_AGE_MS.high,
         reload="hot",
     )
     impact_cap_ratio: float = knob(
         unit="share",
         help="our size as a share of the cumulative visible depth up to our price",
-        ge=0.04,
-        le=0.12,
+        ge=limits.IMPACT_CAP_RATIO.low,
+        le=limits.IMPACT_CAP_RATIO.high,
         reload="hot",
         reduces="down",
     )
     max_delta_ratio: float = knob(
         unit="share",
         help="largest relative change of a quote's distance from mid per update",
-        ge=0.10,
-        le=0.20,
+        ge=limits.MAX_DELTA_RATIO.low,
+        le=limits.MAX_DELTA_RATIO.high,
         reload="hot",
     )
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from framework import limits
 from framework.settings.schema.base import StrictModel, knob
 
 Tuned = Literal[
@@ -87,12 +88,22 @@ class MultiFailRow(StrictModel):
 class Package(StrictModel):
     """Values for keys a package leaves out; limits as in RuntimeParams."""
 
-    min_interval_ms: int = knob(unit="ms", help="default", ge=50, le=300)
-    replace_rate_per_min: int = knob(unit="1/min", help="default", ge=120, le=360)
-    base_spread_bps_delta: float = knob(unit="bps", help="default", ge=0.0, le=0.6)
-    tail_age_ms: int = knob(unit="ms", help="default", ge=400, le=1000)
-    impact_cap_ratio: float = knob(unit="share", help="default", ge=0.04, le=0.12)
-    max_delta_ratio: float = knob(unit="share", help="default", ge=0.10, le=0.20)
+    min_interval_ms: int = knob(
+        unit="ms", help="default", ge=limits.MIN_INTERVAL_MS.low, le=limits.MIN_INTERVAL_MS.high
+    )
+    replace_rate_per_min: int = knob(
+        unit="1/min", help="default", ge=limits.REPLACE_RATE_PER_MIN.low, le=limits.REPLACE_RATE_PER_MIN.high
+    )
+    base_spread_bps_delta: float = knob(
+        unit="bps", help="default", ge=limits.BASE_SPREAD_BPS_DELTA.low, le=limits.BASE_SPREAD_BPS_DELTA.high
+    )
+    tail_age_ms: int = knob(unit="ms", help="default", ge=limits.TAIL_AGE_MS.low, le=limits.TAIL_AGE_MS.high)
+    impact_cap_ratio: float = knob(
+        unit="share", help="default", ge=limits.IMPACT_CAP_RATIO.low, le=limits.IMPACT_CAP_RATIO.high
+    )
+    max_delta_ratio: float = knob(
+        unit="share", help="default", ge=limits.MAX_DELTA_RATIO.low, le=limits.MAX_DELTA_RATIO.high
+    )
 
 
 class Limits(StrictModel):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.edge.measures import ages_ms
-from framework.edge.window import HALT, WindowData
-from framework.quoting.records import DROP_NAMES
+from framework.edge.window import WindowData
+from framework.quoting.records import DROP_NAMES, HALT
 from framework.soak.page.standing import tint
 from framework.soak.page.words import (
     NONE,

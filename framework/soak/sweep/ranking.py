@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from framework.edge.intervals import t_quantile
+from framework.edge.quantiles import t_quantile
 from framework.gates.verdict import Verdict, combine
 
 ALPHA = 0.05

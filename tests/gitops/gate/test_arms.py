@@ -12,12 +12,13 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_metrics import COLUMNS
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.arms import LIQUID, NS_PER_S, ArmBlocks, ArmJob, Cut, replay_arm, usable_windows
+from framework.gitops.gate.arms import LIQUID, ArmBlocks, ArmJob, Cut, replay_arm, usable_windows
 from framework.market.events import GAP
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
+from framework.units import SECOND
 from tests.command import REPOSITORY
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
@@ -85,7 +86,7 @@ def test_the_settings_of_the_soak_do_not_reach_the_arm(tape: Tape) -> None:
 
 
 def test_a_window_is_cut_out_with_its_neighbourhood(tape: Tape) -> None:
-    minute = 60 * NS_PER_S
+    minute = 60 * SECOND
     start, end = tape.start_ns + 10 * minute, tape.start_ns + 12 * minute
     windows = usable_windows(tape=tape, cut=[(start, end)], margin_ns=minute)
     assert windows == ((tape.start_ns, start - minute), (end + minute, tape.end_ns))
@@ -95,7 +96,7 @@ def test_a_window_is_cut_out_with_its_neighbourhood(tape: Tape) -> None:
 
 
 def test_overlapping_windows_are_cut_once_and_crumbs_are_not_used(tape: Tape) -> None:
-    minute = 60 * NS_PER_S
+    minute = 60 * SECOND
     cut = [(tape.start_ns + k * minute, tape.start_ns + (k + 5) * minute) for k in (1, 3, 5)]
     assert usable_windows(tape=tape, cut=cut) == ((tape.start_ns + 10 * minute, tape.end_ns),)
 
@@ -108,7 +109,7 @@ def test_a_tape_that_was_tuned_on_whole_has_nothing_left(tape: Tape) -> None:
 
 def test_a_broken_feed_parts_the_tape(tape: Tape) -> None:
     kind = tape.kind.copy()
-    at = int(np.searchsorted(tape.exch_ts_ns, tape.start_ns + 900 * NS_PER_S))
+    at = int(np.searchsorted(tape.exch_ts_ns, tape.start_ns + 900 * SECOND))
     kind[at] = GAP
     broken = replace(tape, kind=kind)
     windows = usable_windows(tape=broken)
