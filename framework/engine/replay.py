@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from framework.compiled.records import at, dtype_of, interpreted, to_array, zeros
 from framework.edge.ledger import Ledger
+from framework.edge.window import LedgerPoint
 from framework.engine.loop import STUCK, advance
 from framework.engine.records import (
     AUDITS_FULL,
@@ -21,9 +22,10 @@ from framework.engine.records import (
     Cursor,
     Sample,
 )
+from framework.engine.snapshot import COUNTED, DeskSnapshot
 from framework.errors import QuoteopsError
 from framework.market.book import EXCHANGE, LOCAL, Book
-from framework.market.events import DEPTH
+from framework.market.events import DEPTH, TRADE
 from framework.market.records import Fill, Report, Request
 from framework.market.tape import Tape
 from framework.quoting.records import (
@@ -260,6 +262,48 @@ class Replay:
         if book.trusted and book.base_tick <= book.best_bid and book.best_ask < book.base_tick + book.slots:
             return 0.5 * float(book.best_bid + book.best_ask) * float(at(self.venue, 0).tick)
         return float(at(self.exchange, 0).mid)
+
+    def snapshot(self) -> DeskSnapshot:
+        """Give what a driver may know of the instant played to."""
+        exchange, desk, ledger = at(self.exchange, 0), at(self.desk, 0), at(self.ledger, 0)
+        cursor = at(self.cursor, 0)
+        return DeskSnapshot(
+            fills=int(exchange.fills),
+            settled=int(exchange.settled_1s),
+            audits=int(desk.audits),
+            samples=int(cursor.samples),
+            version=int(cursor.params_i),
+            books=LedgerPoint(
+                position=float(ledger.position),
+                mid=self.mid(),
+                cash=float(ledger.cash),
+                funding=float(ledger.funding),
+            ),
+            position=float(desk.position),
+            halted=int(desk.halted),
+            loss_halted=bool(desk.loss_halted),
+        )
+
+    def counters(self) -> dict[str, int]:
+        """Give everything that is counted up to the instant played to, trades of the tape among it."""
+        desk: Any = to_array(Desk, self.desk, 1)[0]
+        ledger, book = at(self.ledger, 0), at(self.books, EXCHANGE)
+        seen = self.tape.kind[: at(self.cursor, 0).exch_i]
+        return {
+            **{name: int(desk[name]) for name in COUNTED},
+            "trades": int(np.count_nonzero(seen == TRADE)),
+            "fills": int(ledger.fills),
+            "maker_fills": int(ledger.maker_fills),
+            "mids_held": int(ledger.mids_held),
+            "exchange_rejects": int(at(self.exchange, 0).rejects),
+            "updates_crossed": int(book.crossed),
+            "updates_beyond_ladder": int(book.out_of_range),
+        }
+
+    def wake(self, at_ns: int) -> None:
+        """Let the desk tick at an instant (ns) at the latest, though nothing happens then."""
+        desk = at(self.desk, 0)
+        desk.wake_ns = min(desk.wake_ns, at_ns)
 
 
 def _grown(cls: type[Any], buffer: list[Any]) -> list[Any]:

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from framework.compiled.records import at, to_array
-from framework.edge.window import LedgerPoint, WindowData
+from framework.compiled.records import at
+from framework.edge.window import WindowData
 from framework.engine.paced import Clock, Paced
 from framework.engine.params import make_costs, make_venue
 from framework.engine.replay import Latency, Replay
-from framework.market.book import EXCHANGE
-from framework.market.events import TRADE
-from framework.quoting.records import Desk, Params
+from framework.engine.snapshot import DeskSnapshot
+from framework.quoting.records import Params
 from framework.rollout.route import CANARY, REAL
 from framework.session.reload import LiveSettings, package_of, with_package
 from framework.session.routes import Canary
@@ -27,12 +24,6 @@ from framework.units import MS
 
 __all__ = ["SoakReplay", "package_in", "package_of", "with_package"]
 
-COUNTED = tuple(
-    name
-    for name in Desk.dtype.names  # type: ignore[attr-defined]
-    if name in ("ticks", "md_hits", "md_misses", "places", "replaces", "cancels", "rejects", "halts")
-    or name.startswith(("blocks_", "drops_"))
-)
 PARTS = 20
 """Pieces an iteration is played in, so that a person sees it move and Ctrl-C is heard."""
 
@@ -85,8 +76,8 @@ class SoakReplay:
         )
         self.done = 0
         self._at = market.start_ns - 1
-        self._opening = self._point()
-        self._first = (self._opening, self._counters())
+        self._now = self.replay.snapshot()
+        self._first = (self._now, self._counters())
 
     @property
     def params(self) -> list[Params]:
@@ -125,14 +116,14 @@ class SoakReplay:
         """
         k = self.done
         self._put_in_force(package, k)
-        counts, before = self._counts(), self._counters()
+        opening, before = self._now, self._counters()
         start, end = self.market.boundaries[k], self.market.boundaries[k + 1]
         for part in range(1, PARTS + 1):
             self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
             moved(part / PARTS)
-        opening, self._opening = self._opening, self._point()
+        self._now = self.replay.snapshot()
         self.done += 1
-        return self._window(k, k + 1, counts, opening, before)
+        return self._window(k, k + 1, opening, before)
 
     def _put_in_force(self, package: TuningParams, k: int) -> None:
         self.live.adopt(package)
@@ -166,32 +157,23 @@ class SoakReplay:
             self._beat(at_ns)
         if self.live.poll(at_ns, flat=self._flat):
             self._plan(at_ns + 1, self.done)
-            desk = at(self.replay.desk, 0)  # the tick that brings it comes now, not with the next update
-            desk.wake_ns = min(desk.wake_ns, at_ns + 1)
+            self.replay.wake(at_ns + 1)  # the tick that brings it comes now, not with the next update
         return self.live.limit(at_ns)
 
     def _flat(self) -> bool:
         """Tell whether the desk holds less than half a lot: a spot fee can leave dust."""
-        return abs(float(at(self.replay.desk, 0).position)) < 0.5 * self.market.tape.instrument.lot
+        return abs(self.replay.snapshot().position) < 0.5 * self.market.tape.instrument.lot
 
     def package_in_force(self) -> TuningParams:
         """Read the package the engine runs now from its own record of it."""
-        return package_in(at(self.timeline.params, at(self.replay.cursor, 0).params_i))
+        return package_in(at(self.timeline.params, self.replay.snapshot().version))
 
     def whole(self) -> WindowData:
         """Give everything from the start to the last iteration played as one window."""
         opening, before = self._first
-        return self._window(0, self.done, (0, 0, 0), opening, before)
+        return self._window(0, self.done, opening, before)
 
-    def _window(
-        self,
-        first: int,
-        last: int,
-        counts: tuple[int, int, int],
-        opening: LedgerPoint,
-        before: dict[str, int],
-    ) -> WindowData:
-        fills, audits, samples = counts
+    def _window(self, first: int, last: int, opening: DeskSnapshot, before: dict[str, int]) -> WindowData:
         instrument = self.market.tape.instrument
         after = self._counters()
         window = WindowData(
@@ -201,11 +183,11 @@ class SoakReplay:
             lot=instrument.lot,
             start_ns=self.market.boundaries[first],
             end_ns=self.market.boundaries[last],
-            opening=opening,
-            closing=self._opening,
-            fills=self.replay.fill_rows()[fills:],
-            audit=self.replay.audit_rows()[audits:],
-            samples=self.replay.sample_rows()[samples:],
+            opening=opening.books,
+            closing=self._now.books,
+            fills=self.replay.fill_rows()[opening.fills :],
+            audit=self.replay.audit_rows()[opening.audits :],
+            samples=self.replay.sample_rows()[opening.samples :],
             counters={name: after[name] - before[name] for name in after},
         )
         if self.stepped is None:
@@ -213,37 +195,6 @@ class SoakReplay:
         lag_ts_ns, lag_ms = self.stepped.lags(start_ns=window.start_ns, end_ns=window.end_ns)
         return replace(window, ws_lag_ts_ns=lag_ts_ns, ws_lag_ms=lag_ms)
 
-    def _counts(self) -> tuple[int, int, int]:
-        r = self.replay
-        return at(r.exchange, 0).fills, at(r.desk, 0).audits, at(r.cursor, 0).samples
-
-    def _point(self) -> LedgerPoint:
-        ledger = at(self.replay.ledger, 0)
-        return LedgerPoint(
-            position=float(ledger.position),
-            mid=self.replay.mid(),
-            cash=float(ledger.cash),
-            funding=float(ledger.funding),
-        )
-
     def _counters(self) -> dict[str, int]:
-        desk: Any = to_array(Desk, self.replay.desk, 1)[0]
-        exchange, ledger = at(self.replay.exchange, 0), at(self.replay.ledger, 0)
-        book = at(self.replay.books, EXCHANGE)
         paced = {} if self.stepped is None else {"deadline_misses": self.stepped.deadline_misses}
-        return {
-            **{name: int(desk[name]) for name in COUNTED},
-            "trades": int(self._trades()),
-            "fills": int(ledger.fills),
-            "maker_fills": int(ledger.maker_fills),
-            "mids_held": int(ledger.mids_held),
-            "exchange_rejects": int(exchange.rejects),
-            "updates_crossed": int(book.crossed),
-            "updates_beyond_ladder": int(book.out_of_range),
-            **paced,
-        }
-
-    def _trades(self) -> int:
-        """Count the tape's trades up to where the replay stands."""
-        seen = at(self.replay.cursor, 0).exch_i
-        return int(np.count_nonzero(self.market.tape.kind[:seen] == TRADE))
+        return {**self.replay.counters(), **paced}

@@ -16,8 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from framework.compiled.records import at, to_array
+from framework.compiled.records import to_array
 from framework.edge.rows import trade_rows
+from framework.engine.snapshot import DeskSnapshot
 from framework.files.atomic import write_json
 from framework.files.errors import FileError
 from framework.market.records import Fill
@@ -219,17 +220,16 @@ class Bot:
 
     def _tell(self, replay: SoakReplay) -> None:
         engine = replay.replay
-        exchange, desk = at(engine.exchange, 0), at(engine.desk, 0)
-        fills, settled = int(exchange.fills), int(exchange.settled_1s)
+        now = engine.snapshot()
         symbol = replay.market.tape.instrument.symbol
         versions = replay.timeline.versions
-        if settled > self._written:  # a row is appended once its second has passed, and never rewritten
-            rows = to_array(Fill, engine.fills[self._written : settled])
+        if now.settled > self._written:  # a row is appended once its second has passed, never rewritten
+            rows = to_array(Fill, engine.fills[self._written : now.settled])
             self._writer.trades(symbol, rows, versions)
-            self._written = settled
-        health, why = self._health(replay, desk)
-        self._gauges(replay, fills, float(desk.position), health)
-        last = to_array(Fill, engine.fills[fills - 1 : fills]) if fills else None
+            self._written = now.settled
+        health, why = self._health(replay, now)
+        self._gauges(replay, now, health)
+        last = to_array(Fill, engine.fills[now.fills - 1 : now.fills]) if now.fills else None
         self._writer.status(
             {
                 "environment": self.environment,
@@ -245,7 +245,7 @@ class Bot:
                 "refused": self._refused(),
                 "health": health,
                 "health_reason": why,
-                "fills": fills,
+                "fills": now.fills,
                 "last_fill": None
                 if last is None
                 else traded(symbol=symbol, fills=last, versions=versions)[0],
@@ -276,14 +276,14 @@ class Bot:
             return None
         return {"overrides_sha": refused.overrides_sha or None, "reason": refused.why, "at": self.refused_at}
 
-    def _health(self, replay: SoakReplay, desk: Any) -> tuple[str, str]:
+    def _health(self, replay: SoakReplay, desk: DeskSnapshot) -> tuple[str, str]:
         """Judge the bot: failing when the loss halt has ended all quoting, degraded when something is off."""
         if desk.loss_halted:
             return "failing", "the loss halt has ended quoting"
         if self.live.refused is not None:
             return "degraded", f"overrides refused: {self.live.refused.why}"
         if desk.halted:
-            return "degraded", f"quoting is paused by the {NAMES[int(desk.halted)]} halt"
+            return "degraded", f"quoting is paused by the {NAMES[desk.halted]} halt"
         assert replay.stepped is not None
         self._minute = [*self._minute, (replay.stepped.slices, replay.stepped.deadline_misses)][
             -MINUTE_BEATS:
@@ -294,13 +294,13 @@ class Bot:
             return "degraded", f"{missed} of {slices} slices in the last minute came later than {deadline} ms"
         return "healthy", ""
 
-    def _gauges(self, replay: SoakReplay, fills: int, position: float, health: str) -> None:
+    def _gauges(self, replay: SoakReplay, now: DeskSnapshot, health: str) -> None:
         assert replay.stepped is not None
         misses = replay.stepped.deadline_misses
-        self.metrics.add("fills_total", fills - self._counted)
+        self.metrics.add("fills_total", now.fills - self._counted)
         self.metrics.add("deadline_misses_total", misses - self._missed)
-        self._counted, self._missed = fills, misses
-        self.metrics.set("position", position)
+        self._counted, self._missed = now.fills, misses
+        self.metrics.set("position", now.position)
         self.metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND) / 1e9)
         self.metrics.set("bot_healthy", {"healthy": 1.0, "degraded": 0.5}.get(health, 0.0))
         self.metrics.set("overrides_pending", float(len(self.live.waiting)))
