@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,12 +58,9 @@ def test_every_tag_is_closed_and_every_id_is_used_once(page: str) -> None:
     assert len(reader.ids) == len(set(reader.ids))
 
 
-def test_every_reference_leads_to_an_id_of_the_page(page: str) -> None:
-    reader = Reader(page)
-    wanted = {value for name, value in reader.attributes if name in ("href", "xlink:href")}
-    wanted |= set(re.findall(r"url\(([^)]*)\)", page))
-    assert wanted
-    assert not wanted - {f"#{name}" for name in reader.ids}
+def test_the_page_refers_to_nothing(page: str) -> None:
+    assert not {name for name, _ in Reader(page).attributes} & {"href", "xlink:href"}
+    assert "url(" not in page
 
 
 def test_the_page_asks_for_nothing_from_outside_and_runs_nothing(page: str) -> None:
@@ -205,7 +203,7 @@ def test_thinning_keeps_both_ends_and_every_extreme() -> None:
 
 
 def test_thinning_leaves_out_what_is_not_known() -> None:
-    x, y = thin(np.array([0.0, 1.0, np.nan, 3.0]), np.array([np.inf, 1.0, 2.0, 3.0]))
+    x, y = thin(np.array([0.0, 1.0, np.nan, 3.0]), np.array([np.inf, 1.0, 2.0, 3.0]), columns=9)
     assert (x.tolist(), y.tolist()) == ([1.0, 3.0], [1.0, 3.0])
 
 
@@ -256,8 +254,6 @@ QUIET = (
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine to look at the page with")
 def test_a_browser_shows_the_page_and_logs_nothing(tmp_path: Path) -> None:
-    from matplotlib.image import imread
-
     assert BROWSER is not None
     (tmp_path / "report.html").write_text(render_page(result()), encoding="utf-8")
     shown = subprocess.run(
@@ -269,9 +265,20 @@ def test_a_browser_shows_the_page_and_logs_nothing(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert "CONSOLE" not in shown.stderr
-    picture = np.asarray(imread(tmp_path / "page.png"))[..., :3]
-    assert picture.shape[:2] == (3000, 1200)
-    inked = np.abs(picture - picture[0, 0]).max(axis=2) > 0.05
-    assert 0.01 < inked.mean() < 0.6
-    thirds = [part.mean() for part in np.array_split(inked, 3)]
-    assert min(thirds) > 0.005
+    drawn = changes(tmp_path / "page.png")
+    assert drawn.shape == (3000, 1200)
+    assert 0.005 < drawn.mean() < 0.5
+    thirds = [part.mean() for part in np.array_split(drawn, 3)]
+    assert min(thirds) > 0.002
+
+
+def changes(path: Path) -> np.ndarray:
+    """Tell which pixels of a PNG its writer could not foretell from those before: wherever something is."""
+    data, at, packed = path.read_bytes(), 8, b""
+    width, height = (int.from_bytes(data[k : k + 4]) for k in (16, 20))
+    while at < len(data):
+        length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        packed += data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        at += length + 12
+    rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, -1)
+    return np.asarray((rows[:, 1:].reshape(height, width, -1) != 0).any(axis=2))

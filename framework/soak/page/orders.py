@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from framework.edge.measures import ages_ms
 from framework.edge.window import WindowData
-from framework.soak.page.chart import (
-    canvas,
-    colour,
-    end_labels,
-    logarithmic,
-    svg,
-    write_numbers,
-    write_times,
-    zero_line,
-)
-from framework.soak.page.money import mark_iterations
-from framework.soak.page.series import busiest, every, seconds_of, shares_below, thin
+from framework.soak.page.axes import axis_x, below, end_labels, legend, numbers_y, title
+from framework.soak.page.layout import Box, reach, stacked
+from framework.soak.page.over_time import Span
+from framework.soak.page.panel import Panel, Pen, svg
+from framework.soak.page.series import Floats, busiest, every, seconds_of, shares_below, thin
+from framework.soak.page.ticks import powers
 from framework.soak.page.words import NONE, compact, num, percent, whole
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-MOST_FILLS = 320
+APART = 2.6
+"""At most one fill is drawn in so many pixels of the time axis, on average."""
 CLOSE_UP_S = 120.0
-SIDES = ((1, "buy", "gross", "^"), (-1, "sell", "adverse", "v"))
+SIDES = ((1, "gross"), (-1, "adverse"))
+"""Side and its colour: buys, sells."""
 
 
 def price_chart(
@@ -35,102 +28,100 @@ def price_chart(
 ) -> str:
     """Draw the mid with our fills on it, above our quoted spread and our inventory with its limit."""
     width = 380 if narrow else 1040
-    figure, panels = canvas(width=width, height=560, rows=(1.6, 0.5, 0.9), share_x=True, left=62, right=18)
-    price, spread, inventory = panels
-    _mid_and_fills(price, window)
-    _quoted_spread(spread, window)
-    _inventory(inventory, window, limit_quote)
-    for axes in panels:
-        mark_iterations(axes, window=window, edges=edges, numbers=axes is price)
-        axes.tick_params(labelbottom=axes is inventory)
-    write_times(inventory, start_ns=window.start_ns, end_ns=window.end_ns, most=4 if narrow else 10)
+    boxes = stacked(width=width, height=560, rows=(1.6, 0.5, 0.9), left=62, right=18)
+    span = Span(window.start_ns, window.end_ns, edges)
+    panels = (
+        _mid_and_fills(boxes[0], span, window),
+        _quoted_spread(boxes[1], span, window),
+        _inventory(boxes[2], span, window, limit_quote),
+    )
+    span.write_times(panels, most=4 if narrow else 10)
     label = f"Mid price of {window.symbol} with fills, quoted spread and inventory over time"
-    return svg(figure, name=f"price-{narrow}", label=label)
+    return svg(*panels, width=width, height=560, label=label)
 
 
-def _mid_and_fills(axes: Axes, window: WindowData) -> None:
+def _mid_and_fills(box: Box, span: Span, window: WindowData) -> Panel:
     samples = window.samples
-    x, y = thin(seconds_of(window, samples["ts_ns"]), np.where(samples["mid"] > 0.0, samples["mid"], np.nan))
-    axes.plot(x, y, color=colour("muted"), linewidth=1.0)
-    rows, step = every(window.fills, most=MOST_FILLS)
-    for side, _, tint, marker in SIDES:
-        mine = rows[rows["side"] == side]
-        axes.scatter(
-            seconds_of(window, mine["exch_ts_ns"]), mine["price"], marker=marker, s=17, color=colour(tint),
-            alpha=0.75, zorder=3, linewidths=0,
-        )  # fmt: skip
+    mids = np.where(samples["mid"] > 0.0, samples["mid"], np.nan)
+    x, y = thin(seconds_of(window, samples["ts_ns"]), mids, columns=round(box.width))
+    rows, step = every(window.fills, most=round(box.width / APART))
+    panel = span.panel(box, y=reach(y, rows["price"], margin=0.10), most=5, numbered=True)
+    panel.line(x, y, Pen("muted", 1.0))
+    _fills(panel, seconds_of(window, rows["exch_ts_ns"]), rows, size=5.0)
     shown = (
         f"every {_ordinal(step)} of {whole(len(window.fills))}" if step > 1 else f"all {len(window.fills)}"
     )
-    axes.set_title(f"Mid and fills, {shown}: ▲ buys, ▼ sells")
-    axes.margins(y=0.10)
-    write_numbers(axes.yaxis)
+    title(panel, f"Mid and fills, {shown}: ▲ buys, ▼ sells")
+    return panel
+
+
+def _fills(panel: Panel, seconds: Floats, rows: Any, *, size: float) -> None:
+    for side, tint in SIDES:
+        mine = rows["side"] == side
+        panel.triangles(seconds[mine], rows["price"][mine], Pen(tint, size, 0.8), up=side > 0)
 
 
 def _ordinal(n: int) -> str:
     return {2: "second", 3: "third"}.get(n, f"{n}th")
 
 
-def _quoted_spread(axes: Axes, window: WindowData) -> None:
+def _quoted_spread(box: Box, span: Span, window: WindowData) -> Panel:
     rows = window.samples
     both = (rows["bid_ticks"] > 0) & (rows["ask_ticks"] > 0) & np.isfinite(rows["mid"]) & (rows["mid"] > 0.0)
     rows = rows[both]
     wide = (rows["ask_ticks"] - rows["bid_ticks"]) * window.tick / rows["mid"] * 1e4
-    x, y = thin(seconds_of(window, rows["ts_ns"]), wide, columns=240)
-    axes.plot(x, y, color=colour("net"), linewidth=0.8, alpha=0.8)
+    x, y = thin(seconds_of(window, rows["ts_ns"]), wide, columns=round(box.width / 3))
+    panel = span.panel(box, y=(0.0, 1.08 * float(y.max()) if len(y) else 1.0), most=3)
+    panel.line(x, y, Pen("net", 0.9, 0.8))
     share = len(rows) / len(window.samples) if len(window.samples) else None
     middle = num(np.median(wide)) if len(wide) else NONE
-    axes.set_title(f"Our spread, bps: median {middle}, two-sided {percent(share)} of the time")
-    axes.set_ylim(bottom=0.0)
-    write_numbers(axes.yaxis, most=3)
+    title(panel, f"Our spread, bps: median {middle}, two-sided {percent(share)} of the time")
+    return panel
 
 
-def _inventory(axes: Axes, window: WindowData, limit_quote: float | None) -> None:
+def _inventory(box: Box, span: Span, window: WindowData, limit_quote: float | None) -> Panel:
     rows = window.samples
     worth = np.where(rows["position"] == 0.0, 0.0, rows["position"] * rows["mid"])
-    x, y = thin(seconds_of(window, rows["ts_ns"]), worth)
-    axes.fill_between(x, y, 0.0, step="post", color=colour("carry"), alpha=0.25)
-    axes.step(x, y, where="post", color=colour("carry"), linewidth=0.9)
-    zero_line(axes)
-    axes.margins(y=0.15)
-    if limit_quote is not None:
-        for sign in (1.0, -1.0):
-            axes.axhline(sign * limit_quote, color=colour("bad"), linewidth=1.0, linestyle=(0, (4, 3)))
+    x, y = thin(seconds_of(window, rows["ts_ns"]), worth, columns=round(box.width))
+    limits = () if limit_quote is None else (limit_quote, -limit_quote)
+    panel = span.panel(box, y=reach(y, limits, margin=0.12, zero=True), most=4, plus=True)
+    if len(x):
+        panel.step_area(x, y, Pen("carry", opacity=0.25))
+        panel.steps(x, y, Pen("carry", 0.9))
+    panel.zero()
+    for limit in limits:
+        panel.level(limit, Pen("bad", 1.0, dashed=True))
     beside = "" if limit_quote is None else f", limit ±{num(limit_quote)}"
-    axes.set_title(f"Inventory at the mid ({window.quote}){beside}")
-    write_numbers(axes.yaxis, plus=True, most=4)
+    title(panel, f"Inventory at the mid ({window.quote}){beside}")
+    return panel
 
 
 def close_up(*, window: WindowData) -> str | None:
     """Draw the two minutes with the most fills: mid, our quotes and the fills; None without fills."""
-    span = busiest(window, seconds=CLOSE_UP_S)
-    if span is None:
+    stretch = busiest(window, seconds=CLOSE_UP_S)
+    if stretch is None:
         return None
-    start, end = span
+    start, end = stretch
     rows = window.samples
     rows = rows[(rows["ts_ns"] >= start) & (rows["ts_ns"] <= end)]
     fills = window.fills[(window.fills["exch_ts_ns"] >= start) & (window.fills["exch_ts_ns"] <= end)]
-    figure, (axes,) = canvas(width=440, height=270, left=62, right=64)
-    at = (rows["ts_ns"] - start) / 1e9
-    axes.plot(at, np.where(rows["mid"] > 0, rows["mid"], np.nan), color=colour("muted"), linewidth=1.2)
-    ends = [(float(rows["mid"][-1]), "mid", "muted")] if len(rows) and np.isfinite(rows["mid"][-1]) else []
-    for (side, _, tint, marker), field in zip(SIDES, ("bid_ticks", "ask_ticks"), strict=True):
-        quoted = np.where(rows[field] > 0, rows[field] * window.tick, np.nan)
-        axes.step(at, quoted, where="post", color=colour(tint), linewidth=1.1, alpha=0.75)
-        mine = fills[fills["side"] == side]
-        axes.scatter(
-            (mine["exch_ts_ns"] - start) / 1e9, mine["price"], marker=marker, s=34, color=colour(tint),
-            zorder=3, linewidths=0,
-        )  # fmt: skip
-        seen = np.flatnonzero(np.isfinite(quoted))
-        if len(seen):
-            ends.append((float(quoted[seen[-1]]), "our bid" if side > 0 else "our ask", tint))
-    axes.margins(y=0.10)
-    axes.set_title(f"The busiest two minutes, {len(fills)} fills")
-    write_numbers(axes.yaxis)
-    write_times(axes, start_ns=start, end_ns=end, most=4)
-    end_labels(axes, labels=ends)
-    return svg(figure, name="close-up", label="Mid, our quotes and fills in the busiest two minutes")
+    at, mids = (rows["ts_ns"] - start) / 1e9, np.where(rows["mid"] > 0, rows["mid"], np.nan)
+    bids, asks = (
+        np.where(rows[name] > 0, rows[name] * window.tick, np.nan) for name in ("bid_ticks", "ask_ticks")
+    )
+    span = Span(start, end)
+    box = stacked(width=440, height=270, left=62, right=64)[0]
+    panel = span.panel(box, y=reach(mids, bids, asks, fills["price"], margin=0.08), most=5)
+    panel.line(at, mids, Pen("muted", 1.2))
+    for quoted, (_, tint) in zip((bids, asks), SIDES, strict=True):
+        panel.steps(at, quoted, Pen(tint, 1.1, 0.75))
+    _fills(panel, (fills["exch_ts_ns"] - start) / 1e9, fills, size=7.0)
+    title(panel, f"The busiest two minutes, {len(fills)} fills")
+    span.write_times([panel], most=4)
+    named = ((mids, "mid", "muted"), (bids, "our bid", "gross"), (asks, "our ask", "adverse"))
+    ends = [(float(y[np.isfinite(y)][-1]), word, tint) for y, word, tint in named if np.isfinite(y).any()]
+    end_labels(panel, ends)
+    return svg(panel, width=440, height=270, label="Mid, our quotes and fills in the busiest two minutes")
 
 
 def queue_chart(*, window: WindowData) -> str | None:
@@ -138,18 +129,16 @@ def queue_chart(*, window: WindowData) -> str | None:
     rows = window.fills[window.fills["is_maker"] != 0]
     if not len(rows):
         return None
-    figure, (axes,) = canvas(width=440, height=250, left=52, right=20, bottom=40)
-    _shares(
-        axes,
+    panel = _shares(
         (
             ("at entry", rows["queue_ahead_entry_lots"] * window.lot, "adverse"),
             ("when filled", rows["queue_ahead_fill_lots"] * window.lot, "net"),
         ),
         floor=window.lot,
     )
-    axes.set_title("Queue ahead of us, share of maker fills at or below")
-    axes.set_xlabel("base units, logarithmic; an empty queue stands at one lot")
-    return svg(figure, name="queue", label="Distribution of the queue ahead at entry and at fill")
+    title(panel, "Queue ahead of us, share of maker fills at or below")
+    below(panel, "base units, logarithmic; an empty queue stands at one lot")
+    return svg(panel, width=440, height=250, label="Distribution of the queue ahead at entry and at fill")
 
 
 def age_chart(*, window: WindowData) -> str | None:
@@ -162,30 +151,27 @@ def age_chart(*, window: WindowData) -> str | None:
     )
     if not any(len(values) for _, values, _ in lines):
         return None
-    figure, (axes,) = canvas(width=440, height=250, left=52, right=20, bottom=40)
-    _shares(axes, lines, floor=1.0)
-    axes.set_title("Ages of quotes, share at or below")
-    axes.set_xlabel("ms, logarithmic; what is shorter than 1 ms stands at 1")
-    return svg(figure, name="ages", label="Distribution of off-target age, resting age and time to fill")
+    panel = _shares(lines, floor=1.0)
+    title(panel, "Ages of quotes, share at or below")
+    below(panel, "ms, logarithmic; what is shorter than 1 ms stands at 1")
+    return svg(
+        panel, width=440, height=250, label="Distribution of off-target age, resting age and time to fill"
+    )
 
 
-def _shares(axes: Axes, lines: Any, *, floor: float) -> None:
-    logarithmic(axes)
-    for word, values, tint in lines:
-        x, share = shares_below(values)
-        if not len(x):
-            continue
-        axes.plot(
-            np.maximum(x, floor),
-            share * 100.0,
-            color=colour(tint),
-            drawstyle="steps-post",
-            label=word,
-        )
-    axes.set_ylim(0.0, 103.0)
-    axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"])
-    if axes.lines:
-        axes.legend(loc="lower right", frameon=False, fontsize=10.5, handlelength=1.4, labelcolor="linecolor")
+def _shares(lines: Any, *, floor: float) -> Panel:
+    drawn = [(word, tint, *shares_below(values)) for word, values, tint in lines]
+    drawn = [(word, tint, np.maximum(x, floor), share) for word, tint, x, share in drawn if len(x)]
+    values = np.concatenate([x for *_, x, _ in drawn] or [np.array([floor])])
+    x = float(values.min()) / 1.3, float(values.max()) * 1.3
+    panel = Panel(stacked(width=440, height=250, right=20, bottom=40)[0], x=x, y=(0.0, 103.0), log_x=True)
+    numbers_y(panel, [(0, "0"), (25, "25"), (50, "50"), (75, "75"), (100, "100 %")])
+    for _, tint, at, share in drawn:
+        # A share starts from nothing and lasts to the end of the axis.
+        panel.steps([at[0], *at, x[1]], [0.0, *share * 100.0, 100.0], Pen(tint))
+    axis_x(panel, powers(*x))
+    legend(panel, [(word, tint) for word, tint, *_ in drawn])
+    return panel
 
 
 def parameter_charts(
@@ -196,19 +182,16 @@ def parameter_charts(
 
 
 def _parameter(name: str, values: list[float], bound: tuple[float, float] | None) -> str:
-    figure, (axes,) = canvas(width=170, height=116, left=34, right=34, top=24, bottom=20)
     tint, last = "net" if len(set(values)) > 1 else "faint", len(values)
-    axes.step([*range(1, last + 2)], [*values, values[-1]], where="post", color=colour(tint), linewidth=1.8)
-    axes.set_title(name, fontsize=10, x=-0.3)
     low, high = bound or (min(values), max(values))
     low, high = min(low, *values), max(high, *values)
     room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    axes.set_ylim(low - room, high + room)
-    axes.set_yticks([low, high], [compact(low), compact(high)])
-    axes.set_xlim(1.0, last + 1.0)
-    axes.set_xticks([1.5, last + 0.5], ["1", str(last)]) if last > 1 else axes.set_xticks([1.5], ["1"])
-    axes.tick_params(axis="x", length=0)
-    end_labels(axes, labels=[(values[-1], compact(values[-1]), tint)])
-    return svg(
-        figure, name=name, label=f"{name}: {compact(values[0])} at first, {compact(values[-1])} at last"
-    )
+    box = stacked(width=170, height=116, left=34, right=34, bottom=20)[0]
+    panel = Panel(box, x=(1.0, last + 1.0), y=(low - room, high + room))
+    numbers_y(panel, [(low, compact(low)), (high, compact(high))])
+    panel.steps([*range(1, last + 2)], [*values, values[-1]], Pen(tint, 1.8))
+    axis_x(panel, [(1.5, "1"), (last + 0.5, str(last))][: 2 if last > 1 else 1], marked=False)
+    title(panel, name, left=-32.0)
+    end_labels(panel, [(values[-1], compact(values[-1]), tint)])
+    label = f"{name}: {compact(values[0])} at first, {compact(values[-1])} at last"
+    return svg(panel, width=170, height=116, label=label)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 COLOURS: dict[str, tuple[str, str]] = {
     "paper": ("#fdfdfc", "#14171b"),
     "panel": ("#f5f5f2", "#1b1f24"),
@@ -23,15 +21,6 @@ COLOURS: dict[str, tuple[str, str]] = {
     "adverse": ("#c2463c", "#e57f75"),
     "carry": ("#3f93a8", "#6cbccf"),
 }
-"""Name: light, dark. Charts are drawn in the light value, which the page then names: each is used once."""
+"""Name: light, dark. Charts use the names; the page says what they mean."""
 
-LIGHT = {name: light for name, (light, _) in COLOURS.items()}
 VERDICT_COLOURS = {"PASS": "good", "WARN": "warn", "FAIL": "bad", "INCONCLUSIVE": "open", "ERROR": "bad"}
-
-_NAME_OF = {light: name for name, light in LIGHT.items()}
-_HEX = re.compile(r"#[0-9a-f]{6}\b")
-
-
-def by_name(svg: str) -> str:
-    """Replace the colours of a chart by the names of the page, which knows light and dark."""
-    return _HEX.sub(lambda found: f"var(--{_NAME_OF[found[0]]})", svg)

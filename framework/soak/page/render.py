@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.gates.explain import next_step
-from framework.soak.page import earnings, standing, tables
+from framework.soak.page import earnings, money, orders, standing, tables
 from framework.soak.page.palette import COLOURS
+from framework.soak.page.series import money_over_time
 from framework.soak.page.tuner import decisions
 from framework.soak.page.words import hours, num, typeset, utc
 from framework.soak.switching import switch_rows, switch_sentence
@@ -72,28 +73,22 @@ def _words(result: SoakResult) -> dict[str, Any]:
 
 
 def _figures(result: SoakResult) -> dict[str, Any]:
-    """Draw the charts; matplotlib is loaded here and nowhere before."""
-    from framework.soak.page import money, orders
-    from framework.soak.page.chart import house_style
-
     window, totals, edges = result.whole, result.report["totals"], result.market.boundaries
     assert window is not None
     sizing = result.settings.sizing
     limit = sizing.max_position_quotes * sizing.quote_notional_usd
     packages = [package.mapping() for package in result.packages]
     bounds = {field.value: (bound.low, bound.high) for field, bound in RUNTIME_LIMITS.items()}
-    with house_style():
-        return {
-            "equity": [money.equity_chart(window=window, edges=edges, narrow=n) for n in (False, True)],
-            "waterfall": money.waterfall(totals=totals),
-            "markout": money.markout_chart(totals=totals),
-            "price": [
-                orders.price_chart(window=window, edges=edges, limit_quote=limit, narrow=n)
-                for n in (False, True)
-            ],
-            "close_up": orders.close_up(window=window),
-            "queue": orders.queue_chart(window=window),
-            "ages": orders.age_chart(window=window),
-            "parameters": orders.parameter_charts(packages=packages, bounds=bounds),
-            "arms": money.arms_charts(arms=result.arms),
-        }
+    over_time = money_over_time(window)
+    both = (False, True)
+    return {
+        "equity": [money.equity_chart(window=window, money=over_time, edges=edges, narrow=n) for n in both],
+        "waterfall": money.waterfall(totals=totals),
+        "markout": money.markout_chart(totals=totals),
+        "price": [orders.price_chart(window=window, edges=edges, limit_quote=limit, narrow=n) for n in both],
+        "close_up": orders.close_up(window=window),
+        "queue": orders.queue_chart(window=window),
+        "ages": orders.age_chart(window=window),
+        "parameters": orders.parameter_charts(packages=packages, bounds=bounds),
+        "arms": money.arms_charts(arms=result.arms),
+    }

@@ -12,7 +12,6 @@ from framework.edge.measures import equity_at
 from framework.edge.window import Rows, WindowData
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-COLUMNS = 360
 
 
 @dataclass(frozen=True)
@@ -55,19 +54,29 @@ def money_over_time(window: WindowData) -> Money:
     )
 
 
-def thin(x: Floats, y: Floats, *, columns: int = COLUMNS) -> tuple[Floats, Floats]:
+def thin(x: Floats, y: Floats, *, columns: int) -> tuple[Floats, Floats]:
     """Keep both ends and each column's lowest and highest point; leave out what is not finite."""
     good = np.isfinite(x) & np.isfinite(y)
     x, y = x[good], y[good]
-    if len(x) <= 4 * columns:
+    if len(x) <= 2 * columns:
         return x, y
     cuts = np.searchsorted(x, np.linspace(x[0], x[-1], columns + 1)[1:-1])
-    bounds = np.unique(np.concatenate(([0], cuts, [len(x)])))
-    keep = {0, len(x) - 1}
-    for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        keep |= {a + int(np.argmin(y[a:b])), a + int(np.argmax(y[a:b]))}
-    index = np.array(sorted(keep))
+    starts = np.unique(np.concatenate(([0], cuts)))
+    column = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(x))))
+    keep = [np.array([0, len(x) - 1])]
+    for extreme in (np.minimum, np.maximum):
+        hits = np.flatnonzero(y == extreme.reduceat(y, starts)[column])
+        keep.append(hits[np.unique(column[hits], return_index=True)[1]])
+    index = np.unique(np.concatenate(keep))
     return x[index], y[index]
+
+
+def above_zero(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Cut a line off at zero, with a point where it comes to it."""
+    turns = np.flatnonzero((y[:-1] < 0.0) != (y[1:] < 0.0))
+    share = y[turns] / (y[turns] - y[turns + 1])
+    crossings = x[turns] + share * (x[turns + 1] - x[turns])
+    return np.insert(x, turns + 1, crossings), np.maximum(np.insert(y, turns + 1, 0.0), 0.0)
 
 
 def every(rows: Rows, *, most: int) -> tuple[Rows, int]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
-
-from framework.soak.page.chart import canvas, colour, svg, write_numbers, zero_line
+from framework.soak.page.axes import axis_x, below, numbers_y, title
+from framework.soak.page.layout import Box, reach, stacked
+from framework.soak.page.panel import FAINT, Panel, Pen, svg
+from framework.soak.page.paths import number
+from framework.soak.page.ticks import numbers
 from framework.soak.page.words import compact, num
 from framework.soak.sweep.grid import Axis, Grid, markout
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from framework.soak.sweep.table import label_of
 
 PAIRED = 4
 """Parameters whose pairs are drawn: the most influential."""
@@ -32,18 +30,18 @@ def parallel(grid: Grid, *, narrow: bool) -> str | None:
     if not grid.axes or not grid.rows:
         return None
     axes_shown = tuple(reversed(grid.axes[: 2 if narrow else 7]))  # the most influential beside the result
-    figure, (axes,) = canvas(width=380 if narrow else 1040, height=380, left=14, right=46, top=52, bottom=16)
-    last = len(axes_shown)
+    width, last = 380 if narrow else 1040, len(axes_shown)
+    box = stacked(width=width, height=380, left=14, right=46, top=52, bottom=16)[0]
+    panel = Panel(box, x=(-0.02 * last, float(last)), y=(-0.17, 1.05))
     for row in _drawn(grid):
-        _line(axes, grid, axes_shown, row)
+        _line(panel, grid, axes_shown, row)
     for x, axis in enumerate(axes_shown):
-        _upright(axes, x, axis.short, axis.ticks())
-    _result_axis(axes, grid, last)
-    axes.set_xlim(-0.02 * last, last)
-    axes.set_ylim(-0.17, 1.05)
-    axes.set_axis_off()
+        _upright(panel, x, axis.short)
+        for y, text in axis.ticks():
+            panel.text(*_beside(panel, x, y), text, colour="ink", kind="clear")
+    _result_axis(panel, grid, last)
     label = f"A line a cell through {last} parameters to its markout, {num(grid.low)} to {num(grid.high)} bps"
-    return svg(figure, name=f"parallel-{narrow}", label=label)
+    return svg(panel, width=width, height=380, label=label)
 
 
 def _drawn(grid: Grid) -> list[dict[str, Any]]:
@@ -52,7 +50,7 @@ def _drawn(grid: Grid) -> list[dict[str, Any]]:
     return [*failed[:LINES], *reversed(grid.measured[:LINES])]
 
 
-def _line(axes: Axes, grid: Grid, shown: tuple[Axis, ...], row: dict[str, Any]) -> None:
+def _line(panel: Panel, grid: Grid, shown: tuple[Axis, ...], row: dict[str, Any]) -> None:
     value = markout(row)
     share = None if value is None else grid.share(value)
     # Lines that share a value lie side by side in the order of what they earned, not one on the other.
@@ -60,68 +58,50 @@ def _line(axes: Axes, grid: Grid, shown: tuple[Axis, ...], row: dict[str, Any]) 
     aside = SPREAD * (share - 0.5) if share is not None and crowded else 0.0
     heights = [axis.place(row["values"][axis.name]) + aside for axis in shown]
     heights.append(NOWHERE if share is None else share)
-    points: list[tuple[float, float]] = [(0.0, heights[0])]
-    for x in range(1, len(heights)):
-        points += [(x - 0.5, heights[x - 1]), (x - 0.5, heights[x]), (float(x), heights[x])]
-    codes = [Path.MOVETO, *([Path.CURVE4] * (len(points) - 1))]
     leads = row is grid.rows[0] and share is not None
     name = "bad" if share is None else "good" if row["proven"] else "net"
-    style: dict[str, Any] = {"linestyle": (0, (4, 3))} if share is None else {}
     strength = 0.75 if share is None else 1.0 if leads else 0.12 + 0.55 * share**2
-    axes.add_patch(
-        PathPatch(
-            Path(points, codes),
-            fill=False,
-            edgecolor=colour(name),
-            linewidth=2.6 if leads else 1.3,
-            alpha=strength,
-            zorder=2.0,
-            **style,
-        )
-    )
+    panel.stroke(_curves(panel, heights), Pen(name, 2.6 if leads else 1.3, strength, dashed=share is None))
 
 
-def _upright(axes: Axes, x: float, name: str, ticks: list[tuple[float, str]], *, ha: str = "center") -> None:
-    axes.plot([x, x], [-0.04, 1.04], color=colour("faint"), linewidth=1.0, zorder=3)
-    axes.annotate(
-        name, xy=(x, 1.04), xytext=(0, 14), textcoords="offset points", color=colour("ink"),
-        ha="left" if x == 0 else ha, weight="bold",
-    )  # fmt: skip
-    for y, text in ticks:
-        axes.annotate(
-            text,
-            xy=(x, y),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour("ink"),
-            zorder=5,
-            bbox={
-                "boxstyle": "square,pad=0.15",
-                "facecolor": colour("paper"),
-                "alpha": 0.8,
-                "linewidth": 0.0,
-            },
-        )
+def _curves(panel: Panel, heights: list[float]) -> str:
+    """Give the path that swings from axis to axis."""
+    xs, ys = panel.at_x(range(len(heights))).tolist(), panel.at_y(heights).tolist()
+    data = f"M{number(xs[0])} {number(ys[0])}"
+    for k in range(1, len(xs)):
+        half = number((xs[k - 1] + xs[k]) / 2.0)
+        data += f"C{half} {number(ys[k - 1])} {half} {number(ys[k])} {number(xs[k])} {number(ys[k])}"
+    return data
 
 
-def _result_axis(axes: Axes, grid: Grid, x: int) -> None:
-    _upright(axes, x, "markout bps", [], ha="right")
+def _upright(panel: Panel, x: float, name: str, *, kind: str = "mid strong") -> None:
+    panel.uprights([x], [-0.04], [1.04], FAINT)
+    place = float(panel.at_x(x)), float(panel.at_y(1.04)) - 14.0
+    panel.text(*place, name, colour="ink", kind=kind if x else "strong")
+
+
+def _beside(panel: Panel, x: float, y: float) -> tuple[float, float]:
+    return float(panel.at_x(x)) + 7.0, float(panel.at_y(y)) + 4.0
+
+
+def _result_axis(panel: Panel, grid: Grid, x: int) -> None:
+    _upright(panel, x, "markout bps", kind="end strong")
     for name, proven in (("net", False), ("good", True)):
-        places = [grid.share(markout(row) or 0.0) for row in grid.measured if row["proven"] == proven]
-        axes.plot([x] * len(places), places, "o", color=colour(name), markersize=3.5, zorder=4, clip_on=False)
+        rows = [row for row in grid.measured if row["proven"] == proven]
+        places = [grid.share(markout(row) or 0.0) for row in rows]
+        panel.dots([x] * len(places), places, Pen(name, 4.0), words=[_cell_words(row) for row in rows])
     if grid.high > grid.low:
-        for value in MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(grid.low, grid.high):
-            if grid.low <= value <= grid.high:
-                _beside(axes, x, grid.share(float(value)), compact(float(value)), "muted")
+        for value, text in numbers(grid.low, grid.high, most=6):
+            panel.text(*_beside(panel, x, grid.share(value)), text)
     elif grid.measured:
-        _beside(axes, x, 1.0, compact(grid.high), "muted")
+        panel.text(*_beside(panel, x, 1.0), compact(grid.high))
     if any(markout(row) is None for row in grid.rows):
-        _beside(axes, x, NOWHERE, "none", "bad")
+        panel.text(*_beside(panel, x, NOWHERE), "none", colour="bad")
 
 
-def _beside(axes: Axes, x: float, y: float, text: str, name: str) -> None:
-    axes.annotate(text, xy=(x, y), xytext=(8, 0), textcoords="offset points", va="center", color=colour(name))
+def _cell_words(row: dict[str, Any]) -> str:
+    """Say which cell it is and what it earned, for the pointer that rests on it."""
+    return f"{label_of(row['values'])}: {num(markout(row), plus=True)} bps"
 
 
 def effects(grid: Grid) -> list[str]:
@@ -133,39 +113,26 @@ def effects(grid: Grid) -> list[str]:
 
 
 def _effect(grid: Grid, axis: Axis, *, wide: bool) -> str:
-    figure, (axes,) = canvas(width=1040 if wide else 330, height=260 if wide else 200, left=46)
+    width, height = (1040, 260) if wide else (330, 200)
     xs = [axis.place(row["values"][axis.name]) for row in grid.measured]
     ys = [markout(row) or 0.0 for row in grid.measured]
+    half = [Z90 * (row["markout_net_30s_se_bps"] or 0.0) if wide else 0.0 for row in grid.measured]
+    low, high = ([y + sign * h for y, h in zip(ys, half, strict=True)] for sign in (-1.0, 1.0))
+    y = reach(low, high, margin=0.12)
+    panel = Panel(stacked(width=width, height=height, left=46)[0], x=(-0.14, 1.14), y=y)
+    numbers_y(panel, numbers(*y, most=4, plus=True))
+    panel.zero()
     if wide:
-        half = [Z90 * (row["markout_net_30s_se_bps"] or 0.0) for row in grid.measured]
-        low = [y - h for y, h in zip(ys, half, strict=True)]
-        high = [y + h for y, h in zip(ys, half, strict=True)]
-        axes.vlines(xs, low, high, color=colour("net"), linewidth=1.2, alpha=0.45)
-    size, strength = (5.0, 1.0) if wide else (3.0, 0.35)
-    axes.plot(xs, ys, "o", color=colour("net"), markersize=size, alpha=strength)
+        panel.uprights(xs, low, high, Pen("net", 1.2, 0.45))
+    dots = Pen("net", 6.0) if wide else Pen("net", 4.0, 0.4)
+    panel.dots(xs, ys, dots, words=[_cell_words(row) for row in grid.measured])
     means = {value[0]: mean for value, mean in grid.means(axis).items() if mean is not None}
     known_values = [value for value in axis.values if value in means]
-    axes.plot(
-        [axis.place(value) for value in known_values],
-        [means[value] for value in known_values],
-        color=colour("net"),
-        linewidth=1.7,
-    )
-    if axes.get_ylim()[0] < 0.0 < axes.get_ylim()[1]:
-        zero_line(axes)
-    axes.margins(y=0.12)
-    axes.set_xlim(-0.14, 1.14)
-    _name_values(axes.xaxis, axis)
-    write_numbers(axes.yaxis, plus=True, most=4)
-    axes.set_title(f"{axis.short}")
-    return svg(figure, name=f"effect-{axis.name}", label=f"Markout over {axis.name}")
-
-
-def _name_values(along: Any, axis: Axis) -> None:
-    ticks = axis.ticks()
-    names = {round(place, 9): text for place, text in ticks}
-    along.set_major_locator(FixedLocator([place for place, _ in ticks]))
-    along.set_major_formatter(FuncFormatter(lambda x, _: names.get(round(x, 9), "")))
+    at = [axis.place(value) for value in known_values]
+    panel.line(at, [means[value] for value in known_values], Pen("net", 1.7))
+    axis_x(panel, axis.ticks())
+    title(panel, axis.short)
+    return svg(panel, width=width, height=height, label=f"Markout over {axis.name}")
 
 
 def heat_maps(grid: Grid) -> list[str]:
@@ -182,46 +149,47 @@ def heat_maps(grid: Grid) -> list[str]:
 def _heat(grid: Grid, x: Axis, y: Axis, *, span: tuple[float, float], wide: bool) -> str:
     width = 1040 if wide else 330
     height = min(46 * len(y.values), 420) + 60 if wide else 250
-    names = [text for _, text in _all_ticks(y)]
-    left = 26 + round(6.6 * max(len(name) for name in names))
-    figure, (axes,) = canvas(width=width, height=height, left=left, right=6, top=28, bottom=40)
+    panel = _checkered(x, y, width=width, height=height)
     means = grid.means(x, y)
     written = len(x.values) * (30 if wide else 44) <= width and len(y.values) <= 10
     for column, a in enumerate(x.values):
         for line, b in enumerate(y.values):
             if (a, b) in means:
-                _tile(axes, column, line, means[a, b], span=span, written=written)
-    axes.set_xlim(-0.5, len(x.values) - 0.5)
-    axes.set_ylim(-0.5, len(y.values) - 0.5)
-    axes.grid(visible=False)
-    for along, axis in ((axes.xaxis, x), (axes.yaxis, y)):
-        ticks = _all_ticks(axis)
-        along.set_major_locator(FixedLocator([place for place, _ in ticks]))
-        along.set_major_formatter(FuncFormatter(lambda at, _, ticks=ticks: dict(ticks).get(round(at), "")))
-    axes.tick_params(length=0)
-    axes.spines["bottom"].set_visible(False)
-    axes.set_title(y.short)
-    axes.set_xlabel(x.short, loc="right")
-    return svg(figure, name=f"heat-{x.name}-{y.name}", label=f"Mean markout over {x.name} and {y.name}")
+                _tile(panel, (column, line), means[a, b], span=span, written=written)
+    title(panel, y.short)
+    below(panel, x.short)
+    return svg(panel, width=width, height=height, label=f"Mean markout over {x.name} and {y.name}")
 
 
-def _all_ticks(axis: Axis) -> list[tuple[int, str]]:
+def _checkered(x: Axis, y: Axis, *, width: int, height: int) -> Panel:
+    """Make a panel with a place for every pair of values, and the values beside it."""
+    named = _all_ticks(y)
+    left = 26 + round(6.6 * max(len(name) for _, name in named))
+    box: Box = stacked(width=width, height=height, left=left, right=6, top=28, bottom=40)[0]
+    panel = Panel(box, x=(-0.5, len(x.values) - 0.5), y=(-0.5, len(y.values) - 0.5))
+    numbers_y(panel, named, lines=False)
+    for place, text in _all_ticks(x):
+        panel.text(float(panel.at_x(place)), box.bottom + 14.0, text, kind="mid")
+    return panel
+
+
+def _all_ticks(axis: Axis) -> list[tuple[float, str]]:
     step = -(-len(axis.values) // 12)
     texts = [Axis(axis.name, (value,)).ticks()[0][1] for value in axis.values]
-    return [(place, text) for place, text in enumerate(texts) if place % step == 0]
+    return [(float(place), text) for place, text in enumerate(texts) if place % step == 0]
 
 
 def _tile(
-    axes: Axes, column: int, line: int, mean: float | None, *, span: tuple[float, float], written: bool
+    panel: Panel, place: tuple[int, int], mean: float | None, *, span: tuple[float, float], written: bool
 ) -> None:
-    corner = (column - 0.48, line - 0.46)
+    column, line = place
+    sides = (column - 0.48, column + 0.48), (line - 0.46, line + 0.46)
     if mean is None:
-        axes.add_patch(Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=colour("bad"), linewidth=1.0))
-        axes.text(column, line, "none", ha="center", va="center", color=colour("bad"))
+        panel.bar(*sides, Pen("bad", opacity=0.15), "no markout")
+        panel.note(column, line, "none", colour="bad", up=-4.0)
         return
     low, high = span
     strength = 0.06 + 0.86 * ((mean - low) / (high - low) if high > low else 1.0)
-    axes.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=colour("net"), alpha=strength))
+    panel.bar(*sides, Pen("net", opacity=strength), f"{num(mean)} bps")
     if written:
-        ink = colour("paper" if strength > 0.55 else "ink")
-        axes.text(column, line, num(mean), ha="center", va="center", color=ink)
+        panel.note(column, line, num(mean), colour="paper" if strength > 0.55 else "ink", up=-4.0)

@@ -9,6 +9,7 @@ from typing import Any
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.standing import tint
 from framework.soak.page.words import fixed, interval, known, num, percent, typeset, whole
+from framework.soak.sweep import charts
 from framework.soak.sweep.grid import Grid, grid_of
 from framework.soak.sweep.text import sentence
 
@@ -39,16 +40,11 @@ def render_sweep(sweep: dict[str, Any]) -> str:
 
 
 def _figures(grid: Grid) -> dict[str, Any]:
-    """Draw the charts; matplotlib is loaded here and nowhere before."""
-    from framework.soak.page.chart import house_style
-    from framework.soak.sweep import charts
-
-    with house_style():
-        return {
-            "parallel": [charts.parallel(grid, narrow=narrow) for narrow in (False, True)],
-            "effects": charts.effects(grid),
-            "heat": charts.heat_maps(grid),
-        }
+    return {
+        "parallel": [charts.parallel(grid, narrow=narrow) for narrow in (False, True)],
+        "effects": charts.effects(grid),
+        "heat": charts.heat_maps(grid),
+    }
 
 
 def _words(sweep: dict[str, Any], grid: Grid) -> dict[str, Any]:
