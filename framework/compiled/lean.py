@@ -2,8 +2,8 @@
 
 An entry brings about a hundred inner functions. numba would optimise each, with everything it calls, and emit
 machine code for it that nobody ever runs: what runs is the entry, into which all of them are linked. It would
-also try all its templates anew at every ``+`` of two integers. And loading compiled code imports
-scipy.linalg, for a matrix product that is not used here.
+also try all its templates anew at every ``+`` of two integers. And it imports scipy.linalg, for a matrix
+product that is not used here.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import Any
 
 from numba.core import base, cgutils, errors, typing
 from numba.core.base import llvmir
+from numba.core.callconv import CPUCallConv
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, ll
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.types.functions import BaseFunction
+
+from framework.compiled.faults import return_fault
 
 BLAS = "scipy.linalg.cython_blas"
 _KEPT = "_kept"  # the attribute of a library that holds its modules until an entry links them
@@ -49,31 +52,36 @@ def no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def one_module_for(name: str) -> Iterator[None]:
-    """Compile the function ``name`` and all it calls as one module; other threads wait with theirs."""
+def one_module(call_type: Callable[[Any, Any], Any]) -> Iterator[None]:
+    """Compile functions without emitting any of them, for ``linked``; other threads wait with theirs.
+
+    ``call_type`` gives the type of a function that is called and that numba does not know, or None.
+    """
     set_env = JITCPUCodegen.set_env
+    global_type = typing.BaseContext._get_global_type
 
     def finalize(library: Any) -> None:
-        if library.name == name:
-            _link(library)
-            _emit(library)
-        else:
-            vars(library)["_get_module_for_linking"] = functools.partial(_late_module, library)
+        vars(library)["_get_module_for_linking"] = functools.partial(_late_module, library)
         library._finalized = True
 
     def set_known_env(codegen: Any, env_name: str, env: Any) -> None:
         if codegen._engine.is_symbol_defined(env_name):
             set_env(codegen, env_name, env)
 
+    def known_type(context: Any, value: Any) -> Any:
+        return global_type(context, value) or call_type(context, value)
+
     with global_compiler_lock, ExitStack() as stack:
         for owner, attribute, value in (
             (JITCodeLibrary, "add_ir_module", _keep),
             (JITCodeLibrary, "finalize", finalize),
             (JITCPUCodegen, "set_env", set_known_env),
+            (CPUCallConv, "return_user_exc", return_fault),
             (BaseFunction, "get_call_type", _remembered(BaseFunction.get_call_type)),
             (llvmir.Type, "get_abi_size", _remembered(llvmir.Type.get_abi_size)),
             (base.BaseContext, "refresh", _once_an_import(base.BaseContext.refresh)),
             (typing.BaseContext, "refresh", _once_an_import(typing.BaseContext.refresh)),
+            (typing.BaseContext, "_get_global_type", known_type),
             (errors, "_termcolor_inst", _Plain()),
         ):
             stack.enter_context(_patched(owner, attribute, value))
@@ -98,21 +106,42 @@ def _keep(library: Any, module: Any) -> None:
     vars(library).setdefault(_KEPT, []).append(module)
 
 
-def _link(library: Any) -> None:
-    """Link what the library and all it calls kept, each once; only its own functions stay visible."""
+def linked(library: Any, wrapper: Any) -> Any:
+    """Give one optimised module of a wrapper, of a library and of all it calls."""
+    codegen = library._codegen
+    codegen._check_llvm_bugs()
+    whole = ll.parse_assembly(str(wrapper))
+    _link(whole, library)
+    for function in whole.functions:
+        if not function.is_declaration and function.name != wrapper.name:
+            function.linkage = ll.Linkage.internal
+    passes, builder = codegen._module_pass_manager()
+    passes.run(whole, builder)  # numba's cheaper passes before these are for reference counts
+    whole.verify()
+    return whole
+
+
+def _link(whole: Any, library: Any) -> None:
+    """Link what the library and all it calls kept, each once; its own functions stay visible."""
     seen, waiting = {library}, [library]
     while waiting:
         callee = waiting.pop()
-        library._reload_init.update(callee._reload_init)
         if _KEPT not in vars(callee):  # compiled in the usual way, by somebody else
-            library._final_module.link_in(callee._get_module_for_linking(), preserve=True)
+            whole.link_in(callee._get_module_for_linking(), preserve=True)
             continue
         for module in vars(callee)[_KEPT]:
-            library._final_module.link_in(_parsed(module, visible=callee is library))
+            whole.link_in(_parsed(module, visible=callee is library))
         called = [other for other in callee._linking_libraries if other not in seen]
         seen.update(called)
         waiting += called
+
+
+def _late_module(library: Any) -> Any:
+    """Give what numba compiled for itself meanwhile to an ordinary caller, at any later time."""
+    del vars(library)["_get_module_for_linking"]
+    _link(library._final_module, library)
     del vars(library)[_KEPT]
+    return library._get_module_for_linking()
 
 
 def _parsed(module: Any, *, visible: bool) -> Any:
@@ -122,22 +151,6 @@ def _parsed(module: Any, *, visible: bool) -> Any:
         if not function.is_declaration and function.linkage == ll.Linkage.external:
             function.linkage = ll.Linkage.linkonce_odr
     return parsed
-
-
-def _late_module(library: Any) -> Any:
-    """Give an inner function's module to an ordinary caller, which may be compiled at any later time."""
-    del vars(library)["_get_module_for_linking"]
-    _link(library)
-    return library._get_module_for_linking()
-
-
-def _emit(library: Any) -> None:
-    """Optimise the module and emit it; numba's cheaper passes before these are for reference counts."""
-    library._codegen._check_llvm_bugs()
-    passes, builder = library._codegen._module_pass_manager()
-    passes.run(library._final_module, builder)
-    library._final_module.verify()
-    library._finalize_final_module()
 
 
 class _Plain:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from numba.core.cgutils import normalize_ir_text
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
 from numba.core.ir_utils import build_definitions
@@ -16,6 +17,8 @@ from numba.core.ssa import reconstruct_ssa
 from numba.core.transforms import canonicalize_cfg
 from numba.core.typed_passes import NativeLowering, NoPythonBackend, NopythonTypeInference, PreLowerStripPhis
 from numba.core.untyped_passes import FixupArgs, TranslateByteCode
+
+from framework.compiled.faults import lowering
 
 
 class CoreCompiler(CompilerBase):  # type: ignore[misc]
@@ -34,7 +37,8 @@ class _CorePasses(PassManager):  # type: ignore[misc]
         state.func_ir = _with_definitions(reconstruct_ssa(state.func_ir))
         NopythonTypeInference().run_pass(state)
         state.func_ir = _with_definitions(PreLowerStripPhis()._strip_phi_nodes(state.func_ir))
-        NativeLowering().run_pass(state)
+        with lowering(module=normalize_ir_text(state.func_id.unique_name), function=state.func_id.func_name):
+            NativeLowering().run_pass(state)
         NoPythonBackend().run_pass(state)
 
 

@@ -7,6 +7,8 @@ than ``numpy.record`` and lets a debugger and a coverage tool see every line.
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,11 +24,10 @@ T = TypeVar("T")
 _KINDS = {"i8": (np.int64, 0), "f8": (np.float64, 0.0)}
 
 
+@cache
 def interpreted() -> bool:
     """Tell whether compiled code runs as plain Python (``NUMBA_DISABLE_JIT=1``)."""
-    from numba import config
-
-    return bool(config.DISABLE_JIT)
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
 def record(cls: type[T]) -> type[T]:

@@ -1,107 +1,12 @@
-"""Buffers inside compiled code: a pointer and a length instead of numba's seven-word array.
-
-A core function takes some twenty buffers. As arrays they are a hundred and forty words to push at every call
-that is not inlined, and each index first asks whether it is negative. ``rows`` turns an array into a buffer
-once, at the top of an entry; indexing stays checked (one unsigned comparison, so a negative index is out of
-bounds too). Interpreted, ``rows`` gives back what it was given.
-"""
+"""The mark of a buffer in an entry; every argument of an entry is one already, so it changes nothing."""
 
 from __future__ import annotations
 
-import operator
-from typing import Any, TypeVar
-
-from numba.core import cgutils, types
-from numba.core.datamodel import models
-from numba.core.datamodel.registry import register_default
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import lower_builtin, type_callable
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
 def rows(buffer: T) -> T:
-    """Give a buffer that compiled code passes cheaply; the array it came from must outlive it."""
+    """Give back a buffer."""
     return buffer
-
-
-class Rows(types.Type):
-    """A pointer to ``n`` items of one type."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = dtype
-        super().__init__(name=f"rows({dtype})")
-
-
-@register_default(Rows)
-class _RowsModel(models.StructModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, [("start", types.voidptr), ("n", types.intp)])
-
-
-@type_callable(rows)  # type: ignore[untyped-decorator]
-def _type_rows(_context: Any) -> Any:
-    def typer(buffer: Any) -> Any:
-        return Rows(buffer.dtype) if isinstance(buffer, types.Array) else buffer
-
-    return typer
-
-
-@lower_builtin(rows, types.Array)  # type: ignore[untyped-decorator]
-def _lower_rows(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    array = context.make_array(sig.args[0])(context, builder, args[0])
-    made = cgutils.create_struct_proxy(sig.return_type)(context, builder)
-    made.start = builder.bitcast(array.data, cgutils.voidptr_t)
-    made.n = array.nitems
-    return made._getvalue()
-
-
-@infer_global(len)
-class _Len(AbstractTemplate):  # type: ignore[misc]
-    def generic(self, args: Any, kws: Any) -> Any:
-        return signature(types.intp, args[0]) if isinstance(args[0], Rows) else None
-
-
-@infer_global(operator.getitem)
-class _GetItem(AbstractTemplate):  # type: ignore[misc]
-    def generic(self, args: Any, kws: Any) -> Any:
-        buffer, index = args
-        if isinstance(buffer, Rows) and isinstance(index, types.Integer):
-            return signature(buffer.dtype, buffer, types.int64)
-        return None
-
-
-@infer_global(operator.setitem)
-class _SetItem(AbstractTemplate):  # type: ignore[misc]
-    def generic(self, args: Any, kws: Any) -> Any:
-        buffer, index, _ = args
-        if isinstance(buffer, Rows) and isinstance(index, types.Integer):
-            return signature(types.none, buffer, types.int64, buffer.dtype)
-        return None
-
-
-def _place(context: Any, builder: Any, kind: Any, buffer: Any, index: Any) -> Any:
-    """Give the address of one item, after the check of its index."""
-    view = cgutils.create_struct_proxy(kind)(context, builder, value=buffer)
-    with builder.if_then(builder.icmp_unsigned(">=", index, view.n), likely=False):
-        context.call_conv.return_user_exc(builder, IndexError, ("index is out of bounds",))
-    typed = builder.bitcast(view.start, context.get_data_type(kind.dtype).as_pointer())
-    return builder.gep(typed, [index])
-
-
-@lower_builtin(len, Rows)  # type: ignore[untyped-decorator]
-def _lower_len(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0]).n
-
-
-@lower_builtin(operator.getitem, Rows, types.Integer)  # type: ignore[untyped-decorator]
-def _lower_getitem(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    place = _place(context, builder, sig.args[0], *args)
-    return context.unpack_value(builder, sig.return_type, place)
-
-
-@lower_builtin(operator.setitem, Rows, types.Integer, types.Any)  # type: ignore[untyped-decorator]
-def _lower_setitem(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    place = _place(context, builder, sig.args[0], args[0], args[1])
-    context.pack_value(builder, sig.args[2], args[2], place)
-    return context.get_dummy_value()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -143,6 +144,7 @@ class Replay:
         )
         self._tape_columns: Any = tuple(c.tolist() for c in columns) if interpreted() else columns
         self._make_state(sample_ns)
+        self._run: Callable[..., int] | None = None
         last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0
         expected = max(0, (stop_ns or last) - self.start_ns) // sample_ns + 2
         # Pages of a zeroed array cost nothing until they are touched; growing copies all of them.
@@ -198,7 +200,7 @@ class Replay:
 
         Raises EngineError on an internal inconsistency.
         """
-        run = advance.load()
+        run = self._run = self._run or advance.load()
         while True:
             status: int = run(
                 until_ns,

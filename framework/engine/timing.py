@@ -86,8 +86,9 @@ def stage_timings(*, replay: Replay, until_ns: int) -> dict[str, dict[str, float
     reads: list[Any] = []
     cursor = at(replay.cursor, 0)
     cursor.by_stage = 1
+    tick = timed_tick.load()
     while replay.step(until_ns) == TICK_DUE:
-        reads.append(_one_tick(replay, cursor))
+        reads.append(_one_tick(tick, replay, cursor))
     cursor.by_stage = 0
     if not reads:
         return {}
@@ -95,9 +96,9 @@ def stage_timings(*, replay: Replay, until_ns: int) -> dict[str, dict[str, float
     return _summary([names[number] for number in ids], np.array(reads)[:, : len(ids) + 4])
 
 
-def _one_tick(replay: Replay, cursor: Any) -> Any:
+def _one_tick(tick: Any, replay: Replay, cursor: Any) -> Any:
     read: Any = np.zeros(MOST_STAGES + 4, np.int64)
-    cursor.staged = timed_tick.load()(
+    cursor.staged = tick(
         int(cursor.last_tick_ns),
         int(cursor.params_i),
         np.zeros(2, np.int64),

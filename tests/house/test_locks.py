@@ -16,8 +16,13 @@ from tests.house.tree import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-# Parts of pydantic that have a distribution of their own; pydantic pins them.
-PARTS = {"pydantic-core": "pydantic", "annotated-types": "pydantic", "antlr4-python3-runtime": "omegaconf"}
+# Parts of a library that have a distribution of their own; the library pins them.
+PARTS = {
+    "pydantic-core": "pydantic",
+    "annotated-types": "pydantic",
+    "antlr4-python3-runtime": "omegaconf",
+    "llvmlite": "numba",
+}
 
 
 def pins(lock: Path) -> dict[str, tuple[str, int]]:

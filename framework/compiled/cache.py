@@ -1,0 +1,110 @@
+"""Where compiled code is kept: a folder named by everything it was made from, a file by what it runs on.
+
+The folder's name is a digest of every source an entry imports, of the compiler's own sources here, and of the
+versions of Python, numba, llvmlite and numpy, so an edit of any callee is noticed. It lies in the user's
+cache folder under a name that holds no checkout path, so a moved tree still hits. Machine code is for one
+processor: a cache on a shared home serves each kind of machine its own file.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from framework.files.cache import user_cache
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_IMPORT = re.compile(r"^(?:from|import) (framework[\w.]*)(?: import ([^#\n]+))?", re.MULTILINE)
+_COMPILER = ("numba", "llvmlite")
+_PROCESSOR = re.compile(r"^(?:vendor_id|cpu family|model|model name|flags|Features|CPU \w+)\s*:.*$", re.M)
+
+
+@functools.cache
+def source_digest(source: Path) -> str:
+    """Digest a source file, every framework source it imports in turn, and the compiler's versions."""
+    seen: dict[Path, bytes] = {}
+    waiting = [source.resolve(), *Path(__file__).resolve().parent.glob("*.py")]
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        text = path.read_bytes()
+        seen[path] = text
+        for module, names in _IMPORT.findall(text.decode()):
+            waiting += _files_of(module, names)
+    digest = hashlib.sha256()
+    for path in sorted(seen):
+        digest.update(path.name.encode() + b"\0" + seen[path] + b"\0")
+    digest.update(f"{sys.version_info[:2]} {np.__version__}".encode())
+    for name in _COMPILER:
+        digest.update(_version_file(name))
+    return digest.hexdigest()[:16]
+
+
+def _files_of(module: str, names: str) -> list[Path]:
+    base = _PACKAGE.joinpath(*module.split(".")[1:])
+    found = [base.with_suffix(".py")] if base != _PACKAGE else []
+    found += [base / f"{name.strip().split(' ')[0]}.py" for name in names.strip("() ").split(",")]
+    return [path.resolve() for path in found if path.is_file()]
+
+
+def _version_file(package: str) -> bytes:
+    """Read the file in which a package says its version, without importing it."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        return b""
+    return Path(found.origin).with_name("_version.py").read_bytes()
+
+
+@functools.cache
+def processor() -> str:
+    """Digest what this machine's code depends on: the processor's kind and features, and numba's orders."""
+    known = [platform.machine(), sys.platform]
+    known += [os.environ.get(f"NUMBA_CPU_{name}", "") for name in ("NAME", "FEATURES")]
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            known += _PROCESSOR.findall(file.read(8192).partition("\n\n")[0])
+    except OSError:
+        from llvmlite import binding
+
+        known += [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()[:12]
+
+
+def cache_folder(source: Path) -> Path:
+    """Give the writable cache folder of a compiled source, created when absent.
+
+    The one cache folder, or a private temporary one of this user where that cannot be written. What lies in
+    it is run, so a folder that somebody else owns is refused.
+    """
+    candidates = [user_cache(), Path(tempfile.gettempdir()) / f"quoteops-{_user()}"]
+    for root in candidates:
+        folder = root / "compiled" / source_digest(source)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+            if not is_ours(folder.stat()):
+                continue
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:
+            continue
+        return folder
+    raise OSError(f"no folder for compiled code can be written; tried {', '.join(map(str, candidates))}")
+
+
+def is_ours(found: os.stat_result) -> bool:
+    """Tell whether a file or folder is this user's and nobody else may write to it."""
+    return os.name != "posix" or (found.st_uid == _user() and not found.st_mode & stat.S_IWOTH)
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
