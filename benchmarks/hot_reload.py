@@ -184,7 +184,7 @@ def in_a_soak(place: Place, *, count: int, gap_s: float) -> tuple[list[float], f
     writer = threading.Thread(target=replacing)
     writer.start()
     with contextlib.suppress(Stop):
-        replay.run(replay.candidate)
+        replay.run(replay.package)
     writer.join()
     place.watcher.stop()
     looks = 20_000

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 GRID_NS = 100_000_000
 """How often, in tape time, a waiting change asks whether the position is nothing."""
 APPLIED, PENDING, REFUSED, RECOVERED = "APPLIED", "PENDING", "REFUSED", "RECOVERED"
-BARRED = {"rollout.mode": "changes how a soak is split; allowed before it starts"}
 TUNED = tuple(RuntimeParams.model_fields)
 
 Patched = Callable[[Patch], RunSettings]
@@ -136,10 +135,6 @@ def decide(*, basis: RunSettings, full: RunSettings, names: frozenset[str]) -> D
         staged = with_values(basis, now) if waiting else target
     except QuoteopsError as error:
         return Decision(basis, basis, basis, (), (), str(error))
-    for change in changes:
-        if change.reload == "restart" or change.name in BARRED:
-            why = BARRED.get(change.name, "takes effect at a restart only")
-            return Decision(basis, basis, basis, (), (), f"{change.name}: {why}")
     return Decision(basis, target, staged, changes, waiting)
 
 
@@ -159,7 +154,9 @@ def with_values(settings: RunSettings, values: Mapping[str, Any]) -> RunSettings
 
 def with_package(settings: RunSettings, package: TuningParams) -> RunSettings:
     """Give the settings with the package in force; its bounds are checked again."""
-    return settings.model_copy(update={"params": RuntimeParams.model_validate(package.mapping())})
+    found = settings.replaced({"params": RuntimeParams.model_validate(package.mapping())})
+    found.__dict__["config_sha"] = settings.config_sha  # a tuned package goes by the name of what it began as
+    return found
 
 
 def package_of(settings: RunSettings) -> TuningParams:
@@ -242,13 +239,17 @@ class LiveSettings:
         return min(scheduled, (at_ns + 1) // GRID_NS * GRID_NS + GRID_NS - 1)
 
     def offer(self, patch: Patch, *, sha: str) -> Offer:
-        """Make an offer of a patch and decide it against what is in force now; raises ConfigError."""
+        """Make an offer of a patch and decide it against what is in force now."""
         return Offer(patch, sha, self._decide(patch))
 
     def _decide(self, patch: Patch) -> Decision:
         assert self.patched is not None
         basis, names = self.settings, self.named | frozenset(patch.values)
-        return decide(basis=basis, full=self.patched(patch), names=names)
+        try:
+            full = self.patched(patch)
+        except QuoteopsError as error:
+            return Decision(basis, basis, basis, (), (), str(error))
+        return decide(basis=basis, full=full, names=names)
 
     def _take(self, offer: Offer, at_ns: int, snapshot: Snapshot[Offer] | None) -> None:
         decision = offer.decision
@@ -263,7 +264,9 @@ class LiveSettings:
         self.settings, self.waiting, self.refused = decision.staged, decision.waiting, None
         names = self.named | frozenset(offer.patch.values)
         changed = {change.name for change in decision.changes}
-        fixed = [n for n in TUNED if n in offer.patch.values or (n in names and n in changed)]
+        # While a candidate is out nothing is tuned: what is tried stays what it is.
+        out = decision.target.rollout.mode != "disabled"
+        fixed = [n for n in TUNED if out or n in offer.patch.values or (n in names and n in changed)]
         if fixed and not known:
             values = {name: float(value_at(self.settings, name)) for name in fixed}
             self.frozen |= {name: value_at(self.settings, name) for name in fixed}

@@ -13,9 +13,9 @@ from framework.engine.params import make_costs, make_venue
 from framework.engine.replay import Latency, Replay
 from framework.engine.snapshot import DeskSnapshot
 from framework.quoting.records import Params
-from framework.rollout.route import CANARY, REAL
+from framework.rollout.route import REAL
 from framework.session.reload import LiveSettings, package_of, with_package
-from framework.session.routes import Canary
+from framework.session.routes import spans
 from framework.session.timeline import Timeline, Version
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
@@ -48,9 +48,9 @@ def package_in(row: Params) -> TuningParams:
 class SoakReplay:
     """The engine on the soak's market; ``run`` plays the next iteration and gives its window.
 
-    ``canary`` splits the minutes between two packages; ``live`` brings patches in mid-run; a ``clock``
-    paces the replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played
-    so far whenever patches are looked for.
+    Its rollout says what each minute trades. ``live`` brings patches in mid-run; a ``clock`` paces the
+    replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played so far
+    whenever patches are looked for.
     """
 
     def __init__(
@@ -58,12 +58,11 @@ class SoakReplay:
         *,
         settings: RunSettings,
         market: ReplayWindow,
-        canary: Canary | None = None,
         clock: Clock | None = None,
         live: LiveSettings | None = None,
         beat: Moment | None = None,
     ) -> None:
-        self.settings, self.market, self.canary = settings, market, canary
+        self.settings, self.market = settings, market
         self.live = live or LiveSettings(settings)
         self._beat = beat
         self.timeline = Timeline(instrument=market.tape.instrument)
@@ -85,8 +84,8 @@ class SoakReplay:
         return self.timeline.params
 
     @property
-    def candidate(self) -> TuningParams:
-        """The package in force now; under a canary rollout the candidate's."""
+    def package(self) -> TuningParams:
+        """The baseline's package in force now."""
         return package_of(self.live.settings)
 
     def _replay(self) -> Replay:
@@ -131,13 +130,15 @@ class SoakReplay:
 
     def _plan(self, start_ns: int, k: int) -> None:
         """Write what is in force from an instant to the end of iteration ``k`` (from 0)."""
-        now, end_ns = self.live.settings, self.market.boundaries[k + 1]
-        rows = [(start_ns, REAL)]
-        by_route = {REAL: now}
-        if self.canary is not None:
-            rows = self.canary.stretches(rollout=now.rollout, start_ns=start_ns, end_ns=end_ns)
-            by_route = {REAL: with_package(now, self.canary.baseline), CANARY: now}
-        self.timeline.put([Version(ns, route, k, by_route[route]) for ns, route in rows])
+        so_far = [version.route for version in self.timeline.versions if version.start_ns < start_ns]
+        rows = spans(
+            self.live.settings,
+            symbol=self.market.tape.instrument.symbol,
+            start_ns=start_ns,
+            end_ns=self.market.boundaries[k + 1],
+            running=so_far[-1] if so_far else None,
+        )
+        self.timeline.put([Version(ns, route, k, settings) for ns, route, settings in rows])
         self.replay.params = self.timeline.params
 
     def _advance(self, until_ns: int, *, end_runs: bool) -> None:
@@ -167,6 +168,13 @@ class SoakReplay:
     def package_in_force(self) -> TuningParams:
         """Read the package the engine runs now from its own record of it."""
         return package_in(at(self.timeline.params, self.replay.snapshot().version))
+
+    def package_tried(self) -> TuningParams:
+        """Read the package that is tried: the engine's word, of a canary the candidate's own minutes."""
+        now = self.live.settings
+        if now.rollout.mode == "canary" and now.candidate is not None:
+            return package_of(now.candidate)
+        return self.package_in_force()
 
     def whole(self) -> WindowData:
         """Give everything from the start to the last iteration played as one window."""

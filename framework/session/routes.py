@@ -1,16 +1,14 @@
-"""Canary rollout inside a soak: which package each minute trades, and what each route earned.
+"""Rollout in a session: what each minute trades and on which route, and what each route earned.
 
-A soak without rollout judges the composed package everywhere. Under ``rollout=canary`` the composed package
-is the candidate and the profile without overrides the baseline: minutes on the canary route trade the
-candidate, the rest the baseline, through versions of the engine's parameters, and every fill names the
-version that quoted it. A patch in mid-run changes the candidate, and both routes in what is no parameter.
+disabled trades the baseline and full the candidate, both on route real; canary trades the candidate in the
+minutes on route canary and the baseline in all others. Each is a whole composition and a version of the
+engine's parameters, and every fill names the version that quoted it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,29 +22,38 @@ from framework.rollout.guard import Record, assess
 from framework.rollout.lots import Trade, closed_lots
 from framework.rollout.route import CANARY, REAL, stretches
 from framework.session.timeline import Version
-from framework.settings.schema.rollout import Rollout, RolloutGuard
-from framework.tuning.params import TuningParams
+from framework.settings.schema.rollout import RolloutGuard
+from framework.settings.schema.run import RunSettings
 from framework.units import MINUTE
 
 LEVEL = 0.90
 
 
-@dataclass(frozen=True)
-class Canary:
-    """What a split needs beside the rollout's own numbers: the symbol, and the package of route real."""
+def spans(
+    settings: RunSettings, *, symbol: str, start_ns: int, end_ns: int, running: str | None = None
+) -> list[tuple[int, str, RunSettings]]:
+    """Cut start <= time < end (tape, ns) into spans: (from when, route, what trades).
 
-    symbol: str
-    baseline: TuningParams
-
-    def stretches(self, *, rollout: Rollout, start_ns: int, end_ns: int) -> list[tuple[int, str]]:
-        """Cut a span of the tape into stretches of minutes on one route: (from when, route)."""
-        return stretches(
+    ``running`` is the route in force so far. A minute that began on real ends on it, so that no amend
+    changes an order's route to canary; the other way, which goes back, is at once.
+    """
+    candidate, rollout = settings.candidate, settings.rollout
+    if candidate is None or rollout.mode == "disabled":
+        return [(start_ns, REAL, settings.baseline)]
+    if rollout.mode == "full":
+        return [(start_ns, REAL, candidate)]
+    whole_ns = -(-start_ns // MINUTE) * MINUTE if running == REAL else start_ns
+    rows = [(start_ns, REAL)] if whole_ns > start_ns else []
+    if whole_ns < end_ns:
+        rows += stretches(
             seed=rollout.rng_seed,
-            symbol=self.symbol,
+            symbol=symbol,
             fraction=rollout.canary_fraction,
-            start_ns=start_ns,
+            start_ns=whole_ns,
             end_ns=end_ns,
         )
+    trades = {REAL: settings.baseline, CANARY: candidate}
+    return [(ns, route, trades[route]) for ns, route in rows]
 
 
 def route_split(

@@ -173,7 +173,7 @@ class Bot:
             raise ConfigError(f"{where}: is not UTF-8 text (byte {error.start})") from error
         offer = self.live.offer(parse_patch(text, where=where, json=True), sha=sha256(data).hexdigest())
         if offer.decision is not None and offer.decision.refused:
-            raise ConfigError(f"{where}: {offer.decision.refused}")
+            raise ConfigError(offer.decision.refused)
         return offer
 
     def _taken(self, reload: Reload, snapshot: Snapshot[Offer] | None) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 from framework.files.hints import shown
 from framework.settings.compose import Composed, compose_run
 from framework.settings.documents import leaves
+from framework.settings.environment import compose_beneath
 from framework.settings.errors import ConfigError
 from framework.settings.gitops_files import (
     check_gitops,
     environment_names,
-    environment_words,
     read_environment,
 )
 from framework.settings.overrides import apply_patch
@@ -77,7 +77,7 @@ def _check_environments(root: Path) -> None:
         return
     for name in environment_names(root):
         environment = read_environment(root, name)
-        beneath = compose_run(words=environment_words(environment), root=root, environ={})
+        beneath = compose_beneath(root, environment)
         if environment.overrides is not None:
             apply_patch(beneath.settings, read_patch(root / environment.overrides, root=root))
 
@@ -120,6 +120,8 @@ def _offered(root: Path, group: str, default: str) -> list[str]:
 
 def _placeholders(root: Path, primary: str, group: str, option: str) -> list[str]:
     """Give every value that the file leaves to the command line some text."""
+    if group == "rollout":  # what is out needs a candidate, and one without values is one
+        return ["rollout.candidate={}"]
     plan = make_plan(root=root, primary=primary, words=[f"{group}={option}"], environ={})
     values = leaves(plan.choices[group].document.data)
     return [f"{group}.{'.'.join(path)}=given" for path, value in values if value == REQUIRED]

@@ -13,8 +13,8 @@ from framework.files.hints import did_you_mean
 from framework.settings.compose_cache import NOW, composition_key, keep, named_now, read_kept
 from framework.settings.documents import leaves, read_scalar
 from framework.settings.errors import ConfigError
-from framework.settings.fields import path_of
-from framework.settings.patch import Patch, patch_of_environment, read_patch
+from framework.settings.fields import CANDIDATE, check_value, name_of, path_of, values_in
+from framework.settings.patch import Patch, patch_of_environment, read_candidate, read_patch
 from framework.settings.provenance import Layer, Source
 from framework.settings.resolve import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of
 from framework.settings.schema.profile import ProfileFile, ProfileTraits, RuntimeParams
@@ -61,7 +61,7 @@ class Composed:
                 for group in type(whole).model_fields
                 if values.get(group) != self.raw.get(group)
             }
-            return RunSettings.model_validate({**dict(whole), **fresh})
+            return whole.replaced(fresh)
         except ValueError:  # refused: say where, as composing does
             return _lay(self.ground, patch)[0]
 
@@ -72,11 +72,13 @@ def compose_run(
     words: Sequence[str] = (),
     root: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    candidate: Path | None = None,
 ) -> Composed:
     """Compose and validate one run.
 
     ``words`` are those of the command line: ``group=option`` chooses a file, ``group.key=value`` sets a
     value; ``soak.environment=NAME`` brings those of gitops/environments/NAME.yaml, which the others win over.
+    ``candidate`` is a patch in place of the one ``rollout.candidate_file`` names.
     Layers, weakest first: defaults, group files, profile, overrides file, primary conf, environment, words.
     Raises ``ConfigError``.
     """
@@ -85,24 +87,32 @@ def compose_run(
     words = [*_desired_words(words, root), *words]
     plan = make_plan(root=root, primary=primary, words=words, environ=environ)
     raw, run_dir = hydra_values(plan)
-    return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ)
+    return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ, candidate=candidate)
 
 
 def _desired_words(words: Sequence[str], root: Path) -> list[str]:
     """Give the words of the environment that one of the words names, without the keys they set themselves."""
-    named = [word.partition("=")[2] for word in words if word.startswith("soak.environment=")]
-    if not named or named[-1] in ("", "null"):
+    asked = [word.partition("=")[2] for word in words if word.startswith("soak.environment=")]
+    if not asked or asked[-1] in ("", "null"):
         return []
     from framework.settings.gitops_files import environment_words, read_environment
 
-    file = read_environment(root, named[-1])
+    file = read_environment(root, asked[-1])
     own = f"soak.overrides_file={root / file.overrides}" if file.overrides else "soak.overrides_file=null"
     said = {word.partition("=")[0] for word in words}
-    desired = [*environment_words(file)[:-1], own]
+    named = [f"rollout.candidate_file={root / file.candidate}"] if file.candidate else []
+    desired = [*environment_words(file)[:-1], *named, own]
     return [word for word in desired if word.partition("=")[0] not in said]
 
 
-def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[str, str]) -> Composed:
+def settle(
+    *,
+    plan: Plan,
+    raw: dict[str, Any],
+    run_dir: Path,
+    environ: Mapping[str, str],
+    candidate: Path | None = None,
+) -> Composed:
     """Lay patches and environment over what Hydra composed, and validate; ``raw`` is plain, unresolved."""
     values: dict[str, Any] = {}
     sources: dict[Keys, Source] = {}
@@ -117,6 +127,7 @@ def settle(*, plan: Plan, raw: dict[str, Any], run_dir: Path, environ: Mapping[s
         return sources.get(path) or _source(plan, path)
 
     _profile_first(plan, values, sources, locate)
+    _candidate(plan, values, sources, candidate)
     ground = Ground(plan, values, sources, patch_of_environment(environ))
     settings, values, sources = _lay(ground, _patch(ground))
     _known_judge(plan, settings, locate)
@@ -206,7 +217,7 @@ def _source(plan: Plan, path: Keys) -> Source:
     if not path:
         return Source(Layer.PRIMARY, plan.document.where)
     touched = [word for key, word in plan.words.items() if key.startswith(f"{dotted}.")]
-    if touched and len(path) == 1:
+    if touched and (len(path) == 1 or path == CANDIDATE):
         return Source(Layer.COMMAND_LINE, " ".join(touched), dotted)
     for length in range(len(path), 0, -1):
         if word := plan.words.get(".".join(path[:length])):
@@ -244,6 +255,31 @@ def _profile_first(
         if params.get(name) is None:
             params[name], sources["params", name] = profile[name], sources["profile", name]
     values["profile"] = {name: profile[name] for name in ProfileTraits.model_fields}
+
+
+def _candidate(plan: Plan, values: dict[str, Any], sources: dict[Keys, Source], given: Path | None) -> None:
+    """Put what a candidate's file or words hold in its place, each value by the name a patch gives it."""
+    rollout = values.setdefault("rollout", {})
+    written, name = rollout.get("candidate"), rollout.get("candidate_file")
+    if written is not None:
+        word = _source(plan, CANDIDATE)
+        if name is not None:
+            raise ConfigError(f"{word.accused} beside rollout.candidate_file; allowed one of them")
+        named = {name_of(path): value for path, value in leaves(written) if path}
+        rollout["candidate"] = check_value(name_of(CANDIDATE), named, source=word)
+        sources[CANDIDATE] = word
+        return
+    sources[CANDIDATE] = sources.get(("rollout", "candidate_file"), Source(Layer.DEFAULT))
+    path = given
+    if path is None and isinstance(name, str):
+        source = sources["rollout", "candidate_file"]
+        path = Path(name) if source.layer is Layer.COMMAND_LINE else plan.root / name
+        if not path.is_file():
+            raise ConfigError(f"{source.accused} is {name}; allowed a patch file that exists, or null")
+    if path is not None:
+        patch = read_candidate(path, root=plan.root)
+        rollout["candidate"] = patch.values
+        sources[CANDIDATE] = Source(Layer.OVERRIDES, patch.document.at(("overrides",)), "overrides")
 
 
 def _lay(ground: Ground, file: Patch | None) -> tuple[RunSettings, dict[str, Any], dict[Keys, Source]]:
@@ -305,7 +341,7 @@ def _known_judge(plan: Plan, settings: RunSettings, locate: Any) -> None:
 
 def _written(settings: RunSettings) -> list[Keys]:
     """Return the path of every effective value, in the order of the models."""
-    return [path for path, _ in leaves(settings.model_dump(mode="json"))]
+    return [path for path, _ in values_in(settings.model_dump(mode="json"))]
 
 
 def _put(values: dict[str, Any], path: Keys, value: Any) -> None:

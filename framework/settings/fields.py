@@ -5,7 +5,8 @@ may change while trading by its path (``sizing.notional_cap_usd``).
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from framework.files.hints import did_you_mean
 from framework.settings.describe import Path, field_at, fields_at, keys_of
+from framework.settings.documents import leaves
 from framework.settings.errors import ConfigError
 from framework.settings.provenance import Source
 from framework.settings.schema.base import Direction as Towards
@@ -23,6 +25,9 @@ from framework.settings.schema.run import RunSettings
 from framework.settings.validate import refused
 
 PARAMS = "params"
+CANDIDATE = ("rollout", "candidate")
+TRIES = ("rollout", "rollout_guard")
+"""Groups that say how a candidate is tried, which is not the candidate's to say."""
 
 
 class Effect(StrEnum):
@@ -77,6 +82,17 @@ def manner_of(path: Path) -> Manner:
     return Manner(meta["reload"], meta["reduces"], meta["unit"]) if meta else RESTART
 
 
+def values_in(data: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Yield every value of a run with its path; a candidate is one value, whatever it holds."""
+    said = False
+    for path, value in leaves(data):
+        if path[:2] != CANDIDATE:
+            yield path, value
+        elif not said:
+            said = True
+            yield CANDIDATE, data[CANDIDATE[0]][CANDIDATE[1]]
+
+
 def effect_of(path: Path, old: Any, new: Any) -> Effect:
     """Say what a change of a value does to risk. Choices rank in the order in which the field lists them."""
     towards = manner_of(path).reduces
@@ -103,9 +119,33 @@ def check_value(name: str, value: Any, *, source: Source) -> Any:
     """Return the value of a field, converted as the field wants it; raises ``ConfigError``."""
     path = path_of(name)
     try:
-        return _adapter(path).validate_json(json.dumps(value))
+        found = _adapter(path).validate_json(json.dumps(value))
     except ValidationError as error:
         raise ConfigError(refused(RunSettings, path, value, lambda _: source)) from error
+    return check_candidate(found, source=source) if path == CANDIDATE and found else found
+
+
+def check_candidate(values: Mapping[str, Any], *, source: Source) -> dict[str, Any]:
+    """Return a candidate's values, converted as their fields want them; raises ``ConfigError``."""
+    found = {}
+    for name, value in values.items():
+        said = replace(source, key=f"{source.key}: {name}")
+        if why := why_no_candidate(name):
+            raise ConfigError(f"{said.accused} {why}")
+        found[name] = check_value(name, value, source=said)
+    return found
+
+
+def why_no_candidate(name: str) -> str:
+    """Say why a candidate cannot hold a name, or nothing."""
+    if name not in runtime_fields():
+        return why_refused(name)
+    path = path_of(name)
+    if path[0] in TRIES:
+        return "says how a candidate is tried; allowed in the baseline's patch"
+    if manner_of(path).reload == "flat_only":
+        return "takes effect once flat, and a candidate trades by the minute; allowed in the baseline's patch"
+    return ""
 
 
 def why_refused(name: str) -> str:

@@ -92,10 +92,10 @@ def check_gitops(root: Path) -> int:
             if tape not in tapes:
                 hint = did_you_mean(tape, tapes)
                 raise ConfigError(f"{where}: tapes names {tape}; allowed {', '.join(tapes)}{hint}")
-        if environment.overrides is not None and not (root / environment.overrides).is_file():
-            raise ConfigError(
-                f"{where}: overrides is {environment.overrides}; allowed a patch file that exists, or null"
-            )
+        for key in ("overrides", "candidate"):
+            named = getattr(environment, key)
+            if named is not None and not (root / named).is_file():
+                raise ConfigError(f"{where}: {key} is {named}; allowed a patch file that exists, or null")
     return len(names) + 2
 
 

@@ -6,8 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from framework.settings.documents import leaves
-from framework.settings.fields import Effect, Manner, effect_of, manner_of, name_of, path_of
+from framework.settings.fields import Effect, Manner, effect_of, manner_of, name_of, path_of, values_in
 from framework.settings.patch import (
     Patch,
     Window,
@@ -129,7 +128,7 @@ def after_expiry(settings: RunSettings, patch: Patch, now: datetime) -> Expiry:
     """
     if not is_expired(patch, now):
         return Expiry(patch, (), ())
-    beneath = dict(leaves(settings.model_dump(mode="json")))
+    beneath = dict(values_in(settings.model_dump(mode="json")))
     kept = tuple(
         name
         for name, value in patch.values.items()
@@ -142,7 +141,7 @@ def after_expiry(settings: RunSettings, patch: Patch, now: datetime) -> Expiry:
 def _differing(one: RunSettings, other: RunSettings) -> dict[tuple[str, ...], Any]:
     """Return the values of the groups that differ, by path."""
     groups = (name for name in type(one).model_fields if getattr(one, name) != getattr(other, name))
-    return dict(leaves(one.model_dump(mode="json", include=set(groups))))
+    return dict(values_in(one.model_dump(mode="json", include=set(groups))))
 
 
 def _change(path: tuple[str, ...], old: Any, new: Any) -> Change:

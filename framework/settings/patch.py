@@ -12,7 +12,7 @@ from framework.files.bounded import as_given, read_small
 from framework.files.hints import did_you_mean
 from framework.settings.documents import Document, cut, parse_json, parse_yaml
 from framework.settings.errors import ConfigError
-from framework.settings.fields import check_value, runtime_fields, why_refused
+from framework.settings.fields import check_value, runtime_fields, why_no_candidate, why_refused
 from framework.settings.provenance import Layer, Source
 from framework.settings.validate import shown_value
 
@@ -67,6 +67,26 @@ def read_patch(path: Path, *, root: Path) -> Patch:
     Raises ``ConfigError`` or ``FileError``, never returns part of it.
     """
     return parse_patch(read_small(path, root=root), where=as_given(path, root), json=path.suffix == ".json")
+
+
+def read_candidate(path: Path, *, root: Path) -> Patch:
+    """Read and check a patch that makes a candidate; raises as ``read_patch`` does."""
+    patch = read_patch(path, root=root)
+    faults = candidate_faults(patch)
+    if faults:
+        raise ConfigError(faults[0])
+    return patch
+
+
+def candidate_faults(patch: Patch) -> list[str]:
+    """Say what keeps a patch from being a candidate, one line each."""
+    faults = [
+        f"{patch.source(name).accused} {why}" for name in patch.values if (why := why_no_candidate(name))
+    ]
+    if patch.expires is not None:
+        at = patch.document.at(("expires",))
+        faults.append(f"{at}: expires; allowed in the baseline's patch, for a candidate ends by a commit")
+    return faults
 
 
 def parse_patch(text: str, *, where: str, json: bool = False) -> Patch:

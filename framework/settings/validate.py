@@ -55,7 +55,10 @@ def shown_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         text = f"[{', '.join(shown_value(item) for item in value)}]"
     elif isinstance(value, dict):
-        text = "a mapping"
+        plain = value and not any(isinstance(item, (dict, list)) for item in value.values())
+        text = (
+            f"{{{', '.join(f'{k}: {shown_value(v)}' for k, v in value.items())}}}" if plain else "a mapping"
+        )
     else:
         text = str(value) or '""'
     return cut(text) or '""'

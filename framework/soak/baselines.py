@@ -70,7 +70,7 @@ def _played(
     replay = SoakReplay(settings=settings, market=market, live=live)
     for package in arm.packages:
         replay.run(package)
-    return judge.report(replay.whole()), replay.candidate
+    return judge.report(replay.whole()), replay.package
 
 
 def _row(name: str, last: TuningParams, report: dict[str, Any]) -> dict[str, Any]:

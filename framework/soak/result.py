@@ -9,7 +9,6 @@ from typing import Any
 from framework.edge.window import WindowData
 from framework.gates.verdict import Verdict
 from framework.session.reload import Offer, Reload
-from framework.session.routes import Canary
 from framework.session.timeline import Version
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
@@ -29,8 +28,6 @@ class SoakResult:
     market: ReplayWindow
     root: Path
     runtime: dict[str, Any]
-    routes: Canary | None = None
-    """What splits the minutes under a canary rollout; None: everything trades one package."""
     versions: list[Version] = field(default_factory=list)
     """What was in force when; a fill and an audit row name one by its place in the list."""
     reloads: list[Reload] = field(default_factory=list)

@@ -19,18 +19,18 @@ from framework.engine.replay import EngineError
 from framework.errors import QuoteopsError
 from framework.gates.verdict import Verdict
 from framework.market.tapes.open import TapeCache
+from framework.rollout.route import CANARY
 from framework.session.errors import SoakError
 from framework.session.halts import loss_halt_before
 from framework.session.judge import Judge, make_judge
 from framework.session.reload import LiveSettings
 from framework.session.replay import SoakReplay, package_of
-from framework.session.routes import Canary, route_split
+from framework.session.routes import route_split
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import make_live_settings
 from framework.session.window import open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
-from framework.soak.baseline import baseline_package
 from framework.soak.baselines import compare_arms
 from framework.soak.provenance import Stopwatch, provenance_of, runtime_of
 from framework.soak.reports import write_iteration, write_run
@@ -88,7 +88,7 @@ def run_soak(
         market = open_window(settings=settings, tapes=tapes or TapeCache(say=say))
         watch.lap("market")
         result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
-        _route(result, composed)
+        result.untuned = why_untuned(settings)
         judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
         say(opening_line(result))
         for line in notices(result):
@@ -155,7 +155,7 @@ class _Game:
         result.whole, result.versions = self.replay.whole(), self.replay.timeline.versions
         result.reloads, result.offers = self.replay.live.log, self.replay.live.offers
         result.report = self.judge.report(result.whole)
-        if result.routes is not None:
+        if any(version.route == CANARY for version in result.versions):
             split = route_split(
                 window=result.whole,
                 versions=result.versions,
@@ -178,10 +178,8 @@ class _Game:
         if self.rules is not None:
             for values in self.replay.live.rebased():
                 state, _ = rebase(state=state, patch=values, bounds=self.rules.bounds)
-        package = self.replay.candidate
-        # The package in force is the engine's word, not ours; a canary's candidate is in force in its
-        # minutes only.
-        ran = self.replay.package_in_force() if result.routes is None else package
+        package = self.replay.package
+        ran = self.replay.package_tried()
         result.windows.append(window)
         result.packages.append(ran)
         result.reports.append(self.judge.report(window))
@@ -224,7 +222,6 @@ def _replay(result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bo
     replay = SoakReplay(
         settings=result.settings,
         market=result.market,
-        canary=result.routes,
         clock=None if bot is None else clock or MonotonicClock(),
         live=live,
         beat=None if bot is None else bot.beat,
@@ -251,18 +248,15 @@ def tuning_rules(settings: RunSettings, judge: Judge) -> TuningRules:
     return rules_from_mapping(table, profile=judge.deciding.name, warm_up=settings.soak.warm_up)
 
 
-def _route(result: SoakResult, composed: Composed) -> None:
-    """Decide which package trades when, and whether anything is tuned."""
-    settings = result.settings
-    if settings.rollout.mode == "canary":
-        result.routes = Canary(result.market.tape.instrument.symbol, baseline_package(composed))
-        result.untuned = (
-            "rollout is canary: both packages stay what they are, or the split would compare nothing"
+def why_untuned(settings: RunSettings) -> str | None:
+    """Say why nothing is tuned, None when something is."""
+    if settings.rollout.mode != "disabled":
+        return (
+            f"rollout is {settings.rollout.mode}: what is tried stays what it is, or nothing is learnt of it"
         )
-    elif not settings.soak.auto_tune:
-        result.untuned = "soak.auto_tune is false"
-    elif not settings.tuning.enabled:
-        result.untuned = "tuning is off"
+    if not settings.soak.auto_tune:
+        return "soak.auto_tune is false"
+    return None if settings.tuning.enabled else "tuning is off"
 
 
 def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress, live: LiveSettings) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def opening_line(result: SoakResult) -> str:
     """Say what is about to be played."""
     market, settings = result.market, result.settings
-    hours = (market.end_ns - market.start_ns) / 3.6e12
-    routes = "" if result.routes is None else f", canary {settings.rollout.canary_fraction:.0%} of minutes"
+    hours = (market.boundaries[-1] - market.boundaries[0]) / 3.6e12
+    routes = _rollout(result)
     paced = ", in real time" if settings.soak.clock == "wall" else ""
     if settings.soak.clock == "wall" and settings.soak.environment is not None:
         paced += f" and following artifacts/gitops/{settings.soak.environment}"
@@ -26,6 +26,14 @@ def opening_line(result: SoakResult) -> str:
         f"soak: {market.tape.instrument.symbol}, {hours:.3g} h in {market.iterations} iterations{paced}"
         f"{routes}, from {market.tape.meta.source}, config {settings.config_sha[:12]}"
     )
+
+
+def _rollout(result: SoakResult) -> str:
+    """Say how far a candidate is out; nothing when none is."""
+    rollout = result.settings.rollout
+    if rollout.mode == "canary":
+        return f", canary {rollout.canary_fraction:.0%} of minutes"
+    return ", the candidate alone" if rollout.mode == "full" else ""
 
 
 def notices(result: SoakResult) -> list[str]:
@@ -125,9 +133,9 @@ def _reload_lines(result: SoakResult) -> list[str]:
 
 
 def _route_lines(result: SoakResult) -> list[str]:
-    if result.routes is None:
+    split = result.report.get("routes")
+    if split is None:
         return []
-    split = result.report["routes"]
     lines = [
         f"route {route}: {row['minutes']:.4g} min, {_fills(row['fills'])}, markout net"
         f" {_error(row['markout_net']['5s'])} after 5 s, {_error(row['markout_net']['30s'])} after 30 s"
@@ -177,8 +185,7 @@ def results_markdown(result: SoakResult) -> str:
         "## Iterations",
         _iterations(result),
     ]
-    if result.routes is not None:
-        split = result.report["routes"]
+    if (split := result.report.get("routes")) is not None:
         parts += ["## Routes", _routes(split), _guard(split["guard"])]
     if result.arms:
         parts += ["## Tuned against not tuning", _arms(result.arms)]

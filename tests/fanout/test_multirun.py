@@ -98,6 +98,11 @@ def test_a_bad_word_is_refused(tmp_path: Path, word: str, said: str) -> None:
     [
         (),
         ("profile=conservative", "rollout=canary", "params.max_delta_ratio=1e-1"),
+        (
+            "rollout=canary",
+            "rollout.candidate.tail_age_ms=700",
+            "rollout.candidate.sizing.max_position_quotes=2",
+        ),
         ("params.base_spread_bps_delta=0.1", "soak.hours=tape", "market=tape", "market.path='a b/c'"),
         ("soak.overrides_file=null", "guards.loss_halt_usd=12", "exchange.fee_in_base=true"),
         ("strategy.stages=[spread,emit]",),

@@ -15,18 +15,17 @@ import pytest
 from framework.compiled.records import at, interpreted
 from framework.edge.window import WindowData
 from framework.quoting.records import PLACE, REPLACE
+from framework.rollout.route import CANARY, REAL
 from framework.session.errors import SoakError
-from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Schedule, package_of
+from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Schedule
 from framework.session.replay import SoakReplay
-from framework.session.routes import Canary
 from framework.session.schedule import read_schedule, span_ns, written_schedule
 from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed, compose_run
 from framework.settings.errors import ConfigError
 from framework.settings.overrides import Patch, parse_patch
 from framework.settings.watch import Fault, Snapshot
-from framework.tuning.params import Field
-from framework.units import SECOND
+from framework.units import MINUTE, SECOND
 from tests.command import QUICK, REPOSITORY, private_copy, soaked
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
@@ -63,7 +62,7 @@ def live_settings(composed: Composed, schedule: Schedule | None = None) -> LiveS
 
 def played(replay: SoakReplay) -> WindowData:
     for _ in range(len(replay.market.boundaries) - 1):
-        replay.run(replay.candidate)
+        replay.run(replay.package)
     return replay.whole()
 
 
@@ -109,17 +108,16 @@ CHANGES = (
 def test_the_same_patch_at_the_same_instant_is_the_same_run_by_either_way(
     composed: Composed, market: ReplayWindow, split: bool
 ) -> None:
-    rollout = composed.settings.rollout.model_copy(update={"canary_fraction": 0.5})
-    settings = composed.settings.model_copy(update={"rollout": rollout})
-    canary = Canary("S", package_of(settings).with_value(Field.SPREAD, 0.5)) if split else None
+    if split:
+        out = ("rollout=canary", "rollout.canary_fraction=0.5", "rollout.candidate.base_spread_bps_delta=0.5")
+        composed = compose_run(words=(*WORDS, *out), root=REPOSITORY, environ={})
+    settings = composed.settings
     live = LiveSettings(settings, composed.patched)
     watched = Watched(live, {market.boundaries[0] + round(s * SECOND): patch for s, patch in CHANGES})
     live.watcher = watched  # type: ignore[assignment]
-    paced = SoakReplay(
-        settings=settings, market=market, canary=canary, clock=UnevenClock(), live=live, beat=watched.beat
-    )
+    paced = SoakReplay(settings=settings, market=market, clock=UnevenClock(), live=live, beat=watched.beat)
     first = played(paced)
-    again = SoakReplay(settings=settings, market=market, canary=canary, live=live.again())
+    again = SoakReplay(settings=settings, market=market, live=live.again())
     replayed = played(again)
     assert len(first.fills) > 5
     assert first.fills.tobytes() == replayed.fills.tobytes()
@@ -177,7 +175,7 @@ def test_a_hot_patch_brings_its_tick_and_that_moves_the_resting_quotes(market: R
     wider = patch_of(base_spread_bps_delta=0.6, max_delta_ratio=0.2)
     live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(wider, "sha")),)))
     replay = SoakReplay(settings=composed.settings, market=market, live=live)
-    replay.live.adopt(replay.candidate)
+    replay.live.adopt(replay.package)
     replay._plan(market.boundaries[0], 0)
     replay._advance(instant - 1, end_runs=False)
     ticks, before = int(at(replay.replay.desk, 0).ticks), resting(replay)
@@ -202,7 +200,7 @@ def test_a_next_quote_patch_leaves_resting_orders_and_sizes_the_next(
     smaller = patch_of(sizing__quote_notional_usd=130.0)
     live = live_settings(composed, Schedule(((instant, Offer(smaller, "sha")),)))
     replay = SoakReplay(settings=composed.settings, market=market, live=live)
-    replay.live.adopt(replay.candidate)
+    replay.live.adopt(replay.package)
     replay._plan(market.boundaries[0], 0)
     replay._advance(instant - 1, end_runs=False)
     before = resting(replay)
@@ -225,7 +223,7 @@ def test_a_lower_cap_shrinks_what_rests_at_once(market: ReplayWindow) -> None:
     lower = patch_of(sizing__notional_cap_usd=125.0, sizing__quote_notional_usd=120.0)
     live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(lower, "sha")),)))
     replay = SoakReplay(settings=composed.settings, market=market, live=live)
-    replay.live.adopt(replay.candidate)
+    replay.live.adopt(replay.package)
     replay._plan(market.boundaries[0], 0)
     replay._advance(instant - 1, end_runs=False)
     instrument = market.tape.instrument
@@ -271,10 +269,12 @@ def test_a_name_that_leaves_the_patch_goes_back(composed: Composed, market: Repl
     assert live.settings.config_sha == composed.patched(second).config_sha
 
 
-def test_what_would_need_a_restart_is_refused_whole(composed: Composed, market: ReplayWindow) -> None:
-    live = live_settings(composed)
+def test_what_would_need_a_restart_is_no_patch() -> None:
     with pytest.raises(ConfigError, match=r"exchange\.feed_ms takes effect at a restart only"):
         patch_of(exchange__feed_ms=1.0)
+
+
+def test_a_patch_that_contradicts_itself_is_refused_whole(composed: Composed, market: ReplayWindow) -> None:
     mixed = patch_of(base_spread_bps_delta=0.5, rollout__mode="full")
     live = live_settings(composed, offers(market, (10.0, mixed)))
     before = live.settings
@@ -283,7 +283,34 @@ def test_what_would_need_a_restart_is_refused_whole(composed: Composed, market: 
     assert live.settings == before
     (refused,) = live.log
     assert refused.result == REFUSED
-    assert refused.marker().startswith("| reload | REFUSED | overrides_sha=sha0 rollout.mode: ")
+    assert refused.marker().startswith("| reload | REFUSED | overrides_sha=sha0 ")
+    assert "rollout: mode is full without a candidate" in refused.marker()
+
+
+def test_a_rollout_begins_grows_and_ends_in_mid_run(composed: Composed, market: ReplayWindow) -> None:
+    tried = {"rollout.candidate": {"base_spread_bps_delta": 0.6, "sizing.max_position_quotes": 1.0}}
+    steps = [
+        (60.5, {"rollout.mode": "canary", "rollout.canary_fraction": 0.5, **tried}),
+        (150.0, {"rollout.mode": "full", **tried}),
+        (240.0, {"rollout.mode": "disabled"}),
+    ]
+    patches = [(s, parse_patch(json.dumps(values), where="p", json=True)) for s, values in steps]
+    live = live_settings(composed, offers(market, *patches))
+    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    whole = played(replay)
+    assert [reload.result for reload in live.log] == [APPLIED] * 3
+    versions = replay.timeline.versions
+    spreads = {
+        (v.route, v.settings.params.base_spread_bps_delta, v.settings.sizing.max_position_quotes)
+        for v in versions
+    }
+    own = (composed.settings.params.base_spread_bps_delta, composed.settings.sizing.max_position_quotes)
+    assert spreads == {(REAL, *own), (CANARY, 0.6, 1.0), (REAL, 0.6, 1.0)}
+    assert versions[-1].config_sha == composed.settings.config_sha
+    first = next(v for v in versions if v.route == CANARY)
+    assert first.start_ns % MINUTE == 0  # a minute that began on real ends on it
+    routes = {versions[k].route for k in whole.audit["params_version"]}
+    assert routes == {REAL, CANARY}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from framework.engine.params import fill_params
 from framework.quoting.records import Params
 from framework.rollout.route import CANARY, REAL, on_canary
 from framework.session.replay import SoakReplay, package_in, package_of, with_package
-from framework.session.routes import Canary, route_split
+from framework.session.routes import route_split, spans
 from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
@@ -25,12 +25,19 @@ from tests.command import REPOSITORY
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
-WORDS = ("soak.hours=0.2", "soak.iterations=3", "rollout=canary", "rollout.canary_fraction=0.5")
+WIDE = ("rollout.candidate.base_spread_bps_delta=0.6", "rollout.candidate.min_interval_ms=300")
+HALF = ("rollout=canary", "rollout.canary_fraction=0.5", *WIDE)
+WORDS = ("soak.hours=0.2", "soak.iterations=3")
 
 
 @pytest.fixture(scope="module")
 def settings() -> RunSettings:
     return compose_run(words=WORDS, root=REPOSITORY, environ={}).settings
+
+
+@pytest.fixture(scope="module")
+def routed() -> RunSettings:
+    return compose_run(words=(*WORDS, *HALF), root=REPOSITORY, environ={}).settings
 
 
 @pytest.fixture(scope="module")
@@ -93,17 +100,20 @@ def test_iterations_chain_into_the_whole(settings: RunSettings, market: ReplayWi
     assert len(whole.fills) > 10
 
 
-def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, market: ReplayWindow) -> None:
-    baseline = other(package_of(settings))
+def test_each_minute_trades_the_composition_of_its_route(
+    settings: RunSettings, routed: RunSettings, market: ReplayWindow
+) -> None:
     symbol = market.tape.instrument.symbol
-    replay = SoakReplay(settings=settings, market=market, canary=Canary(symbol, baseline))
+    replay = SoakReplay(settings=routed, market=market)
     for _ in range(3):
-        replay.run(package_of(settings))
-    packages = {CANARY: package_of(settings), REAL: baseline}
+        replay.run(package_of(routed))
+    packages = {CANARY: other(package_of(settings)), REAL: package_of(settings)}
     versions = replay.timeline.versions
     assert {version.route for version in versions} == {CANARY, REAL}
     for k, version in enumerate(versions):
         assert package_in(at(replay.params, k)) == packages[version.route] == package_of(version.settings)
+        assert (version.config_sha == routed.baseline.config_sha) == (version.route == REAL)
+    settings = routed
     samples = replay.whole().samples
     for row in samples[samples["ts_ns"] % MINUTE != 0]:
         chosen = on_canary(
@@ -115,10 +125,8 @@ def test_each_minute_trades_the_package_of_its_route(settings: RunSettings, mark
         assert versions[row["params_version"]].route == (CANARY if chosen else REAL)
 
 
-def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: ReplayWindow) -> None:
-    baseline = other(package_of(settings))
-    symbol = market.tape.instrument.symbol
-    replay = SoakReplay(settings=settings, market=market, canary=Canary(symbol, baseline))
+def test_the_split_by_route_adds_up_to_the_whole(routed: RunSettings, market: ReplayWindow) -> None:
+    replay, settings = SoakReplay(settings=routed, market=market), routed
     for _ in range(3):
         replay.run(package_of(settings))
     whole = replay.whole()
@@ -142,16 +150,54 @@ def test_the_split_by_route_adds_up_to_the_whole(settings: RunSettings, market: 
     )
 
 
-def test_a_canary_of_everything_is_the_run_without_one(settings: RunSettings, market: ReplayWindow) -> None:
-    everything = settings.rollout.model_copy(update={"canary_fraction": 1.0})
-    settings = settings.model_copy(update={"rollout": everything})
-    start = package_of(settings)
-    canary = Canary("S", other(start))
-    plain, routed = (SoakReplay(settings=settings, market=market, canary=c) for c in (None, canary))
-    for _ in range(3):
-        plain.run(start)
-        routed.run(start)
-    assert plain.whole().fills.tobytes() == routed.whole().fills.tobytes()
+@pytest.mark.parametrize(
+    ("words", "same_as"),
+    [
+        (
+            ("rollout=canary", "rollout.canary_fraction=1.0", *WIDE),
+            ("base_spread_bps_delta", "min_interval_ms"),
+        ),
+        (("rollout=full", *WIDE), ("base_spread_bps_delta", "min_interval_ms")),
+        (("rollout=canary", "rollout.canary_fraction=0.0", *WIDE), ()),
+        (("rollout=disabled", *WIDE), ()),
+        (("rollout=canary", "rollout.canary_fraction=0.5", "rollout.candidate={}"), ()),
+    ],
+    ids=["canary of everything", "full", "canary of nothing", "disabled", "nothing to try"],
+)
+def test_what_trades_alone_trades_as_if_there_were_no_rollout(
+    market: ReplayWindow, words: tuple[str, ...], same_as: tuple[str, ...]
+) -> None:
+    values = {"base_spread_bps_delta": "0.6", "min_interval_ms": "300"}
+    plainly = [f"params.{name}={values[name]}" for name in same_as]
+    fills = []
+    for chosen in (words, plainly):
+        settings = compose_run(words=(*WORDS, *chosen), root=REPOSITORY, environ={}).settings
+        replay = SoakReplay(settings=settings, market=market)
+        for _ in range(3):
+            replay.run(package_of(settings))
+        fills.append(replay.whole().fills)
+    whole, plain = fills
+    for name in set(whole.dtype.names) - {"params_version"}:
+        assert whole[name].tobytes() == plain[name].tobytes(), name
+
+
+def test_a_minute_that_began_on_real_ends_on_it_and_going_back_is_at_once(routed: RunSettings) -> None:
+    start = next(
+        minute * MINUTE
+        for minute in range(1000)
+        if [on_canary(seed=1337, symbol="S", minute=m, fraction=0.5) for m in (minute, minute + 1)]
+        == [True, True]
+    )
+    later = start + MINUTE // 2
+
+    def cut(settings: RunSettings, running: str | None) -> list[tuple[int, str]]:
+        found = spans(settings, symbol="S", start_ns=later, end_ns=start + 2 * MINUTE, running=running)
+        return [(ns - start, route) for ns, route, _ in found]
+
+    half = MINUTE // 2
+    assert cut(routed, CANARY) == cut(routed, None) == [(half, CANARY)]
+    assert cut(routed, REAL) == [(half, REAL), (MINUTE, CANARY)]
+    assert cut(routed.baseline, CANARY) == [(half, REAL)]
 
 
 def test_progress_reaches_the_end_of_every_iteration(settings: RunSettings, market: ReplayWindow) -> None:

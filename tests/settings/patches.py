@@ -20,6 +20,8 @@ def patch_of(values: dict[str, Any]) -> Patch:
 
 
 def legal_value(name: str) -> st.SearchStrategy[Any]:
+    if name == "rollout.candidate":
+        return st.none() | st.fixed_dictionaries({}, optional={"tail_age_ms": legal_value("tail_age_ms")})
     field = field_at(RunSettings, runtime_fields()[name])
     assert field is not None
     kind: Any = field.annotation
@@ -38,9 +40,13 @@ def legal_value(name: str) -> st.SearchStrategy[Any]:
 
 
 def legal_values() -> st.SearchStrategy[dict[str, Any]]:
-    """Draw a legal patch's values: names drawn freely, a quote no larger than its cap."""
+    """Draw a legal patch's values: names drawn freely, a quote within its cap, no rollout of nothing."""
     return st.fixed_dictionaries({}, optional={name: legal_value(name) for name in runtime_fields()}).filter(
         lambda values: (
             values.get("sizing.quote_notional_usd", 250.0) <= values.get("sizing.notional_cap_usd", 20_000.0)
+            and (
+                values.get("rollout.mode", "disabled") == "disabled"
+                or values.get("rollout.candidate") is not None
+            )
         )
     )

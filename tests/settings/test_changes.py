@@ -155,7 +155,8 @@ def test_what_reduces_as_a_whole_reduces_in_every_part(values: dict[str, Any]) -
 def test_the_direction_of_a_field_is_that_of_the_design(name: str, safe: Any, risky: Any) -> None:
     for value, effect in ((safe, Effect.REDUCING), (risky, Effect.INCREASING)):
         if value is not None:  # None: the field stands at its safe end
-            (change,) = changes_between(base(), apply_patch(base(), patch_of({name: value})))
+            start = apply_patch(base(), patch_of({"rollout.candidate": {"tail_age_ms": 700}}))
+            (change,) = changes_between(start, apply_patch(start, patch_of({name: value})))
             assert change.effect is effect
 
 

@@ -363,13 +363,14 @@ def test_outside_a_repository_the_root_is_not_found(tmp_path: Path) -> None:
 
 FLAT = "MM_RUNTIME_OVERRIDES_JSON"
 DOTTED = "  max_delta_ratio: 0.14\n  sizing.max_position_quotes: 1\n  rollout.mode: canary\n"
+TRIED = "rollout.candidate.tail_age_ms=700"
 
 
 def test_an_overrides_file_reaches_every_field_that_changes_while_running(
     compose: Compose, edit: Edit
 ) -> None:
     edit("runtime_overrides/soak.yaml", "  max_delta_ratio: 0.14\n", DOTTED)
-    composed = compose("rollout=full")
+    composed = compose("rollout=full", TRIED)
     assert composed.settings.sizing.max_position_quotes == 1.0
     assert composed.settings.rollout.mode == "canary"
     where = "override file runtime_overrides/soak.yaml:11"
@@ -378,7 +379,7 @@ def test_an_overrides_file_reaches_every_field_that_changes_while_running(
 
 def test_a_word_wins_over_a_dotted_override(compose: Compose, edit: Edit) -> None:
     edit("runtime_overrides/soak.yaml", "  max_delta_ratio: 0.14\n", DOTTED)
-    composed = compose("sizing.max_position_quotes=3", "rollout.mode=full")
+    composed = compose("sizing.max_position_quotes=3", "rollout.mode=full", TRIED)
     assert (composed.settings.sizing.max_position_quotes, composed.settings.rollout.mode) == (3.0, "full")
     assert composed.sources["rollout.mode"].layer is Layer.COMMAND_LINE
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framework.session.routes import Canary, route_split
+from framework.rollout.route import CANARY, REAL
+from framework.session.routes import route_split
 from framework.session.timeline import Version
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.render import render_page
@@ -21,7 +22,6 @@ from framework.soak.page.words import compact, fixed, interval, milliseconds, nu
 from framework.soak.result import SoakResult
 from tests.soak.page_cases import ROOT, random_fills, result
 from tests.soak.page_reader import Reader
-from tests.tuning.tuning_cases import START
 
 AWKWARD = "<b>&\"X'USDT"
 CASES: dict[str, Callable[[], SoakResult]] = {
@@ -154,9 +154,8 @@ def test_a_run_that_was_not_tuned_says_why() -> None:
 def test_a_canary_split_is_shown_route_by_route_with_its_difference() -> None:
     made = result(tuned=False)
     assert made.whole is not None
-    made.routes = Canary("XYZUSDT", START)
     edges = made.market.boundaries
-    rows = made.routes.stretches(rollout=made.settings.rollout, start_ns=edges[0], end_ns=edges[-1])
+    rows = [(edges[0] + k * (edges[-1] - edges[0]) // 10, (REAL, CANARY)[k % 2]) for k in range(10)]
     made.versions = [Version(ns, route, 0, made.settings) for ns, route in rows]
     made.whole.fills["params_version"] = np.arange(len(made.whole.fills)) % len(made.versions)
     made.whole.fills["qty_lots"] = 1000

@@ -15,6 +15,7 @@ from framework.files.errors import FileError
 from framework.session.errors import SoakError
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
+from framework.settings.errors import ConfigError
 from framework.soak.run import Interrupted
 from tests.command import QUICK, latest, only_run, private_copy, soaked
 
@@ -155,7 +156,18 @@ def test_the_loss_halt_is_part_of_the_verdicts_sentence(root: Path) -> None:
 
 
 def test_a_canary_is_split_by_route_and_never_tuned(root: Path) -> None:
-    words = ("rollout=canary", "rollout.canary_fraction=0.5", "soak.hours=0.2", "soak.iterations=2")
+    out = (
+        "rollout=canary",
+        "rollout.canary_fraction=0.5",
+        "rollout.candidate_file=runtime_overrides/try.yaml",
+    )
+    values = "  base_spread_bps_delta: 0.2\n  sizing.max_position_quotes: 3\n"
+    (root / "runtime_overrides" / "try.yaml").write_text(f"reason: a try\nowner: us\noverrides:\n{values}")
+    words = (
+        *(word.replace("=runtime", f"={root}/runtime") for word in out),
+        "soak.hours=0.2",
+        "soak.iterations=2",
+    )
     result, folder, said = soaked(root, *words)
     assert any(line.startswith("| autotune | OFF | rollout is canary") for line in said)
     split = told(folder, "reports/EDGE_REPORT.json")["routes"]
@@ -163,9 +175,17 @@ def test_a_canary_is_split_by_route_and_never_tuned(root: Path) -> None:
     trades = [json.loads(line) for line in (folder / "edge" / "trades.jsonl").read_text().splitlines()]
     for route in ("canary", "real"):
         assert sum(trade["route"] == route for trade in trades) == split[route]["fills"]
+        assert len({trade["config_sha"] for trade in trades if trade["route"] == route}) == 1
+    assert told(folder, "run.json")["config_sha"] not in {trade["config_sha"] for trade in trades}
     assert "route canary: " in (folder / "soak" / "summary.txt").read_text()
     assert "## Routes" in (folder / "reports" / "SOAK_RESULTS.md").read_text()
     assert told(folder, "soak/TUNING_REPORT.json")["why_not"].startswith("rollout is canary")
+
+
+@pytest.mark.parametrize("mode", ["canary", "full"])
+def test_a_rollout_without_a_candidate_is_refused(root: Path, mode: str) -> None:
+    with pytest.raises(ConfigError, match=f"mode is {mode} without a candidate; allowed with one"):
+        soaked(root, f"rollout={mode}", *QUICK)
 
 
 def test_a_run_without_rollout_has_no_routes(root: Path) -> None:

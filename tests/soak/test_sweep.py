@@ -100,7 +100,7 @@ def test_a_tuned_cell_and_a_canary_cell_are_what_soaks_of_their_words_are(root: 
     tuned = json.loads((folder / "winner" / "soak" / "TUNING_REPORT.json").read_text())
     assert tuned["enabled"]
     sweep, folder, _ = swept(
-        root, *QUICK, "rollout=canary", "params.base_spread_bps_delta=0.1,0.2", pages=True
+        root, *QUICK, "rollout=canary", "rollout.candidate.base_spread_bps_delta=0.1,0.2", pages=True
     )
     best = sweep["cells"][0]["folder"]
     report = json.loads((folder / best / "reports" / "EDGE_REPORT.json").read_text())

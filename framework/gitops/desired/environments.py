@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from framework.settings.compose import Composed, compose_run
+from framework.settings.compose import Composed
+from framework.settings.environment import compose_beneath
 from framework.settings.errors import ConfigError
-from framework.settings.fields import path_of
-from framework.settings.gitops_files import environment_names, environment_words, read_environment
+from framework.settings.fields import CANDIDATE, name_of, path_of
+from framework.settings.gitops_files import environment_names, read_environment
 from framework.settings.overrides import Patch, after_expiry, apply_patch, read_patch
+from framework.settings.patch import Window, read_candidate
 from framework.settings.schema.gitops import EnvironmentFile
 
 PREFIXES = ("conf", "runtime_overrides", "gitops")
@@ -22,6 +24,7 @@ __all__ = [
     "environment_names",
     "load_environment",
     "patch_of",
+    "tuned_on",
 ]
 
 
@@ -36,6 +39,13 @@ def patch_of(root: Path, name: str) -> Patch | None:
     return None if overrides is None else read_patch(root / overrides, root=root)
 
 
+def tuned_on(root: Path, name: str) -> tuple[Window, ...]:
+    """Return what somebody has seen in finding an environment's values, its candidate's among them."""
+    patch, named = patch_of(root, name), load_environment(root, name).candidate
+    candidate = None if named is None else read_candidate(root / named, root=root)
+    return tuple(window for one in (patch, candidate) if one is not None for window in one.tuned_on)
+
+
 def compose_environment(root: Path, name: str, *, now: datetime | None = None) -> Composed:
     """Compose what an environment runs, from the tree at ``root`` alone: no variable is read.
 
@@ -43,7 +53,7 @@ def compose_environment(root: Path, name: str, *, now: datetime | None = None) -
     Raises ``ConfigError`` or ``FileError``.
     """
     environment = load_environment(root, name)
-    beneath = compose_run(words=environment_words(environment), root=root, environ={})
+    beneath = compose_beneath(root, environment)
     patch = patch_of(root, name)
     if patch is None:
         return beneath
@@ -57,6 +67,9 @@ def compose_environment(root: Path, name: str, *, now: datetime | None = None) -
 
 def _refuse_both(environment: EnvironmentFile, patch: Patch) -> None:
     """Refuse a value that a word and the patch both set: which of them wins would depend on who asks."""
+    if name_of(CANDIDATE) in patch.values:
+        where = patch.source(name_of(CANDIDATE)).accused
+        raise ConfigError(f"{where}: allowed as a file of its own, candidate in the environment's")
     for word in environment.words:
         key = word.partition("=")[0]
         if key in patch.values:

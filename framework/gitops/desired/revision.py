@@ -171,15 +171,14 @@ def touched(git: Git, environment: str, since: str, until: str) -> bool:
 def _composed(root: Path, commit: str, environment: str) -> EnvironmentRevision:
     from framework.gitops.desired.environments import compose_environment, load_environment, patch_of
     from framework.gitops.desired.policy import load_policy
-    from framework.settings.compose import compose_run
-    from framework.settings.gitops_files import environment_words
+    from framework.settings.environment import compose_beneath
 
     file = load_environment(root, environment)
     revision = EnvironmentRevision(commit, branch=file.branch, tier=file.tier, policy=load_policy(root))
     try:
         patch = patch_of(root, environment)
         ends = patch is not None and patch.expires is not None
-        bare = compose_run(words=environment_words(file), root=root, environ={}) if ends else None
+        bare = compose_beneath(root, file) if ends else None
         return replace(
             revision,
             settings=compose_environment(root, environment).settings,

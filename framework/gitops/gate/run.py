@@ -24,7 +24,7 @@ from framework.gates.profiles import deciding_profile
 from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.change.restores_held import restores_held
-from framework.gitops.desired.environments import PREFIXES, load_environment, patch_of
+from framework.gitops.desired.environments import PREFIXES, load_environment, tuned_on
 from framework.gitops.gate.alpha_budget import Attempt, allowance, attempt_entry
 from framework.gitops.gate.evidence import Evidence, open_all, replay_evidence, workers_for
 from framework.gitops.gate.judge import (
@@ -250,10 +250,9 @@ def _question(
     """
     assert change.base is not None
     assert change.head is not None
-    patch = patch_of(new, change.name)
     opened = open_all(
         tapes=tapes,
-        tuned=() if patch is None else patch.tuned_on,
+        tuned=tuned_on(new, change.name),
         home=request.home,
         fanout=fanout,
         moved=partial(request.progress, "tapes"),

@@ -232,6 +232,9 @@ class Policy(StrictModel):
         return next((window for window in self.freeze if window.holds(tier=tier, now=now)), None)
 
 
+OWN_KEYS = ("profile", "rollout", "soak.overrides_file", "soak.environment")
+
+
 class EnvironmentFile(StrictModel):
     """gitops/environments/<name>.yaml: what runs in one environment."""
 
@@ -244,6 +247,11 @@ class EnvironmentFile(StrictModel):
     rollout: Word = knob(unit="", help="file of conf/rollout", default="disabled")
     overrides: Annotated[str, Field(pattern=r"^runtime_overrides/[A-Za-z0-9._-]+\.(yaml|json)$")] | None = (
         knob(unit="", help="patch below runtime_overrides/; null for the profile alone", default=None)
+    )
+    candidate: Annotated[str, Field(pattern=r"^runtime_overrides/[A-Za-z0-9._-]+\.(yaml|json)$")] | None = (
+        knob(
+            unit="", help="patch that makes the candidate of the baseline; null: there is none", default=None
+        )
     )
     words: tuple[Text, ...] = knob(
         unit="", help="further words of the run, as on the command line", default=()
@@ -264,10 +272,10 @@ class EnvironmentFile(StrictModel):
     def _words_leave_what_the_file_says(self) -> Self:
         for word in self.words:
             key, found, _ = word.partition("=")
-            if not found or key in ("profile", "rollout", "soak.overrides_file", "soak.environment"):
+            if not found or key in OWN_KEYS or key.startswith("rollout.candidate"):
                 raise ValueError(
-                    f"words: {word}; allowed key=value beside profile, rollout and overrides, which have"
-                    " keys of their own"
+                    f"words: {word}; allowed key=value beside profile, rollout, candidate and overrides,"
+                    " which have keys of their own"
                 )
             if key.partition(".")[0] in ("params", "hydra", "kpi") or key.startswith("hydra/"):
                 raise ValueError(

@@ -1,8 +1,13 @@
 """Rollout: how much of the day trades the candidate, and when it would be taken back."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from framework.settings.schema.base import StrictModel, knob
+
+CandidateValues = dict[str, bool | int | float | str]
+"""Values by the names a patch gives them."""
 
 
 class Rollout(StrictModel):
@@ -20,6 +25,30 @@ class Rollout(StrictModel):
         reduces="down",
     )
     rng_seed: int = knob(unit="", help="seed of the routing hash", ge=0, le=2**63 - 1, identity=False)
+    candidate_file: Annotated[str, Field(min_length=1)] | None = knob(
+        unit="", help="patch that makes the candidate of the baseline", default=None, identity=False
+    )
+    candidate: CandidateValues | None = knob(
+        unit="",
+        help="what the candidate changes in the baseline, as its file says; null: there is none",
+        reload="hot",
+        default=None,
+        identity=False,  # config_sha covers it while it trades
+    )
+
+    @property
+    def share(self) -> float:
+        """Return the share of units that trade the candidate."""
+        return {"disabled": 0.0, "canary": self.canary_fraction, "full": 1.0}[self.mode]
+
+    @model_validator(mode="after")
+    def _what_trades_is_named(self) -> Self:
+        if self.mode != "disabled" and self.candidate is None:
+            raise ValueError(
+                f"mode is {self.mode} without a candidate; allowed with one: rollout.candidate_file=PATCH,"
+                " or candidate in gitops/environments/NAME.yaml"
+            )
+        return self
 
 
 class RolloutGuard(StrictModel):

@@ -1,9 +1,11 @@
 """The one composed value a run is made of."""
 
+import json
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any, Self
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 from framework.files.atomic import canonical_json, sha256_of
 from framework.settings.schema.base import StrictModel, meta_of
@@ -52,12 +54,65 @@ class RunSettings(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_candidate_composes(self) -> Self:
+        if self.rollout.candidate is not None:
+            try:
+                _ = self.candidate
+            except ValidationError as error:
+                why = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"rollout.candidate: {why}") from error
+        return self
+
+    @cached_property
+    def baseline(self) -> Self:
+        """What trades where the candidate does not; itself when it names none."""
+        if self.rollout.mode == "disabled" and self.rollout.candidate is None:
+            return self
+        alone = self.rollout.model_copy(update={"mode": "disabled", "candidate": None})
+        return self.replaced({"rollout": alone})
+
+    @cached_property
+    def candidate(self) -> Self | None:
+        """What the candidate trades: the baseline with the candidate's values, None without one."""
+        values = self.rollout.candidate
+        return None if values is None else self.baseline.replaced(_groups_with(self.baseline, values))
+
+    def replaced(self, groups: Mapping[str, BaseModel]) -> Self:
+        """Return these settings with other groups, validated as a whole; raises ValidationError.
+
+        Unlike a ``model_copy`` it carries nothing over that was computed of the old ones.
+        """
+        own = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**own, **groups})
+
     @cached_property
     def config_sha(self) -> str:
         """SHA-256 of the canonical JSON of what trades: no paths, seeds or names of secrets, not how it is
-        tried. An environment, its gate, its bot and every fill name a configuration by the same hash.
+        tried; a candidate while it trades. An environment, its gate, its bot and every fill name a
+        configuration by the same hash.
         """
-        return sha256_of(canonical_json(behaviour(self)))
+        data = behaviour(self)
+        if self.rollout.mode != "disabled":
+            data["rollout"]["candidate"] = self.rollout.candidate
+        return sha256_of(canonical_json(data))
+
+
+def path_in_run(name: str) -> tuple[str, ...]:
+    """Return the path of a name of a patch: the run-time parameters have bare names."""
+    return ("params", name) if name in RuntimeParams.model_fields else tuple(name.split("."))
+
+
+def _groups_with(settings: RunSettings, values: Mapping[str, Any]) -> dict[str, BaseModel]:
+    """Return the groups that values by the names of patches change; raises ValidationError."""
+    data: dict[str, Any] = {}
+    for name, value in values.items():
+        group, *inner, last = path_in_run(name)
+        here = data.setdefault(group, getattr(settings, group).model_dump(mode="json"))
+        for step in inner:
+            here = here[step]
+        here[last] = value
+    return {g: type(getattr(settings, g)).model_validate_json(json.dumps(v)) for g, v in data.items()}
 
 
 def behaviour(model: BaseModel) -> dict[str, Any]:

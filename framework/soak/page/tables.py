@@ -177,14 +177,14 @@ def arms(result: SoakResult) -> list[dict[str, Any]]:
     return rows
 
 
-ROUTES = {"canary": "the candidate package", "real": "the package in force"}
+ROUTES = {"canary": "the candidate", "real": "the baseline"}
 
 
 def routes(result: SoakResult) -> list[dict[str, Any]]:
     """Give one row a route under a canary rollout and one for their difference; none without a split."""
-    if result.routes is None:
+    split = result.report.get("routes")
+    if split is None:
         return []
-    split = result.report["routes"]
     rows = [
         {
             "name": name,
@@ -207,7 +207,7 @@ def routes(result: SoakResult) -> list[dict[str, Any]]:
 
 def guard_words(result: SoakResult) -> str:
     """Say what the rollout guard would do; empty without a split."""
-    if result.routes is None:
+    if "routes" not in result.report:
         return ""
     row = result.report["routes"]["guard"]
     return f"The rollout guard would roll back: {row['roll_back']}. {row['reason']}."

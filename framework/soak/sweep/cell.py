@@ -21,14 +21,12 @@ from framework.market.tapes.sources import TapeSource
 from framework.session.errors import SoakError
 from framework.session.judge import Judge, choose_profiles
 from framework.session.replay import SoakReplay, package_of
-from framework.session.routes import Canary, route_split
+from framework.session.routes import route_split
 from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
-from framework.soak.baseline import baseline_package
 from framework.soak.provenance import runtime_of
-from framework.soak.run import tuning_rules
-from framework.tuning.params import TuningParams
+from framework.soak.run import tuning_rules, why_untuned
 from framework.tuning.rules import TuningRules
 from framework.tuning.state import start_state
 from framework.tuning.step import step
@@ -44,13 +42,11 @@ class Cell:
     settings: RunSettings
     deciding: Profile
     shown: tuple[Profile, ...]
-    baseline: TuningParams | None
 
     def digest(self) -> str:
         """Digest all of it: two cells of one digest give the same results."""
         profiles = [asdict(profile) for profile in (self.deciding, *self.shown)]
-        baseline = None if self.baseline is None else self.baseline.mapping()
-        return sha256_of(canonical_json([self.settings.model_dump(mode="json"), profiles, baseline]))
+        return sha256_of(canonical_json([self.settings.model_dump(mode="json"), profiles]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +70,7 @@ def cell_of(composed: Composed) -> Cell:
                 f"soak.{name}: is {getattr(soak, name)} in a sweep; allowed with quoteops soak without -m"
             )
     deciding, shown = choose_profiles(kpi=settings.kpi, root=composed.root)
-    canary = settings.rollout.mode == "canary"
-    return Cell(
-        settings=settings,
-        deciding=deciding,
-        shown=shown,
-        baseline=baseline_package(composed) if canary else None,
-    )
+    return Cell(settings=settings, deciding=deciding, shown=shown)
 
 
 @cache
@@ -117,12 +107,12 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     market = open_window(settings=settings, tapes=SharedTapes(tapes))
     runtime = runtime_of(settings, market)
     judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
-    tuned = cell.baseline is None and settings.soak.auto_tune and settings.tuning.enabled
-    replay = _replay(cell, market)
+    tuned = why_untuned(settings) is None
+    replay = SoakReplay(settings=settings, market=market)
     seconds = _play(replay, judge, tuning_rules(settings, judge) if tuned else None, market)
     whole = replay.whole()
     report = judge.report(whole)
-    if cell.baseline is not None:
+    if settings.rollout.mode == "canary":
         split = route_split(
             window=whole,
             versions=replay.timeline.versions,
@@ -132,12 +122,6 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
         report["routes"] = canonical(split)
     gate = judge.gate(report, whole)
     return CellResult(verdict=gate["verdict"], report=report, gate=gate, runtime=runtime, replay_s=seconds)
-
-
-def _replay(cell: Cell, market: ReplayWindow) -> SoakReplay:
-    symbol = market.tape.instrument.symbol
-    canary = None if cell.baseline is None else Canary(symbol=symbol, baseline=cell.baseline)
-    return SoakReplay(settings=cell.settings, market=market, canary=canary)
 
 
 def _play(replay: SoakReplay, judge: Judge, rules: TuningRules | None, market: ReplayWindow) -> float:
