@@ -1,12 +1,17 @@
 """``quoteops kpi``: judge an edge report against a KPI profile."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.cli.words import Parser
 from framework.files.atomic import canonical_json, read_text, write_json
+
+if TYPE_CHECKING:
+    from framework.gates.totals import Totals
 
 
 def run(argv: Sequence[str]) -> int:
@@ -37,51 +42,51 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from framework.gates.explain import build_kpi_gate, gate_marker, next_step
+    from framework.gates.explain import build_gate, next_step
     from framework.session.judge import choose_profiles
     from framework.settings.kpi_profiles import load_kpi_profile
     from framework.settings.resolve import find_root
 
-    report = _read_reports(args.report)
+    totals, runtime = _read_reports(args.report)
     root = find_root()
     settings = load_kpi_profile(root=root, name=args.profile, words=tuple(args.words))
     deciding, shown = choose_profiles(kpi=settings, root=root)
-    gate = build_kpi_gate(
-        report=report,
+    gate = build_gate(
+        totals=totals,
+        runtime=runtime,
         deciding=deciding,
         shown=shown,
-        wall_clock=(report.get("runtime") or {}).get("clock", "wall") != "replay",
+        wall_clock=runtime.get("clock", "wall") != "replay",
     )
     if args.out_json is not None:
-        write_json(path=args.out_json, value=gate)
+        write_json(path=args.out_json, value=gate.as_dict())
     if args.json:
-        print(canonical_json(gate))
+        print(canonical_json(gate.as_dict()))
     else:
-        print(gate_marker(gate))
-        for name, judged in gate["profiles"].items():
-            reasons = ",".join(judged["reasons"]) or "none"
-            print(f"| kpi_profile | {judged['verdict']} | PROFILE={name} REASONS={reasons} |")
-        print(f"{gate['verdict']}: {gate['sentence']}")
+        print(gate.marker)
+        for name, judged in gate.profiles.items():
+            reasons = ",".join(judged.reasons) or "none"
+            print(f"| kpi_profile | {judged.verdict.value} | PROFILE={name} REASONS={reasons} |")
+        print(f"{gate.verdict.value}: {gate.sentence}")
         print(f"next: {next_step(gate)}")
-    code: int = gate["exit_code"]
-    return code
+    return gate.verdict.exit_code
 
 
-def _read_reports(files: Sequence[Path]) -> dict[str, Any]:
-    """Read one report, or fold several into the totals the weekly profile judges."""
+def _read_reports(files: Sequence[Path]) -> tuple[Totals, dict[str, Any]]:
+    """Read one report's totals, or fold several into those the weekly profile judges; and its runtime."""
     from framework.edge.rows import parse_object
     from framework.gates.errors import KpiError
+    from framework.gates.totals import parse_totals
     from framework.gates.weekly import weekly_totals
 
-    reports = []
+    totals = []
+    runtime: dict[str, Any] = {}
     for file in files:
         report = parse_object(text=read_text(file), where=str(file))
         if not isinstance(report.get("totals"), dict):
             raise KpiError(f"{file}: has no totals; allowed an edge report (quoteops edge report makes one)")
-        reports.append(report)
-    if len(reports) == 1:
-        return reports[0]
-    return {
-        "totals": weekly_totals([r["totals"] for r in reports]),
-        "runtime": reports[-1].get("runtime") or {},
-    }
+        totals.append(parse_totals(report["totals"], where=str(file)))
+        runtime = report.get("runtime") or {}
+        if not isinstance(runtime, dict):
+            raise KpiError(f"{file}: runtime is a {type(runtime).__name__}; allowed an object")
+    return totals[0] if len(totals) == 1 else weekly_totals(totals), runtime

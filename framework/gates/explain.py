@@ -1,11 +1,13 @@
-"""Turn verdicts into KPI_GATE.json: one sentence a person understands, and what to do next."""
+"""Turn verdicts into a gate: one sentence a person understands, and what to do next."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from framework.gates.kpi import METRICS, Profile, ProfileVerdict, RowVerdict, finite, judge_totals
+from framework.gates.gate import Decision, Gate
+from framework.gates.kpi import Profile, ProfileVerdict, RowVerdict, judge_totals
+from framework.gates.metrics import METRICS
+from framework.gates.totals import Totals
 from framework.gates.verdict import Verdict
 
 BANDS = (
@@ -32,81 +34,67 @@ DRIVERS = {
 }
 
 
-def build_kpi_gate(
+def build_gate(
     *,
-    report: Mapping[str, Any],
+    totals: Totals,
+    runtime: Mapping[str, Any],
     deciding: Profile,
     shown: Sequence[Profile],
     wall_clock: bool,
-) -> dict[str, Any]:
-    """Judge a report by every profile; the deciding one gives verdict, reasons, sentence and exit code.
+) -> Gate:
+    """Judge a run by every profile; the deciding one gives verdict, reasons, sentence and exit code.
 
     ``shown`` are the profiles to print beside it; one with the deciding profile's name is replaced by it.
-    Returns the plain data of KPI_GATE.json. ``report`` needs ``totals``; its ``runtime`` is copied.
     """
-    totals = report["totals"]
     profiles = {p.name: p for p in (*shown, deciding)}
     judged = {n: judge_totals(totals=totals, profile=p, wall_clock=wall_clock) for n, p in profiles.items()}
     decided = judged[deciding.name]
-    return {
-        "verdict": decided.verdict.value,
-        "exit_code": decided.verdict.exit_code,
-        "decides": deciding.name,
-        "reasons": list(decided.reasons),
-        "sentence": explain(decided=decided, totals=totals),
-        "decision": decision(totals=totals, profile=deciding, verdict=decided.verdict),
-        "hours_needed": decided.hours_needed,
-        "metrics": {r.metric: r.measured.value for r in decided.rows},
-        "thresholds": {kind: dict(getattr(deciding, kind)) for kind in ("hard", "soft", "ideal")},
-        "profiles": {name: _profile_data(verdict) for name, verdict in judged.items()},
-        "runtime": dict(report.get("runtime") or {}),
-    }
+    return Gate(
+        decides=deciding.name,
+        profiles=judged,
+        sentence=explain(decided=decided, totals=totals),
+        decision=decision(totals=totals, profile=deciding, verdict=decided.verdict),
+        runtime=runtime,
+    )
 
 
-def gate_marker(gate: Mapping[str, Any]) -> str:
-    """Return the line for stdout, e.g. ``| kpi_gate | WARN | REASONS=EDGE:adverse,EDGE:slippage |``."""
-    return f"| kpi_gate | {gate['verdict']} | REASONS={','.join(gate['reasons']) or 'none'} |"
-
-
-def decision(*, totals: Mapping[str, Any], profile: Profile, verdict: Verdict) -> dict[str, Any]:
+def decision(*, totals: Totals, profile: Profile, verdict: Verdict) -> Decision:
     """Look the net up in the decision matrix, in the unit the profile judges it in.
 
-    ``holds`` tells whether the verdict backs acting on the band. A quoted edge that is not positive has no
-    share to keep: its band is FAIL.
+    A quoted edge that is not positive has no share to keep: its band is FAIL.
     """
     metric = "net_to_gross" if "net_to_gross" in profile.hard else "net_bps"
-    value, net = finite(totals.get(metric)), finite(totals.get("net_bps"))
-    if net is None:
-        action = "collect fills first: there is no net to decide on"
-        return {"metric": metric, "value": None, "band": "UNKNOWN", "action": action, "holds": False}
+    value = totals.value(metric)
+    if totals.value("net_bps") is None:
+        return Decision(metric, None, "UNKNOWN", "collect fills first: there is no net to decide on", False)
     at = -math.inf if value is None else value
     band, action = next(row for row, least in zip(BANDS, MATRIX[metric], strict=True) if at >= least)
     holds = verdict.accepted or (verdict is Verdict.FAIL and band in ("WARN", "FAIL"))
-    return {"metric": metric, "value": value, "band": band, "action": action, "holds": holds}
+    return Decision(metric, value, band, action, holds)
 
 
-def matrix_lines(given: Mapping[str, Any]) -> list[str]:
+def matrix_lines(given: Decision) -> list[str]:
     """Write the decision matrix one band a line, with a mark at the one of a decision."""
-    metric = METRICS[given["metric"]]
+    metric = METRICS[given.metric]
     lines = []
-    for (band, action), least in zip(BANDS, MATRIX[given["metric"]], strict=True):
-        mark = ">" if band == given["band"] else " "
+    for (band, action), least in zip(BANDS, MATRIX[given.metric], strict=True):
+        mark = ">" if band == given.band else " "
         reach = "below" if math.isinf(least) else f"from {_amount(least, metric.unit)}"
         lines.append(f"{mark} {band:<8}{reach:<20}{action}")
     return lines
 
 
-def next_step(gate: Mapping[str, Any]) -> str:
+def next_step(gate: Gate) -> str:
     """Say what to do now: the matrix's action where the verdict backs it, else what is missing or failed."""
-    if gate["decision"]["holds"]:
-        return str(gate["decision"]["action"])
-    if gate["verdict"] == Verdict.FAIL.value:
-        return f"mend what failed first: {', '.join(gate['reasons'])}"
-    hours = gate["hours_needed"]
+    if gate.decision.holds:
+        return gate.decision.action
+    if gate.verdict is Verdict.FAIL:
+        return f"mend what failed first: {', '.join(gate.decided.reasons)}"
+    hours = gate.decided.hours_needed
     return "collect more evidence" + ("" if hours is None else f", about {hours_words(hours)} of tape in all")
 
 
-def explain(*, decided: ProfileVerdict, totals: Mapping[str, Any]) -> str:
+def explain(*, decided: ProfileVerdict, totals: Totals) -> str:
     """Say in one sentence why the verdict is what it is."""
     if decided.few_fills:
         return _few_fills(decided)
@@ -142,14 +130,10 @@ def _few_fills(decided: ProfileVerdict) -> str:
     return f"{fills_words(decided.fills)} {verb} fewer than the {need} a verdict needs{more}"
 
 
-def _loss(row: RowVerdict, totals: Mapping[str, Any]) -> str:
+def _loss(row: RowVerdict, totals: Totals) -> str:
     """Name the costs that ate the edge: the fewest that together exceed it, else the largest."""
-    gross = finite(totals.get("gross_bps"))
-    costs = [
-        (DRIVERS[r["driver"]], -float(r["bps"]))
-        for r in totals.get("cost_ranking") or []
-        if r.get("driver") in DRIVERS and finite(r.get("bps")) is not None
-    ]
+    gross = totals.gross_bps
+    costs = [(DRIVERS[loss.driver], -loss.bps) for loss in totals.losses if loss.driver in DRIVERS]
     if not costs or gross is None:
         return f"{_value_words(row)}, the limit is {_threshold(row, row.hard)}"
     limit = _threshold(row, row.hard)
@@ -213,8 +197,8 @@ def _range(row: RowVerdict) -> str:
     return f" (90 %: {low} to {high})"
 
 
-def _net_words(totals: Mapping[str, Any]) -> str:
-    net, gross = finite(totals.get("net_bps")), finite(totals.get("gross_bps"))
+def _net_words(totals: Totals) -> str:
+    net, gross = totals.value("net_bps"), totals.gross_bps
     if net is None:
         return "net is unknown"
     return f"net is {net:.3g} bps" if gross is None else f"net is {net:.3g} bps of {gross:.3g} bps quoted"
@@ -232,29 +216,3 @@ def hours_words(hours: float) -> str:
     if hours > HOURS_A_YEAR:
         return "more than a year"
     return f"{hours:.1f} h" if hours < 10.0 else f"{hours:,.0f} h"
-
-
-def _profile_data(judged: ProfileVerdict) -> dict[str, Any]:
-    return {
-        "verdict": judged.verdict.value,
-        "judge": judged.profile.judge,
-        "min_fills": judged.profile.min_fills,
-        "fills": judged.fills,
-        "reasons": list(judged.reasons),
-        "hours_needed": judged.hours_needed,
-        "rows": [
-            {
-                **asdict(row.measured),
-                "metric": row.metric,
-                "unit": METRICS[row.metric].unit,
-                "better": "higher" if METRICS[row.metric].higher_is_better else "lower",
-                "hard": row.hard,
-                "soft": row.soft,
-                "ideal": row.ideal,
-                "verdict": row.verdict.value if row.applies else "N/A",
-                "note": row.note,
-                "hours_needed": row.hours_needed,
-            }
-            for row in judged.rows
-        ],
-    }

@@ -1,45 +1,18 @@
-"""Judge the totals of an edge report against a profile of KPI thresholds; the metrics are rows of a table.
+"""Judge the totals of an edge report against a profile of KPI thresholds.
 
 A hard limit missed is FAIL and not decided is INCONCLUSIVE; a soft limit missed or not proven is WARN. A
 metric that is absent is INCONCLUSIVE: no evidence is never a pass.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from framework.edge.intervals import values_for_upper_bound
 from framework.gates.intervals import Measurement, Standing, hours_to_tell, stand_on_interval, stand_on_value
+from framework.gates.metrics import METRICS
+from framework.gates.totals import Totals
 from framework.gates.verdict import Verdict, combine
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One judged metric: its reason code, words, unit, direction, and whether replay can measure it."""
-
-    code: str
-    label: str
-    unit: str
-    higher_is_better: bool
-    wall_clock_only: bool = False
-    percentile: bool = False
-
-
-METRICS: dict[str, Metric] = {
-    "net_bps": Metric("net", "net", "bps", True),
-    "net_to_gross": Metric("net", "net share of the quoted edge", "of gross", True),
-    "adverse_bps_p95": Metric("adverse", "adverse p95", "bps", False, percentile=True),
-    "adverse_u_p95": Metric("adverse", "adverse p95", "unit moves", False, percentile=True),
-    "slippage_bps_p95": Metric("slippage", "slippage p95", "bps", False, percentile=True),
-    "slippage_u_p95": Metric("slippage", "slippage p95", "unit moves", False, percentile=True),
-    "cancel_ratio": Metric("cancel", "cancel ratio", "of requests", False),
-    "maker_share_pct": Metric("maker", "maker share", "%", True),
-    "order_age_p95_ms": Metric("order_age", "off-target age p95", "ms", False, percentile=True),
-    "ws_lag_p95_ms": Metric("ws_lag", "feed lag p95", "ms", False, wall_clock_only=True, percentile=True),
-    "requests_per_fill": Metric("requests", "requests per fill", "", False),
-    "net_trend_upper_bps": Metric("trend", "upper bound of the net trend", "bps per report", True),
-}
 
 
 @dataclass(frozen=True)
@@ -68,6 +41,27 @@ class RowVerdict:
     hours_needed: float | None = None
     applies: bool = True
 
+    @property
+    def word(self) -> str:
+        """Return the verdict, or N/A for what this run cannot measure."""
+        return self.verdict.value if self.applies else "N/A"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row as plain data for a report."""
+        metric = METRICS[self.metric]
+        return {
+            **asdict(self.measured),
+            "metric": self.metric,
+            "unit": metric.unit,
+            "better": "higher" if metric.higher_is_better else "lower",
+            "hard": self.hard,
+            "soft": self.soft,
+            "ideal": self.ideal,
+            "verdict": self.word,
+            "note": self.note,
+            "hours_needed": self.hours_needed,
+        }
+
 
 @dataclass(frozen=True)
 class ProfileVerdict:
@@ -81,6 +75,18 @@ class ProfileVerdict:
     fills: int | None
     hours_needed: float | None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict as plain data for a report."""
+        return {
+            "verdict": self.verdict.value,
+            "judge": self.profile.judge,
+            "min_fills": self.profile.min_fills,
+            "fills": self.fills,
+            "reasons": list(self.reasons),
+            "hours_needed": self.hours_needed,
+            "rows": [row.as_dict() for row in self.rows],
+        }
+
 
 def profile_from(values: Mapping[str, Any]) -> Profile:
     """Make a profile from plain settings (name, judge, min_fills, hard, soft, ideal) without null limits."""
@@ -91,12 +97,11 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
     return Profile(name=values["name"], judge=values["judge"], min_fills=values["min_fills"], **limits)
 
 
-def judge_totals(*, totals: Mapping[str, Any], profile: Profile, wall_clock: bool) -> ProfileVerdict:
-    """Judge the totals of an edge report against one profile."""
+def judge_totals(*, totals: Totals, profile: Profile, wall_clock: bool) -> ProfileVerdict:
+    """Judge what a run measured against one profile."""
     named = [m for m in METRICS if m in profile.hard or m in profile.soft]
-    hours = finite(totals.get("hours")) or 0.0
-    rows = tuple(_judge_row(name, totals, profile, hours=hours, wall_clock=wall_clock) for name in named)
-    count = finite(totals.get("fills"))
+    hours, count = totals.hours, totals.fills
+    rows = tuple(_judge_row(name, totals, profile, wall_clock=wall_clock) for name in named)
     few = profile.min_fills > 0 and (count is None or count < profile.min_fills)
     live = [r for r in rows if r.applies]
     verdict = Verdict.INCONCLUSIVE if few else combine(r.verdict for r in live)
@@ -110,26 +115,11 @@ def judge_totals(*, totals: Mapping[str, Any], profile: Profile, wall_clock: boo
         undecided = [r for r in live if verdict is Verdict.INCONCLUSIVE and r.verdict is verdict]
         estimates = [r.hours_needed for r in undecided if r.hours_needed is not None]
         needed = max(estimates, default=None)
-    return ProfileVerdict(
-        profile, verdict, tuple(reasons), rows, few, None if count is None else int(count), needed
-    )
+    return ProfileVerdict(profile, verdict, tuple(reasons), rows, few, count, needed)
 
 
-def measurement(totals: Mapping[str, Any], name: str) -> Measurement:
-    """Read a metric and its interval from the totals of a report; what is absent or not finite is None."""
-    interval = (totals.get("intervals") or {}).get(name) or {}
-    return Measurement(
-        value=finite(totals.get(name)),
-        lower=finite(interval.get("lower")),
-        upper=finite(interval.get("upper")),
-        n_eff=finite(interval.get("n_eff")),
-    )
-
-
-def _judge_row(
-    name: str, totals: Mapping[str, Any], profile: Profile, *, hours: float, wall_clock: bool
-) -> RowVerdict:
-    metric, measured = METRICS[name], measurement(totals, name)
+def _judge_row(name: str, totals: Totals, profile: Profile, *, wall_clock: bool) -> RowVerdict:
+    metric, measured = METRICS[name], totals.measured(name)
     hard, soft, ideal = profile.hard.get(name), profile.soft.get(name), profile.ideal.get(name)
     row = RowVerdict(name, measured, hard, soft, ideal, Verdict.PASS, "met")
     if metric.wall_clock_only and not wall_clock:
@@ -148,7 +138,7 @@ def _judge_row(
         needed = hours_to_tell(
             measured=measured,
             limit=limit,
-            hours=hours,
+            hours=totals.hours,
             higher_is_better=metric.higher_is_better,
             values_needed=values_for_upper_bound(q=0.95, level=0.90) if metric.percentile else None,
         )
@@ -168,10 +158,3 @@ _SOFT = {
     Standing.UNPROVEN: Verdict.WARN,
     Standing.UNKNOWN: Verdict.INCONCLUSIVE,
 }
-
-
-def finite(value: Any) -> float | None:
-    """Return a finite number as a float, and None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

@@ -1,43 +1,50 @@
 """Fold several reports into the totals the weekly profile judges."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from framework.edge.quantiles import t_quantile
-from framework.gates.kpi import finite
+from framework.gates.intervals import Measurement
+from framework.gates.totals import Totals
 
 MIN_REPORTS_FOR_TREND = 3
 
 
-def weekly_totals(totals: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def weekly_totals(totals: Sequence[Totals]) -> Totals:
     """Fold the totals of several reports, oldest first: net and maker share by turnover, the worst p95.
 
     ``net_trend_upper_bps`` is the upper 90 % bound of the least-squares slope of net_bps per report (None
-    below three reports): net is falling when even that is negative.
+    below three reports): net is falling when even that is negative. What one report does not know is unknown.
     """
-    nets = [finite(t.get("net_bps")) for t in totals]
-    weights = [finite(t.get("turnover_quote")) for t in totals]
-    fills = [finite(t.get("fills")) for t in totals]
-    ages = [finite(t.get("order_age_p95_ms")) for t in totals]
-    return {
-        "fills": None if None in fills else int(math.fsum(f for f in fills if f is not None)),
-        "hours": math.fsum(finite(t.get("hours")) or 0.0 for t in totals),
+    nets = _known(t.value("net_bps") for t in totals)
+    makers = _known(t.value("maker_share_pct") for t in totals)
+    ages = _known(t.value("order_age_p95_ms") for t in totals)
+    weights = _known(t.turnover_quote for t in totals)
+    fills = [t.fills for t in totals]
+    folded = {
         "net_bps": _weighted(nets, weights),
-        "maker_share_pct": _weighted([finite(t.get("maker_share_pct")) for t in totals], weights),
-        "order_age_p95_ms": None if None in ages or not ages else max(a for a in ages if a is not None),
-        "net_trend_upper_bps": _slope_upper([n for n in nets if n is not None]) if None not in nets else None,
+        "maker_share_pct": _weighted(makers, weights),
+        "order_age_p95_ms": max(ages) if ages else None,
+        "net_trend_upper_bps": _slope_upper(nets) if nets is not None else None,
     }
-
-
-def _weighted(values: Sequence[float | None], weights: Sequence[float | None]) -> float | None:
-    if None in values or None in weights:
-        return None
-    total = math.fsum(w for w in weights if w is not None)
-    pairs = zip(values, weights, strict=True)
-    return (
-        math.fsum(v * w for v, w in pairs if v is not None and w is not None) / total if total > 0.0 else None
+    return Totals(
+        metrics={name: Measurement(value) for name, value in folded.items()},
+        hours=math.fsum(t.hours for t in totals),
+        fills=None if None in fills else sum(n for n in fills if n is not None),
     )
+
+
+def _known(values: Iterable[float | None]) -> list[float] | None:
+    """Return the values when every one is known."""
+    found = list(values)
+    return None if None in found else [value for value in found if value is not None]
+
+
+def _weighted(values: Sequence[float] | None, weights: Sequence[float] | None) -> float | None:
+    if values is None or weights is None:
+        return None
+    total = math.fsum(weights)
+    return math.fsum(v * w for v, w in zip(values, weights, strict=True)) / total if total > 0.0 else None
 
 
 def _slope_upper(values: Sequence[float]) -> float | None:

@@ -3,50 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from framework.edge.window import WindowData
+from framework.gates.gate import Gate, Halt
 from framework.quoting.records import HALT, LOSS, NO_MARKET, STALE, VOLATILITY
 
 NAMES = {NO_MARKET: "no-market", STALE: "stale-book", VOLATILITY: "volatility", LOSS: "loss"}
 
 
-def halts_of(window: WindowData) -> list[dict[str, Any]]:
-    """Give one row a kind of halt, in the order of their first: reason, count, first time.
+def halts_of(window: WindowData) -> tuple[Halt, ...]:
+    """Give the kinds of halt in the order of their first.
 
-    The time is UTC ns, and seconds into the window. A loss halt lasts to the end of the run;
-    the others end when their cause does.
+    A loss halt lasts to the end of the run; the others end when their cause does.
     """
     rows = window.audit[window.audit["action"] == HALT]
-    found: dict[str, dict[str, Any]] = {}
+    times: dict[str, list[int]] = {}
     for row in rows:
-        name = NAMES[int(row["reason"])]
-        ts = int(row["ts_ns"])
-        first = {"reason": name, "count": 0, "first_ns": ts, "after_s": (ts - window.start_ns) / 1e9}
-        found.setdefault(name, first)["count"] += 1
-    return list(found.values())
+        times.setdefault(NAMES[int(row["reason"])], []).append(int(row["ts_ns"]))
+    return tuple(
+        Halt(name, len(at_ns), at_ns[0], (at_ns[0] - window.start_ns) / 1e9) for name, at_ns in times.items()
+    )
 
 
-def loss_halt_before(gates: Sequence[dict[str, Any]]) -> int | None:
+def loss_halt_before(gates: Sequence[Gate]) -> int | None:
     """Give the first iteration (from 1) whose gate lists the loss halt, which nothing ends; None without."""
     halted = (
-        k for k, gate in enumerate(gates, start=1) if any(h["reason"] == NAMES[LOSS] for h in gate["halts"])
+        k for k, gate in enumerate(gates, start=1) if any(h.reason == NAMES[LOSS] for h in gate.halts or ())
     )
     return next(halted, None)
 
 
-def halts_sentence(halts: list[dict[str, Any]]) -> str:
+def halts_sentence(halts: Sequence[Halt]) -> str:
     """Say what a guard stopped: "quoting stopped at 01:12:03 by the loss halt, …"; empty when none did.
 
     A market without two sides is listed but not said: no guard decided that.
     """
-    return "; ".join(_words(row) for row in halts if row["reason"] != NAMES[NO_MARKET])
+    return "; ".join(_words(halt) for halt in halts if halt.reason != NAMES[NO_MARKET])
 
 
-def _words(row: dict[str, Any]) -> str:
-    minutes, seconds = divmod(int(row["after_s"]), 60)
+def _words(halt: Halt) -> str:
+    minutes, seconds = divmod(int(halt.after_s), 60)
     at = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
-    if row["reason"] == NAMES[LOSS]:
+    if halt.reason == NAMES[LOSS]:
         return f"quoting stopped at {at} by the loss halt, to the end of the run"
-    times = "once" if row["count"] == 1 else f"{row['count']} times, first"
-    return f"quoting paused {times} at {at} by the {row['reason']} halt"
+    times = "once" if halt.count == 1 else f"{halt.count} times, first"
+    return f"quoting paused {times} at {at} by the {halt.reason} halt"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from framework.edge.report import build_edge_report
 from framework.edge.window import WindowData
-from framework.gates.explain import build_kpi_gate
+from framework.gates.explain import build_gate
+from framework.gates.gate import Gate
 from framework.gates.kpi import Profile, profile_from
 from framework.gates.profiles import deciding_profile
+from framework.gates.totals import parse_totals
 from framework.session.halts import halts_of, halts_sentence
 from framework.settings.kpi_profiles import load_kpi_profiles
 from framework.settings.schema.kpi import KpiSettings
@@ -34,14 +36,18 @@ class Judge:
         """Build the edge report of a window; raises LedgerError when attribution and books disagree."""
         return build_edge_report(windows=[window], runtime=self.runtime)
 
-    def gate(self, report: Mapping[str, Any], window: WindowData | None = None) -> dict[str, Any]:
+    def gate(self, report: Mapping[str, Any], window: WindowData | None = None) -> Gate:
         """Judge a report by every profile; a halt in its window, if that is given, joins the sentence."""
-        gate = build_kpi_gate(
-            report=report, deciding=self.deciding, shown=self.shown, wall_clock=self.wall_clock
+        gate = build_gate(
+            totals=parse_totals(report["totals"], where="edge report"),
+            runtime=self.runtime,
+            deciding=self.deciding,
+            shown=self.shown,
+            wall_clock=self.wall_clock,
         )
-        halts = [] if window is None else halts_of(window)
-        said = [gate["sentence"], halts_sentence(halts)]
-        return {**gate, "halts": halts, "sentence": "; ".join(part for part in said if part)}
+        halts = () if window is None else halts_of(window)
+        parts = (gate.sentence, halts_sentence(halts))
+        return replace(gate, halts=halts, sentence="; ".join(part for part in parts if part))
 
 
 def choose_profiles(

@@ -7,7 +7,6 @@ from typing import Any
 
 from framework.edge.report import canonical
 from framework.edge.rows import audit_rows, trade_rows
-from framework.gates.explain import gate_marker
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import written_schedule
 from framework.soak.result import SoakResult
@@ -30,9 +29,9 @@ def iteration_row(result: SoakResult, k: int) -> dict[str, Any]:
     decision = result.decisions[k - 1] if result.decisions else None
     return {
         "iteration": k,
-        "verdict": gate["verdict"],
-        "sentence": gate["sentence"],
-        "halts": gate["halts"],
+        "verdict": gate.verdict.value,
+        "sentence": gate.sentence,
+        "halts": [halt.as_dict() for halt in gate.halts or ()],
         "params": result.packages[k - 1].mapping(),
         **{name: totals[name] for name in ROW_METRICS},
         "tuning": None if decision is None else [row.as_dict() for row in decision.rows],
@@ -52,7 +51,7 @@ def write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
             **about,
             **{name: totals[name] for name in DRIVER_METRICS},
         },
-        "ITER_SUMMARY": {**row, "gate": gate},
+        "ITER_SUMMARY": {**row, "gate": gate.as_dict()},
     }
     for name, value in files.items():
         folder.json(f"soak/iterations/{name}_iter{k}.json", value)
@@ -66,7 +65,7 @@ def write_run(result: SoakResult, folder: RunFolder, say: Say) -> None:
 
     assert result.whole is not None
     folder.json("reports/EDGE_REPORT.json", result.report)
-    folder.json("reports/KPI_GATE.json", result.gate)
+    folder.json("reports/KPI_GATE.json", result.judged.as_dict())
     folder.json("reports/soak_metrics.json", soak_metrics(result))
     folder.json("reports/gates_summary.json", gates_summary(result))
     folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
@@ -77,7 +76,7 @@ def write_run(result: SoakResult, folder: RunFolder, say: Say) -> None:
     folder.lines("soak/audit.jsonl", audit_rows(result.whole))
     folder.lines("edge/trades.jsonl", _trades(result))
     _write_reloads(result, folder)
-    say(gate_marker(result.gate))
+    say(result.judged.marker)
 
 
 def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:
@@ -115,14 +114,15 @@ def soak_metrics(result: SoakResult) -> dict[str, Any]:
 
 def gates_summary(result: SoakResult) -> dict[str, Any]:
     """Give the verdicts of the run by profile and of every iteration by the deciding one."""
+    gate = result.judged
     return {
-        "verdict": result.gate["verdict"],
-        "exit_code": result.gate["exit_code"],
-        "decides": result.gate["decides"],
-        "sentence": result.gate["sentence"],
-        "halts": result.gate["halts"],
-        "profiles": {name: judged["verdict"] for name, judged in result.gate["profiles"].items()},
-        "iterations": [gate["verdict"] for gate in result.gates],
+        "verdict": gate.verdict.value,
+        "exit_code": gate.verdict.exit_code,
+        "decides": gate.decides,
+        "sentence": gate.sentence,
+        "halts": [halt.as_dict() for halt in gate.halts or ()],
+        "profiles": {name: judged.verdict.value for name, judged in gate.profiles.items()},
+        "iterations": [gate.verdict.value for gate in result.gates],
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.window import WindowData
+from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
 from framework.session.reload import Offer, Reload
 from framework.session.timeline import Version
@@ -37,16 +38,22 @@ class SoakResult:
     windows: list[WindowData] = field(default_factory=list)
     packages: list[TuningParams] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
-    gates: list[dict[str, Any]] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
     decisions: list[TuningDecision] = field(default_factory=list)
     whole: WindowData | None = None
     report: dict[str, Any] = field(default_factory=dict)
-    gate: dict[str, Any] = field(default_factory=dict)
+    gate: Gate | None = None
     arms: list[dict[str, Any]] = field(default_factory=list)
     untuned: str | None = None
     """Why no package was tuned, when none was."""
 
     @property
+    def judged(self) -> Gate:
+        """Give the gate of the whole run, which there is once it has been played."""
+        assert self.gate is not None
+        return self.gate
+
+    @property
     def verdict(self) -> Verdict:
         """Give the verdict of the whole run."""
-        return Verdict(self.gate["verdict"])
+        return self.judged.verdict

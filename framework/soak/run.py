@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from framework.edge.report import canonical
 from framework.engine.paced import Clock, MonotonicClock
 from framework.engine.replay import EngineError
 from framework.errors import QuoteopsError
+from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
 from framework.market.tapes.open import TapeCache
 from framework.rollout.route import CANARY
@@ -201,7 +203,7 @@ class _Game:
         measured = input_from_totals(
             totals=totals,
             unit=rules.unit,
-            verdict=Verdict(gate["verdict"]),
+            verdict=gate.verdict,
             wall_clock=self.judge.wall_clock,
         )
         return step(rules, state, measured, ran, iteration=k, last_iteration=k == self.last)
@@ -287,12 +289,12 @@ def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:
     folder.json("reports/KPI_GATE.json", verdict)
 
 
-def _with_earlier_halt(result: SoakResult, gate: dict[str, Any]) -> dict[str, Any]:
+def _with_earlier_halt(result: SoakResult, gate: Gate) -> Gate:
     """Say in an iteration's sentence that an earlier one ended all quoting."""
     first = loss_halt_before(result.gates)
     if first is None:
         return gate
-    return {**gate, "sentence": f"{gate['sentence']}; no quoting since the loss halt in iteration {first}"}
+    return replace(gate, sentence=f"{gate.sentence}; no quoting since the loss halt in iteration {first}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -61,9 +61,9 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     late = "" if lag is None else f", lag p95 {_num(lag)} ms"
     first = loss_halt_before(result.gates[: k - 1])
     since = "" if first is None else f"no quoting since the loss halt in iteration {first}"
-    halted = since or halts_sentence(result.gates[k - 1]["halts"])
+    halted = since or halts_sentence(result.gates[k - 1].halts or ())
     return (
-        f"iter {k}: {result.gates[k - 1]['verdict']} net {_bps(totals['net_bps'])},"
+        f"iter {k}: {result.gates[k - 1].verdict.value} net {_bps(totals['net_bps'])},"
         f" {_fills(totals['fills'])}, off-target p95 {_num(totals['order_age_p95_ms'])} ms{late}"
         f"{', ' + halted if halted else ''} | {words or 'same package'}"
     )
@@ -71,22 +71,22 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
 
 def summary_text(result: SoakResult) -> str:
     """Give the run in a few lines: verdict, money, iterations, tuner against its placebos, what next."""
-    gate = result.gate
+    gate = result.judged
     head, *rest = _frame(result)
     lines = [
         head,
         *(iteration_line(result, k) for k in range(1, len(result.reports) + 1)),
         *rest,
         "decision matrix:",
-        *matrix_lines(gate["decision"]),
+        *matrix_lines(gate.decision),
     ]
-    return "".join(f"{line}\n" for line in [f"{gate['verdict']}: {gate['sentence']}", *lines])
+    return "".join(f"{line}\n" for line in [f"{gate.verdict.value}: {gate.sentence}", *lines])
 
 
 def closing_text(result: SoakResult) -> str:
     """Give the summary without the iterations, for a screen that has just shown them."""
-    gate = result.gate
-    return "".join(f"{line}\n" for line in [f"{gate['verdict']}: {gate['sentence']}", *_frame(result)])
+    gate = result.judged
+    return "".join(f"{line}\n" for line in [f"{gate.verdict.value}: {gate.sentence}", *_frame(result)])
 
 
 def _frame(result: SoakResult) -> list[str]:
@@ -96,9 +96,9 @@ def _frame(result: SoakResult) -> list[str]:
         *_reload_lines(result),
         *_route_lines(result),
         *_arm_lines(result),
-        *profile_lines(result.gate),
+        *profile_lines(result.judged),
         _switching(result),
-        f"next: {next_step(result.gate)}",
+        f"next: {next_step(result.judged)}",
     ]
 
 
@@ -172,10 +172,10 @@ def _arm_words(row: dict[str, Any]) -> str:
 
 def results_markdown(result: SoakResult) -> str:
     """Give the run as Markdown: verdict, both profiles side by side, edge, iterations, tuner."""
-    gate, totals, runtime = result.gate, result.report["totals"], result.runtime
+    gate, totals, runtime = result.judged, result.report["totals"], result.runtime
     parts = [
-        f"# Soak: {gate['verdict']}",
-        gate["sentence"],
+        f"# Soak: {gate.verdict.value}",
+        gate.sentence,
         f"Tape {runtime['tape']}, {totals['hours']:.3g} h, {runtime['iterations']} iterations, maker fee"
         f" {runtime['maker_fee_bps']:g} bps, config {runtime['config_sha'][:12]}.",
         "## KPI profiles",
@@ -189,7 +189,7 @@ def results_markdown(result: SoakResult) -> str:
         parts += ["## Routes", _routes(split), _guard(split["guard"])]
     if result.arms:
         parts += ["## Tuned against not tuning", _arms(result.arms)]
-    matrix = "\n".join(matrix_lines(gate["decision"]))
+    matrix = "\n".join(matrix_lines(gate.decision))
     parts += ["## Quoting profile", _switching(result)]
     parts += ["## Next", next_step(gate), f"Decision matrix:\n\n```\n{matrix}\n```"]
     return "\n\n".join(parts) + "\n"
@@ -208,7 +208,7 @@ def _iterations(result: SoakResult) -> str:
     for k, report in enumerate(result.reports, start=1):
         t = report["totals"]
         values = [t["net_bps"], t["gross_bps"], t["slippage_bps"], t["inventory_bps"]]
-        verdict, age = result.gates[k - 1]["verdict"], _num(t["order_age_p95_ms"])
+        verdict, age = result.gates[k - 1].verdict.value, _num(t["order_age_p95_ms"])
         rows.append([str(k), verdict, *map(_num, values), str(t["fills"]), age])
     return _table(head, rows)
 

@@ -1,9 +1,10 @@
 """Read the tuner's measurement from the totals of an edge report."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from framework.gates.kpi import finite, measurement
+from framework.gates.intervals import Measurement
 from framework.gates.verdict import Verdict
 from framework.tuning.measure import EdgeDriver, Metric, TuningInput, block_share
 
@@ -59,3 +60,17 @@ def _block(totals: Mapping[str, Any], reason: str) -> Metric | None:
         return block_share(count=count, blocked=blocked)
     bounds = measurement(totals, name)
     return Metric(count / blocked, bounds.lower, bounds.upper)
+
+
+def measurement(totals: Mapping[str, Any], name: str) -> Measurement:
+    """Read a metric and its interval."""
+    interval = (totals.get("intervals") or {}).get(name) or {}
+    lower, upper, n_eff = (finite(interval.get(key)) for key in ("lower", "upper", "n_eff"))
+    return Measurement(finite(totals.get(name)), lower, upper, n_eff)
+
+
+def finite(value: Any) -> float | None:
+    """Return a finite number as a float, and None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -6,23 +6,30 @@ import pytest
 
 from framework.files.atomic import canonical_json
 from framework.gates.explain import (
-    build_kpi_gate,
+    build_gate,
     decision,
-    gate_marker,
     hours_words,
     matrix_lines,
     next_step,
 )
+from framework.gates.gate import Decision, Gate
+from framework.gates.totals import parse_totals
 from framework.gates.verdict import Verdict
 from tests.gates.kpi_cases import SHIPPED, totals
 
 
-def gate(given: dict[str, Any], decides: str = "scaled", **more: Any) -> dict[str, Any]:
-    shown = [SHIPPED["audit_3h"], SHIPPED["scaled"]]
-    report = {"totals": given, "runtime": {"config_sha": "abc"}}
-    return build_kpi_gate(
-        report=report, deciding=SHIPPED[decides], shown=shown, **({"wall_clock": False} | more)
+def judged(given: dict[str, Any], decides: str = "scaled") -> Gate:
+    return build_gate(
+        totals=parse_totals(given, where="r"),
+        runtime={"config_sha": "abc"},
+        deciding=SHIPPED[decides],
+        shown=[SHIPPED["audit_3h"], SHIPPED["scaled"]],
+        wall_clock=False,
     )
+
+
+def gate(given: dict[str, Any], decides: str = "scaled") -> dict[str, Any]:
+    return judged(given, decides).as_dict()
 
 
 def losing(gross: float = 0.4, **costs: float) -> dict[str, Any]:
@@ -133,12 +140,13 @@ def test_the_gate_file_holds_what_the_documents_ask_for_and_is_plain_json() -> N
 
 def test_the_marker_is_the_documents_line() -> None:
     given = totals(half=0.001, adverse_u_p95=4.5, slippage_u_p95=2.0)
-    assert gate_marker(gate(given)) == "| kpi_gate | WARN | REASONS=EDGE:adverse,EDGE:slippage |"
-    assert gate_marker(gate(totals())) == "| kpi_gate | PASS | REASONS=none |"
+    assert judged(given).marker == "| kpi_gate | WARN | REASONS=EDGE:adverse,EDGE:slippage |"
+    assert judged(totals()).marker == "| kpi_gate | PASS | REASONS=none |"
 
 
-def decided(net: float | None, verdict: Verdict, profile: str = "audit_3h", **more: Any) -> dict[str, Any]:
-    return decision(totals={"net_bps": net, **more}, profile=SHIPPED[profile], verdict=verdict)
+def decided(net: float | None, verdict: Verdict, profile: str = "audit_3h", **more: Any) -> Decision:
+    given = parse_totals({"net_bps": net, **more}, where="r")
+    return decision(totals=given, profile=SHIPPED[profile], verdict=verdict)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +162,7 @@ def decided(net: float | None, verdict: Verdict, profile: str = "audit_3h", **mo
     ],
 )
 def test_the_decision_matrix_is_the_documents(net: float, band: str) -> None:
-    assert decided(net, Verdict.PASS)["band"] == band
+    assert decided(net, Verdict.PASS).band == band
 
 
 @pytest.mark.parametrize(
@@ -164,7 +172,7 @@ def test_a_profile_that_judges_the_share_of_gross_has_the_matrix_in_that_unit(
     share: float | None, band: str
 ) -> None:
     found = decided(0.2, Verdict.PASS, "scaled", net_to_gross=share)
-    assert (found["metric"], found["band"]) == ("net_to_gross", band)
+    assert (found.metric, found.band) == ("net_to_gross", band)
 
 
 def test_the_matrix_is_written_with_a_mark_at_the_band() -> None:
@@ -175,17 +183,17 @@ def test_the_matrix_is_written_with_a_mark_at_the_band() -> None:
 
 
 def test_a_decision_holds_only_as_far_as_the_verdict_backs_it() -> None:
-    assert decided(3.4, Verdict.PASS)["holds"] is True
-    assert decided(3.4, Verdict.INCONCLUSIVE)["holds"] is False
-    assert decided(3.4, Verdict.FAIL)["holds"] is False
-    assert decided(1.0, Verdict.FAIL)["holds"] is True
-    assert decided(None, Verdict.INCONCLUSIVE)["holds"] is False
+    assert decided(3.4, Verdict.PASS).holds is True
+    assert decided(3.4, Verdict.INCONCLUSIVE).holds is False
+    assert decided(3.4, Verdict.FAIL).holds is False
+    assert decided(1.0, Verdict.FAIL).holds is True
+    assert decided(None, Verdict.INCONCLUSIVE).holds is False
 
 
 def test_the_next_step_is_the_matrix_or_what_stands_against_it() -> None:
-    assert next_step(gate(totals())).startswith("freeze the overrides")
-    assert next_step(gate(totals(cancel_ratio=0.9))) == "mend what failed first: EDGE:cancel"
-    assert next_step(gate(totals(fills=20))) == "collect more evidence, about 4.5 h of tape in all"
+    assert next_step(judged(totals())).startswith("freeze the overrides")
+    assert next_step(judged(totals(cancel_ratio=0.9))) == "mend what failed first: EDGE:cancel"
+    assert next_step(judged(totals(fills=20))) == "collect more evidence, about 4.5 h of tape in all"
 
 
 @pytest.mark.parametrize(

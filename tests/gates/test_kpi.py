@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from framework.gates.kpi import METRICS, ProfileVerdict, judge_totals, profile_from
+from framework.gates.errors import KpiError
+from framework.gates.kpi import ProfileVerdict, judge_totals, profile_from
+from framework.gates.metrics import METRICS
+from framework.gates.totals import parse_totals
 from framework.gates.verdict import Verdict
 from framework.settings.schema.kpi import KpiLimits
 from tests.gates.kpi_cases import SHIPPED, totals
@@ -14,7 +17,7 @@ PASS, WARN, FAIL, OPEN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.INCON
 
 
 def judge(name: str, given: dict[str, Any], *, wall_clock: bool = True) -> ProfileVerdict:
-    return judge_totals(totals=given, profile=SHIPPED[name], wall_clock=wall_clock)
+    return judge_totals(totals=parse_totals(given, where="r"), profile=SHIPPED[name], wall_clock=wall_clock)
 
 
 def test_every_threshold_a_profile_may_name_is_a_metric_the_gate_knows() -> None:
@@ -116,15 +119,27 @@ def test_fewer_fills_than_needed_or_an_unknown_number_are_inconclusive(name: str
 
 
 @pytest.mark.parametrize("name", ["audit_3h", "readiness", "scaled"])
-def test_any_judged_metric_that_is_missing_or_not_a_number_is_inconclusive(name: str) -> None:
+def test_any_judged_metric_that_is_missing_is_inconclusive(name: str) -> None:
     profile = SHIPPED[name]
     for metric in {*profile.hard, *profile.soft}:
-        for nothing in (None, math.nan, math.inf, "3", True):  # an interval alone is no measurement either
-            given = totals(half=0.001)
-            given[metric] = nothing
-            found = judge(name, given)
-            assert found.verdict is OPEN, metric
-            assert found.reasons == (f"EDGE:{METRICS[metric].code}",)
+        found = judge(name, totals(half=0.001) | {metric: None})  # an interval alone is no measurement
+        assert found.verdict is OPEN, metric
+        assert found.reasons == (f"EDGE:{METRICS[metric].code}",)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "3", True, [1.0]])
+def test_a_metric_that_is_no_number_is_refused_by_its_path(value: object) -> None:
+    with pytest.raises(KpiError, match=r"^r: totals\.net_bps is .*; allowed a finite number, or null$"):
+        judge("scaled", totals() | {"net_bps": value})
+    bounds = {"cancel_ratio": {"lower": value}}
+    with pytest.raises(KpiError, match=r"^r: totals\.intervals\.cancel_ratio\.lower is "):
+        judge("scaled", totals() | {"intervals": bounds})
+
+
+@pytest.mark.parametrize("key", ["intervals", "cost_ranking"])
+def test_a_part_of_another_shape_is_refused_by_its_path(key: str) -> None:
+    with pytest.raises(KpiError, match=rf"^r: totals\.{key} is a str; allowed "):
+        judge("scaled", totals() | {key: "none"})
 
 
 def test_a_proven_failure_stays_one_beside_an_unknown() -> None:
@@ -146,4 +161,6 @@ def test_a_report_without_intervals_cannot_satisfy_a_profile_that_judges_them() 
 
 def test_a_profile_that_judges_nothing_passes_nothing() -> None:
     empty = profile_from({"name": "x", "judge": "point", "min_fills": 0, "hard": {}, "soft": {}, "ideal": {}})
-    assert judge_totals(totals=totals(), profile=empty, wall_clock=True).verdict is OPEN
+    assert (
+        judge_totals(totals=parse_totals(totals(), where="r"), profile=empty, wall_clock=True).verdict is OPEN
+    )

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from framework.gates.kpi import judge_totals
+from framework.gates.totals import Totals, parse_totals
 from framework.gates.verdict import Verdict
 from framework.gates.weekly import weekly_totals
 from tests.gates.kpi_cases import SHIPPED, totals
@@ -15,8 +16,14 @@ def week(*nets: float, **changed: Any) -> list[dict[str, Any]]:
     return [totals(net_bps=n, turnover_quote=1000.0, **changed) for n in nets]
 
 
+def parsed(reports: list[dict[str, Any]]) -> list[Totals]:
+    return [parse_totals(report, where="r") for report in reports]
+
+
 def verdict(reports: list[dict[str, Any]]) -> Verdict:
-    return judge_totals(totals=weekly_totals(reports), profile=SHIPPED["weekly"], wall_clock=False).verdict
+    return judge_totals(
+        totals=weekly_totals(parsed(reports)), profile=SHIPPED["weekly"], wall_clock=False
+    ).verdict
 
 
 def test_a_steady_or_rising_week_passes_and_a_falling_one_fails() -> None:
@@ -33,7 +40,7 @@ def test_each_level_counts(changed: dict[str, float]) -> None:
 
 def test_fewer_than_three_reports_have_no_trend() -> None:
     assert verdict(week(3.0, 3.0)) is Verdict.INCONCLUSIVE
-    assert weekly_totals(week(3.0, 3.0))["net_trend_upper_bps"] is None
+    assert weekly_totals(parsed(week(3.0, 3.0))).value("net_trend_upper_bps") is None
     assert verdict([]) is Verdict.INCONCLUSIVE
 
 
@@ -41,16 +48,16 @@ def test_the_trend_bound_is_that_of_a_least_squares_line() -> None:
     nets = [3.0, 2.2, 3.1, 2.0, 2.8]
     line = stats.linregress(range(5), nets)
     expected = line.slope + stats.t.ppf(0.95, 3) * line.stderr
-    assert weekly_totals(week(*nets))["net_trend_upper_bps"] == pytest.approx(expected)
+    assert weekly_totals(parsed(week(*nets))).value("net_trend_upper_bps") == pytest.approx(expected)
 
 
 def test_levels_are_weighted_by_turnover_and_the_age_is_the_worst() -> None:
     reports = week(1.0, 3.0, 3.0)
     reports[0]["turnover_quote"] = 8000.0
     reports[1]["order_age_p95_ms"] = 320.0
-    found = weekly_totals(reports)
-    assert found["net_bps"] == pytest.approx(1.4)
-    assert (found["order_age_p95_ms"], found["fills"], found["hours"]) == (320.0, 300, 9.0)
+    found = weekly_totals(parsed(reports))
+    assert found.value("net_bps") == pytest.approx(1.4)
+    assert (found.value("order_age_p95_ms"), found.fills, found.hours) == (320.0, 300, 9.0)
 
 
 @pytest.mark.parametrize(

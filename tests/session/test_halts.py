@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from framework.compiled.records import dtype_of
 from framework.edge.window import WindowData
+from framework.gates.explain import build_gate
+from framework.gates.totals import Totals
 from framework.quoting.records import HALT, LOSS, NO_MARKET, PLACE, STALE, VOLATILITY, Audit
 from framework.session.halts import halts_of, halts_sentence, loss_halt_before
 from tests.edge.builders import window
+from tests.gates.kpi_cases import SHIPPED
 
 S = 1_000_000_000
 
@@ -32,7 +34,7 @@ def said(*rows: tuple[float, int]) -> str:
 
 
 def test_a_run_without_halts_says_nothing() -> None:
-    assert halts_of(halted()) == []
+    assert halts_of(halted()) == ()
     assert said() == ""
 
 
@@ -48,18 +50,19 @@ def test_a_halt_that_ends_says_how_often(reason: int, name: str) -> None:
 
 def test_kinds_are_told_apart_in_the_order_of_their_first() -> None:
     rows = halts_of(halted((5, STALE), (9, LOSS), (11, STALE)))
-    assert [(row["reason"], row["count"], row["after_s"]) for row in rows] == [
+    assert [(row.reason, row.count, row.after_s) for row in rows] == [
         ("stale-book", 2, 5.0),
         ("loss", 1, 9.0),
     ]
 
 
 def test_a_market_without_two_sides_is_listed_but_no_guard_is_named() -> None:
-    assert [row["reason"] for row in halts_of(halted((0, NO_MARKET)))] == ["no-market"]
+    assert [row.reason for row in halts_of(halted((0, NO_MARKET)))] == ["no-market"]
     assert said((0, NO_MARKET)) == ""
 
 
 def test_the_loss_halt_is_found_in_the_iteration_that_had_it() -> None:
-    gates: list[dict[str, Any]] = [{"halts": []}, {"halts": halts_of(halted((1, LOSS)))}, {"halts": []}]
+    quiet = build_gate(totals=Totals({}), runtime={}, deciding=SHIPPED["scaled"], shown=(), wall_clock=False)
+    gates = [quiet, replace(quiet, halts=halts_of(halted((1, LOSS)))), quiet]
     assert loss_halt_before(gates) == 2
     assert loss_halt_before(gates[:1]) is None

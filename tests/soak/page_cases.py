@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from framework.edge.window import WindowData, chain
-from framework.gates.verdict import Verdict
 from framework.market.instrument import Instrument
 from framework.market.tape import Tape
 from framework.session.judge import make_judge
@@ -138,7 +137,7 @@ def _tune(made: SoakResult) -> None:
     for k, (report, gate) in enumerate(zip(made.reports, made.gates, strict=True), 1):
         made.packages.append(package)
         given = input_from_totals(
-            totals=report["totals"], unit=SCALED.unit, verdict=Verdict(gate["verdict"]), wall_clock=False
+            totals=report["totals"], unit=SCALED.unit, verdict=gate.verdict, wall_clock=False
         )
         decision = step(SCALED, state, given, package, iteration=k, last_iteration=k == last)
         made.decisions.append(decision)

@@ -1,14 +1,16 @@
 """Both profiles side by side, in words."""
 
-from framework.gates.explain import build_kpi_gate
+from framework.gates.explain import build_gate
+from framework.gates.gate import Gate
+from framework.gates.totals import parse_totals
 from framework.soak.kpi_text import profile_lines, profile_table
 from tests.gates.kpi_cases import SHIPPED, totals
 
 
-def gate() -> dict[str, object]:
-    report = {"totals": totals(half=0.001, adverse_bps_p95=50.0), "runtime": {}}
+def gate() -> Gate:
+    given = parse_totals(totals(half=0.001, adverse_bps_p95=50.0), where="r")
     shown = [SHIPPED["audit_3h"], SHIPPED["scaled"]]
-    return build_kpi_gate(report=report, deciding=SHIPPED["scaled"], shown=shown, wall_clock=False)
+    return build_gate(totals=given, runtime={}, deciding=SHIPPED["scaled"], shown=shown, wall_clock=False)
 
 
 def test_each_profile_is_a_line_and_the_deciding_one_is_marked() -> None:

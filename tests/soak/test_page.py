@@ -7,11 +7,13 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from framework.gates.verdict import Verdict
 from framework.rollout.route import CANARY, REAL
 from framework.session.routes import route_split
 from framework.session.timeline import Version
@@ -120,17 +122,17 @@ def test_names_from_outside_are_shown_as_text() -> None:
 def test_verdict_and_sentence_stand_first_and_both_profiles_beside_each_other() -> None:
     made = result()
     seen = text_of(made)
-    assert seen.index(made.gate["verdict"]) < seen.index(typeset(made.gate["sentence"])) < seen.index("Next:")
+    assert seen.index(made.verdict.value) < seen.index(typeset(made.judged.sentence)) < seen.index("Next:")
     assert "scaled" in seen
     assert "audit_3h" in seen
 
 
 def test_an_inconclusive_run_says_how_many_hours_would_tell() -> None:
     made = CASES["few fills, inconclusive"]()
-    made.gate["profiles"]["scaled"]["hours_needed"] = 12.5
-    made.gate["hours_needed"] = 12.5
+    scaled = replace(made.judged.profiles["scaled"], hours_needed=12.5)
+    made.gate = replace(made.judged, profiles={**made.judged.profiles, "scaled": scaled})
     seen = text_of(made)
-    assert made.gate["verdict"] == "INCONCLUSIVE"
+    assert made.verdict is Verdict.INCONCLUSIVE
     assert "about 12.5 h of such tape would tell" in seen
     assert "collect more evidence, about 12 h of tape in all" in seen
 

@@ -147,10 +147,10 @@ def test_the_loss_halt_is_part_of_the_verdicts_sentence(root: Path) -> None:
     words = ("soak.hours=0.3", "soak.iterations=3", "soak.auto_tune=false", "guards.loss_halt_usd=0.2")
     result, folder, said = soaked(root, *words)
     stopped = "by the loss halt, to the end of the run"
-    assert stopped in result.gate["sentence"]
+    assert stopped in result.judged.sentence
     assert stopped in told(folder, "reports/gates_summary.json")["sentence"]
     assert stopped in (folder / "soak" / "summary.txt").read_text()
-    first = next(k for k, gate in enumerate(result.gates, start=1) if gate["halts"])
+    first = next(k for k, gate in enumerate(result.gates, start=1) if gate.halts)
     later = [line for line in said if line.startswith("iter ")][first:]
     assert all(f"no quoting since the loss halt in iteration {first}" in line for line in later)
 
@@ -214,8 +214,8 @@ def test_the_wall_clock_measures_and_judges_the_lag(root: Path) -> None:
     assert 1.0 < totals["ws_lag_p95_ms"] < 2.0
     assert totals["intervals"]["ws_lag_p95_ms"]["n"] > 100
     assert totals["counters"]["deadline_misses"] == 0
-    rows = {row["metric"]: row for row in result.gate["profiles"]["audit_3h"]["rows"]}
-    assert rows["ws_lag_p95_ms"]["verdict"] == "PASS"
+    rows = {row.metric: row for row in result.judged.profiles["audit_3h"].rows}
+    assert rows["ws_lag_p95_ms"].word == "PASS"
     assert ", in real time" in said[0]
     assert all(report["totals"]["ws_lag_p95_ms"] is not None for report in result.reports)
 
@@ -231,8 +231,8 @@ def test_the_wall_clock_trades_what_replay_trades(root: Path) -> None:
 
 def test_replay_does_not_judge_the_lag(root: Path) -> None:
     result, _, _ = soaked(root, *QUICK, "kpi=audit_3h")
-    rows = {row["metric"]: row for row in result.gate["profiles"]["audit_3h"]["rows"]}
-    assert rows["ws_lag_p95_ms"]["verdict"] == "N/A"
+    rows = {row.metric: row for row in result.judged.profiles["audit_3h"].rows}
+    assert rows["ws_lag_p95_ms"].word == "N/A"
     assert result.report["totals"]["ws_lag_p95_ms"] is None
 
 
@@ -248,7 +248,7 @@ def test_a_feed_that_lags_is_judged_and_tuned_against(root: Path) -> None:
     result, folder, said = soaked(root, *words, clock=LateClock())
     assert result.report["totals"]["intervals"]["ws_lag_p95_ms"]["lower"] > 130.0
     assert result.report["totals"]["counters"]["deadline_misses"] > 1_000
-    assert "EDGE:ws_lag" in result.gate["reasons"]
+    assert "EDGE:ws_lag" in result.judged.decided.reasons
     rules = [row["rule"] for row in told(folder, "soak/TUNING_REPORT.json")["decisions"][0]["rows"]]
     assert "ws_lag" in rules
     assert any("TRIGGER:ws_lag" in line for line in said)

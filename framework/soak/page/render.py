@@ -40,17 +40,17 @@ def render_page(result: SoakResult) -> str:
 
 
 def _words(result: SoakResult) -> dict[str, Any]:
-    gate, totals, window = result.gate, result.report["totals"], result.whole
+    gate, totals, window = result.judged, result.report["totals"], result.whole
     assert window is not None
     return {
         "symbol": window.symbol,
         "quote": window.quote,
         "span": f"{hours(totals['hours'])} of tape, {utc(totals['start_ns'], form='%Y-%m-%d %H:%M')} UTC",
-        "verdict": gate["verdict"],
-        "tint": standing.tint(gate["verdict"]),
-        "sentence": typeset(gate["sentence"]),
-        "decides": gate["decides"],
-        "band": gate["decision"]["band"],
+        "verdict": gate.verdict.value,
+        "tint": standing.tint(gate.verdict.value),
+        "sentence": typeset(gate.sentence),
+        "decides": gate.decides,
+        "band": gate.decision.band,
         "next": next_step(gate),
         "headline": earnings.headline(totals, window.quote),
         "profiles": standing.profiles(gate),

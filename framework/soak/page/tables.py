@@ -127,8 +127,8 @@ def iterations(result: SoakResult) -> list[dict[str, Any]]:
         rows.append(
             {
                 "k": k,
-                "verdict": gate["verdict"],
-                "tint": tint(gate["verdict"]),
+                "verdict": gate.verdict.value,
+                "tint": tint(gate.verdict.value),
                 "window": f"{utc(window.start_ns, form=form)}–{utc(window.end_ns, form=form)}",
                 "net": fixed(t["net_bps"], plus=True),
                 "net_tint": "bad" if (known(t["net_bps"]) or 0.0) < 0.0 else "good",

@@ -13,8 +13,8 @@ from framework.compiled.jit import source_digest
 from framework.edge.report import canonical
 from framework.edge.window import WindowData
 from framework.files.atomic import canonical_json, sha256_of
+from framework.gates.gate import Gate
 from framework.gates.kpi import Profile
-from framework.gates.verdict import Verdict
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.share import SharedTapes, TapeHandle, share_tape
 from framework.market.tapes.sources import TapeSource
@@ -55,7 +55,7 @@ class CellResult:
 
     verdict: str
     report: dict[str, Any]
-    gate: dict[str, Any]
+    gate: Gate
     runtime: dict[str, Any]
     replay_s: float
 
@@ -121,7 +121,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
         )
         report["routes"] = canonical(split)
     gate = judge.gate(report, whole)
-    return CellResult(verdict=gate["verdict"], report=report, gate=gate, runtime=runtime, replay_s=seconds)
+    return CellResult(verdict=gate.verdict.value, report=report, gate=gate, runtime=runtime, replay_s=seconds)
 
 
 def _play(replay: SoakReplay, judge: Judge, rules: TuningRules | None, market: ReplayWindow) -> float:
@@ -143,5 +143,5 @@ def _play(replay: SoakReplay, judge: Judge, rules: TuningRules | None, market: R
 
 def _measured(window: WindowData, judge: Judge, rules: TuningRules) -> Any:
     report = judge.report(window)
-    verdict = Verdict(judge.gate(report, window)["verdict"])
+    verdict = judge.gate(report, window).verdict
     return input_from_totals(totals=report["totals"], unit=rules.unit, verdict=verdict, wall_clock=False)

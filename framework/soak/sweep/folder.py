@@ -80,7 +80,7 @@ class SweepFolder:
         assert self.plan is not None
         place = self.path / row["folder"]
         write_json(path=place / "reports" / "EDGE_REPORT.json", value=played.report)
-        write_json(path=place / "reports" / "KPI_GATE.json", value=played.gate)
+        write_json(path=place / "reports" / "KPI_GATE.json", value=played.gate.as_dict())
         run = {
             "status": COMPLETE,
             "verdict": played.verdict,

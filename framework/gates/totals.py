@@ -1,0 +1,91 @@
+"""What a gate is told of a run, and how a report's file says it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from framework.gates.errors import KpiError
+from framework.gates.intervals import Measurement
+from framework.gates.metrics import METRICS
+
+UNKNOWN = Measurement(None)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A component that lost money, in bps of turnover (negative)."""
+
+    driver: str
+    bps: float
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The metrics of a run with their intervals, and what explains a loss; ``losses`` come worst first.
+
+    A metric that is absent was not measured; ``fills`` None: the report does not say on how many it rests.
+    """
+
+    metrics: Mapping[str, Measurement]
+    hours: float = 0.0
+    fills: int | None = None
+    turnover_quote: float | None = None
+    gross_bps: float | None = None
+    losses: tuple[Loss, ...] = ()
+
+    def measured(self, name: str) -> Measurement:
+        """Return a metric with its interval; without a value when it was not measured."""
+        return self.metrics.get(name, UNKNOWN)
+
+    def value(self, name: str) -> float | None:
+        """Return a metric alone."""
+        return self.measured(name).value
+
+
+def parse_totals(data: Any, *, where: str) -> Totals:
+    """Read the totals of a report; what is absent or null is unknown. Raises KpiError with ``where``."""
+    rows = _object(data, "totals", where)
+    intervals = _object(rows.get("intervals"), "totals.intervals", where)
+
+    def measurement(name: str) -> Measurement:
+        path = f"totals.intervals.{name}"
+        interval = _object(intervals.get(name), path, where)
+        lower, upper, n_eff = (_number(interval, key, path, where) for key in ("lower", "upper", "n_eff"))
+        return Measurement(_number(rows, name, "totals", where), lower, upper, n_eff)
+
+    fills = _number(rows, "fills", "totals", where)
+    return Totals(
+        metrics={name: measurement(name) for name in METRICS},
+        hours=_number(rows, "hours", "totals", where) or 0.0,
+        fills=None if fills is None else int(fills),
+        turnover_quote=_number(rows, "turnover_quote", "totals", where),
+        gross_bps=_number(rows, "gross_bps", "totals", where),
+        losses=_losses(rows.get("cost_ranking"), where),
+    )
+
+
+def _losses(ranking: Any, where: str) -> tuple[Loss, ...]:
+    path = "totals.cost_ranking"
+    if ranking is not None and not isinstance(ranking, list):
+        raise KpiError(f"{where}: {path} is a {type(ranking).__name__}; allowed a list of objects, or null")
+    rows = [_object(row, path, where) for row in ranking or ()]
+    known = [(str(row.get("driver")), _number(row, "bps", path, where)) for row in rows]
+    return tuple(Loss(driver, bps) for driver, bps in known if bps is not None)
+
+
+def _object(value: Any, path: str, where: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise KpiError(f"{where}: {path} is a {type(value).__name__}; allowed an object, or null")
+    return value
+
+
+def _number(rows: Mapping[str, Any], name: str, path: str, where: str) -> float | None:
+    value = rows.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise KpiError(f"{where}: {path}.{name} is {value!r}; allowed a finite number, or null")
+    return float(value)
