@@ -29,7 +29,7 @@ from framework.market.records import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW, POS
 from framework.market.tape import Tape
 from framework.quoting.records import Params
 from framework.units import MS
-from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, Venue
+from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, VenueRules
 
 QUEUES = {"risk_averse": RISK_AVERSE, "prob_power": PROB_POWER}
 FILL_COLUMNS = ("exch_ts_ns", "order_id", "side", "price_ticks", "qty_lots", "is_maker")
@@ -120,7 +120,7 @@ def _instant(rng: np.random.Generator, tape: Tape, sent: Any, entry_ns: int) -> 
 def play_ours(*, case: Case) -> Outcome:
     """Play a script through the engine's own loop; its plan of stages is empty, so nobody else quotes."""
     tape, script, setting = case.tape, case.script, case.setting
-    params, venue = zeros(Params, 1), zeros(Venue, 1)
+    params, venue = zeros(Params, 1), zeros(VenueRules, 1)
     p, v = at(params, 0), at(venue, 0)
     p.tick, p.lot, p.tick_interval_ns = tape.instrument.tick, tape.instrument.lot, 1 << 60
     v.tick, v.lot = tape.instrument.tick, tape.instrument.lot
@@ -134,13 +134,18 @@ def play_ours(*, case: Case) -> Outcome:
     rows = zip(*(script[name].tolist() for name in SCRIPT_COLUMNS), strict=True)
     for sent, action, order_id, side, kind, ticks, lots in rows:
         replay.advance(sent)
-        cursor = at(replay.cursor, 0)
-        request = at(replay.requests, (cursor.request_head + cursor.request_count) % len(replay.requests))
-        cursor.request_count += 1
-        request.arrive_ns, request.sent_ns, request.action = sent + setting.entry_ns, sent, action
-        request.order_id, request.side, request.order_kind = order_id, side, kind
-        request.price_ticks, request.qty_lots, request.quote_ts_ns = ticks, lots, sent
-        request.m0 = replay.mid()
+        replay.wire.submit(
+            arrive_ns=sent + setting.entry_ns,
+            sent_ns=sent,
+            action=action,
+            order_id=order_id,
+            side=side,
+            order_kind=kind,
+            price_ticks=ticks,
+            qty_lots=lots,
+            quote_ts_ns=sent,
+            m0=replay.mid(),
+        )
     replay.advance(int(tape.exch_ts_ns[-1]) + 10_000 * MS)
     rows_out = replay.fill_rows()
     fills = np.stack([rows_out[name].astype(np.int64) for name in FILL_COLUMNS], axis=1)

@@ -65,9 +65,9 @@ def replay_ours(*, tape: Any, cadence: str) -> dict[str, Any]:
     from framework.compiled.records import at, zeros
     from framework.engine.loop import advance
     from framework.engine.replay import Latency, Replay
-    from framework.venue.matching.records import PROB_POWER, Venue
+    from framework.venue.matching.records import PROB_POWER, VenueRules
 
-    venue = zeros(Venue, 1)
+    venue = zeros(VenueRules, 1)
     v = at(venue, 0)
     v.tick, v.lot, v.maker_fee, v.taker_fee = tape.instrument.tick, tape.instrument.lot, 0.0002, 0.00055
     v.queue_model, v.queue_power, v.partial_fills, v.shared_queue = PROB_POWER, 3, 1, 1
@@ -89,7 +89,7 @@ def replay_ours(*, tape: Any, cadence: str) -> dict[str, Any]:
         "cpu_seconds": cpu,
         "load_seconds": loaded - started,
         "steps": int(desk.ticks),
-        "requests": int(at(replay.cursor, 0).requests),
+        "requests": int(at(replay.rings, 0).requests),
         "fills": int(exchange.fills),
         "rejects": int(exchange.rejects),
         "position": float(ledger.position),

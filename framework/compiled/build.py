@@ -46,7 +46,8 @@ def build(*, function: Callable[..., Any], signature: Sequence[Any], returns: np
 def numba_type(spec: Any) -> Any:
     """Give numba's type of what an entry declares."""
     if isinstance(spec, Buffer):
-        return lowering.Rows(numba.from_dtype(spec.dtype))
+        row = numba.from_dtype(spec.dtype)
+        return row if spec.single else lowering.Rows(row)
     if isinstance(spec, tuple):
         return types.NamedTuple([numba_type(part) for part in spec], type(spec))
     return numba.from_dtype(spec)

@@ -75,7 +75,11 @@ class Call:
 
     def _write(self, word: int, spec: Any, arg: Any, what: str) -> None:
         if isinstance(spec, Buffer):
-            self._int[word], self._int[word + 1] = self._address_of(spec, arg, what), len(arg)
+            self._int[word] = self._address_of(spec, arg, what)
+            if not spec.single:
+                self._int[word + 1] = len(arg)
+            elif not len(arg):
+                raise TypeError(f"{self._name}: {what} is empty; allowed at least one row")
             return
         if type(arg) is not type(spec):
             raise TypeError(f"{self._name}: {what} is a {type(arg).__name__}; allowed {type(spec).__name__}")

@@ -18,7 +18,7 @@ from framework.compiled.cache import cache_folder, processor, source_digest
 from framework.compiled.call import Call
 from framework.compiled.marks import core, hot
 from framework.compiled.records import interpreted
-from framework.compiled.signature import array, spec_of
+from framework.compiled.signature import annotated, array, spec_of
 
 __all__ = ["Entry", "array", "cache_folder", "core", "entry", "hot", "source_digest"]
 
@@ -28,7 +28,7 @@ class Entry:
 
     def __init__(self, function: Callable[..., Any], signature: tuple[Any, ...], returns: Any) -> None:
         self.function = function
-        self.signature = tuple(map(spec_of, signature))
+        self.signature = tuple(map(spec_of, signature or annotated(function)))
         self.returns: np.dtype[Any] = spec_of(returns)
         self._code: tuple[int, machine.Machine] | None = None
         functools.update_wrapper(self, function)
@@ -76,7 +76,10 @@ class Entry:
 
 
 def entry(*signature: Any, returns: Any = int) -> Callable[[Callable[..., Any]], Entry]:
-    """Declare a compiled entry; ``signature`` is what ``spec_of`` knows: ``int``, record classes, arrays …"""
+    """Declare a compiled entry; ``signature`` is what ``spec_of`` knows: ``int``, record classes, arrays …
+
+    Without one it is what the annotations say.
+    """
 
     def wrap(function: Callable[..., Any]) -> Entry:
         return Entry(function, signature, returns)

@@ -15,10 +15,11 @@ import numpy as np
 
 if TYPE_CHECKING:
     i8 = int
+    u1 = int
+    i1 = int
     f8 = float
 else:
-    i8 = "i8"
-    f8 = "f8"
+    i8, u1, i1, f8 = "i8", "u1", "i1", "f8"
 
 T = TypeVar("T")
 _KINDS = {"i8": (np.int64, 0), "f8": (np.float64, 0.0)}

@@ -8,170 +8,82 @@ market data and reports at the desk, requests at the exchange, sample, tick.
 
 from __future__ import annotations
 
-from typing import Any
-
-from framework.compiled.jit import array, core, entry, hot
-from framework.compiled.rows import rows
-from framework.edge.ledger import Ledger
-from framework.engine.clocks import SPARE, exchange_to, local_to
-from framework.engine.exchange_time import note_ages, pay_due_funding, sample, settle_known, step_time
+from framework.compiled.jit import core, entry
+from framework.engine.desk import (
+    begin_desk,
+    desk_instant,
+    local_to,
+    params_at,
+    send,
+    take_funding,
+    tick_due,
+)
+from framework.engine.exchange import begin_exchange, exchange_to, requests_to
 from framework.engine.records import (
     AUDITS_FULL,
     BROKEN,
     FILLS_FULL,
     REACHED,
     SAMPLES_FULL,
+    SPARE,
+    STUCK,
     TICK_DUE,
-    Cursor,
-    Sample,
+    Feed,
+    Run,
 )
-from framework.market.book import EXCHANGE, LOCAL, Book, empty_book
-from framework.market.events import BUY, SELL
-from framework.market.records import Fill, Report, Request
+from framework.engine.settle import pay_due_funding, settle_known
+from framework.market.book import two_sided
+from framework.market.events import BUY
+from framework.market.wire import Wire
 from framework.quoting.emit import end_run
-from framework.quoting.records import Audit, Desk, Intent, Params, Pending, Quote, View
+from framework.quoting.records import NO_TIME, DeskState
 from framework.quoting.tick import run_tick
-from framework.venue.matching.orders import note_prices
-from framework.venue.matching.records import Exchange, Order, Taken, Venue
-from framework.venue.matching.requests import on_request
-
-STUCK = 10_000  # ticks at one instant: time does not pass
-
-TIMES = array("i8", writable=False)
-KINDS = array("u1", writable=False)
-SIDES = array("i1", writable=False)
-FLOATS = array("f8", writable=False)
-LEVELS = array("i8")
+from framework.venue.matching.records import Sim
 
 
 @core
-def send(
-    now: int,
-    count: int,
-    version: int,
-    cursor: Cursor,
-    intents: list[Intent],
-    requests: list[Request],
-    entry_ns: list[int],
-) -> None:
-    """Put intents on their way to the exchange, in order, each after an entry latency."""
-    size = len(requests)
-    for k in range(count):
-        if cursor.request_count >= size:
-            cursor.overflow += 1
-            return
-        intent = intents[k]
-        request = requests[(cursor.request_head + cursor.request_count) & (size - 1)]
-        cursor.request_count += 1
-        arrive = max(cursor.request_last_ns, now + entry_ns[cursor.requests & (len(entry_ns) - 1)])
-        cursor.request_last_ns = arrive
-        cursor.requests += 1
-        request.arrive_ns = arrive
-        request.sent_ns = now
-        request.action = intent.action
-        request.order_id = intent.order_id
-        request.side = intent.side
-        request.order_kind = intent.order_kind
-        request.price_ticks = intent.price_ticks
-        request.qty_lots = intent.qty_lots
-        request.reduce_only = intent.reduce_only
-        request.m0 = intent.m0
-        request.quote_ts_ns = now
-        request.params_version = version
+def note_ages(run: Run, sim: Sim, state: DeskState) -> None:
+    """Give new maker fills their off-target age: how long the filled price had not been what the tick
+    wanted.
+    """
+    cursor, quotes = run.cursor, state.quotes
+    while cursor.fills_noted < sim.exchange.fills:
+        fill = sim.fills[cursor.fills_noted]
+        cursor.fills_noted += 1
+        if fill.is_maker == 0:
+            continue
+        quote = quotes[0] if fill.side == BUY else quotes[1]
+        fill.off_target_age_ns = 0
+        if quote.order_id == fill.order_id:
+            if fill.quote_ts_ns < quote.decided_ns:
+                fill.off_target_age_ns = fill.exch_ts_ns - quote.left_target_ns
+            elif quote.off_since_ns != NO_TIME:
+                fill.off_target_age_ns = fill.exch_ts_ns - quote.off_since_ns
 
 
-@hot
-def next_instant(
-    local_ts_ns: Any,
-    tick_interval_ns: int,
-    cursor: Cursor,
-    ex: Exchange,
-    desk: Desk,
-    requests: list[Request],
-    reports: list[Report],
-) -> int:
-    """Give the earliest instant at which anything but market data at the exchange can happen."""
-    floor = cursor.last_tick_ns + tick_interval_ns
-    at = cursor.next_sample_ns
-    if cursor.request_count > 0:
-        at = min(at, requests[cursor.request_head].arrive_ns)
-    if cursor.dirty == 1:
-        at = min(at, max(cursor.dirty_ns, floor))
-    elif cursor.local_i < len(local_ts_ns):
-        at = min(at, max(local_ts_ns[cursor.local_i], floor))
-    if ex.report_count > 0:
-        at = min(at, max(reports[ex.report_head].arrive_ns, floor))
-    return min(at, max(desk.wake_ns, floor))
+@core
+def sample(ts: int, version: int, run: Run, sim: Sim, state: DeskState) -> None:
+    """Write the account as it stands at ``ts``."""
+    cursor, book, ledger, quotes = run.cursor, sim.book, sim.ledger, state.quotes
+    row = run.samples[cursor.samples]
+    cursor.samples += 1
+    row.ts_ns = ts
+    row.mid = sim.exchange.mid
+    if two_sided(book):
+        row.mid = 0.5 * (book.best_bid + book.best_ask) * sim.rules.tick
+    row.position = ledger.position
+    row.cash = ledger.cash
+    row.fees = ledger.fees
+    row.funding = ledger.funding
+    row.turnover = ledger.turnover
+    row.bid_ticks = quotes[0].price_ticks if quotes[0].order_id != 0 else 0
+    row.ask_ticks = quotes[1].price_ticks if quotes[1].order_id != 0 else 0
+    row.params_version = version
+    cursor.next_sample_ns += cursor.sample_interval_ns
 
 
-@entry(
-    LEVELS.dtype,
-    TIMES,
-    TIMES,
-    KINDS,
-    SIDES,
-    TIMES,
-    TIMES,
-    TIMES,
-    FLOATS,
-    FLOATS,
-    TIMES,
-    TIMES,
-    FLOATS,
-    Params,
-    Cursor,
-    Venue,
-    Exchange,
-    Book,
-    LEVELS,
-    Order,
-    Taken,
-    Request,
-    Report,
-    Ledger,
-    Desk,
-    View,
-    Quote,
-    Pending,
-    Intent,
-    Fill,
-    Audit,
-    Sample,
-)
-def advance(
-    until: int,
-    exch_ts_ns: Any,
-    local_ts_ns: Any,
-    kind: Any,
-    side: Any,
-    price_ticks: Any,
-    qty_lots: Any,
-    funding_ts_ns: Any,
-    funding_rate: Any,
-    funding_mark: Any,
-    entry_ns: list[int],
-    response_ns: list[int],
-    costs: list[float],
-    params: list[Params],
-    cursors: list[Cursor],
-    venues: list[Venue],
-    exchanges: list[Exchange],
-    books: list[Book],
-    levels: list[int],
-    orders: list[Order],
-    taken: list[Taken],
-    requests: list[Request],
-    reports: list[Report],
-    ledgers: list[Ledger],
-    desks: list[Desk],
-    views: list[View],
-    quotes: list[Quote],
-    pending: list[Pending],
-    intents: list[Intent],
-    fills: list[Fill],
-    audits: list[Audit],
-    samples: list[Sample],
-) -> int:
+@entry()
+def advance(until: int, run: Run, feed: Feed, wire: Wire, sim: Sim, state: DeskState) -> int:
     """Replay up to and including ``until``; all state lies in the records, so a run may stop anywhere and go
     on.
 
@@ -179,159 +91,51 @@ def advance(
     again, BROKEN when a ring overflowed or a fill had no mid, or with ``by_stage`` TICK_DUE when the driver
     must run the tick of ``last_tick_ns`` itself and leave the number of intents in ``staged``.
     """
-    exch_ts_ns = rows(exch_ts_ns)
-    local_ts_ns = rows(local_ts_ns)
-    kind = rows(kind)
-    side = rows(side)
-    price_ticks = rows(price_ticks)
-    qty_lots = rows(qty_lots)
-    funding_ts_ns = rows(funding_ts_ns)
-    funding_rate = rows(funding_rate)
-    funding_mark = rows(funding_mark)
-    entry_ns = rows(entry_ns)
-    response_ns = rows(response_ns)
-    costs = rows(costs)
-    params = rows(params)
-    books = rows(books)
-    levels = rows(levels)
-    orders = rows(orders)
-    taken = rows(taken)
-    requests = rows(requests)
-    reports = rows(reports)
-    quotes = rows(quotes)
-    pending = rows(pending)
-    intents = rows(intents)
-    fills = rows(fills)
-    audits = rows(audits)
-    samples = rows(samples)
-    cursor = cursors[0]
-    venue = venues[0]
-    ex = exchanges[0]
-    ledger = ledgers[0]
-    desk = desks[0]
-    view = views[0]
+    cursor, rings, ex = run.cursor, wire.rings, sim.exchange
+    desk, clock = state.desk, state.clock
+    events = len(feed.local_ts_ns)
     if cursor.started == 0:
-        empty_book(books, EXCHANGE)
-        empty_book(books, LOCAL)
-        note_prices(ex, orders)
-        ex.first_ns = exch_ts_ns[0] if len(exch_ts_ns) > 0 else 0
+        begin_exchange(feed, sim)
+        begin_desk(state)
         cursor.started = 1
-    if cursor.staged > 0:
-        send(
-            cursor.last_tick_ns,
-            cursor.staged,
-            params[cursor.params_i].version,
-            cursor,
-            intents,
-            requests,
-            entry_ns,
-        )
-        cursor.staged = 0
+    if clock.staged > 0:
+        send(clock.last_tick_ns, clock.staged, state.params[clock.params_i].version, wire, state)
+        clock.staged = 0
     while True:
-        if ex.fills + SPARE > len(fills):
+        if ex.fills + SPARE > len(sim.fills):
             return FILLS_FULL
-        if desk.audits + SPARE > len(audits):
+        if desk.audits + SPARE > len(state.audits):
             return AUDITS_FULL
-        if cursor.samples >= len(samples):
+        if cursor.samples >= len(run.samples):
             return SAMPLES_FULL
-        p = params[cursor.params_i]
-        due = next_instant(local_ts_ns, p.tick_interval_ns, cursor, ex, desk, requests, reports)
-        if cursor.params_i + 1 < len(params):
-            due = min(due, params[cursor.params_i + 1].from_ns)
-        now = min(due, until)
-        now = exchange_to(
-            now,
-            cursor.last_tick_ns + p.tick_interval_ns,
-            exch_ts_ns,
-            kind,
-            side,
-            price_ticks,
-            qty_lots,
-            funding_ts_ns,
-            funding_rate,
-            funding_mark,
-            cursor,
-            venue,
-            ex,
-            books,
-            levels,
-            orders,
-            taken,
-            fills,
-            reports,
-            ledger,
-            response_ns,
-            costs,
-        )
+        p = state.params[clock.params_i]
+        due = min(cursor.next_sample_ns, desk_instant(events, feed, wire, p, state))
+        if rings.request_count > 0:
+            due = min(due, wire.requests[rings.request_head].arrive_ns)
+        now = exchange_to(min(due, until), clock.last_tick_ns + p.tick_interval_ns, feed, wire, sim)
         if cursor.fills_noted < ex.fills:
-            note_ages(cursor, ex, quotes, fills)
-        if cursor.funding_i < len(funding_ts_ns) and funding_ts_ns[cursor.funding_i] <= now:
-            pay_due_funding(now, cursor, ledger, funding_ts_ns, funding_rate, funding_mark)
-        if desk.funding != ledger.funding:
-            desk.cash += ledger.funding - desk.funding
-            desk.funding = ledger.funding
-        while cursor.params_i + 1 < len(params) and params[cursor.params_i + 1].from_ns <= now:
-            cursor.params_i += 1
-        p = params[cursor.params_i]
-        local_to(
-            now,
-            local_ts_ns,
-            kind,
-            side,
-            price_ticks,
-            qty_lots,
-            cursor,
-            ex,
-            books,
-            levels,
-            reports,
-            p,
-            desk,
-            view,
-            quotes,
-            pending,
-            audits,
-        )
-        while cursor.request_count > 0 and requests[cursor.request_head].arrive_ns <= now:
-            if now > ex.now_ns:
-                step_time(
-                    now, cursor, venue, ex, books, fills, ledger, funding_ts_ns, funding_rate, funding_mark
-                )
-            on_request(
-                requests[cursor.request_head],
-                venue,
-                ex,
-                books,
-                levels,
-                orders,
-                taken,
-                fills,
-                reports,
-                ledger,
-                response_ns,
-                costs,
-            )
-            cursor.request_head = (cursor.request_head + 1) & (len(requests) - 1)
-            cursor.request_count -= 1
+            note_ages(run, sim, state)
+        if ex.funding_i < len(sim.funding_ts_ns) and sim.funding_ts_ns[ex.funding_i] <= now:
+            pay_due_funding(now, sim)
+        take_funding(sim.ledger.funding, state)
+        p = params_at(now, state)
+        local_to(now, events, feed, wire, p, state)
+        requests_to(now, wire, sim)
         if cursor.fills_noted < ex.fills:
-            note_ages(cursor, ex, quotes, fills)
+            note_ages(run, sim, state)
         if cursor.next_sample_ns <= now:
-            sample(now, p.version, cursor, venue, ex, books, quotes, ledger, samples)
-        floor = cursor.last_tick_ns + p.tick_interval_ns
-        if now >= floor and ((cursor.dirty == 1 and cursor.dirty_ns <= now) or desk.wake_ns <= now):
-            cursor.dirty = 0
-            cursor.same_instant = cursor.same_instant + 1 if now == cursor.last_tick_ns else 0
-            cursor.last_tick_ns = now
+            sample(now, p.version, run, sim, state)
+        if tick_due(now, p, state):
             if cursor.by_stage == 1:
                 return TICK_DUE
-            count = run_tick(now, p, desk, view, quotes, pending, books, levels, intents, audits)
+            count = run_tick(now, p, state)
             if count > 0:
-                send(now, count, p.version, cursor, intents, requests, entry_ns)
-        if ex.overflow + cursor.overflow + ex.no_mid > 0 or cursor.same_instant > STUCK:
+                send(now, count, p.version, wire, state)
+        if ex.overflow + rings.overflow + ex.no_mid > 0 or clock.same_instant > STUCK:
             return BROKEN
         if now == until and due > until:
-            settle_known(until, venue, ex, books, fills)
+            settle_known(until, sim)
             if cursor.end_runs == 1:
-                end_run(desk, view, quotes[0], BUY, p.version, audits)
-                end_run(desk, view, quotes[1], SELL, p.version, audits)
+                end_run(state, 0, p.version)
+                end_run(state, 1, p.version)
             return REACHED

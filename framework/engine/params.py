@@ -18,7 +18,7 @@ from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
 from framework.settings.schema.run import RunSettings
 from framework.units import MS
-from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, Venue
+from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, VenueRules
 
 BUCKET_SECONDS = 10.0
 COST_KNOTS = 481
@@ -120,10 +120,10 @@ def _fill_risk(row: Any, settings: RunSettings) -> None:
     row.stale_halt_ns = guards.stale_halt_ms * MS
 
 
-def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[Venue]:
+def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[VenueRules]:
     """Give the simulated exchange's rules as a record of length one."""
     exchange = settings.exchange
-    rows = zeros(Venue, 1)
+    rows = zeros(VenueRules, 1)
     row = at(rows, 0)
     row.tick = instrument.tick
     row.lot = instrument.lot

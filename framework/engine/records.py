@@ -1,8 +1,11 @@
-"""Records of a replay: where it stands on the tape, what is in flight, and a sample of the account."""
+"""Records of a replay: the market it is fed, where it stands, and a sample of the account."""
 
 from __future__ import annotations
 
-from framework.compiled.records import f8, i8, record
+from collections.abc import Sequence
+
+from framework.compiled.bundles import bundle
+from framework.compiled.records import f8, i1, i8, record, u1
 
 # how an advance ended
 REACHED = 0
@@ -12,32 +15,35 @@ SAMPLES_FULL = 3
 BROKEN = 4
 TICK_DUE = 5
 
+SPARE = 64
+"""Rows of fills and audits kept free, so that nothing is lost before the driver is asked for more room."""
+STUCK = 10_000
+"""Ticks at one instant: time does not pass."""
+
+
+@bundle
+class Feed:
+    """Market events in order, with the times at which the exchange and the desk see them."""
+
+    exch_ts_ns: Sequence[i8]
+    local_ts_ns: Sequence[i8]
+    kind: Sequence[u1]
+    side: Sequence[i1]
+    price_ticks: Sequence[i8]
+    qty_lots: Sequence[i8]
+
 
 @record
 class Cursor:
-    """Where the replay stands: tape positions of both clocks, requests in flight, next tick and sample."""
+    """Where a replay stands besides its two halves: what it is to do, next sample, fills looked after."""
 
     started: i8
     end_runs: i8
     by_stage: i8
-    staged: i8
-    exch_i: i8
-    local_i: i8
-    funding_i: i8
-    params_i: i8
     samples: i8
     next_sample_ns: i8
     sample_interval_ns: i8
-    last_tick_ns: i8
-    dirty: i8
-    dirty_ns: i8
-    request_head: i8
-    request_count: i8
-    request_last_ns: i8
-    requests: i8
     fills_noted: i8
-    same_instant: i8
-    overflow: i8
 
 
 @record
@@ -54,3 +60,11 @@ class Sample:
     bid_ticks: i8
     ask_ticks: i8
     params_version: i8
+
+
+@bundle
+class Run:
+    """What a replay keeps beside its halves."""
+
+    cursor: Cursor
+    samples: list[Sample]

@@ -9,47 +9,35 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.compiled.records import at, dtype_of, interpreted, to_array, zeros
-from framework.edge.ledger import Ledger
+from framework.compiled.bundles import bind, rebind
+from framework.compiled.records import at, to_array, zeros
 from framework.edge.window import LedgerPoint
-from framework.engine.loop import STUCK, advance
+from framework.engine.halves import DeskHalf, EngineError, ExchangeHalf, WireBuffers, grown
+from framework.engine.loop import advance
 from framework.engine.records import (
     AUDITS_FULL,
     BROKEN,
     FILLS_FULL,
     REACHED,
     SAMPLES_FULL,
+    STUCK,
     TICK_DUE,
     Cursor,
+    Feed,
+    Run,
     Sample,
 )
 from framework.engine.snapshot import COUNTED, DeskSnapshot
-from framework.errors import QuoteopsError
-from framework.market.book import EXCHANGE, LOCAL, Book
 from framework.market.events import DEPTH, TRADE
-from framework.market.records import Fill, Report, Request
+from framework.market.records import Fill
 from framework.market.tape import Tape
-from framework.quoting.records import (
-    FOREVER,
-    NO_TIME,
-    Audit,
-    Desk,
-    Intent,
-    Params,
-    Pending,
-    Quote,
-    View,
-)
+from framework.quoting.records import Desk, Params
 from framework.units import MS
-from framework.venue.matching.records import Exchange, Order, Taken, Venue
+from framework.venue.matching.records import VenueRules
+
+__all__ = ["EngineError", "Latency", "Replay", "ladder"]
 
 MAX_SLOTS = 1 << 20
-ORDERS = 64
-RING = 4096
-
-
-class EngineError(QuoteopsError):
-    """The replay contradicted itself; its results are not to be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +97,7 @@ class Replay:
         *,
         tape: Tape,
         params: list[Params],
-        venue: list[Venue],
+        venue: list[VenueRules],
         latency: Latency,
         costs: NDArray[np.float64] | None = None,
         sample_ns: int = 1_000 * MS,
@@ -119,71 +107,46 @@ class Replay:
         self.tape = tape
         first = int(tape.exch_ts_ns[0]) if len(tape.exch_ts_ns) else 0
         self.start_ns = first if start_ns is None else start_ns
-        self.params = params
-        self.venue = venue
-        knots = int(at(venue, 0).cost_knots)
-        if knots and (costs is None or len(costs) <= 3 * knots):
-            raise EngineError(f"replay: the venue has a cost model of {knots} knots but no table for it")
+        rungs = ladder(tape.price_ticks, tape.kind)
+        funding = (tape.funding_ts_ns, tape.funding_rate, tape.funding_mark)
+        self.wire = WireBuffers(entry_ns=latency.entry_ns, response_ns=latency.response_ns)
+        self.exchange_half = ExchangeHalf(rules=venue, ladder=rungs, costs=costs, funding=funding)
+        self.desk_half = DeskHalf(params=params, ladder=rungs, start_ns=self.start_ns)
         local = tape.exch_ts_ns + latency.feed_ns
         if len(latency.feed_ns) > 1:
             local = np.maximum.accumulate(local)
         self.local_ts_ns: NDArray[np.int64] = local
-        columns = (
-            np.asarray(tape.exch_ts_ns),
-            local,
-            np.asarray(tape.kind),
-            np.asarray(tape.side),
-            np.asarray(tape.price_ticks),
-            np.asarray(tape.qty_lots),
-            np.asarray(tape.funding_ts_ns),
-            np.asarray(tape.funding_rate),
-            np.asarray(tape.funding_mark),
-            latency.entry_ns,
-            latency.response_ns,
-            np.zeros(0) if costs is None else costs,
+        self.feed = bind(
+            Feed,
+            exch_ts_ns=np.asarray(tape.exch_ts_ns),
+            local_ts_ns=local,
+            kind=np.asarray(tape.kind),
+            side=np.asarray(tape.side),
+            price_ticks=np.asarray(tape.price_ticks),
+            qty_lots=np.asarray(tape.qty_lots),
         )
-        self._tape_columns: Any = tuple(c.tolist() for c in columns) if interpreted() else columns
-        self._make_state(sample_ns)
-        self._run: Callable[..., int] | None = None
-        last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0
-        expected = max(0, (stop_ns or last) - self.start_ns) // sample_ns + 2
-        # Pages of a zeroed array cost nothing until they are touched; growing copies all of them.
-        self.fills = zeros(Fill, 256 if interpreted() else 1 << 18)
-        self.audits = zeros(Audit, 512 if interpreted() else 1 << 19)
-        self.samples = zeros(Sample, int(expected))
-
-    def _make_state(self, sample_ns: int) -> None:
-        base_tick, slots = ladder(self.tape.price_ticks, self.tape.kind)
-        self.books = zeros(Book, 2)
-        for which in (EXCHANGE, LOCAL):
-            at(self.books, which).base_tick = base_tick
-            at(self.books, which).slots = slots
-        size = 4 * slots
-        self.levels: Any = [0] * size if interpreted() else np.zeros(size, np.int64)
+        self._advance: Callable[..., int] | None = None
         self.cursor = zeros(Cursor, 1)
-        cursor = at(self.cursor, 0)
-        cursor.sample_interval_ns = sample_ns
-        cursor.next_sample_ns = self.start_ns
-        cursor.last_tick_ns = self.start_ns - 3_600_000 * MS
-        self.exchange = zeros(Exchange, 1)
-        at(self.exchange, 0).now_ns = NO_TIME
-        at(self.exchange, 0).due_ns = FOREVER
-        self.ledger = zeros(Ledger, 1)
-        self.desk = zeros(Desk, 1)
-        at(self.desk, 0).wake_ns = FOREVER
-        at(self.desk, 0).tokens = at(self.params, 0).replace_capacity
-        at(self.desk, 0).tokens_ns = self.start_ns
-        self.view = zeros(View, 1)
-        self.quotes = zeros(Quote, 2)
-        for k in range(2):
-            at(self.quotes, k).updated_ns = NO_TIME
-            at(self.quotes, k).off_since_ns = NO_TIME
-        self.orders = zeros(Order, ORDERS)
-        self.taken = zeros(Taken, 64)
-        self.requests = zeros(Request, RING)
-        self.reports = zeros(Report, RING)
-        self.pending = zeros(Pending, 16)
-        self.intents = zeros(Intent, 4)
+        at(self.cursor, 0).sample_interval_ns = sample_ns
+        at(self.cursor, 0).next_sample_ns = self.start_ns
+        last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0
+        self.samples = zeros(Sample, int(max(0, (stop_ns or last) - self.start_ns) // sample_ns + 2))
+        self.run = bind(Run, cursor=self.cursor, samples=self.samples)
+        self.exchange, self.ledger = self.exchange_half.state, self.exchange_half.ledger
+        self.orders, self.exchange_book = self.exchange_half.orders, self.exchange_half.book
+        self.desk, self.quotes, self.view = self.desk_half.desk, self.desk_half.quotes, self.desk_half.view
+        self.clock, self.desk_book = self.desk_half.clock, self.desk_half.book
+        self.rings, self.requests, self.reports = self.wire.rings, self.wire.requests, self.wire.reports
+        self.venue = venue
+
+    @property
+    def params(self) -> list[Params]:
+        """The versions of the parameters, by the time they come into force."""
+        return self.desk_half.params
+
+    @params.setter
+    def params(self, versions: list[Params]) -> None:
+        self.desk_half.params = versions
 
     def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
         """Replay up to and including an instant (ns); ``end_runs`` also writes the block runs still open
@@ -200,59 +163,46 @@ class Replay:
 
         Raises EngineError on an internal inconsistency.
         """
-        run = self._run = self._run or advance.load()
+        run = self._advance = self._advance or advance.load()
         while True:
             status: int = run(
                 until_ns,
-                *self._tape_columns,
-                self.params,
-                self.cursor,
-                self.venue,
-                self.exchange,
-                self.books,
-                self.levels,
-                self.orders,
-                self.taken,
-                self.requests,
-                self.reports,
-                self.ledger,
-                self.desk,
-                self.view,
-                self.quotes,
-                self.pending,
-                self.intents,
-                self.fills,
-                self.audits,
-                self.samples,
+                self.run,
+                self.feed,
+                self.wire.bound,
+                self.exchange_half.bound,
+                self.desk_half.bound,
             )
             if status in (REACHED, TICK_DUE):
                 return status
             if status == FILLS_FULL:
-                self.fills = _grown(Fill, self.fills)
+                self.exchange_half.more_fills()
             elif status == AUDITS_FULL:
-                self.audits = _grown(Audit, self.audits)
+                self.desk_half.more_audits()
             elif status == SAMPLES_FULL:
-                self.samples = _grown(Sample, self.samples)
+                self.samples = grown(Sample, self.samples)
+                self.run = rebind(self.run, samples=self.samples)
             elif status == BROKEN:
                 raise EngineError(self._why_broken())
 
     def _why_broken(self) -> str:
         exchange = at(self.exchange, 0)
-        if exchange.no_mid:
-            return (
-                f"replay at {exchange.now_ns} ns: a fill before any two-sided book has no mid to judge it by"
-            )
-        if at(self.cursor, 0).same_instant > STUCK:
+        if not exchange.no_mid and at(self.clock, 0).same_instant > STUCK:
             return f"replay at {exchange.now_ns} ns: the desk ticks without end and time does not pass"
-        return f"replay at {exchange.now_ns} ns: a ring of requests, reports or taken levels overflowed"
+        return self.exchange_half.why_broken()
+
+    @property
+    def fills(self) -> list[Fill]:
+        """The rows of fills; the first ``exchange.fills`` are written."""
+        return self.exchange_half.fills
 
     def fill_rows(self) -> NDArray[Any]:
         """Give all fills so far as a structured array."""
-        return to_array(Fill, self.fills, at(self.exchange, 0).fills)
+        return self.exchange_half.fill_rows()
 
     def audit_rows(self) -> NDArray[Any]:
         """Give all audit rows so far as a structured array."""
-        return to_array(Audit, self.audits, at(self.desk, 0).audits)
+        return self.desk_half.audit_rows()
 
     def sample_rows(self) -> NDArray[Any]:
         """Give all samples so far as a structured array."""
@@ -260,7 +210,7 @@ class Replay:
 
     def mid(self) -> float:
         """Give the exchange's mid now, the last two-sided one where a side is empty, 0 before any."""
-        book = at(self.books, EXCHANGE)
+        book = at(self.exchange_book, 0)
         if book.trusted and book.base_tick <= book.best_bid and book.best_ask < book.base_tick + book.slots:
             return 0.5 * float(book.best_bid + book.best_ask) * float(at(self.venue, 0).tick)
         return float(at(self.exchange, 0).mid)
@@ -274,7 +224,7 @@ class Replay:
             settled=int(exchange.settled_1s),
             audits=int(desk.audits),
             samples=int(cursor.samples),
-            version=int(cursor.params_i),
+            version=int(at(self.clock, 0).params_i),
             books=LedgerPoint(
                 position=float(ledger.position),
                 mid=self.mid(),
@@ -289,15 +239,16 @@ class Replay:
     def counters(self) -> dict[str, int]:
         """Give everything that is counted up to the instant played to, trades of the tape among it."""
         desk: Any = to_array(Desk, self.desk, 1)[0]
-        ledger, book = at(self.ledger, 0), at(self.books, EXCHANGE)
-        seen = self.tape.kind[: at(self.cursor, 0).exch_i]
+        ledger, book = at(self.ledger, 0), at(self.exchange_book, 0)
+        exchange = at(self.exchange, 0)
+        seen = self.tape.kind[: exchange.event_i]
         return {
             **{name: int(desk[name]) for name in COUNTED},
             "trades": int(np.count_nonzero(seen == TRADE)),
             "fills": int(ledger.fills),
             "maker_fills": int(ledger.maker_fills),
             "mids_held": int(ledger.mids_held),
-            "exchange_rejects": int(at(self.exchange, 0).rejects),
+            "exchange_rejects": int(exchange.rejects),
             "updates_crossed": int(book.crossed),
             "updates_beyond_ladder": int(book.out_of_range),
         }
@@ -306,11 +257,3 @@ class Replay:
         """Let the desk tick at an instant (ns) at the latest, though nothing happens then."""
         desk = at(self.desk, 0)
         desk.wake_ns = min(desk.wake_ns, at_ns)
-
-
-def _grown(cls: type[Any], buffer: list[Any]) -> list[Any]:
-    if interpreted():
-        return buffer + zeros(cls, len(buffer))
-    wider = np.zeros(2 * len(buffer), dtype_of(cls))
-    wider[: len(buffer)] = np.asarray(buffer)
-    return wider  # type: ignore[return-value]

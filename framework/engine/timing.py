@@ -10,54 +10,24 @@ from typing import Any
 import numpy as np
 
 from framework.compiled.clock import HAS_CLOCK, clock_ns
-from framework.compiled.jit import array, entry
+from framework.compiled.jit import entry
 from framework.compiled.records import at
 from framework.engine.records import TICK_DUE
 from framework.engine.replay import EngineError, Replay
-from framework.market.book import Book
-from framework.quoting.records import Audit, Desk, Intent, Params, Pending, Quote, View
+from framework.quoting.records import DeskState
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import begin_tick, end_tick, run_stage
 
 MOST_STAGES = 15
-TIMES = array("i8")
 
 
-@entry(
-    TIMES.dtype,
-    TIMES.dtype,
-    TIMES,
-    TIMES,
-    Params,
-    Desk,
-    View,
-    Quote,
-    Pending,
-    Book,
-    TIMES,
-    Intent,
-    Audit,
-)
-def timed_tick(
-    now: int,
-    version: int,
-    clock: Any,
-    read: Any,
-    params: list[Params],
-    desks: list[Desk],
-    views: list[View],
-    quotes: list[Quote],
-    pending: list[Pending],
-    books: list[Book],
-    levels: list[int],
-    intents: list[Intent],
-    audits: list[Audit],
-) -> int:
+@entry()
+def timed_tick(now: int, version: int, clock: list[int], read: list[int], state: DeskState) -> int:
     """Run one tick and read the clock twice at first, then after its beginning, each stage and its end."""
-    p = params[version]
+    p = state.params[version]
     read[0] = clock_ns(clock)
     read[1] = clock_ns(clock)
-    begin_tick(now, p, desks[0], views[0], books)
+    begin_tick(now, p, state)
     read[2] = clock_ns(clock)
     k = 3
     count = 0
@@ -65,10 +35,10 @@ def timed_tick(
     while plan != 0:
         stage = plan & 15
         plan >>= 4
-        count += run_stage(stage, now, p, desks[0], views[0], quotes, pending, books, levels, intents, audits)
+        count += run_stage(stage, now, p, state)
         read[k] = clock_ns(clock)
         k += 1
-    end_tick(now, p, desks[0], views[0], audits)
+    end_tick(now, p, state)
     read[k] = clock_ns(clock)
     return count
 
@@ -81,14 +51,14 @@ def stage_timings(*, replay: Replay, until_ns: int) -> dict[str, dict[str, float
     """
     if not HAS_CLOCK:
         raise EngineError("stage timings: this system has no clock_gettime; allowed on Linux and macOS")
-    plan = int(at(replay.params, at(replay.cursor, 0).params_i).plan)
+    plan = int(at(replay.params, at(replay.clock, 0).params_i).plan)
     ids = [(plan >> shift) & 15 for shift in range(0, 60, 4) if (plan >> shift) & 15]
     reads: list[Any] = []
     cursor = at(replay.cursor, 0)
     cursor.by_stage = 1
     tick = timed_tick.load()
     while replay.step(until_ns) == TICK_DUE:
-        reads.append(_one_tick(tick, replay, cursor))
+        reads.append(_one_tick(tick, replay))
     cursor.by_stage = 0
     if not reads:
         return {}
@@ -96,22 +66,15 @@ def stage_timings(*, replay: Replay, until_ns: int) -> dict[str, dict[str, float
     return _summary([names[number] for number in ids], np.array(reads)[:, : len(ids) + 4])
 
 
-def _one_tick(tick: Any, replay: Replay, cursor: Any) -> Any:
+def _one_tick(tick: Any, replay: Replay) -> Any:
     read: Any = np.zeros(MOST_STAGES + 4, np.int64)
-    cursor.staged = tick(
-        int(cursor.last_tick_ns),
-        int(cursor.params_i),
+    clock = at(replay.clock, 0)
+    clock.staged = tick(
+        int(clock.last_tick_ns),
+        int(clock.params_i),
         np.zeros(2, np.int64),
         read,
-        replay.params,
-        replay.desk,
-        replay.view,
-        replay.quotes,
-        replay.pending,
-        replay.books,
-        replay.levels,
-        replay.intents,
-        replay.audits,
+        replay.desk_half.bound,
     )
     return read
 

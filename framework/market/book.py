@@ -1,8 +1,8 @@
 """The order book as two dense price ladders; pure and compiled.
 
-``books[which]`` holds the bests, ``levels`` the quantities in lots: four ladders, exchange bid and ask, then
-local bid and ask. A quote that crosses the other side hides the crossed levels, as exchanges that report
-deletions late make books look for an instant; they come back only when the feed sets them again.
+A book's record holds the bests, its ``levels`` the quantities in lots: two ladders, bid and ask. A quote that
+crosses the other side hides the crossed levels, as exchanges that report deletions late make books look for
+an instant; they come back only when the feed sets them again.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from __future__ import annotations
 from framework.compiled.jit import core, hot
 from framework.compiled.records import i8, record
 from framework.market.events import BUY
-
-EXCHANGE = 0
-LOCAL = 1
 
 
 @record
@@ -36,21 +33,28 @@ class Book:
 
 
 @core
-def clear_book(books: list[Book], levels: list[int], which: int) -> None:
-    """Remove every level of both sides; the book is to be trusted again once levels follow."""
-    book = books[which]
-    bid = which * 2 * book.slots - book.base_tick
-    for tick in range(book.touched_low, book.touched_high + 1):
-        levels[bid + tick] = 0
-        levels[bid + book.slots + tick] = 0
-    empty_book(books, which)
+def clear(book: Book, levels: list[int], side: int) -> None:
+    """Empty a side of a book, or with side 0 the book, which may be trusted again."""
+    if side == 0:
+        clear_book(book, levels)
+    else:
+        clear_side(book, levels, side)
 
 
 @core
-def clear_side(books: list[Book], levels: list[int], which: int, side: int) -> None:
+def clear_book(book: Book, levels: list[int]) -> None:
+    """Remove every level of both sides; the book is to be trusted again once levels follow."""
+    bid = -book.base_tick
+    for tick in range(book.touched_low, book.touched_high + 1):
+        levels[bid + tick] = 0
+        levels[bid + book.slots + tick] = 0
+    empty_book(book)
+
+
+@core
+def clear_side(book: Book, levels: list[int], side: int) -> None:
     """Remove every level of one side; the other stays, and so does the doubt of a broken feed."""
-    book = books[which]
-    at = which * 2 * book.slots - book.base_tick
+    at = -book.base_tick
     if side != BUY:
         at += book.slots
     for tick in range(book.touched_low, book.touched_high + 1):
@@ -64,9 +68,8 @@ def clear_side(books: list[Book], levels: list[int], which: int, side: int) -> N
 
 
 @core
-def empty_book(books: list[Book], which: int) -> None:
+def empty_book(book: Book) -> None:
     """Set the bests of a book whose ladders hold nothing."""
-    book = books[which]
     book.best_bid = book.base_tick - 1
     book.best_ask = book.base_tick + book.slots
     book.low_bid = book.base_tick + book.slots
@@ -85,23 +88,21 @@ def two_sided(book: Book) -> bool:
 
 
 @hot
-def level_lots(books: list[Book], levels: list[int], which: int, side: int, tick: int) -> int:
+def level_lots(book: Book, levels: list[int], side: int, tick: int) -> int:
     """Give the displayed quantity at a price of one side, 0 outside the ladder."""
-    book = books[which]
     slot = tick - book.base_tick
     if slot < 0 or slot >= book.slots:
         return 0
     if side == BUY:
-        return levels[which * 2 * book.slots + slot]
-    return levels[(which * 2 + 1) * book.slots + slot]
+        return levels[slot]
+    return levels[book.slots + slot]
 
 
 @hot
-def set_level(books: list[Book], levels: list[int], which: int, side: int, tick: int, lots: int) -> int:
+def set_level(book: Book, levels: list[int], side: int, tick: int, lots: int) -> int:
     """Set the quantity of one level, keep the bests true, give the quantity it had (-1: outside the
     ladder).
     """
-    book = books[which]
     slot = tick - book.base_tick
     if slot < 0 or slot >= book.slots:
         book.out_of_range += 1
@@ -111,13 +112,13 @@ def set_level(books: list[Book], levels: list[int], which: int, side: int, tick:
     if tick > book.touched_high:
         book.touched_high = tick
     if side == BUY:
-        return _set_bid(book, levels, which * 2 * book.slots, tick, lots)
-    return _set_ask(book, levels, which * 2 * book.slots, tick, lots)
+        return _set_bid(book, levels, tick, lots)
+    return _set_ask(book, levels, tick, lots)
 
 
 @hot
-def _set_bid(book: Book, levels: list[int], offset: int, tick: int, lots: int) -> int:
-    at = offset - book.base_tick
+def _set_bid(book: Book, levels: list[int], tick: int, lots: int) -> int:
+    at = -book.base_tick
     before = levels[at + tick]
     levels[at + tick] = lots
     if lots == 0:
@@ -145,8 +146,8 @@ def _set_bid(book: Book, levels: list[int], offset: int, tick: int, lots: int) -
 
 
 @hot
-def _set_ask(book: Book, levels: list[int], offset: int, tick: int, lots: int) -> int:
-    at = offset + book.slots - book.base_tick
+def _set_ask(book: Book, levels: list[int], tick: int, lots: int) -> int:
+    at = book.slots - book.base_tick
     before = levels[at + tick]
     levels[at + tick] = lots
     if lots == 0:
@@ -174,21 +175,20 @@ def _set_ask(book: Book, levels: list[int], offset: int, tick: int, lots: int) -
 
 
 @hot
-def depth_to(books: list[Book], levels: list[int], which: int, side: int, tick: int, enough: int) -> int:
+def depth_to(book: Book, levels: list[int], side: int, tick: int, enough: int) -> int:
     """Sum the visible lots of one side from its best to ``tick`` inclusive, stopping once ``enough`` is
     reached.
     """
-    book = books[which]
     total = 0
     if side == BUY:
-        at = which * 2 * book.slots - book.base_tick
+        at = -book.base_tick
         price = book.best_bid
         last = tick if tick > book.low_bid else book.low_bid
         while price >= last and total < enough:
             total += levels[at + price]
             price -= 1
     else:
-        at = (which * 2 + 1) * book.slots - book.base_tick
+        at = book.slots - book.base_tick
         price = book.best_ask
         last = tick if tick < book.high_ask else book.high_ask
         while price <= last and total < enough:
@@ -198,17 +198,14 @@ def depth_to(books: list[Book], levels: list[int], which: int, side: int, tick: 
 
 
 @hot
-def depth_of_levels(
-    books: list[Book], levels: list[int], which: int, side: int, count: int, reach: int, enough: int
-) -> int:
+def depth_of_levels(book: Book, levels: list[int], side: int, count: int, reach: int, enough: int) -> int:
     """Sum the lots of the first ``count`` populated levels of one side, looking at most ``reach`` ticks
     deep and stopping once ``enough`` is reached.
     """
-    book = books[which]
     total = 0
     seen = 0
     if side == BUY:
-        at = which * 2 * book.slots - book.base_tick
+        at = -book.base_tick
         price = book.best_bid
         last = price - reach if price - reach > book.low_bid else book.low_bid
         while price >= last and seen < count and total < enough:
@@ -217,7 +214,7 @@ def depth_of_levels(
                 total += levels[at + price]
             price -= 1
     else:
-        at = (which * 2 + 1) * book.slots - book.base_tick
+        at = book.slots - book.base_tick
         price = book.best_ask
         last = price + reach if price + reach < book.high_ask else book.high_ask
         while price <= last and seen < count and total < enough:

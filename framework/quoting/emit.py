@@ -31,12 +31,12 @@ from framework.quoting.records import (
     STALE,
     THROTTLE,
     VOLATILITY,
-    Audit,
     Desk,
+    DeskState,
     Intent,
     Params,
     Quote,
-    View,
+    Snapshot,
 )
 from framework.quoting.stages import wake_at
 
@@ -46,20 +46,12 @@ UNKNOWN_AHEAD = 1e18  # until the next tick has looked at the level
 
 
 @hot
-def emit(
-    now: int,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quotes: list[Quote],
-    intents: list[Intent],
-    audits: list[Audit],
-) -> int:
+def emit(now: int, p: Params, state: DeskState) -> int:
     """Write the intents of this tick; give their number (at most one a side)."""
-    _refill(now, p, desk)
+    _refill(now, p, state.desk)
     count = 0
     for k in range(2):
-        count = _emit_side(now, p, desk, view, quotes[k], BUY if k == 0 else SELL, count, intents, audits)
+        count = _emit_side(now, p, state, k, count)
     return count
 
 
@@ -70,32 +62,25 @@ def _refill(now: int, p: Params, desk: Desk) -> None:
 
 
 @hot
-def _emit_side(
-    now: int,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quote: Quote,
-    side: int,
-    count: int,
-    intents: list[Intent],
-    audits: list[Audit],
-) -> int:
+def _emit_side(now: int, p: Params, state: DeskState, k: int, count: int) -> int:
+    desk, quote = state.desk, state.quotes[k]
     if quote.want == 0:
         _count_drop(desk, quote.drop)
-        block(now, RISK, desk, view, quote, side, p.version, audits)
+        block(now, RISK, state, k, p.version)
         if quote.order_id != 0 and quote.cancelling == 0:
             quote.cancelling = 1
             if quote.off_since_ns == NO_TIME:
                 quote.off_since_ns = now
-            _ask(CANCEL, quote.price_ticks, 0, p, desk, view, quote, side, intents[count])
-            _note(now, CANCEL_QUOTE, quote.drop, desk, view, quote, side, p.version, audits)
+            intent = _ask(CANCEL, p, state, k, count)
+            intent.price_ticks = quote.price_ticks
+            intent.qty_lots = 0
+            _note(now, CANCEL_QUOTE, quote.drop, state, k, p.version)
             quote.updated_ns = now
             desk.cancels += 1
             return count + 1
         return count
     if quote.cancelling == 1:
-        block(now, NOT_BLOCKED, desk, view, quote, side, p.version, audits)
+        block(now, NOT_BLOCKED, state, k, p.version)
         return count
     on_target = quote.order_id != 0 and quote.want_ticks == quote.price_ticks
     reason = NOT_BLOCKED
@@ -105,27 +90,29 @@ def _emit_side(
         if quote.order_id != 0 and quote.off_since_ns == NO_TIME:
             quote.off_since_ns = now
         reason = _blocked_by(now, p, desk, quote)
-    block(now, reason, desk, view, quote, side, p.version, audits)
+    block(now, reason, state, k, p.version)
     if on_target or reason != NOT_BLOCKED:
         if quote.order_id != 0 and quote.leaves_lots - quote.room_lots > desk.quote_lots // CUT_SHARE:
-            _cut(now, p, desk, view, quote, side, intents[count], audits)
+            _cut(now, p, state, k, count)
             return count + 1
         return count
     if quote.order_id == 0:
         desk.next_order_id += 1
         quote.order_id = desk.next_order_id
         quote.off_since_ns = NO_TIME
-        _ask(NEW, quote.want_ticks, quote.want_lots, p, desk, view, quote, side, intents[count])
-        _accept(now, desk, view, quote)
-        _note(now, PLACE, 0, desk, view, quote, side, p.version, audits)
+        intent = _ask(NEW, p, state, k, count)
+        intent.qty_lots = quote.want_lots
+        _accept(now, desk, state.view, quote)
+        _note(now, PLACE, 0, state, k, p.version)
         desk.places += 1
     else:
         desk.tokens -= 1.0
-        total = quote.filled_lots + quote.want_lots
-        _ask(AMEND, quote.want_ticks, total, p, desk, view, quote, side, intents[count])
-        _note(now, REPLACE, 0, desk, view, quote, side, p.version, audits)
-        _accept(now, desk, view, quote)
+        intent = _ask(AMEND, p, state, k, count)
+        intent.qty_lots = quote.filled_lots + quote.want_lots
+        _note(now, REPLACE, 0, state, k, p.version)
+        _accept(now, desk, state.view, quote)
         desk.replaces += 1
+    intent.price_ticks = quote.want_ticks
     wake_at(desk, now + p.tail_age_ns)
     return count + 1
 
@@ -143,27 +130,20 @@ def _confirm(now: int, p: Params, desk: Desk, quote: Quote) -> None:
 
 
 @core
-def _cut(
-    now: int,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quote: Quote,
-    side: int,
-    intent: Intent,
-    audits: list[Audit],
-) -> None:
+def _cut(now: int, p: Params, state: DeskState, k: int, count: int) -> None:
     """Shrink an order to the room the position limit leaves; it reduces risk, so it is as free as a
     cancel.
     """
+    quote = state.quotes[k]
     quote.want_ticks = quote.price_ticks
     quote.want_lots = quote.room_lots
-    total = quote.filled_lots + quote.room_lots
-    _ask(AMEND, quote.price_ticks, total, p, desk, view, quote, side, intent)
-    _note(now, REPLACE, POSITION_LIMIT, desk, view, quote, side, p.version, audits)
+    intent = _ask(AMEND, p, state, k, count)
+    intent.price_ticks = quote.price_ticks
+    intent.qty_lots = quote.filled_lots + quote.room_lots
+    _note(now, REPLACE, POSITION_LIMIT, state, k, p.version)
     quote.leaves_lots = quote.room_lots
     quote.updated_ns = now
-    desk.replaces += 1
+    state.desk.replaces += 1
 
 
 @hot
@@ -185,7 +165,7 @@ def _blocked_by(now: int, p: Params, desk: Desk, quote: Quote) -> int:
 
 
 @core
-def _accept(now: int, desk: Desk, view: View, quote: Quote) -> None:
+def _accept(now: int, desk: Desk, view: Snapshot, quote: Quote) -> None:
     """Take the wanted price as the quote's own from this decision on."""
     if desk.usual_lots == 0.0:
         desk.usual_lots = float(quote.capped_lots)
@@ -203,33 +183,23 @@ def _accept(now: int, desk: Desk, view: View, quote: Quote) -> None:
 
 
 @core
-def _ask(
-    action: int,
-    tick: int,
-    lots: int,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quote: Quote,
-    side: int,
-    intent: Intent,
-) -> None:
+def _ask(action: int, p: Params, state: DeskState, k: int, count: int) -> Intent:
+    """Write the next intent for a side; price and quantity are the caller's to set."""
+    intent = state.intents[count]
     intent.action = action
-    intent.side = side
-    intent.order_id = quote.order_id
+    intent.side = BUY if k == 0 else SELL
+    intent.order_id = state.quotes[k].order_id
     intent.order_kind = p.order_kind
     intent.reduce_only = p.reduce_only
-    intent.price_ticks = tick
-    intent.qty_lots = lots
-    intent.m0 = view.mid
-    desk.inflight += 1
+    intent.m0 = state.view.mid
+    state.desk.inflight += 1
+    return intent
 
 
 @hot
-def block(
-    now: int, reason: int, desk: Desk, view: View, quote: Quote, side: int, version: int, audits: list[Audit]
-) -> None:
+def block(now: int, reason: int, state: DeskState, k: int, version: int) -> None:
     """Count a blocked side; rows are written one per run of the same reason (``NOT_BLOCKED`` ends a run)."""
+    desk, quote = state.desk, state.quotes[k]
     if reason == RISK:
         desk.blocks_risk += 1
     elif reason == MIN_INTERVAL:
@@ -241,20 +211,21 @@ def block(
     if reason == quote.run_reason:
         quote.run_count += 1
         return
-    end_run(desk, view, quote, side, version, audits)
+    end_run(state, k, version)
     quote.run_reason = reason
     quote.run_count = 1
     quote.run_from_ns = now
 
 
 @core
-def end_run(desk: Desk, view: View, quote: Quote, side: int, version: int, audits: list[Audit]) -> None:
+def end_run(state: DeskState, k: int, version: int) -> None:
     """Write the row of a run of blocked ticks that is over."""
+    desk, quote, audits = state.desk, state.quotes[k], state.audits
     if quote.run_reason != NOT_BLOCKED and desk.audits < len(audits):
         row = audits[desk.audits]
         desk.audits += 1
         row.ts_ns = quote.run_from_ns
-        row.side = side
+        row.side = BUY if k == 0 else SELL
         row.action = BLOCK
         row.reason = quote.run_reason
         row.count = quote.run_count
@@ -263,31 +234,22 @@ def end_run(desk: Desk, view: View, quote: Quote, side: int, version: int, audit
         row.qty_lots = quote.leaves_lots
         row.off_target_age_ns = NO_TIME
         row.resting_age_ns = NO_TIME
-        row.mid = view.mid
+        row.mid = state.view.mid
         row.params_version = version
     quote.run_reason = NOT_BLOCKED
     quote.run_count = 0
 
 
 @core
-def _note(
-    now: int,
-    action: int,
-    reason: int,
-    desk: Desk,
-    view: View,
-    quote: Quote,
-    side: int,
-    version: int,
-    audits: list[Audit],
-) -> None:
+def _note(now: int, action: int, reason: int, state: DeskState, k: int, version: int) -> None:
     """Write the row of a place, replace or cancel with the ages the quote had."""
+    desk, quote, audits = state.desk, state.quotes[k], state.audits
     if desk.audits >= len(audits):
         return
     row = audits[desk.audits]
     desk.audits += 1
     row.ts_ns = now
-    row.side = side
+    row.side = BUY if k == 0 else SELL
     row.action = action
     row.reason = reason
     row.count = 1
@@ -301,7 +263,7 @@ def _note(
         quote.audit_row = desk.audits - 1
         row.off_target_age_ns = now - quote.off_since_ns if quote.off_since_ns != NO_TIME else 0
         row.resting_age_ns = now - quote.decided_ns
-    row.mid = view.mid
+    row.mid = state.view.mid
     row.params_version = version
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from framework.compiled.jit import core, hot
-from framework.quoting.records import FOREVER, Desk, Params, Pending, View
+from framework.quoting.records import FOREVER, Desk, Params, PendingMarkout, Snapshot
 from framework.units import SECOND
 
 
 @hot
-def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
+def observe(now: int, p: Params, desk: Desk, view: Snapshot, pending: list[PendingMarkout]) -> None:
     """Update realised volatility, queue absorption and the adverse move after our fills from the current
     mid.
     """
@@ -39,7 +39,7 @@ def observe(now: int, p: Params, desk: Desk, view: View, pending: list[Pending])
 
 
 @core
-def _learn(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) -> None:
+def _learn(now: int, p: Params, desk: Desk, view: Snapshot, pending: list[PendingMarkout]) -> None:
     """Update the adverse move from the fills that are a second old, and note when the next will be."""
     desk.pending_due_ns = FOREVER
     k = 0
@@ -61,7 +61,7 @@ def _learn(now: int, p: Params, desk: Desk, view: View, pending: list[Pending]) 
 
 
 @core
-def momentum(now: int, p: Params, desk: Desk, view: View) -> float:
+def momentum(now: int, p: Params, desk: Desk, view: Snapshot) -> float:
     """Give the mid's deviation from its moving average, in standard deviations of a random walk's."""
     if desk.trend_mid == 0.0:
         desk.trend_mid = view.mid

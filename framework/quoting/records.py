@@ -5,7 +5,11 @@ Times are nanoseconds, distances basis points of the mid, money quote currency, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from framework.compiled.bundles import bundle
 from framework.compiled.records import f8, i8, record
+from framework.market.book import Book
 
 # what an audit row says
 PLACE = 1
@@ -125,7 +129,7 @@ class Params:
 
 
 @record
-class View:
+class Snapshot:
     """The market data snapshot a tick is served from."""
 
     copied_ns: i8
@@ -175,7 +179,7 @@ class Quote:
 
 
 @record
-class Pending:
+class PendingMarkout:
     """A fill whose next second the desk still watches."""
 
     due_ns: i8
@@ -255,6 +259,20 @@ class Desk:
 
 
 @record
+class DeskClock:
+    """Where the desk stands: next market event and version of the parameters, last tick, news since then."""
+
+    started: i8
+    event_i: i8
+    params_i: i8
+    last_tick_ns: i8
+    dirty: i8
+    dirty_ns: i8
+    staged: i8
+    same_instant: i8
+
+
+@record
 class Intent:
     """What the tick asks the driver to send."""
 
@@ -284,3 +302,19 @@ class Audit:
     resting_age_ns: i8
     mid: f8
     params_version: i8
+
+
+@bundle
+class DeskState:
+    """All that the trading side holds of one symbol."""
+
+    params: Sequence[Params]
+    clock: DeskClock
+    desk: Desk
+    view: Snapshot
+    quotes: list[Quote]
+    pending: list[PendingMarkout]
+    book: Book
+    levels: list[i8]
+    intents: list[Intent]
+    audits: list[Audit]

@@ -8,9 +8,9 @@ other inputs may have changed. What comes out is what the stages give, to the la
 from __future__ import annotations
 
 from framework.compiled.jit import core, hot
-from framework.market.book import LOCAL, Book
+from framework.market.book import Book
 from framework.market.events import BUY, SELL
-from framework.quoting.records import LIQUIDITY_INSUFFICIENT, Desk, Params, Quote, View
+from framework.quoting.records import LIQUIDITY_INSUFFICIENT, DeskState, Params, Snapshot
 from framework.quoting.stages import (
     FETCH_MD,
     GUARDS,
@@ -28,15 +28,14 @@ WISHING_BITS = 16
 
 
 @hot
-def repeat_wishes(
-    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: list[int]
-) -> bool:
+def repeat_wishes(now: int, p: Params, state: DeskState) -> bool:
     """Wish what the last tick wished and tell so, if that is what the first four stages would come to.
 
     They read the touch, what fills and funding leave (position, cash, drift), the usual size and the
     parameters, which must be those of then; estimates, which stay until ``asked_until_ns``; and the exit
     liquidity, whose verdict must stand.
     """
+    desk, view, quotes = state.desk, state.view, state.quotes
     if (
         now >= desk.asked_until_ns
         or view.best_bid != desk.asked_bid
@@ -47,15 +46,15 @@ def repeat_wishes(
         or desk.usual_lots != desk.asked_usual_lots
         or p.version != desk.asked_version
         or p.plan & ((1 << WISHING_BITS) - 1) != WISHING
-        or not _served(p, view, books)
+        or not _served(p, view, state.book)
     ):
         return False
     for k in range(2):
         thin = quotes[k].asked_drop == LIQUIDITY_INSUFFICIENT
-        if exit_too_thin(BUY if k == 0 else SELL, p, desk, books, levels) != thin:
+        if exit_too_thin(BUY if k == 0 else SELL, p, state) != thin:
             return False
     note_serving(now, p, desk, view)
-    wake_on_silence(p, desk, books)
+    wake_on_silence(p, desk, state.book)
     for k in range(2):
         quote = quotes[k]
         quote.want = quote.asked
@@ -66,13 +65,14 @@ def repeat_wishes(
 
 
 @core
-def keep_wishes(p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book]) -> None:
+def keep_wishes(p: Params, state: DeskState) -> None:
     """Note the wishes of the first four stages, what they came from, and until when they may stand.
 
     A halt has a memory and a signal moves with time: neither is ever repeated.
     """
+    desk, view, quotes = state.desk, state.view, state.quotes
     desk.asked_until_ns = 0
-    if desk.halted != 0 or p.signal_weight_bps > 0.0 or not _served(p, view, books):
+    if desk.halted != 0 or p.signal_weight_bps > 0.0 or not _served(p, view, state.book):
         return
     desk.asked_until_ns = min(desk.vol_ns + SECOND, desk.pending_due_ns)
     desk.asked_bid = view.best_bid
@@ -91,7 +91,7 @@ def keep_wishes(p: Params, desk: Desk, view: View, quotes: list[Quote], books: l
 
 
 @hot
-def _served(p: Params, view: View, books: list[Book]) -> bool:
+def _served(p: Params, view: Snapshot, book: Book) -> bool:
     """Tell whether there is a market to quote in and its feed is neither broken nor silent."""
     heard = view.silent_ns <= min(p.md_gap_ns, p.stale_halt_ns)
-    return heard and view.usable == 1 and books[LOCAL].trusted == 1
+    return heard and view.usable == 1 and book.trusted == 1

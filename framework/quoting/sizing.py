@@ -6,27 +6,20 @@ Signals and quotes are dropped, never inflated to meet an exchange's minimum.
 from __future__ import annotations
 
 from framework.compiled.jit import core
+from framework.quoting.records import Params
 
 
 @core
-def compute_order_qty(
-    cap_notional: float,
-    free_balance: float,
-    leverage: float,
-    price: float,
-    lot: float,
-    min_lots: int,
-    min_notional: float,
-    min_free_balance: float,
-) -> int:
+def compute_order_qty(free_balance: float, price: float, p: Params) -> int:
     """Give the order size in lots: floor(min(cap, free*leverage)/price/lot), 0 below any minimum.
 
     Source: spec "Sizing & Near-Liq Guard".
     """
-    if price <= 0.0 or free_balance < min_free_balance:
+    if price <= 0.0 or free_balance < p.min_free_balance:
         return 0
-    lots = int(min(cap_notional, free_balance * leverage) / (price * lot) + 1e-12)
-    if lots < min_lots or lots * lot * price < min_notional:
+    cap_notional = min(p.quote_notional, p.notional_cap)
+    lots = int(min(cap_notional, free_balance * p.leverage) / (price * p.lot) + 1e-12)
+    if lots < p.min_lots or lots * p.lot * price < p.min_notional:
         return 0
     return lots
 

@@ -9,7 +9,7 @@ made, so no transcendental function runs here. q is the position in quote sizes.
 from __future__ import annotations
 
 from framework.compiled.jit import core, hot
-from framework.market.book import LOCAL, Book, depth_of_levels, depth_to, level_lots, two_sided
+from framework.market.book import Book, depth_of_levels, depth_to, level_lots, two_sided
 from framework.market.events import BUY, SELL
 from framework.quoting.estimates import momentum, observe, tanh
 from framework.quoting.records import (
@@ -25,10 +25,10 @@ from framework.quoting.records import (
     STALE,
     VOLATILITY,
     Desk,
+    DeskState,
     Params,
-    Pending,
     Quote,
-    View,
+    Snapshot,
 )
 from framework.quoting.sizing import compute_order_qty, exit_liquidity_suffices, near_liquidation
 from framework.units import SECOND
@@ -54,9 +54,8 @@ NEGLIGIBLE_BPS = 0.1
 
 
 @hot
-def refresh_view(now: int, p: Params, view: View, books: list[Book]) -> None:
+def refresh_view(now: int, p: Params, view: Snapshot, book: Book) -> None:
     """Copy the top of the local book into the snapshot when the cache's rules ask for it."""
-    book = books[LOCAL]
     view.silent_ns = now - book.updated_ns
     if p.md_enabled == 1 and view.usable == 1 and book.trusted == 1 and view.silent_ns <= p.md_gap_ns:
         moved = abs(book.best_bid - view.best_bid) + abs(book.best_ask - view.best_ask)
@@ -75,8 +74,9 @@ def refresh_view(now: int, p: Params, view: View, books: list[Book]) -> None:
 
 
 @hot
-def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -> None:
+def fetch_md(now: int, p: Params, state: DeskState) -> None:
     """Judge the snapshot's age, and the feed's silence unless stale data will do; start both sides anew."""
+    desk, view, quotes = state.desk, state.view, state.quotes
     note_serving(now, p, desk, view)
     aged = p.md_enabled == 1 and now - view.copied_ns > p.md_fresh_ns
     silent = p.md_enabled == 1 and p.md_stale_ok == 0 and view.silent_ns > p.md_gap_ns
@@ -91,7 +91,7 @@ def fetch_md(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote]) -
 
 
 @hot
-def note_serving(now: int, p: Params, desk: Desk, view: View) -> None:
+def note_serving(now: int, p: Params, desk: Desk, view: Snapshot) -> None:
     """Count where the snapshot came from, and where stale data will not do be awake when it becomes that."""
     if view.hit == 1:
         desk.md_hits += 1
@@ -110,9 +110,10 @@ def drop(quote: Quote, reason: int) -> None:
 
 
 @hot
-def spread(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], pending: list[Pending]) -> None:
+def spread(now: int, p: Params, state: DeskState) -> None:
     """Set the half-spread from volatility, fees and expected adverse selection, and the fair price."""
-    observe(now, p, desk, view, pending)
+    desk, view, quotes = state.desk, state.view, state.quotes
+    observe(now, p, desk, view, state.pending)
     half = p.glft_base_bps + 0.5 * p.glft_risk * desk.sigma_bps
     if half < p.base_half_spread_bps:
         half = p.base_half_spread_bps
@@ -130,15 +131,14 @@ def spread(now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], pen
 
 
 @hot
-def guards(
-    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: list[int]
-) -> None:
+def guards(now: int, p: Params, state: DeskState) -> None:
     """Size the quotes and refuse what the halts, the liquidation distance or the exit liquidity forbid."""
+    desk, view, quotes, book = state.desk, state.view, state.quotes, state.book
     halted = 0
     equity = 0.0
-    if view.usable == 0 or books[LOCAL].trusted == 0:
+    if view.usable == 0 or book.trusted == 0:
         halted = NO_MARKET
-    elif now - books[LOCAL].updated_ns > p.stale_halt_ns:
+    elif now - book.updated_ns > p.stale_halt_ns:
         halted = STALE
     elif desk.sigma_bps > p.vol_halt_bps or (
         desk.halted == VOLATILITY and desk.sigma_bps > 0.8 * p.vol_halt_bps
@@ -155,18 +155,9 @@ def guards(
     desk.halted = halted
     desk.quote_lots = 0
     if halted == 0:
-        wake_on_silence(p, desk, books)
+        wake_on_silence(p, desk, book)
         free = p.equity_start + equity - desk.equity_open - abs(desk.position) * view.mid / p.leverage
-        desk.quote_lots = compute_order_qty(
-            min(p.quote_notional, p.notional_cap),
-            free,
-            p.leverage,
-            view.mid,
-            p.lot,
-            p.min_lots,
-            p.min_notional,
-            p.min_free_balance,
-        )
+        desk.quote_lots = compute_order_qty(free, view.mid, p)
         # What rests may be no more either: a lower cap in mid-run shrinks it.
         cap_lots = int(p.notional_cap / (view.mid * p.lot))
         quotes[0].room_lots = cap_lots
@@ -186,32 +177,34 @@ def guards(
             drop(quotes[k], REDUCE_ONLY)
         elif too_near and adds:
             drop(quotes[k], NEAR_LIQUIDATION)
-        elif exit_too_thin(side, p, desk, books, levels):
+        elif exit_too_thin(side, p, state):
             drop(quotes[k], LIQUIDITY_INSUFFICIENT)
 
 
 @hot
-def exit_too_thin(side: int, p: Params, desk: Desk, books: list[Book], levels: list[int]) -> bool:
+def exit_too_thin(side: int, p: Params, state: DeskState) -> bool:
     """Tell whether a quote of this side would add to a position that the book could hardly take back."""
+    desk = state.desk
     if p.liquidity_enabled == 0 or side * desk.position < 0.0:
         return False
     enough = int(p.liquidity_alpha * desk.quote_lots) + 1
-    shown = depth_of_levels(books, levels, LOCAL, side, p.liquidity_levels, REACH_TICKS, enough)
+    shown = depth_of_levels(state.book, state.levels, side, p.liquidity_levels, REACH_TICKS, enough)
     return not exit_liquidity_suffices(shown, desk.quote_lots, p.liquidity_alpha)
 
 
 @core
-def wake_on_silence(p: Params, desk: Desk, books: list[Book]) -> None:
+def wake_on_silence(p: Params, desk: Desk, book: Book) -> None:
     """Be awake at the instant from which the feed has been silent for too long."""
-    wake_at(desk, books[LOCAL].updated_ns + p.stale_halt_ns + 1)
+    wake_at(desk, book.updated_ns + p.stale_halt_ns + 1)
 
 
 @hot
-def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
+def inventory(p: Params, state: DeskState) -> None:
     """Lean both distances against the position and keep it inside its limit.
 
     The position is counted in quotes of their usual size, which on a thin book is what the impact cap leaves.
     """
+    desk, quotes = state.desk, state.quotes
     if desk.quote_lots == 0:
         return
     usual = float(desk.quote_lots)
@@ -236,12 +229,11 @@ def inventory(p: Params, desk: Desk, quotes: list[Quote]) -> None:
 
 
 @hot
-def queue_aware(
-    now: int, p: Params, desk: Desk, view: View, quotes: list[Quote], books: list[Book], levels: list[int]
-) -> None:
+def queue_aware(now: int, p: Params, state: DeskState) -> None:
     """Turn distances into prices: limit the change, round away from the market, keep or nudge for the queue,
     cap size.
     """
+    desk, view, quotes = state.desk, state.view, state.quotes
     enough = int(desk.quote_lots / p.impact_cap_ratio) + 1
     for k in range(2):
         quote = quotes[k]
@@ -262,12 +254,12 @@ def queue_aware(
             if want < price - 1e-9:
                 want += 1
             want = max(want, view.best_bid + 1)
-        minded = _mind_queue(now, p, desk, view, quote, side, want, books, levels)
-        lots = _capped_lots(p, desk, view, quote, side, minded, enough, books, levels)
+        minded = _mind_queue(now, p, state, quote, side, want)
+        lots = _capped_lots(p, state, quote, side, minded, enough)
         stays = quote.order_id != 0 and minded == quote.price_ticks
         if minded != want and not stays and _too_small(p, lots, minded):
             minded = want
-            lots = _capped_lots(p, desk, view, quote, side, minded, enough, books, levels)
+            lots = _capped_lots(p, state, quote, side, minded, enough)
             stays = minded == quote.price_ticks
         quote.want_ticks = minded
         quote.want_lots = lots
@@ -276,23 +268,14 @@ def queue_aware(
 
 
 @hot
-def _mind_queue(
-    now: int,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quote: Quote,
-    side: int,
-    want: int,
-    books: list[Book],
-    levels: list[int],
-) -> int:
+def _mind_queue(now: int, p: Params, state: DeskState, quote: Quote, side: int, want: int) -> int:
     """Keep a place in the queue that is worth more than the last tick, or step in front of one that is
     not.
     """
+    desk, view, book, levels = state.desk, state.view, state.book, state.levels
     if quote.order_id == 0:
         return want
-    shown = level_lots(books, levels, LOCAL, side, quote.price_ticks)
+    shown = level_lots(book, levels, side, quote.price_ticks)
     if quote.ahead_lots > shown:
         quote.ahead_lots = float(shown)
     off = abs(want - quote.price_ticks)
@@ -309,7 +292,7 @@ def _mind_queue(
     slow = _slow_queue(p, quote.ahead_lots, rate)
     if off == 0 and slow:
         stepped = want + side
-        if _slow_queue(p, float(level_lots(books, levels, LOCAL, side, stepped)), rate):
+        if _slow_queue(p, float(level_lots(book, levels, side, stepped)), rate):
             return want
         room = side * (view.best_ask - 1 - stepped) if side == BUY else side * (view.best_bid + 1 - stepped)
         distance = side * (desk.fair / p.tick - stepped) * view.tick_bps
@@ -329,23 +312,14 @@ def _slow_queue(p: Params, ahead_lots: float, rate: float) -> bool:
 
 
 @hot
-def _capped_lots(
-    p: Params,
-    desk: Desk,
-    view: View,
-    quote: Quote,
-    side: int,
-    tick: int,
-    enough: int,
-    books: list[Book],
-    levels: list[int],
-) -> int:
+def _capped_lots(p: Params, state: DeskState, quote: Quote, side: int, tick: int, enough: int) -> int:
     """Hold the size at its share of the cumulative visible depth up to a price, the touch when we improve
     it.
     """
+    desk, view = state.desk, state.view
     touch = view.best_bid if side == BUY else view.best_ask
     deepest = tick if side * (touch - tick) > 0 else touch
-    shown = depth_to(books, levels, LOCAL, side, deepest, enough)
+    shown = depth_to(state.book, state.levels, side, deepest, enough)
     quote.capped_lots = min(desk.quote_lots, int(p.impact_cap_ratio * shown + 1e-9))
     return min(quote.want_lots, quote.capped_lots)
 

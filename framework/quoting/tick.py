@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.compiled.jit import core, hot
-from framework.market.book import LOCAL, Book, level_lots
+from framework.market.book import level_lots
 from framework.market.events import BUY, SELL
 from framework.market.records import (
     ACCEPTED,
@@ -22,13 +22,9 @@ from framework.quoting.records import (
     HALT,
     NO_TIME,
     REJECT,
-    Audit,
-    Desk,
-    Intent,
+    DeskState,
     Params,
-    Pending,
     Quote,
-    View,
 )
 from framework.quoting.repeat import WISHING_BITS, keep_wishes, repeat_wishes
 from framework.quoting.stages import (
@@ -57,84 +53,64 @@ def pack_plan(stage_ids: list[int]) -> int:
 
 
 @core
-def run_tick(
-    now: int,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quotes: list[Quote],
-    pending: list[Pending],
-    books: list[Book],
-    levels: list[int],
-    intents: list[Intent],
-    audits: list[Audit],
-) -> int:
+def run_tick(now: int, p: Params, state: DeskState) -> int:
     """Run the planned stages once, the first ones only where they have news; give the number of intents.
 
     It has registers of its own: compiled into the loop it would be slower, and the loop too.
     """
-    begin_tick(now, p, desk, view, books)
+    begin_tick(now, p, state)
     count = 0
     plan = p.plan
-    if repeat_wishes(now, p, desk, view, quotes, books, levels):
+    if repeat_wishes(now, p, state):
         plan >>= WISHING_BITS
     while plan != 0:
-        count += run_stage(plan & 15, now, p, desk, view, quotes, pending, books, levels, intents, audits)
+        count += run_stage(plan & 15, now, p, state)
         plan >>= 4
-    end_tick(now, p, desk, view, audits)
+    end_tick(now, p, state)
     return count
 
 
 @hot
-def begin_tick(now: int, p: Params, desk: Desk, view: View, books: list[Book]) -> None:
+def begin_tick(now: int, p: Params, state: DeskState) -> None:
     """Count the tick, withdraw earlier wishes for one, and refresh the snapshot it is served from."""
+    desk = state.desk
     desk.ticks += 1
     desk.wake_ns = FOREVER
     desk.halted_before = desk.halted
-    refresh_view(now, p, view, books)
+    refresh_view(now, p, state.view, state.book)
 
 
 @hot
-def run_stage(
-    stage: int,
-    now: int,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quotes: list[Quote],
-    pending: list[Pending],
-    books: list[Book],
-    levels: list[int],
-    intents: list[Intent],
-    audits: list[Audit],
-) -> int:
+def run_stage(stage: int, now: int, p: Params, state: DeskState) -> int:
     """Run one stage by its id; give the number of intents it wrote."""
     if stage == FETCH_MD:
-        fetch_md(now, p, desk, view, quotes)
+        fetch_md(now, p, state)
     elif stage == SPREAD:
-        spread(now, p, desk, view, quotes, pending)
+        spread(now, p, state)
     elif stage == GUARDS:
-        guards(now, p, desk, view, quotes, books, levels)
+        guards(now, p, state)
     elif stage == INVENTORY:
-        inventory(p, desk, quotes)
-        keep_wishes(p, desk, view, quotes, books)
+        inventory(p, state)
+        keep_wishes(p, state)
     elif stage == QUEUE_AWARE:
-        queue_aware(now, p, desk, view, quotes, books, levels)
+        queue_aware(now, p, state)
     elif stage == EMIT:
-        return emit(now, p, desk, view, quotes, intents, audits)
+        return emit(now, p, state)
     return 0
 
 
 @hot
-def end_tick(now: int, p: Params, desk: Desk, view: View, audits: list[Audit]) -> None:
+def end_tick(now: int, p: Params, state: DeskState) -> None:
     """Note a halt that this tick has begun."""
+    desk = state.desk
     if desk.halted != desk.halted_before and desk.halted != 0:
         desk.halts += 1
-        _note_halt(now, desk, view, p.version, audits)
+        _note_halt(now, p.version, state)
 
 
 @core
-def _note_halt(now: int, desk: Desk, view: View, version: int, audits: list[Audit]) -> None:
+def _note_halt(now: int, version: int, state: DeskState) -> None:
+    desk, view, audits = state.desk, state.view, state.audits
     if desk.audits >= len(audits):
         return
     row = audits[desk.audits]
@@ -154,8 +130,9 @@ def _note_halt(now: int, desk: Desk, view: View, version: int, audits: list[Audi
 
 
 @core
-def on_local_trade(aggressor: int, tick: int, lots: int, desk: Desk, view: View, quotes: list[Quote]) -> None:
+def on_local_trade(aggressor: int, tick: int, lots: int, state: DeskState) -> None:
     """Move our estimate of the queue ahead and the absorption of the touch by a print the desk has seen."""
+    desk, view, quotes = state.desk, state.view, state.quotes
     if aggressor == SELL:
         if tick <= view.best_bid:
             desk.absorbed_bid += lots
@@ -169,50 +146,40 @@ def on_local_trade(aggressor: int, tick: int, lots: int, desk: Desk, view: View,
 
 
 @core
-def on_report(
-    report: Report,
-    p: Params,
-    desk: Desk,
-    view: View,
-    quotes: list[Quote],
-    pending: list[Pending],
-    books: list[Book],
-    levels: list[int],
-    audits: list[Audit],
-) -> None:
+def on_report(report: Report, p: Params, state: DeskState) -> None:
     """Book what the exchange says into quotes, position and money; unknown orders change only the count in
     flight.
     """
+    desk, quotes = state.desk, state.quotes
     kind = report.report_kind
     quote = quotes[0] if report.side == BUY else quotes[1]
     ours = quote.order_id == report.order_id and quote.order_id != 0
     if kind == FILLED:
-        _on_fill(report, ours, p, desk, view, quote, pending)
+        _on_fill(report, ours, p, state, quote)
     elif kind != EXPIRED:
         desk.inflight -= 1
     if ours and quote.audit_row != NO_TIME and kind in (AMENDED, CANCELLED):
         # Until the exchange carried it out, the resting quote was still not what the tick wanted.
-        audits[quote.audit_row].off_target_age_ns += report.exch_ts_ns - report.sent_ns
+        state.audits[quote.audit_row].off_target_age_ns += report.exch_ts_ns - report.sent_ns
         quote.audit_row = NO_TIME
     if ours and kind in (ACCEPTED, AMENDED):
         if report.sent_ns == quote.decided_ns:
-            quote.ahead_lots = float(level_lots(books, levels, LOCAL, report.side, report.price_ticks))
+            quote.ahead_lots = float(level_lots(state.book, state.levels, report.side, report.price_ticks))
         if report.sent_ns == quote.updated_ns:
             quote.leaves_lots = report.leaves_lots
     elif ours and kind in (CANCELLED, REJECTED, EXPIRED):
         if report.reason != NO_REASON:
             desk.rejects += 1
             quote.backoff_until_ns = report.arrive_ns + p.backoff_ns
-            _note_reject(report, desk, view, p.version, audits)
+            _note_reject(report, p.version, state)
         _forget(quote)
     elif ours and kind == CANCEL_REJECTED:
         quote.cancelling = 0
 
 
 @core
-def _on_fill(
-    report: Report, ours: bool, p: Params, desk: Desk, view: View, quote: Quote, pending: list[Pending]
-) -> None:
+def _on_fill(report: Report, ours: bool, p: Params, state: DeskState, quote: Quote) -> None:
+    desk, view, pending = state.desk, state.view, state.pending
     qty = report.qty_lots * p.lot
     desk.position += report.side * qty - report.fee_base
     desk.cash -= report.side * qty * report.price + report.fee_quote
@@ -245,7 +212,8 @@ def _forget(quote: Quote) -> None:
 
 
 @core
-def _note_reject(report: Report, desk: Desk, view: View, version: int, audits: list[Audit]) -> None:
+def _note_reject(report: Report, version: int, state: DeskState) -> None:
+    desk, view, audits = state.desk, state.view, state.audits
     if desk.audits >= len(audits):
         return
     row = audits[desk.audits]

@@ -20,7 +20,7 @@ from framework.quoting.records import Params
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
 from framework.units import MS, SECOND
-from framework.venue.matching.records import RISK_AVERSE, Venue
+from framework.venue.matching.records import RISK_AVERSE, VenueRules
 
 START = 1_700_000_000 * SECOND
 TICK, LOT = 0.1, 0.001
@@ -92,11 +92,11 @@ def tape_of(rows: Iterable[Row], *, funding: Sequence[tuple[float, float, float]
     )
 
 
-def venue(**changes: Any) -> list[Venue]:
+def venue(**changes: Any) -> list[VenueRules]:
     """Give an exchange with partial fills, a shared risk-averse queue, fees of 1 and 5 bps, and changes to
     that.
     """
-    rows = zeros(Venue, 1)
+    rows = zeros(VenueRules, 1)
     values = {
         "tick": TICK,
         "lot": LOT,
@@ -129,7 +129,7 @@ class Trader:
         rows: Iterable[Row],
         *,
         funding: Sequence[tuple[float, float, float]] = (),
-        rules: list[Venue] | None = None,
+        rules: list[VenueRules] | None = None,
         position: float = 0.0,
         **options: Any,
     ) -> None:
@@ -161,14 +161,20 @@ class Trader:
         """Send a request at ``ms``; the replay is played up to there first."""
         replay = self.replay
         replay.advance(ns(ms))
-        cursor = at(replay.cursor, 0)
-        place = (cursor.request_head + cursor.request_count) % len(replay.requests)
-        cursor.request_count += 1
-        row = at(replay.requests, place)
-        row.arrive_ns, row.sent_ns, row.quote_ts_ns = ns(ms + 1), ns(ms), ns(ms)
-        row.action, row.order_id, row.side, row.order_kind = action, order_id, side, kind
-        row.price_ticks, row.qty_lots, row.reduce_only = tick, lots, reduce_only
-        row.m0, row.params_version = m0, version
+        replay.wire.submit(
+            arrive_ns=ns(ms + 1),
+            sent_ns=ns(ms),
+            action=action,
+            order_id=order_id,
+            side=side,
+            order_kind=kind,
+            price_ticks=tick,
+            qty_lots=lots,
+            reduce_only=reduce_only,
+            m0=m0,
+            quote_ts_ns=ns(ms),
+            params_version=version,
+        )
 
     def place(self, ms: float, order_id: int, **request: Any) -> None:
         """Send a new order."""
@@ -189,10 +195,10 @@ class Trader:
         """Give (kind, reason, order) of the reports still on their way, oldest first; play no further than
         that.
         """
-        ex = at(self.replay.exchange, 0)
+        rings = at(self.replay.rings, 0)
         rows = [
-            at(self.replay.reports, (ex.report_head + k) % len(self.replay.reports))
-            for k in range(ex.report_count)
+            at(self.replay.reports, (rings.report_head + k) % len(self.replay.reports))
+            for k in range(rings.report_count)
         ]
         return [(r.report_kind, r.reason, r.order_id) for r in rows]
 
@@ -255,7 +261,7 @@ def quoter(
     rows: Iterable[Row],
     params: list[Params] | None = None,
     *,
-    rules: list[Venue] | None = None,
+    rules: list[VenueRules] | None = None,
     funding: Sequence[tuple[float, float, float]] = (),
     delays: Latency | None = None,
     **options: Any,

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.compiled.records import at, interpreted
-from framework.engine.replay import Replay
-from framework.market.book import EXCHANGE, LOCAL
+from framework.engine.halves import DeskHalf, ExchangeHalf
 from framework.market.events import BUY, CLEAR, DEPTH, GAP, SELL
 from tests.engine.tapes import Row, Trader, ask, bid, clear, gap
 from tests.properties.markets import market
@@ -56,15 +55,18 @@ class PlainBook:
         return max(worse, key=lambda level: side * level, default=None)
 
 
-def levels_of(replay: Replay, which: int, side: int) -> dict[int, int]:
-    book = at(replay.books, which)
-    start = (which * 2 + (side == SELL)) * book.slots
-    held = replay.levels[start : start + book.slots]
+Half = ExchangeHalf | DeskHalf
+
+
+def levels_of(half: Half, side: int) -> dict[int, int]:
+    book = at(half.book, 0)
+    start = (side == SELL) * book.slots
+    held = half.bound.levels[start : start + book.slots]
     return {book.base_tick + k: int(lots) for k, lots in enumerate(held) if lots}
 
 
-def bests_of(replay: Replay, which: int) -> dict[int, int | None]:
-    book = at(replay.books, which)
+def bests_of(half: Half) -> dict[int, int | None]:
+    book = at(half.book, 0)
     low, high = book.base_tick, book.base_tick + book.slots - 1
     return {
         BUY: int(book.best_bid) if book.best_bid >= low else None,
@@ -78,11 +80,12 @@ def check(rows: list[Row]) -> None:
     for row in rows:
         plain.apply(row)
     replay.advance(int(replay.tape.end_ns) + 10_000_000)
-    for which in (EXCHANGE, LOCAL):
-        book = at(replay.books, which)
-        assert levels_of(replay, which, BUY) == plain.held[BUY]
-        assert levels_of(replay, which, SELL) == plain.held[SELL]
-        assert bests_of(replay, which) == plain.best
+    halves: tuple[Half, Half] = (replay.exchange_half, replay.desk_half)
+    for half in halves:
+        book = at(half.book, 0)
+        assert levels_of(half, BUY) == plain.held[BUY]
+        assert levels_of(half, SELL) == plain.held[SELL]
+        assert bests_of(half) == plain.best
         assert bool(book.trusted) == plain.trusted
         assert book.crossed == plain.crossed
         assert book.out_of_range == 0
@@ -111,10 +114,10 @@ def test_a_quote_that_crosses_hides_what_it_crosses_until_the_feed_speaks_of_it(
     rows = [bid(0, 99, 5), ask(0, 100, 5), ask(0, 102, 5), bid(1, 101, 1)]
     replay = Trader([*rows, ask(2, 100, 4)]).replay
     replay.advance(int(replay.tape.exch_ts_ns[-2]))
-    assert bests_of(replay, EXCHANGE) == {BUY: 101, SELL: 102}
-    assert levels_of(replay, EXCHANGE, SELL) == {100: 5, 102: 5}
+    assert bests_of(replay.exchange_half) == {BUY: 101, SELL: 102}
+    assert levels_of(replay.exchange_half, SELL) == {100: 5, 102: 5}
     replay.advance(int(replay.tape.exch_ts_ns[-1]))
-    assert bests_of(replay, EXCHANGE) == {BUY: 99, SELL: 100}
+    assert bests_of(replay.exchange_half) == {BUY: 99, SELL: 100}
 
 
 def test_a_broken_feed_stays_doubtful_until_the_whole_book_is_sent_again() -> None:
@@ -123,5 +126,5 @@ def test_a_broken_feed_stays_doubtful_until_the_whole_book_is_sent_again() -> No
     trusted = []
     for ts in replay.tape.exch_ts_ns.tolist():
         replay.advance(ts)
-        trusted.append(int(at(replay.books, EXCHANGE).trusted))
+        trusted.append(int(at(replay.exchange_book, 0).trusted))
     assert trusted == [1, 1, 0, 0, 0, 1, 1]

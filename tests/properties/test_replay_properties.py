@@ -143,7 +143,7 @@ def test_the_identity_holds_for_takers_amends_and_cancels_too(
         )
     replay = trader.replay
     replay.advance(end_of(replay))
-    assert at(replay.exchange, 0).report_count == at(replay.cursor, 0).request_count == 0
+    assert at(replay.rings, 0).report_count == at(replay.rings, 0).request_count == 0
     check_identity(replay, position=held, mid=1000.0, funding=[])
 
 
@@ -197,15 +197,15 @@ def test_a_quoting_desk_keeps_its_promises(
 ) -> None:
     replay = desk_of(seed, values, rules, delays)
     replay.advance(end_of(replay))
-    desk, cursor, fills, audit = (
+    desk, rings, fills, audit = (
         at(replay.desk, 0),
-        at(replay.cursor, 0),
+        at(replay.rings, 0),
         replay.fill_rows(),
         replay.audit_rows(),
     )
     # every request was answered once
     assert desk.inflight == 0
-    assert cursor.requests == desk.places + desk.replaces + desk.cancels
+    assert rings.requests == desk.places + desk.replaces + desk.cancels
     # an order is placed once
     placed = audit[audit["action"] == PLACE]["order_id"]
     assert len(placed) == desk.places == len(np.unique(placed))

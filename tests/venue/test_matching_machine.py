@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from framework.compiled.bundles import rebind
 from framework.compiled.records import at, interpreted
 from framework.market.events import BUY, DEPTH, SELL, TRADE
 from framework.market.records import AMEND, CANCEL, IOC, LIMIT, MARKET, NEW, POST_ONLY
@@ -19,6 +20,7 @@ from framework.units import MS
 from tests.engine.tapes import LOT, START, Trader, ask, bid, venue
 
 ROOM = 120
+COLUMNS = ("exch_ts_ns", "local_ts_ns", "kind", "side", "price_ticks", "qty_lots")
 PRICES = st.integers(9_994, 10_006)
 SIDES = st.sampled_from([BUY, SELL])
 LOTS = st.integers(1, 12)
@@ -38,10 +40,11 @@ class MatchingMachine(RuleBasedStateMachine):
         self.native = bool(partial and shared)
         rules = venue(queue_model=model, partial_fills=partial, shared_queue=shared)
         self.trader = Trader(rows, rules=rules, stop_ns=START)
-        self.columns = self.trader.replay._tape_columns
+        replay = self.trader.replay
         if not interpreted():
-            self.columns = tuple(np.array(column) for column in self.columns)
-            self.trader.replay._tape_columns = self.columns
+            written = {name: np.array(getattr(replay.feed, name)) for name in COLUMNS}
+            replay.feed = rebind(replay.feed, **written)
+        self.columns: list[Any] = [getattr(replay.feed, name) for name in COLUMNS]
         self.next_row = 4
         self.ms = 1.0
         self.asked: dict[int, dict[str, Any]] = {}
@@ -52,7 +55,7 @@ class MatchingMachine(RuleBasedStateMachine):
         """Let one event happen now and give how many lots of ours it filled."""
         self.ms += 1.0
         row, self.next_row = self.next_row, self.next_row + 1
-        exch, local, kinds, sides, prices, sizes = self.columns[:6]
+        exch, local, kinds, sides, prices, sizes = self.columns
         exch[row] = START + round(self.ms * MS)
         local[row] = exch[row] + MS
         kinds[row], sides[row], prices[row], sizes[row] = kind, side, tick, lots

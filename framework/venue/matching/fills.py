@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.compiled.jit import core, hot
-from framework.edge.ledger import Ledger, book_fill
+from framework.edge.ledger import book_fill
 from framework.market.events import BUY
 from framework.market.records import (
     ACCEPTED,
@@ -15,37 +15,30 @@ from framework.market.records import (
     NO_REASON,
     NOT_REDUCING,
     REJECTED,
-    Fill,
-    Report,
     Request,
 )
+from framework.market.wire import Wire, push_report
 from framework.venue.matching.orders import open_lots, remove
-from framework.venue.matching.records import Exchange, Order, Venue
+from framework.venue.matching.records import Exchange, Sim
 
 NAN = float("nan")
 
 
 @core
-def trim_reducing(
-    venue: Venue,
-    ex: Exchange,
-    orders: list[Order],
-    reports: list[Report],
-    ledger: Ledger,
-    response_ns: list[int],
-) -> None:
+def trim_reducing(wire: Wire, sim: Sim) -> None:
     """Shrink reduce-only orders to the position that is left, and take off those that have nothing to
     reduce.
     """
+    ex, orders = sim.exchange, sim.orders
     k = 0
     while k < ex.live:
         order = orders[k]
         if order.reduce_only == 1:
-            order.leaves_lots = open_lots(order, venue, ledger)
+            order.leaves_lots = open_lots(order, sim.rules, sim.ledger)
         if order.leaves_lots > 0:
             k += 1
             continue
-        report = push_report(ex, reports, response_ns)
+        report = push_report(ex.now_ns, wire)
         report.report_kind = EXPIRED
         report.reason = NOT_REDUCING
         report.order_id = order.order_id
@@ -62,20 +55,9 @@ def trim_reducing(
 
 
 @core
-def fill_order(
-    k: int,
-    lots: int,
-    tick: int,
-    is_maker: int,
-    venue: Venue,
-    ex: Exchange,
-    orders: list[Order],
-    fills: list[Fill],
-    reports: list[Report],
-    ledger: Ledger,
-    response_ns: list[int],
-) -> None:
+def fill_order(k: int, lots: int, tick: int, is_maker: int, wire: Wire, sim: Sim) -> None:
     """Execute ``lots`` of an order at a price: one fill row, one ledger entry, one report."""
+    rules, ex, orders, fills = sim.rules, sim.exchange, sim.orders, sim.fills
     order = orders[k]
     if ex.fills >= len(fills):
         ex.overflow += 1
@@ -89,10 +71,10 @@ def fill_order(
     fill.price_ticks = tick
     fill.qty_lots = lots
     fill.is_maker = is_maker
-    fill.price = tick * venue.tick
+    fill.price = tick * rules.tick
     if is_maker == 0:
-        fill.price *= 1.0 + order.side * (venue.slippage_rate + order.impact)
-    fill.qty = lots * venue.lot
+        fill.price *= 1.0 + order.side * (rules.slippage_rate + order.impact)
+    fill.qty = lots * rules.lot
     fill.m0 = order.m0
     fill.m = ex.mid
     fill.mid_held = ex.mid_held
@@ -103,10 +85,10 @@ def fill_order(
     fill.m_1s = NAN
     fill.m_5s = NAN
     fill.m_30s = NAN
-    rate = venue.maker_fee if is_maker == 1 else venue.taker_fee
+    rate = rules.maker_fee if is_maker == 1 else rules.taker_fee
     fill.fee_quote = 0.0
     fill.fee_base = 0.0
-    if venue.fee_in_base == 1 and order.side == BUY:
+    if rules.fee_in_base == 1 and order.side == BUY:
         fill.fee_base = rate * fill.qty
     else:
         fill.fee_quote = rate * fill.qty * fill.price
@@ -121,8 +103,8 @@ def fill_order(
     order.leaves_lots -= lots
     order.filled_lots += lots
     order.ahead_lots = 0.0
-    book_fill(ledger, fill)
-    report = push_report(ex, reports, response_ns)
+    book_fill(sim.ledger, fill)
+    report = push_report(ex.now_ns, wire)
     fill.local_ts_ns = report.arrive_ns
     fill.response_latency_ns = report.arrive_ns - ex.now_ns
     report.report_kind = FILLED
@@ -144,35 +126,9 @@ def fill_order(
 
 
 @hot
-def push_report(ex: Exchange, reports: list[Report], response_ns: list[int]) -> Report:
-    """Take the next place in the ring of reports, whose length is a power of two; they arrive in order."""
-    size = len(reports)
-    if ex.report_count >= size:
-        ex.overflow += 1
-        ex.report_count -= 1
-    report = reports[(ex.report_head + ex.report_count) & (size - 1)]
-    ex.report_count += 1
-    arrive = ex.now_ns + response_ns[ex.responses & (len(response_ns) - 1)]
-    ex.responses += 1
-    if arrive < ex.report_last_ns:
-        arrive = ex.report_last_ns
-    ex.report_last_ns = arrive
-    report.arrive_ns = arrive
-    report.exch_ts_ns = ex.now_ns
-    return report
-
-
-@hot
-def answer(
-    kind: int,
-    reason: int,
-    request: Request,
-    leaves: int,
-    ex: Exchange,
-    reports: list[Report],
-    response_ns: list[int],
-) -> None:
-    report = push_report(ex, reports, response_ns)
+def answer(kind: int, reason: int, request: Request, leaves: int, wire: Wire, ex: Exchange) -> None:
+    """Answer a request with one report."""
+    report = push_report(ex.now_ns, wire)
     if request.action == AMEND and kind == ACCEPTED:
         kind = AMENDED
     if request.action == AMEND and kind == REJECTED:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from framework.compiled.jit import core
-from framework.market.book import EXCHANGE, Book, level_lots
+from framework.market.book import Book, level_lots
 from framework.market.events import BUY
-from framework.venue.matching.records import Exchange, Taken, Venue
+from framework.venue.matching.records import Exchange, Sim, Taken, VenueRules
 
 DAY = 86_400.0
 MINUTE = 60.0
 
 
 @core
-def marketable(books: list[Book], side: int, tick: int) -> bool:
+def marketable(book: Book, side: int, tick: int) -> bool:
     """Tell whether an order of this side and price would take from the exchange's book."""
-    book = books[EXCHANGE]
     if side == BUY:
         return book.best_ask < book.base_tick + book.slots and tick >= book.best_ask
     return book.best_bid >= book.base_tick and tick <= book.best_bid
 
 
 @core
-def other_side_shown(books: list[Book], side: int) -> bool:
+def other_side_shown(book: Book, side: int) -> bool:
     """Tell whether the exchange shows anything that an order of this side could take."""
-    book = books[EXCHANGE]
     if side == BUY:
         return book.best_ask < book.base_tick + book.slots
     return book.best_bid >= book.base_tick
@@ -39,7 +39,7 @@ def participation(lots: int, ex: Exchange) -> float:
 
 
 @core
-def _from_table(x: float, column: int, knots: int, costs: list[float]) -> float:
+def _from_table(x: float, column: int, knots: int, costs: Sequence[float]) -> float:
     """Interpolate a column of the cost table at ``x`` between its ascending knots."""
     low = 0
     high = knots - 1
@@ -57,38 +57,36 @@ def _from_table(x: float, column: int, knots: int, costs: list[float]) -> float:
 
 
 @core
-def impact_of(lots: int, venue: Venue, ex: Exchange, costs: list[float]) -> float:
+def impact_of(lots: int, rules: VenueRules, ex: Exchange, costs: Sequence[float]) -> float:
     """Give the price impact of an aggressive order as a fraction; 0 without a cost model."""
-    if venue.cost_knots == 0:
+    if rules.cost_knots == 0:
         return 0.0
-    return _from_table(participation(lots, ex), 1, venue.cost_knots, costs)
+    return _from_table(participation(lots, ex), 1, rules.cost_knots, costs)
 
 
 @core
-def passed_over(lots: int, venue: Venue, ex: Exchange, costs: list[float]) -> bool:
+def passed_over(lots: int, rules: VenueRules, ex: Exchange, costs: Sequence[float]) -> bool:
     """Draw whether a print at an order's price, whose turn has come, yet misses it; never without a cost
     model.
 
     A market that goes through the price always fills: only the kind fills are thinned.
     """
-    if venue.cost_knots == 0:
+    if rules.cost_knots == 0:
         return False
-    table = 3 * venue.cost_knots
+    table = 3 * rules.cost_knots
     drawn = costs[table + ex.draws % (len(costs) - table)]
     ex.draws += 1
-    return drawn >= _from_table(participation(lots, ex), 2, venue.cost_knots, costs)
+    return drawn >= _from_table(participation(lots, ex), 2, rules.cost_knots, costs)
 
 
 @core
-def consume(
-    side: int, tick: int, wanted: int, ex: Exchange, books: list[Book], levels: list[int], taken: list[Taken]
-) -> int:
+def consume(side: int, tick: int, wanted: int, sim: Sim) -> int:
     """Take up to ``wanted`` lots from the levels of ``side`` that reach our price; give what was there."""
-    book = books[EXCHANGE]
+    ex, book, taken = sim.exchange, sim.book, sim.taken
     price = book.best_bid if side == BUY else book.best_ask
     got = 0
     while got < wanted and side * (price - tick) >= 0:
-        shown = level_lots(books, levels, EXCHANGE, side, price)
+        shown = level_lots(book, sim.levels, side, price)
         if shown > 0:
             lots = min(wanted - got, shown - taken_lots(ex, taken, side, price))
             if lots > 0:

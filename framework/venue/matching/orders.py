@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from framework.compiled.jit import core
 from framework.edge.ledger import Ledger
-from framework.market.book import EXCHANGE, Book, level_lots
+from framework.market.book import Book, level_lots
 from framework.market.events import BUY
-from framework.venue.matching.records import Exchange, Order, Venue
+from framework.venue.matching.records import Exchange, Order, VenueRules
 
 NOWHERE_LOW = -(1 << 60)
 NOWHERE_HIGH = 1 << 60
 
 
 @core
-def reducing_lots(side: int, venue: Venue, ledger: Ledger) -> int:
+def reducing_lots(side: int, rules: VenueRules, ledger: Ledger) -> int:
     """Give how many lots of this side would bring the position towards zero."""
-    return int(max(0.0, -side * ledger.position) / venue.lot + 1e-6)
+    return int(max(0.0, -side * ledger.position) / rules.lot + 1e-6)
 
 
 @core
-def open_lots(order: Order, venue: Venue, ledger: Ledger) -> int:
+def open_lots(order: Order, rules: VenueRules, ledger: Ledger) -> int:
     """Give how much of an order may still be filled; a reduce-only order never turns the position."""
     if order.reduce_only == 0:
         return order.leaves_lots
-    return min(order.leaves_lots, reducing_lots(order.side, venue, ledger))
+    return min(order.leaves_lots, reducing_lots(order.side, rules, ledger))
 
 
 @core
-def join_queue(order: Order, books: list[Book], levels: list[int]) -> None:
-    order.ahead_lots = float(level_lots(books, levels, EXCHANGE, order.side, order.price_ticks))
+def join_queue(order: Order, book: Book, levels: list[int]) -> None:
+    order.ahead_lots = float(level_lots(book, levels, order.side, order.price_ticks))
     order.entry_lots = order.ahead_lots
     order.traded_lots = 0.0
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from framework.compiled.bundles import bundle
 from framework.compiled.records import f8, i8, record
+from framework.edge.ledger import Ledger
+from framework.market.book import Book
+from framework.market.records import Fill
 
 RISK_AVERSE = 0
 PROB_POWER = 1
 
 
 @record
-class Venue:
+class VenueRules:
     """How the exchange behaves: fees as fractions of notional, queue model, conventions, cost model (0 knots:
     off).
     """
@@ -63,7 +69,10 @@ class Taken:
 class Exchange:
     """The exchange's clock, mids and counters, and how full its buffers are."""
 
+    started: i8
     now_ns: i8
+    event_i: i8
+    funding_i: i8
     mid: f8
     mid_held: i8
     live: i8
@@ -79,13 +88,27 @@ class Exchange:
     settled_5s: i8
     settled_30s: i8
     due_ns: i8
-    report_head: i8
-    report_count: i8
-    report_last_ns: i8
-    responses: i8
     rejects: i8
     first_ns: i8
     traded_lots: f8
     draws: i8
     no_mid: i8
     overflow: i8
+
+
+@bundle
+class Sim:
+    """All that the simulated exchange holds of one symbol; funding is known from the start."""
+
+    rules: VenueRules
+    exchange: Exchange
+    book: Book
+    levels: list[i8]
+    orders: list[Order]
+    taken: list[Taken]
+    fills: list[Fill]
+    ledger: Ledger
+    costs: Sequence[f8]
+    funding_ts_ns: Sequence[i8]
+    funding_rate: Sequence[f8]
+    funding_mark: Sequence[f8]
