@@ -57,7 +57,6 @@ def _soak(words: Sequence[str], as_json: bool) -> int:
     from framework.files.atomic import canonical_json
     from framework.soak.reports import gates_summary
     from framework.soak.run import run_soak
-    from framework.soak.text import closing_text
 
     with Show(out=sys.stderr if as_json else sys.stdout) as show:
         result, folder = run_soak(
@@ -69,7 +68,6 @@ def _soak(words: Sequence[str], as_json: bool) -> int:
     if as_json:
         print(canonical_json({**gates_summary(result), "run_dir": str(folder)}))
     else:
-        print(closing_text(result), end="")
         print(f"report: {folder / 'reports' / 'report.html'}")
     return result.verdict.exit_code
 

@@ -58,25 +58,28 @@ def write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
     folder.lines("soak/metrics.jsonl", [iteration_row(result, n) for n in range(1, k + 1)])
 
 
-def write_run(result: SoakResult, folder: RunFolder, say: Say) -> None:
-    """Write the reports of the whole run."""
-    from framework.soak.page.render import render_page
-    from framework.soak.text import results_markdown, summary_text
-
-    assert result.whole is not None
+def write_verdict(result: SoakResult, folder: RunFolder) -> None:
+    """Write what machines read of the whole run, as soon as it is judged."""
     folder.json("reports/EDGE_REPORT.json", result.report)
     folder.json("reports/KPI_GATE.json", result.judged.as_dict())
     folder.json("reports/soak_metrics.json", soak_metrics(result))
     folder.json("reports/gates_summary.json", gates_summary(result))
-    folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
-    folder.text("reports/report.html", render_page(result))
+
+
+def write_run(result: SoakResult, folder: RunFolder) -> None:
+    """Write what the run leaves beside its verdict: rows, the tuner's account, words and the page."""
+    from framework.soak.page.render import render_page
+    from framework.soak.text import results_markdown, summary_text
+
+    assert result.whole is not None
     folder.text("soak/summary.txt", summary_text(result))
     folder.json("soak/runtime_overrides.json", final_package(result).mapping())
     folder.json("soak/TUNING_REPORT.json", tuning_report(result))
     folder.lines("soak/audit.jsonl", audit_rows(result.whole))
     folder.lines("edge/trades.jsonl", _trades(result))
     _write_reloads(result, folder)
-    say(result.judged.marker)
+    folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
+    folder.text("reports/report.html", render_page(result))
 
 
 def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:

@@ -35,10 +35,10 @@ from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
 from framework.soak.baselines import compare_arms
 from framework.soak.provenance import Stopwatch, provenance_of, runtime_of
-from framework.soak.reports import write_iteration, write_run
+from framework.soak.reports import write_iteration, write_run, write_verdict
 from framework.soak.resources import MemoryWatch, time_stages
 from framework.soak.result import SoakResult
-from framework.soak.text import iteration_line, notices, opening_line
+from framework.soak.text import closing_lines, iteration_line, notices, opening_line, verdict_lines
 from framework.tuning.load import rules_from_mapping
 from framework.tuning.params import TuningParams
 from framework.tuning.rules import TuningRules
@@ -101,10 +101,15 @@ def run_soak(
             replay = _replay(result, live, clock, bot)
             _Game(result, judge, folder, say, progress, replay, memory).play()
         watch.lap("iterations")
+        write_verdict(result, folder)
+        for line in (result.judged.marker, *verdict_lines(result)):
+            say(line)
         _weigh_arms(result, judge, progress, live)
         watch.lap("arms")
+        for line in closing_lines(result):
+            say(line)
         progress("reports", 1.0)
-        write_run(result, folder, say)
+        write_run(result, folder)
         watch.lap("reports")
         folder.json("timing.json", _timing(result, watch, memory))
         folder.complete(verdict=result.verdict.value, **provenance_of(result, composed, home=home))

@@ -71,30 +71,31 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
 
 def summary_text(result: SoakResult) -> str:
     """Give the run in a few lines: verdict, money, iterations, tuner against its placebos, what next."""
-    gate = result.judged
-    head, *rest = _frame(result)
     lines = [
-        head,
+        *verdict_lines(result)[:2],
         *(iteration_line(result, k) for k in range(1, len(result.reports) + 1)),
-        *rest,
+        *verdict_lines(result)[2:],
+        *closing_lines(result),
         "decision matrix:",
-        *matrix_lines(gate.decision),
+        *matrix_lines(result.judged.decision),
     ]
-    return "".join(f"{line}\n" for line in [f"{gate.verdict.value}: {gate.sentence}", *lines])
+    return "".join(f"{line}\n" for line in lines)
 
 
-def closing_text(result: SoakResult) -> str:
-    """Give the summary without the iterations, for a screen that has just shown them."""
-    gate = result.judged
-    return "".join(f"{line}\n" for line in [f"{gate.verdict.value}: {gate.sentence}", *_frame(result)])
-
-
-def _frame(result: SoakResult) -> list[str]:
+def verdict_lines(result: SoakResult) -> list[str]:
+    """Say how the run went, as soon as it is judged."""
     return [
+        f"{result.judged.verdict.value}: {result.judged.sentence}",
         _edge_line(result.report["totals"]),
         *_pace_lines(result),
         *_reload_lines(result),
         *_route_lines(result),
+    ]
+
+
+def closing_lines(result: SoakResult) -> list[str]:
+    """Say what it stands beside, by which rules it was judged, and what next."""
+    return [
         *_arm_lines(result),
         *profile_lines(result.judged),
         _switching(result),

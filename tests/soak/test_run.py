@@ -11,12 +11,15 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.edge.errors import LedgerError
 from framework.engine.replay import EngineError
+from framework.errors import QuoteopsError
 from framework.files.errors import FileError
 from framework.session.errors import SoakError
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
+from framework.settings.compose import compose_run
 from framework.settings.errors import ConfigError
-from framework.soak.run import Interrupted
+from framework.soak.result import SoakResult
+from framework.soak.run import Interrupted, run_soak
 from tests.command import QUICK, latest, only_run, private_copy, soaked
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
@@ -95,7 +98,24 @@ def test_the_lines_for_stdout_hold_the_markers(root: Path) -> None:
     )
     assert said[1] == "| soak_iter_artifacts | OK | iter=1 |"
     assert said[2].startswith("iter 1: INCONCLUSIVE net ")
-    assert said[-1].startswith("| kpi_gate | INCONCLUSIVE | REASONS=EDGE:fills")
+    judged = next(k for k, line in enumerate(said) if line.startswith("| kpi_gate | INCONCLUSIVE | REASONS="))
+    assert said[judged + 1].startswith("INCONCLUSIVE: ")
+    assert said[-1].startswith("next: ")
+
+
+def test_the_verdict_is_said_before_the_page_is_drawn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def draw(_: SoakResult) -> str:
+        raise QuoteopsError("no room for a page")
+
+    monkeypatch.setattr("framework.soak.page.render.render_page", draw)
+    composed = compose_run(words=QUICK, root=root, environ={})
+    with pytest.raises(QuoteopsError, match="no room"):
+        run_soak(composed=composed, say=said.append)
+    assert any(line.startswith("INCONCLUSIVE: ") for line in said)
+    assert (composed.run_dir / "reports" / "KPI_GATE.json").is_file()
+    assert json.loads((composed.run_dir / "run.json").read_text())["status"] == "incomplete"
 
 
 @pytest.mark.parametrize("kind", [EngineError, LedgerError])
@@ -124,8 +144,6 @@ def test_a_run_that_contradicts_itself_is_an_error_whatever_it_earned(
 
 
 def soaked_lines(root: Path, said: list[str]) -> None:
-    from framework.settings.compose import compose_run
-    from framework.soak.run import run_soak
 
     run_soak(composed=compose_run(words=QUICK, root=root, environ={}), say=said.append)
 

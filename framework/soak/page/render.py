@@ -9,6 +9,7 @@ from framework.gates.explain import next_step
 from framework.soak.page import earnings, money, orders, standing, tables
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.series import money_over_time
+from framework.soak.page.template import fill_template
 from framework.soak.page.tuner import decisions
 from framework.soak.page.words import hours, num, typeset, utc
 from framework.soak.switching import switch_rows, switch_sentence
@@ -22,16 +23,8 @@ HERE = Path(__file__).parent
 
 def render_page(result: SoakResult) -> str:
     """Render a run as one HTML page without scripts, links or wall time: the same bytes for the same run."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(
+    return fill_template(
+        HERE / "report.html",
         **_words(result),
         figures=_figures(result),
         colours=COLOURS,

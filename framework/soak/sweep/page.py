@@ -8,6 +8,7 @@ from typing import Any
 
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.standing import tint
+from framework.soak.page.template import fill_template
 from framework.soak.page.words import fixed, interval, known, num, percent, typeset, whole
 from framework.soak.sweep import charts
 from framework.soak.sweep.grid import Grid, grid_of
@@ -21,17 +22,9 @@ SHOWN = 200
 
 def render_sweep(sweep: dict[str, Any]) -> str:
     """Render a sweep as one HTML page without scripts or wall time: the same bytes for the same sweep."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     grid = grid_of(sweep)
-    return environment.get_template("sweep.html").render(
+    return fill_template(
+        HERE / "sweep.html",
         **_words(sweep, grid),
         figures=_figures(grid),
         colours=COLOURS,
