@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from framework.edge.errors import EdgeInputError
+from framework.edge.measures import blocks_section
 from framework.edge.report import PERCENTILE, canonical
 from framework.edge.rows import AuditRow
 from framework.quoting.records import BLOCK_NAMES
@@ -52,9 +53,8 @@ def audit_measures(audit: Sequence[AuditRow]) -> dict[str, Any]:
     total = sum(sent.values())
     counts = dict.fromkeys(BLOCK_NAMES.values(), 0)
     for row in audit:
-        if row.blocked_reason is not None:
+        if row.blocked_reason is not None and not row.at_limit:
             counts[row.blocked_reason] += row.count
-    blocked = sum(counts.values())
     known = [
         r.off_target_age_ms
         for r in audit
@@ -64,9 +64,7 @@ def audit_measures(audit: Sequence[AuditRow]) -> dict[str, Any]:
         "requests": {**sent, "total": total},
         "replace_ratio": sent["replace"] / total if total else None,
         "cancel_ratio": sent["cancel"] / total if total else None,
-        "block_reasons": {
-            k: {"count": n, "ratio": n / blocked if blocked else 0.0} for k, n in counts.items()
-        },
+        **blocks_section(counts, at_limit=sum(row.count for row in audit if row.at_limit)),
         "order_age_p95_ms": float(np.quantile(known, PERCENTILE)) if known else None,
     }
 

@@ -1,7 +1,7 @@
 """What a window measures beside money: blocks, costs per fill, ages, requests, inventory."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.edge.attribution import FillEdge
 from framework.edge.window import WindowData
-from framework.quoting.records import BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
+from framework.quoting.records import AT_LIMIT, BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
 from framework.units import SECOND
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -154,6 +154,12 @@ def action_counts(windows: Sequence[WindowData]) -> dict[str, int]:
     }
 
 
+def limit_count(windows: Sequence[WindowData]) -> int:
+    """Count the side-ticks at the position limit, which are not among the blocked ones."""
+    rows = (window.audit for window in windows)
+    return sum(int(a["count"][(a["action"] == BLOCK) & (a["reason"] == AT_LIMIT)].sum()) for a in rows)
+
+
 def block_counts(windows: Sequence[WindowData]) -> dict[str, int]:
     """Count the blocked side-ticks by reason; an audit row stands for a run of ``count`` of them."""
     counts = dict.fromkeys(BLOCK_NAMES.values(), 0)
@@ -162,6 +168,20 @@ def block_counts(windows: Sequence[WindowData]) -> dict[str, int]:
         for code, name in BLOCK_NAMES.items():
             counts[name] += int(blocked["count"][blocked["reason"] == code].sum())
     return counts
+
+
+def blocks_section(counts: Mapping[str, int], *, at_limit: int) -> dict[str, Any]:
+    """Give the shares of the reasons among blocked side-ticks; of those at the position limit, among all
+    withheld.
+    """
+    total = sum(counts.values())
+    withheld = total + at_limit
+    return {
+        "block_reasons": {
+            name: {"count": n, "ratio": n / total if total else 0.0} for name, n in counts.items()
+        },
+        "at_position_limit": {"count": at_limit, "ratio": at_limit / withheld if withheld else 0.0},
+    }
 
 
 def max_drawdown(windows: Sequence[WindowData]) -> float:

@@ -22,12 +22,14 @@ from framework.edge.intervals import (
     ratio_of_sums,
     share_interval,
 )
-from framework.edge.window import HORIZONS, WindowData
-from framework.quoting.records import BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
+from framework.edge.window import HORIZONS, Rows, WindowData
+from framework.quoting.records import AT_LIMIT, BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LEVEL = 0.90
 PERCENTILE = 0.95
+DRIVERS = 2
+"""So many of the components that lost most are named as what made net negative (spec soak_audit.md)."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _section(books: Sequence[_Book]) -> dict[str, Any]:
         **_percentiles(books),
         **_requests(windows, fills),
         "maker_share_pct": _share(_maker(books), parts.turnover, scale=100.0),
-        "block_reasons": _block_reasons(windows),
+        **measures.blocks_section(measures.block_counts(windows), at_limit=measures.limit_count(windows)),
         "intervals": _intervals(books, grid),
         "blocks": {"seconds": grid.seconds, "count": grid.count},
         "counters": _sum_counters(windows),
@@ -137,7 +139,7 @@ def _money(parts: Components) -> dict[str, Any]:
         "carry_share_of_net": _share(parts.carry + parts.opening, parts.net),
         "component_breakdown": breakdown,
         "cost_ranking": ranking,
-        "neg_edge_drivers": [row["driver"] for row in ranking] if parts.net < 0.0 else [],
+        "neg_edge_drivers": [row["driver"] for row in ranking[:DRIVERS]] if parts.net < 0.0 else [],
     }
 
 
@@ -256,12 +258,6 @@ def _requests(windows: Sequence[WindowData], fills: int) -> dict[str, Any]:
     }
 
 
-def _block_reasons(windows: Sequence[WindowData]) -> dict[str, Any]:
-    counts = measures.block_counts(windows)
-    total = sum(counts.values())
-    return {name: {"count": n, "ratio": n / total if total else 0.0} for name, n in counts.items()}
-
-
 def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
     """Bound every judged metric at 90 %; ratios by block sums, percentiles by order statistics."""
     sums = _block_sums(books, grid)
@@ -272,7 +268,7 @@ def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
     def share(part: str, whole: str, units: float) -> Interval:
         return share_interval(part=sums[part], whole=sums[whole], units=units, level=LEVEL)
 
-    runs = sum(int((b.window.audit["action"] == BLOCK).sum()) for b in books)
+    runs = sum(int(_blocked(b.window.audit).sum()) for b in books)
     found = {
         **{f"{name}_bps": bps(name) for name in ("net", *_PER_FILL)},
         "net_to_gross": ratio_fieller(numerator=sums["net"], denominator=sums["gross"], level=LEVEL),
@@ -316,12 +312,18 @@ def _block_sums(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Floats
         for name, values in per_fill.items():
             sums[name] += grid.sums(fills["exch_ts_ns"], values)
         sent = np.isin(audit["action"], (PLACE, REPLACE, CANCEL_QUOTE))
-        blocked = np.where(audit["action"] == BLOCK, audit["count"], 0)
+        blocked = np.where(_blocked(audit), audit["count"], 0)
         per_row = {"requests": sent, "cancels": audit["action"] == CANCEL_QUOTE, "blocked": blocked}
         per_row |= {name: blocked * (audit["reason"] == code) for code, name in BLOCK_NAMES.items()}
         for name, values in per_row.items():
             sums[name] += grid.sums(audit["ts_ns"], values.astype(np.float64))
     return sums
+
+
+def _blocked(audit: Rows) -> Rows:
+    """Tell which audit rows are runs of blocked ticks."""
+    rows: Rows = (audit["action"] == BLOCK) & (audit["reason"] != AT_LIMIT)
+    return rows
 
 
 def _maker(books: Sequence[_Book]) -> float:

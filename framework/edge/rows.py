@@ -12,9 +12,21 @@ from framework.edge.window import Rows, WindowData
 from framework.files.atomic import read_text
 from framework.files.hints import did_you_mean
 from framework.market.records import REJECT_NAMES
-from framework.quoting.records import ACTION_NAMES, BLOCK, BLOCK_NAMES, CANCEL_QUOTE, DROP_NAMES, HALT, REJECT
+from framework.quoting.records import (
+    ACTION_NAMES,
+    AT_LIMIT,
+    BLOCK,
+    BLOCK_NAMES,
+    CANCEL_QUOTE,
+    DROP_NAMES,
+    HALT,
+    POSITION_LIMIT,
+    REJECT,
+    RISK,
+)
 
 SIDES = {"B": 1, "S": -1}
+LIMIT_NAME = DROP_NAMES[POSITION_LIMIT]
 
 
 @dataclass(frozen=True)
@@ -48,12 +60,17 @@ class QuoteRow:
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One thing the quoter did or was kept from doing; a block row stands for ``count`` ticks."""
+    """One thing the quoter did or was kept from doing; a block row stands for ``count`` ticks.
+
+    ``at_limit``: the side was at its position limit. The log calls that a risk block, as the documents have
+    no other word for it, with ``"detail": "position_limit"``.
+    """
 
     action: str
     blocked_reason: str | None
     count: int
     off_target_age_ms: float | None
+    at_limit: bool = False
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -145,7 +162,8 @@ def read_audit(path: Path) -> list[AuditRow]:
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise EdgeInputError(f"{where}: count is {count!r}; allowed whole numbers from 0")
         age = _number_or_null(row, "off_target_age_ms", where) if "off_target_age_ms" in row else None
-        rows.append(AuditRow(action=action, blocked_reason=reason, count=count, off_target_age_ms=age))
+        at_limit = reason is not None and row.get("detail") == LIMIT_NAME
+        rows.append(AuditRow(action, reason, count, age, at_limit))
     return rows
 
 
@@ -179,13 +197,14 @@ def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
     details = {CANCEL_QUOTE: DROP_NAMES, HALT: DROP_NAMES, REJECT: REJECT_NAMES}
     for row in window.audit:
         blocked = int(row["action"]) == BLOCK
+        at_limit = blocked and int(row["reason"]) == AT_LIMIT
         yield {
             "ts_ms": int(row["ts_ns"]) // 1_000_000,
             "symbol": window.symbol,
             "action": ACTION_NAMES[int(row["action"])],
             "side": "B" if row["side"] > 0 else "S" if row["side"] < 0 else None,
-            "blocked_reason": BLOCK_NAMES[int(row["reason"])] if blocked else None,
-            "detail": details.get(int(row["action"]), {}).get(int(row["reason"])),
+            "blocked_reason": BLOCK_NAMES[RISK if at_limit else int(row["reason"])] if blocked else None,
+            "detail": LIMIT_NAME if at_limit else details.get(int(row["action"]), {}).get(int(row["reason"])),
             "count": max(int(row["count"]), 1),
             "order_id": int(row["order_id"]),
             "price_ticks": int(row["price_ticks"]),

@@ -11,6 +11,7 @@ from framework.compiled.jit import core, hot
 from framework.market.events import BUY, SELL
 from framework.market.records import AMEND, CANCEL, NEW
 from framework.quoting.records import (
+    AT_LIMIT,
     BLOCK,
     CANCEL_QUOTE,
     CONCURRENCY,
@@ -66,7 +67,7 @@ def _emit_side(now: int, p: Params, state: DeskState, k: int, count: int) -> int
     desk, quote = state.desk, state.quotes[k]
     if quote.want == 0:
         _count_drop(desk, quote.drop)
-        block(now, RISK, state, k, p.version)
+        block(now, AT_LIMIT if quote.drop == POSITION_LIMIT else RISK, state, k, p.version)
         if quote.order_id != 0 and quote.cancelling == 0:
             quote.cancelling = 1
             if quote.off_since_ns == NO_TIME:

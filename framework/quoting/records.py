@@ -33,6 +33,7 @@ RISK = 1
 MIN_INTERVAL = 2
 CONCURRENCY = 3
 THROTTLE = 4
+AT_LIMIT = 5  # the position limit holds the side, as it is meant to: counted apart from risk
 BLOCK_NAMES = {RISK: "risk", MIN_INTERVAL: "min_interval", CONCURRENCY: "concurrency", THROTTLE: "throttle"}
 
 # why a side is not quoted although nothing limits its rate

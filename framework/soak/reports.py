@@ -20,6 +20,7 @@ ROW_METRICS = (
     "order_age_p95_ms", "ws_lag_p95_ms", "cancel_ratio", "replace_ratio", "maker_share_pct",
     "requests_per_fill", "neg_edge_drivers", "markout_net_30s_bps", "markout_net_30s_se_bps",
 )  # fmt: skip
+BLOCKS = ("block_reasons", "at_position_limit")
 DRIVER_METRICS = ("neg_edge_drivers", "cost_ranking", "net_bps", "component_breakdown")
 
 
@@ -46,7 +47,7 @@ def write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
     about = {"iteration": k, "runtime": report["runtime"]}
     files = {
         "AUDIT_SNAPSHOT": {**report, "params": params},
-        "BLOCKS_BREAKDOWN": {**about, "block_reasons": totals["block_reasons"]},
+        "BLOCKS_BREAKDOWN": {**about, **{name: totals[name] for name in BLOCKS}},
         "NEG_EDGE_DRIVERS": {
             **about,
             **{name: totals[name] for name in DRIVER_METRICS},

@@ -1,9 +1,11 @@
 """Which moves the rules ask for: fallback first, then drivers, triggers, relief, and the way back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from framework.tuning.evidence import Evidence, Finding, Standing
+from framework.tuning.measure import DRIVER_METRICS
 from framework.tuning.params import Field, TuningParams, quantise
 from framework.tuning.rows import Reason, Row, return_marker, whole_row
 from framework.tuning.rules import FieldStep, Kind, TuningRules
@@ -66,6 +68,31 @@ def moves_of(found: Finding) -> tuple[Move, ...]:
     return tuple(Move(rule.kind, rule.name, rule.marker, step, found.evidence) for step in rule.steps)
 
 
+def in_turn(fired: Sequence[Finding]) -> list[Move]:
+    """Return the moves of rules that fire, rule by rule; those of losing components take turns.
+
+    The component that loses most moves its first key first, for a step moves few keys and each component is
+    to have its share of them.
+    """
+    losing = sorted(
+        (found for found in fired if _loss(found) is not None), key=lambda found: _loss(found) or 0.0
+    )
+    shared = [move for turn in zip_longest(*map(moves_of, losing)) for move in turn if move is not None]
+    moves: list[Move] = []
+    for found in fired:
+        if _loss(found) is None:
+            moves += moves_of(found)
+        else:
+            moves, shared = moves + shared, []
+    return moves
+
+
+def _loss(found: Finding) -> float | None:
+    """Return what the component behind a rule made, in bps (a loss is negative); None without one."""
+    asked = (item.value for item in found.evidence if item.metric in DRIVER_METRICS.values())
+    return next(asked, None)
+
+
 def propose(
     *,
     rules: TuningRules,
@@ -95,7 +122,7 @@ def propose(
         )
     fails = failing(rules=rules, findings=findings)
     tried = [findings[r.name] for r in rules.rules if not (r.only_without_fails and fails)]
-    moves = [move for found in tried if found.standing is Standing.EVIDENT for move in moves_of(found)]
+    moves = in_turn([found for found in tried if found.standing is Standing.EVIDENT])
     unproven = [move for found in tried if found.standing is Standing.SEEN for move in moves_of(found)]
     refuse(unproven, Reason.NO_EVIDENCE, "its interval does not exclude the limit")
     if len(fails) >= rules.multi_fail.fails:

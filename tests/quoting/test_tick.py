@@ -12,6 +12,7 @@ from framework.compiled.records import at, zeros
 from framework.engine.replay import Replay
 from framework.market.events import BUY, SELL
 from framework.quoting.records import (
+    AT_LIMIT,
     BLOCK,
     CANCEL_QUOTE,
     CONCURRENCY,
@@ -211,7 +212,7 @@ def test_one_reason_a_blocked_side_and_tick_in_the_order_risk_interval_concurren
         replay = played(rows, 12, quoting(**(base | changes)), delays=slow)
         return blocks(replay, BUY)[-1][1]
 
-    assert reason(max_position_quotes=0.0) == RISK
+    assert reason(liquidity_enabled=1, liquidity_alpha=1e6) == RISK
     assert reason() == MIN_INTERVAL
     assert reason(min_interval_ns=0) == CONCURRENCY
     assert reason(**first) == THROTTLE
@@ -219,10 +220,19 @@ def test_one_reason_a_blocked_side_and_tick_in_the_order_risk_interval_concurren
 
 def test_runs_of_one_reason_are_one_row_and_their_counts_add_up() -> None:
     rows = [*opening(), *(bid(10 + k, 9000, k + 1) for k in range(30))]
-    replay = played(rows, 60, quoting(max_position_quotes=0.0))
+    replay = played(rows, 60, quoting(liquidity_enabled=1, liquidity_alpha=1e6))
     found = replay.audit_rows()
     assert found["action"].tolist() == [BLOCK, BLOCK]
     assert found["count"].sum() == at(replay.desk, 0).blocks_risk == 2 * at(replay.desk, 0).ticks
+
+
+def test_a_side_at_its_position_limit_is_counted_apart_from_risk() -> None:
+    rows = [*opening(), *(bid(10 + k, 9000, k + 1) for k in range(30))]
+    replay = played(rows, 60, quoting(max_position_quotes=0.0))
+    found, desk = replay.audit_rows(), at(replay.desk, 0)
+    assert found["reason"].tolist() == [AT_LIMIT, AT_LIMIT]
+    assert found["count"].sum() == desk.drops_position_limit == 2 * desk.ticks
+    assert desk.blocks_risk == 0
 
 
 def test_a_position_at_its_limit_is_not_added_to_and_a_larger_order_is_cut_to_its_room() -> None:

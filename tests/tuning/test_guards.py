@@ -186,8 +186,27 @@ def test_a_micro_step_moves_at_most_two_keys() -> None:
         neg_edge_drivers=(*driver("slippage_bps"), *driver("adverse_bps")),
     )
     decision = one_step(loud)
-    assert moved(decision) == {"base_spread_bps_delta", "tail_age_ms"}
-    assert {r.reason for r in decision.rows if r.rule == "adverse_bps"} == {Reason.MAX_KEYS}
+    assert moved(decision) == {"base_spread_bps_delta", "impact_cap_ratio"}
+    assert {r.reason for r in decision.rows if r.rule == "cancel_ratio"} == {Reason.MAX_KEYS}
+
+
+@pytest.mark.parametrize(
+    ("slippage", "adverse", "order"),
+    [
+        (-0.4, -0.3, ["base_spread_bps_delta", "impact_cap_ratio", "tail_age_ms", "max_delta_ratio"]),
+        (-0.3, -0.4, ["impact_cap_ratio", "base_spread_bps_delta", "max_delta_ratio", "tail_age_ms"]),
+    ],
+)
+def test_losing_components_take_turns_and_the_worst_begins(
+    slippage: float, adverse: float, order: list[str]
+) -> None:
+    loud = measured(
+        net_bps=sure(-0.5),
+        neg_edge_drivers=(*driver("slippage_bps", slippage), *driver("adverse_bps", adverse)),
+    )
+    rows = [row for row in one_step(loud).rows if row.kind == "driver"]
+    assert [str(row.field) for row in rows] == order
+    assert [row.applied for row in rows] == [True, True, False, False]
 
 
 def test_warm_up_holds_the_start_package_then_ramps_then_tunes() -> None:

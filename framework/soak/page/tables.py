@@ -56,6 +56,7 @@ def reasons(totals: dict[str, Any], window: WindowData) -> list[dict[str, Any]]:
     """Give the reasons why sides were not quoted: blocks, drops, halts, and the requests that were sent."""
     counters = totals["counters"]
     blocks = [(name, row["count"]) for name, row in totals["block_reasons"].items()]
+    blocks.append(("position_limit", totals["at_position_limit"]["count"]))
     drops = [(name.removeprefix("drops_"), n) for name, n in counters.items() if name.startswith("drops_")]
     halt_rows = window.audit[window.audit["action"] == HALT]
     halted = [(word, int((halt_rows["reason"] == code).sum())) for code, word in DROP_NAMES.items()]
