@@ -58,24 +58,31 @@ def bench_params(*, cadence: str) -> Any:
     return params
 
 
+def bench_rules(*, tape: Any) -> Any:
+    """Return an exchange with partial fills, a shared proportional queue and fees of 2 and 5.5 bps."""
+    from framework.compiled.records import at, zeros
+    from framework.venue.matching.records import PROB_POWER, VenueRules
+
+    rules = zeros(VenueRules, 1)
+    v = at(rules, 0)
+    v.tick, v.lot, v.maker_fee, v.taker_fee = tape.instrument.tick, tape.instrument.lot, 0.0002, 0.00055
+    v.queue_model, v.queue_power, v.partial_fills, v.shared_queue = PROB_POWER, 3, 1, 1
+    return rules
+
+
 def replay_ours(*, tape: Any, cadence: str) -> dict[str, Any]:
     """Replay once with the fused engine and return seconds of the loop and counts."""
     import numpy as np
 
-    from framework.compiled.records import at, zeros
+    from framework.compiled.records import at
     from framework.engine.loop import advance
     from framework.engine.replay import Latency, Replay
-    from framework.venue.matching.records import PROB_POWER, VenueRules
 
-    venue = zeros(VenueRules, 1)
-    v = at(venue, 0)
-    v.tick, v.lot, v.maker_fee, v.taker_fee = tape.instrument.tick, tape.instrument.lot, 0.0002, 0.00055
-    v.queue_model, v.queue_power, v.partial_fills, v.shared_queue = PROB_POWER, 3, 1, 1
     delay = np.full(1, 10_000_000)
     replay = Replay(
         tape=tape,
         params=bench_params(cadence=cadence),
-        venue=venue,
+        venue=bench_rules(tape=tape),
         latency=Latency(feed_ns=delay, entry_ns=delay, response_ns=delay),
     )
     started = time.perf_counter()

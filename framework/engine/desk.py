@@ -151,6 +151,7 @@ def desk_advance(until: int, first: int, events: int, feed: Feed, wire: Wire, st
         if wire.rings.overflow > 0 or clock.same_instant > STUCK:
             return BROKEN
         if now == until and due > until:
+            clock.due_ns = due
             return REACHED
 
 

@@ -105,9 +105,12 @@ class WireBuffers:
         rings.reports += 1
 
 
-def _ring_rows(cls: type[Any], ring: list[Any], head: int, count: int) -> NDArray[Any]:
-    rows = to_array(cls, ring)
-    return rows[(head + np.arange(count)) % len(rows)]
+def _ring_rows(cls: type[Any], ring: Any, head: int, count: int) -> NDArray[Any]:
+    """Copy the rows of a ring that are under way, oldest first."""
+    places = (head + np.arange(count)) % RING
+    if isinstance(ring, np.ndarray):
+        return ring[places]
+    return to_array(cls, [ring[k] for k in places])
 
 
 class ExchangeHalf:
@@ -231,6 +234,17 @@ class DeskHalf:
     def audit_rows(self) -> NDArray[Any]:
         """Give all audit rows so far as a structured array."""
         return to_array(Audit, self.audits, at(self.desk, 0).audits)
+
+    @property
+    def due_ns(self) -> int:
+        """When the desk wants to be advanced, though nothing arrives by then (``FOREVER``: never)."""
+        return int(at(self.clock, 0).due_ns)
+
+    def take_funding(self, paid: float) -> None:
+        """Book what funding has come to since the start."""
+        desk = at(self.desk, 0)
+        desk.cash += paid - desk.funding
+        desk.funding = paid
 
     def advance(self, until_ns: int, *, feed: Feed, events: int, wire: WireBuffers) -> None:
         """Let the desk see the first ``events`` rows of a buffer and the wire's reports, up to an instant.

@@ -269,6 +269,7 @@ class DeskClock:
     last_tick_ns: i8
     dirty: i8
     dirty_ns: i8
+    due_ns: i8
     staged: i8
     same_instant: i8
 

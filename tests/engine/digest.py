@@ -15,7 +15,7 @@ from tests.properties.markets import market
 EVENTS = 6_000
 
 
-def replayed() -> Replay:
+def replayed(*, play: bool = True) -> Replay:
     """Replay a random market with every feature in play: hot swap, signal, nudge, cost model, funding,
     base-coin fees.
     """
@@ -51,7 +51,8 @@ def replayed() -> Replay:
         delays=latency(feed=3.0, entry=11.0, response=7.0),
         costs=costs,
     )
-    replay.advance(int(replay.tape.end_ns) + 40 * SECOND)
+    if play:
+        replay.advance(int(replay.tape.end_ns) + 40 * SECOND)
     return replay
 
 
