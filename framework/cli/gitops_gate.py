@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
-    from framework.gitops.gate.run import GateResult
+    from framework.gitops.gate.run import GateRequest, GateResult
 
 
 def run(argv: Sequence[str]) -> int:
     """Judge a change; 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive or no effect."""
     args = _parser().parse_args(argv)
 
-    from framework.cli.gitops_check import note_uncommitted
-    from framework.gitops.gate.bundle import witnessed, write_bundle
+    from framework.gitops.desired.revision import Revision
     from framework.gitops.gate.run import GateRequest, run_gate
-    from framework.gitops.gate.text import gate_markdown
     from framework.gitops.repo.git import Git
     from framework.settings.resolve import find_root
     from framework.soak.provenance import code_sha
@@ -28,11 +26,10 @@ def run(argv: Sequence[str]) -> int:
     root = args.repo or find_root()
     git = Git(root)
     rows, agent_rows, append = journals(git, root, args.journal, args.remote)
-    request, witness = witnessed(
-        GateRequest(
-            git=git,
-            base=args.base,
-            head=args.head,
+    with Revision.open(git, args.base) as base, Revision.open(git, args.head) as head:
+        request = GateRequest(
+            base=base,
+            head=head,
             environment=args.environment,
             home=root,
             rows=rows,
@@ -41,22 +38,21 @@ def run(argv: Sequence[str]) -> int:
             code_sha=code_sha(root),
             workers=args.workers,
         )
-    )
-    result = run_gate(request)
-    if not args.json:
-        note_uncommitted(git, git.rev(args.head))
-    show(result, out=args.out, out_md=args.out_md, as_json=args.json)
-    if args.out is not None:
-        markdown = gate_markdown(result.report)
-        folder = write_bundle(
-            request=request,
-            witness=witness,
-            report=result.report,
-            markdown=markdown,
-            into=args.out / "bundles",
-        )
-        print(f"evidence: {folder}", file=sys.stderr)
+        result = run_gate(request)
+        if not args.json:
+            print(head.uncommitted_note(), end="", file=sys.stderr)
+        show(result, out=args.out, out_md=args.out_md, as_json=args.json)
+        if args.out is not None:
+            _write_bundle(request, result, args.out / "bundles")
     return result.outcome.exit_code
+
+
+def _write_bundle(request: GateRequest, result: GateResult, into: Path) -> None:
+    from framework.gitops.gate.bundle import write_bundle
+    from framework.gitops.gate.text import gate_markdown
+
+    folder = write_bundle(request, result, markdown=gate_markdown(result.report), into=into)
+    print(f"evidence: {folder}", file=sys.stderr)
 
 
 def _parser() -> Parser:

@@ -24,6 +24,7 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
 
     from framework.cli.gitops_gate import journals, show
+    from framework.gitops.desired.revision import Revision
     from framework.gitops.gate.promote import NO_COMMIT, promote
     from framework.gitops.gate.run import GateRequest
     from framework.gitops.repo.git import Git
@@ -36,19 +37,19 @@ def run(argv: Sequence[str]) -> int:
     root = args.repo or find_root()
     git = Git(root)
     rows, agent_rows, _ = journals(git, root, None, args.remote)
-    promotion = promote(
-        GateRequest(
-            git=git,
-            base=args.base,
-            head=args.head,
-            home=root,
-            rows=rows,
-            agent_rows=agent_rows,
-            code_sha=code_sha(root),
-            workers=args.workers,
-        ),
-        remote=args.remote,
-        progress=(lambda _: None) if args.json else print,
-    )
+    with Revision.open(git, args.base) as base, Revision.open(git, args.head) as head:
+        promotion = promote(
+            GateRequest(
+                base=base,
+                head=head,
+                home=root,
+                rows=rows,
+                agent_rows=agent_rows,
+                code_sha=code_sha(root),
+                workers=args.workers,
+            ),
+            remote=args.remote,
+            progress=(lambda _: None) if args.json else print,
+        )
     show(promotion.result, out=args.out, out_md=args.out_md, as_json=args.json)
     return promotion.result.outcome.exit_code

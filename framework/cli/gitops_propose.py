@@ -80,11 +80,13 @@ def _checked(state_dir: StateDir, proposal: Proposal) -> str:
     from framework.errors import QuoteopsError
     from framework.gitops.change.classify import classify
     from framework.gitops.change.text import verdict_line
+    from framework.gitops.desired.revision import Revision
     from framework.gitops.repo.git import Git
 
     try:
         git = Git.mirror(state_dir.mirror)
-        return verdict_line(classify(git, proposal.base, proposal.commit, state_dir.environment))
+        with Revision(git, proposal.base) as base, Revision(git, proposal.commit) as head:
+            return verdict_line(classify(base, head, state_dir.environment))
     except (
         QuoteopsError
     ) as error:  # the proposal stands; whoever reviews it has the check of the pull request

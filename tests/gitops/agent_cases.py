@@ -19,8 +19,8 @@ from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.state_dir import JournalView, StateDir
+from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.rendered import iso
-from framework.gitops.desired.revision import EnvironmentRevision
 from framework.gitops.repo.git import Git
 from framework.journal.entry import Entry, Kind
 

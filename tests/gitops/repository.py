@@ -6,8 +6,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
+from framework.gitops.change.classify import classify
+from framework.gitops.change.report import ChangeReport
+from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +85,14 @@ def desired_state(path: Path) -> Repo:
         shutil.copytree(ROOT / name, path / name)
     repo.commit("the desired state")
     return repo
+
+
+def classified(
+    git: Git, base: str, head: str, environment: str | None = None, *, now: datetime | None = None
+) -> ChangeReport:
+    """Classify the change between two commits, or names of commits."""
+    with Revision.open(git, base) as old, Revision.open(git, head) as new:
+        return classify(old, new, environment, now=now)
 
 
 def bare(path: Path) -> Path:

@@ -7,6 +7,7 @@ first commit of all is measured by the operator's checkout, where there is one.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,21 +18,16 @@ from framework.gitops.agent.decide import rollback_target
 from framework.gitops.agent.observed import Desired, Hold, Observed, Rules
 from framework.gitops.agent.revocations import GateJournal, Revocations, read_gate_journal
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
+from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.history import History
-from framework.gitops.desired.rendered import Rendered, read_rendered
-from framework.gitops.desired.revision import (
-    EnvironmentRevision,
-    late_tightenings,
-    read_revision,
-    reduces,
-    rendered_of,
-    trailers,
-)
+from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.repo.git import Git
 
 if TYPE_CHECKING:
     from framework.settings.schema.gitops import Policy
+
+TRAILER = re.compile(r"^Clears-Hold: *(\S+) *$", re.MULTILINE)
 
 HELD_REVISIONS = 8
 
@@ -270,7 +266,7 @@ class Observer:
         """Return the holds that commits after ``since`` name."""
         if self._trailers[:2] != (since, head):
             named = (
-                trailers(self.git, since=since, until=head) if self._descends(since, head) else frozenset()
+                _trailers(self.git, since=since, until=head) if self._descends(since, head) else frozenset()
             )
             self._trailers = (since, head, named)
         return self._trailers[2]
@@ -352,3 +348,9 @@ class Observer:
         if rendered is None or rendered.generation != history.next_generation:
             return None
         return live_sha
+
+
+def _trailers(git: Git, *, since: str, until: str) -> frozenset[str]:
+    """Return the holds that the commits after ``since`` name in a ``Clears-Hold:`` line."""
+    text = git.run("log", "--format=%B", "--end-of-options", f"{since}..{until}").decode(errors="replace")
+    return frozenset(TRAILER.findall(text))

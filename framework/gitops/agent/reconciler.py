@@ -21,9 +21,13 @@ from framework.gitops.agent.decide import Action, Do, decide
 from framework.gitops.agent.observed import Hold, Observed
 from framework.gitops.agent.observer import RETRY_S, Observer, is_pausing
 from framework.gitops.agent.rollback import Revert, make_revert, revert_body, roll_back
-from framework.gitops.desired.rendered import Rendered, iso, require_rendered, store_rendered, successor
-from framework.gitops.desired.revision import (
+from framework.gitops.desired.rendered import (
+    Rendered,
+    iso,
     rendered_of,
+    require_rendered,
+    store_rendered,
+    successor,
     with_restart,
 )
 from framework.gitops.errors import GitopsError

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 
 from framework.errors import QuoteopsError
 from framework.gitops.desired.history import Applied
-from framework.gitops.desired.revision import touched
 from framework.gitops.errors import GitError
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH, fetch_tip, journal_name, read_published
@@ -116,7 +115,15 @@ class Revocations:
         if pair not in self._about:
             try:
                 follows = self.git.is_ancestor(refused, commit)
-                self._about[pair] = follows and not touched(self.git, self.environment, *pair)
+                self._about[pair] = follows and not _touched(self.git, self.environment, *pair)
             except GitError:  # one of them is not here: it says nothing
                 return False
         return self._about[pair]
+
+
+def _touched(git: Git, environment: str, since: str, until: str) -> bool:
+    """Say whether a commit after ``since`` changes a file that an environment is composed from."""
+    paths = ("conf", "runtime_overrides", f"gitops/environments/{environment}.yaml")
+    return bool(
+        git.run("log", "--format=%H", "-1", "--end-of-options", f"{since}..{until}", "--", *paths).strip()
+    )

@@ -11,9 +11,9 @@ from framework.gitops.agent.decide import rollback_target
 from framework.gitops.agent.hold import hold_data, place_hold
 from framework.gitops.agent.observed import Hold
 from framework.gitops.agent.state_dir import JournalView, StateDir
+from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.history import Applied, History
-from framework.gitops.desired.rendered import iso, require_rendered, store_rendered, successor
-from framework.gitops.desired.revision import read_revision, rendered_of
+from framework.gitops.desired.rendered import iso, rendered_of, require_rendered, store_rendered, successor
 from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.repo.git import Git
 

@@ -22,7 +22,8 @@ from framework.gitops.agent.conditions import Permission, Sync, fresh, permissio
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import Log, Reconciler
 from framework.gitops.agent.state_dir import StateDir
-from framework.gitops.desired.revision import EnvironmentRevision, sweep_scratch
+from framework.gitops.desired.environment_revision import EnvironmentRevision
+from framework.gitops.desired.revision import sweep_scratch
 from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import Git
 from framework.journal.journal import utc_now

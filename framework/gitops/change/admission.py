@@ -7,8 +7,8 @@ from pathlib import Path
 
 from framework.errors import QuoteopsError
 from framework.gitops.change.report import ChangeReport
-from framework.gitops.desired.environments import PREFIXES
 from framework.gitops.desired.policy import PathClass
+from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git, check_apart, check_blob, check_path
 from framework.settings.gitops_files import POLICY, check_gitops
 from framework.settings.overrides import Direction, is_expired
@@ -16,12 +16,12 @@ from framework.settings.patch import read_patch
 from framework.settings.resolve import check_file
 
 
-def wrong_files(git: Git, head: str, changed: list[str], paths: dict[str, tuple[str, ...]]) -> list[str]:
+def wrong_files(head: Revision, paths: dict[str, tuple[str, ...]]) -> list[str]:
     """Name links, submodules, large files and names that lead elsewhere, where they could decide anything."""
     faults = []
-    ours = git.files(head, *PREFIXES)
+    ours, git = head.files, head.git
     judged = {path for kind in (PathClass.GATE, PathClass.PARAMETERS) for path in paths.get(kind, ())}
-    others = {p: b for p, b in git.files(head).items() if p in judged} if judged - set(ours) else {}
+    others = {p: b for p, b in git.files(head.sha).items() if p in judged} if judged - set(ours) else {}
     for path, blob in {**ours, **others}.items():
         try:
             check_path(path, where="head")
@@ -33,7 +33,7 @@ def wrong_files(git: Git, head: str, changed: list[str], paths: dict[str, tuple[
     except QuoteopsError as error:
         faults.append(str(error))
     models = set(paths.get(PathClass.MODEL, ()))
-    links = git.files(head, *models) if models else {}
+    links = git.files(head.sha, *models) if models else {}
     faults += [f"{p}: is not a plain file" for p, b in links.items() if not b.mode.startswith("100")]
     return faults
 

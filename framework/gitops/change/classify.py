@@ -6,30 +6,21 @@ variable of this process counts, ``KPI_*`` least of all.
 
 from __future__ import annotations
 
-import os
-import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from framework.errors import QuoteopsError
 from framework.gitops.change.admission import signatures, wrong_conf, wrong_files, wrong_gitops, wrong_patches
 from framework.gitops.change.limits import TIERS, refused_changes
 from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs
-from framework.gitops.desired.environments import (
-    PREFIXES,
-    compose_environment,
-    environment_names,
-    load_environment,
-    patch_of,
-)
-from framework.gitops.desired.policy import PathClass, class_of, load_policy
+from framework.gitops.desired.policy import PathClass, class_of
+from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.gitops.repo.git import Git
 from framework.settings.documents import leaves
 from framework.settings.gitops_files import POLICY
 from framework.settings.overrides import Change, Direction, Effect, changes_between, direction_of
-from framework.settings.schema.gitops import EnvironmentFile, Policy
+from framework.settings.schema.gitops import EnvironmentFile, Policy, TierRules
 from framework.settings.schema.run import RunSettings, behaviour
 
 __all__ = ["ChangeReport", "EnvironmentChange", "classify"]
@@ -39,7 +30,7 @@ JUDGING = ("tier", "tapes", "branch")
 
 
 def classify(
-    git: Git, base: str, head: str, environment: str | None = None, *, now: datetime | None = None
+    base: Revision, head: Revision, environment: str | None = None, *, now: datetime | None = None
 ) -> ChangeReport:
     """Compare two commits; with ``environment``, that one alone.
 
@@ -47,81 +38,80 @@ def classify(
     answer: the head does not contain the base, or the base holds no policy or does not compose.
     """
     now = now or datetime.now(UTC)
-    base, head = git.rev(base), git.rev(head)
-    if not git.is_ancestor(base, head):
+    if not head.git.is_ancestor(base.sha, head.sha):
         raise GitopsError(
-            f"{head[:12]} does not contain {base[:12]}: it is behind; merge the base into it, for what would"
-            " run is both together"
+            f"{head.sha[:12]} does not contain {base.sha[:12]}: it is behind; merge the base into it, for"
+            " what would run is both together"
         )
-    with tempfile.TemporaryDirectory(prefix="quoteops-check-") as folder:
-        old, new = Path(folder) / "base", Path(folder) / "head"
-        policy = _policy_of(git, base, old)
-        changed = git.changed(base, head)
-        paths = _by_class(changed, policy)
-        report = ChangeReport(base=base, head=head, policy=policy, paths=paths)
-        faults = wrong_files(git, head, changed, paths)
-        if faults:
-            return replace(report, refusals=tuple(faults))
-        git.export(head, PREFIXES, new)
-        faults = [*wrong_gitops(new), *wrong_patches(new, changed, now), *wrong_conf(new, changed)]
-        return _judge(git, report, old, new, only=environment, now=now, faults=faults)
+    policy = _policy_of(base)
+    changed = head.git.changed(base.sha, head.sha)
+    report = ChangeReport(base=base.sha, head=head.sha, policy=policy, paths=_by_class(changed, policy))
+    faults = wrong_files(head, report.paths)
+    if faults:
+        return replace(report, refusals=tuple(faults))
+    names = _names(base, head, environment)
+    faults = [*wrong_gitops(head.root), *wrong_patches(head.root, changed, now)]
+    faults += wrong_conf(head.root, changed)
+    changes, more = _compare_all(names, base, head, policy, now)
+    report = replace(report, environments=tuple(changes), refusals=(*faults, *more))
+    return _refuse(report, base, head, now)
 
 
-def _judge(
-    git: Git,
-    report: ChangeReport,
-    old: Path,
-    new: Path,
-    *,
-    only: str | None,
-    now: datetime,
-    faults: list[str],
-) -> ChangeReport:
-    before = _environments(old, report.base)
-    after = environment_names(new)
-    if only is not None and only not in {*before, *after}:
-        raise GitopsError(f"environment {only} is unknown; allowed {', '.join(sorted({*before, *after}))}")
-    changes, notes = [], []
-    for name in dict.fromkeys([*before, *after]):
-        if only not in (None, name):
-            continue
+def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
+    known = list(dict.fromkeys([*base.names, *head.names]))
+    if only is not None and only not in known:
+        raise GitopsError(f"environment {only} is unknown; allowed {', '.join(sorted(known))}")
+    return known if only is None else [only]
+
+
+def _compare_all(
+    names: Sequence[str], base: Revision, head: Revision, policy: Policy, now: datetime
+) -> tuple[list[EnvironmentChange], list[str]]:
+    """Return what the change does to each environment, and why some of them cannot be composed."""
+    before = _environments(base)
+    changes, faults = [], list[str]()
+    for name in names:
         try:
-            changes.append(
-                _compare(name, before.get(name), new if name in after else None, old, report.policy, now)
-            )
+            changes.append(_compare(name, before.get(name), base, head, policy, now))
         except QuoteopsError as error:
             faults.append(str(error))
-    report = replace(report, environments=tuple(changes))
+    return changes, faults
+
+
+def _refuse(report: ChangeReport, base: Revision, head: Revision, now: datetime) -> ChangeReport:
+    """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults."""
+    faults, notes = list(report.refusals), list[str]()
     known = [] if not faults else ["the environments that cannot be composed are left out"]
-    runs_before: dict[str, str] = {}
-    if any(change.raised for change in changes):
-        for name, file in before.items():
-            sha = compose_environment(old, name, now=now).settings.config_sha
-            runs_before[sha] = max(file.tier, runs_before.get(sha, file.tier), key=TIERS.index)
-    for change in changes:
-        more, more_notes = refused_changes(change, policy=report.policy, now=now, runs=runs_before)
+    runs = _runs(base, now) if any(change.raised for change in report.environments) else {}
+    for change in report.environments:
+        more, more_notes = refused_changes(change, policy=report.policy, now=now, runs=runs)
         faults += more
         notes += more_notes
     faults += _mixed(report)
-    signers, wrong = signatures(git, report)
+    signers, wrong = signatures(head.git, report)
     return replace(
         report,
-        refusals=tuple(dict.fromkeys(_without(new, fault) for fault in [*faults, *wrong])),
+        refusals=tuple(dict.fromkeys(head.plain(fault) for fault in [*faults, *wrong])),
         notes=tuple(dict.fromkeys([*notes, *known])),
         signers=signers,
     )
 
 
-def _without(folder: Path, line: str) -> str:
-    """Name files as the repository does, not by the folder they were exported to."""
-    return line.replace(f"{folder.resolve()}{os.sep}", "").replace(f"{folder}{os.sep}", "")
+def _runs(base: Revision, now: datetime) -> dict[str, str]:
+    """Return the config_sha of what runs today, each with the strictest tier it runs in."""
+    runs: dict[str, str] = {}
+    for name in base.names:
+        tier, sha = str(base.environment(name).tier), base.settings(name, now=now).config_sha
+        runs[sha] = max(tier, runs.get(sha, tier), key=TIERS.index)
+    return runs
 
 
-def _policy_of(git: Git, base: str, into: Path) -> Policy:
-    if git.show(base, POLICY) is None:
-        raise GitopsError(f"{base[:12]}: holds no {POLICY}, so nothing says what is allowed; merge one first")
-    git.export(base, PREFIXES, into)
-    return load_policy(into)
+def _policy_of(base: Revision) -> Policy:
+    if POLICY not in base.files:
+        raise GitopsError(
+            f"{base.sha[:12]}: holds no {POLICY}, so nothing says what is allowed; merge one first"
+        )
+    return base.policy
 
 
 def _by_class(changed: list[str], policy: Policy) -> dict[str, tuple[str, ...]]:
@@ -131,48 +121,39 @@ def _by_class(changed: list[str], policy: Policy) -> dict[str, tuple[str, ...]]:
     return {str(kind): tuple(by_class[kind]) for kind in PathClass if kind in by_class}
 
 
-def _environments(root: Path, base: str) -> dict[str, EnvironmentFile]:
+def _environments(base: Revision) -> dict[str, EnvironmentFile]:
     try:
-        return {name: load_environment(root, name) for name in environment_names(root)}
+        return {name: base.environment(name) for name in base.names}
     except QuoteopsError as error:
-        raise GitopsError(f"base {base[:12]}: {error}") from error
+        raise GitopsError(f"base {base.sha[:12]}: {error}") from error
 
 
 def _compare(
-    name: str, before: EnvironmentFile | None, new: Path | None, old: Path, policy: Policy, now: datetime
+    name: str,
+    before: EnvironmentFile | None,
+    base: Revision,
+    head: Revision,
+    policy: Policy,
+    now: datetime,
 ) -> EnvironmentChange:
-    base = head = None
-    after = None if new is None else load_environment(new, name)
-    if before is not None:
-        try:
-            base = compose_environment(old, name, now=now).settings
-        except QuoteopsError as error:
-            raise GitopsError(f"the base does not compose: {error}") from error
-    if new is not None:
-        head = compose_environment(new, name, now=now).settings
+    after = head.environment(name) if name in head.names else None
+    old, new = _settings(name, before, base, now), None if after is None else head.settings(name, now=now)
     file = before or after
     assert file is not None
-    tier = file.tier
-    rules = policy.rules(tier)
-    changes = _changes(base, head) + _models(before, after)
+    rules = policy.rules(file.tier)
+    changes = _changes(old, new) + _models(before, after)
     trading = [change for change in changes if not is_judging(change.name)]
-    direction = Direction.INCREASING if base is None else direction_of(trading)
-    asked: dict[Direction, Needs] = {
-        Direction.NEUTRAL: "none",
-        Direction.REDUCING: rules.reducing,
-        Direction.INCREASING: rules.increasing,
-        Direction.GATED: rules.gated,
-    }
-    raised = after is not None and (before is None or TIERS.index(after.tier) > TIERS.index(before.tier))
-    ends, later = _later(name, base, old if before is not None else None, new)
-    judging = [key for key in JUDGING if before and after and getattr(before, key) != getattr(after, key)]
+    direction = Direction.INCREASING if old is None else direction_of(trading)
     # Without a baseline there is nothing to compare: what may be new is settled in limits.py.
-    needs: Needs = "check" if base is None else asked[direction]
+    needs: Needs = "check" if old is None else _needs(direction, rules)
+    raised = after is not None and (before is None or TIERS.index(after.tier) > TIERS.index(before.tier))
+    ends, later = ("", ()) if old is None or after is None else _later(name, old, base, head)
+    judging = [key for key in JUDGING if before and after and getattr(before, key) != getattr(after, key)]
     return EnvironmentChange(
         name=name,
-        tier=tier,
-        base=base,
-        head=head,
+        tier=file.tier,
+        base=old,
+        head=new,
         changes=changes,
         direction=direction,
         needs=needs,
@@ -185,28 +166,43 @@ def _compare(
     )
 
 
-def _later(
-    name: str, base: RunSettings | None, old: Path | None, new: Path | None
-) -> tuple[str, tuple[Change, ...]]:
+def _settings(name: str, before: EnvironmentFile | None, base: Revision, now: datetime) -> RunSettings | None:
+    if before is None:
+        return None
+    try:
+        return base.settings(name, now=now)
+    except QuoteopsError as error:
+        raise GitopsError(f"the base does not compose: {error}") from error
+
+
+def _needs(direction: Direction, rules: TierRules) -> Needs:
+    asked: dict[Direction, Needs] = {
+        Direction.NEUTRAL: "none",
+        Direction.REDUCING: rules.reducing,
+        Direction.INCREASING: rules.increasing,
+        Direction.GATED: rules.gated,
+    }
+    return asked[direction]
+
+
+def _later(name: str, runs: RunSettings, base: Revision, head: Revision) -> tuple[str, tuple[Change, ...]]:
     """Return when the head's patch ends and how it then differs from the base; nothing if the base's ends so.
 
     What an end sets back is compared with nothing by then, so it is judged as if it were asked for now.
     """
-    if base is None or old is None or new is None:
-        return "", ()
-    end, before = _ended(new, name), _ended(old, name)
+    end, before = _ended(head, name), _ended(base, name)
     if end is None or (before is not None and before[1].config_sha == end[1].config_sha):
         return "", ()
-    changes = tuple(c for c in _changes(base, end[1]) if not is_judging(c.name))
+    changes = tuple(c for c in _changes(runs, end[1]) if not is_judging(c.name))
     return f"{end[0]:%Y-%m-%dT%H:%M:%SZ}", changes
 
 
-def _ended(root: Path, name: str) -> tuple[datetime, RunSettings] | None:
+def _ended(revision: Revision, name: str) -> tuple[datetime, RunSettings] | None:
     """Return the end of an environment's patch and what is then in force, None for a patch without an end."""
-    patch = patch_of(root, name)
+    patch = revision.patch(name)
     if patch is None or patch.expires is None:
         return None
-    return patch.expires, compose_environment(root, name, now=patch.expires).settings
+    return patch.expires, revision.settings(name, now=patch.expires)
 
 
 def _changes(base: RunSettings | None, head: RunSettings | None) -> tuple[Change, ...]:

@@ -15,11 +15,7 @@ from framework.settings.overrides import Patch, after_expiry, apply_patch, read_
 from framework.settings.patch import Window, read_candidate
 from framework.settings.schema.gitops import EnvironmentFile
 
-PREFIXES = ("conf", "runtime_overrides", "gitops")
-"""What of a tree decides an environment: export these and compose."""
-
 __all__ = [
-    "PREFIXES",
     "compose_environment",
     "environment_names",
     "load_environment",

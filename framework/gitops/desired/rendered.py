@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import canonical_json, write_atomic
+from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import Applied
 from framework.gitops.errors import GitopsError
+
+if TYPE_CHECKING:
+    from framework.settings.schema.run import RunSettings
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,102 @@ def require_rendered(sha: str, *, folder: Path) -> Rendered:
     return rendered
 
 
+def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetime) -> Rendered:
+    """Return what a commit asks for at a moment; it has no number and no carried fields yet.
+
+    After a patch's end, what loosens or has no direction is set back, field by field, and stated as such.
+    """
+    from framework.settings.overrides import apply_patch, render_patch
+
+    settings, patch = revision.settings, revision.patch
+    if settings is None:
+        raise GitopsError(f"{revision.commit[:12]}: {revision.fault}")
+    cause, words, values = "commit", {}, {}
+    if patch is not None:
+        values = patch.values
+        words = {k: v for k, v in json.loads(render_patch(patch)).items() if k != "overrides"}
+        left = revision.left(now)
+        if left is not None and left.reverted and revision.bare is not None:
+            cause = "expiry"
+            settings = apply_patch(revision.bare, left.patch)
+    fields = _fields(settings)
+    ends = patch.expires if patch is not None else None
+    last = revision.left(ends) if ends is not None else None
+    return Rendered(
+        environment=environment,
+        commit=revision.commit,
+        config_sha=settings.config_sha,
+        generation=0,
+        cause=cause,
+        patch=words,
+        values={name: fields.get(name, value) for name, value in values.items()},
+        fields=fields,
+        expires=iso(ends) if ends is not None else None,
+        lapses=cause == "commit" and last is not None and bool(last.reverted),
+    )
+
+
+def late_tightenings(revision: EnvironmentRevision, now: datetime) -> str:
+    """Say which tightenings of a patch that has run out stay in force, or nothing."""
+    left = revision.left(now)
+    if left is None or not left.kept or revision.patch is None or revision.patch.expires is None:
+        return ""
+    ended = iso(revision.patch.expires)
+    return f"{revision.overrides}: ended {ended}; {', '.join(left.kept)} tightens and stays"
+
+
+def with_restart(
+    rendered: Rendered, *, before: EnvironmentRevision | None, revision: EnvironmentRevision
+) -> Rendered:
+    """Name the fields that differ from the commit in force and that only a restart changes."""
+    from framework.settings.overrides import changes_between
+
+    if before is None or before.settings is None or revision.settings is None:
+        return rendered
+    changes = changes_between(before.settings, revision.settings)
+    names = [c.name for c in changes if c.reload == "restart" and _is_behaviour(c.name)]
+    return replace(rendered, restart=tuple(names))
+
+
+def reduces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Say whether going from one set of run-time fields to another takes risk away and adds none."""
+    from framework.settings.fields import Effect, effect_of, path_of
+
+    changed = [n for n in {**before, **after} if before.get(n) != after.get(n)]
+    return bool(changed) and all(
+        effect_of(path_of(n), before.get(n), after.get(n)) is Effect.REDUCING for n in changed
+    )
+
+
 def iso(moment: datetime) -> str:
     """Write a moment as the files here do."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _is_behaviour(name: str) -> bool:
+    """Say whether config_sha covers a field; paths and seeds are nobody's reason to restart."""
+    from framework.settings.describe import field_at
+    from framework.settings.schema.base import meta_of
+    from framework.settings.schema.run import TRIED, RunSettings
+
+    path = tuple(name.split("."))
+    field = field_at(RunSettings, path)
+    return path[0] not in TRIED and (field is None or bool(meta_of(field).get("identity", True)))
+
+
+def _fields(settings: RunSettings) -> dict[str, Any]:
+    """Return every run-time field that these settings have, by the name a patch gives it."""
+    from framework.settings.fields import runtime_fields
+
+    data = settings.model_dump(mode="json")
+    values: dict[str, Any] = {}
+    for name, path in runtime_fields().items():
+        here: Any = data
+        for step in path:
+            here = here.get(step, _NOTHING) if isinstance(here, dict) else _NOTHING
+        if here is not _NOTHING:
+            values[name] = here
+    return values
+
+
+_NOTHING = object()

@@ -1,219 +1,134 @@
-"""From a commit to what the bot is to have: exported, composed and validated away from any worktree."""
+"""A commit's desired state: its files, exported once and away from any worktree, and what they compose to."""
 
 from __future__ import annotations
 
-import json
-import re
+import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
-from framework.errors import QuoteopsError
-from framework.gitops.desired.rendered import Rendered, iso
-from framework.gitops.errors import GitError, GitopsError
-from framework.gitops.repo.git import Git
+from framework.gitops.repo.git import Blob, Git
 
 if TYPE_CHECKING:
-    from framework.settings.overrides import Expiry, Patch
-    from framework.settings.schema.gitops import Policy
+    from framework.settings.overrides import Patch
+    from framework.settings.patch import Window
+    from framework.settings.schema.gitops import EnvironmentFile, Policy
     from framework.settings.schema.run import RunSettings
 
-DESIRED = ("conf", "runtime_overrides", "gitops")
+PREFIXES = ("conf", "runtime_overrides", "gitops")
 """What of a commit says what an environment is to be."""
 
-TRAILER = re.compile(r"^Clears-Hold: *(\S+) *$", re.MULTILINE)
+SCRATCH = "commit-"
+
+_FIELDS = {"1": 8, "u": 10}
+"""Fields before the path in a row of git's status."""
 
 
-@dataclass(frozen=True)
-class EnvironmentRevision:
-    """What a commit asks for, or why it says nothing that may be asked for."""
+class Revision:
+    """One commit of a repository; what is asked of it is read on first use and kept until it is closed.
 
-    commit: str
-    fault: str = ""
-    branch: str = ""
-    tier: str = ""
-    policy: Policy | None = None
-    settings: RunSettings | None = None
-    bare: RunSettings | None = None
-    """The settings without the patch, when the patch has an end."""
-
-    patch: Patch | None = None
-    overrides: str | None = None
-    """Path of the environment's patch in the repository."""
-
-    def left(self, now: datetime) -> Expiry | None:
-        """Return what is left of a patch whose end has come; None before it."""
-        from framework.settings.overrides import after_expiry, is_expired
-
-        if self.bare is None or self.patch is None or not is_expired(self.patch, now):
-            return None
-        return after_expiry(self.bare, self.patch, now)
-
-    def signers(self) -> tuple[str, str] | None:
-        """Return allowed signers and revoked keys when commits after this one must be signed, or None."""
-        if self.policy is None or not self.policy.rules(self.tier).signed:
-            return None
-        return "\n".join(self.policy.signers) + "\n", "\n".join(self.policy.revoked_keys) + "\n"
-
-
-def read_revision(git: Git, *, commit: str, environment: str, scratch: Path) -> EnvironmentRevision:
-    """Compose and validate an environment as a commit describes it.
-
-    What the commit gets wrong comes back as ``fault``, for that commit will never get it right. Raises
-    GitError and OSError for what is wrong with git or this machine.
+    ``scratch`` is where its files are written; the system's folder for such things when None.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="commit-", dir=scratch) as folder:
-        root = Path(folder).resolve()
-        try:
-            git.export(commit, DESIRED, root)
-        except GitError as error:
-            if not str(error).startswith(f"{commit[:12]}:"):  # git or the machine, not what was committed
-                raise
-            return EnvironmentRevision(commit, fault=str(error))
-        try:
-            return _composed(root, commit, environment)
-        except QuoteopsError as error:
-            return EnvironmentRevision(commit, fault=str(error).replace(f"{root}/", ""))
+
+    def __init__(self, git: Git, sha: str, *, scratch: Path | None = None) -> None:
+        self.git, self.sha, self.scratch = git, sha, scratch
+        self._folder: Path | None = None
+        self._environments: dict[str, EnvironmentFile] = {}
+        self._composed: dict[tuple[str, datetime | None], RunSettings] = {}
+
+    @classmethod
+    def open(cls, git: Git, ref: str) -> Self:
+        """Return the commit that a name stands for. Raises GitError."""
+        return cls(git, git.rev(ref))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the exported files."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @cached_property
+    def files(self) -> dict[str, Blob]:
+        """Return the files below ``PREFIXES``, by path."""
+        return self.git.files(self.sha, *PREFIXES)
+
+    @cached_property
+    def root(self) -> Path:
+        """Export the files and return the folder. Raises GitError for one that may not be exported."""
+        if self.scratch is not None:
+            self.scratch.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=self.scratch)).resolve()
+        self.git.export(self.sha, self.files, self._folder)
+        return self._folder
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Return the policy. Raises ``ConfigError`` or ``FileError``."""
+        from framework.gitops.desired.policy import load_policy
+
+        return load_policy(self.root)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return the environments, by name."""
+        from framework.gitops.desired.environments import environment_names
+
+        return environment_names(self.root)
+
+    def environment(self, name: str) -> EnvironmentFile:
+        """Return the file of an environment. Raises ``ConfigError`` or ``FileError``."""
+        from framework.gitops.desired.environments import load_environment
+
+        if name not in self._environments:
+            self._environments[name] = load_environment(self.root, name)
+        return self._environments[name]
+
+    def patch(self, name: str) -> Patch | None:
+        """Return the patch of an environment, None when it has none."""
+        from framework.gitops.desired.environments import patch_of
+
+        return patch_of(self.root, name)
+
+    def tuned_on(self, name: str) -> tuple[Window, ...]:
+        """Return what somebody has seen in finding an environment's values, its candidate's among them."""
+        from framework.gitops.desired.environments import tuned_on
+
+        return tuned_on(self.root, name)
+
+    def settings(self, name: str, *, now: datetime | None = None) -> RunSettings:
+        """Return what an environment runs; with ``now``, what has expired by then is set back."""
+        from framework.gitops.desired.environments import compose_environment
+
+        if (name, now) not in self._composed:
+            self._composed[name, now] = compose_environment(self.root, name, now=now).settings
+        return self._composed[name, now]
+
+    def uncommitted_note(self) -> str:
+        """Say which edits of the worktree this commit lacks, where it is the one checked out; or nothing."""
+        if self.git.run("rev-parse", "--is-inside-work-tree").strip() != b"true":
+            return ""
+        words = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--")
+        rows = self.git.run(*words, *PREFIXES).decode(errors="replace").split("\0")
+        if f"# branch.oid {self.sha}" not in rows:
+            return ""
+        names = [row.split(" ", _FIELDS.get(row[0], 1))[-1] for row in rows if row and row[0] != "#"]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"note: not committed, so not judged: {', '.join(names[:3])}{more}\n" if names else ""
+
+    def plain(self, text: str) -> str:
+        """Return a text that names files as the repository does, not by the folder they were exported to."""
+        return text if self._folder is None else text.replace(f"{self._folder}{os.sep}", "")
 
 
 def sweep_scratch(scratch: Path) -> None:
     """Remove what an agent that was killed left there."""
-    for rest in scratch.glob("commit-*") if scratch.is_dir() else ():
+    for rest in scratch.glob(f"{SCRATCH}*") if scratch.is_dir() else ():
         shutil.rmtree(rest, ignore_errors=True)
-
-
-def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetime) -> Rendered:
-    """Return what a commit asks for at a moment; it has no number and no carried fields yet.
-
-    After a patch's end, what loosens or has no direction is set back, field by field, and stated as such.
-    """
-    from framework.settings.overrides import apply_patch, render_patch
-
-    settings, patch = revision.settings, revision.patch
-    if settings is None:
-        raise GitopsError(f"{revision.commit[:12]}: {revision.fault}")
-    cause, words, values = "commit", {}, {}
-    if patch is not None:
-        values = patch.values
-        words = {k: v for k, v in json.loads(render_patch(patch)).items() if k != "overrides"}
-        left = revision.left(now)
-        if left is not None and left.reverted and revision.bare is not None:
-            cause = "expiry"
-            settings = apply_patch(revision.bare, left.patch)
-    fields = _fields(settings)
-    ends = patch.expires if patch is not None else None
-    last = revision.left(ends) if ends is not None else None
-    return Rendered(
-        environment=environment,
-        commit=revision.commit,
-        config_sha=settings.config_sha,
-        generation=0,
-        cause=cause,
-        patch=words,
-        values={name: fields.get(name, value) for name, value in values.items()},
-        fields=fields,
-        expires=iso(ends) if ends is not None else None,
-        lapses=cause == "commit" and last is not None and bool(last.reverted),
-    )
-
-
-def late_tightenings(revision: EnvironmentRevision, now: datetime) -> str:
-    """Say which tightenings of a patch that has run out stay in force, or nothing."""
-    left = revision.left(now)
-    if left is None or not left.kept or revision.patch is None or revision.patch.expires is None:
-        return ""
-    ended = iso(revision.patch.expires)
-    return f"{revision.overrides}: ended {ended}; {', '.join(left.kept)} tightens and stays"
-
-
-def with_restart(
-    rendered: Rendered, *, before: EnvironmentRevision | None, revision: EnvironmentRevision
-) -> Rendered:
-    """Name the fields that differ from the commit in force and that only a restart changes."""
-    from framework.settings.overrides import changes_between
-
-    if before is None or before.settings is None or revision.settings is None:
-        return rendered
-    changes = changes_between(before.settings, revision.settings)
-    names = [c.name for c in changes if c.reload == "restart" and _is_behaviour(c.name)]
-    return replace(rendered, restart=tuple(names))
-
-
-def reduces(before: Mapping[str, Any], successor: Mapping[str, Any]) -> bool:
-    """Say whether going from one set of run-time fields to another takes risk away and adds none."""
-    from framework.settings.fields import Effect, effect_of, path_of
-
-    changed = [n for n in {**before, **successor} if before.get(n) != successor.get(n)]
-    return bool(changed) and all(
-        effect_of(path_of(n), before.get(n), successor.get(n)) is Effect.REDUCING for n in changed
-    )
-
-
-def trailers(git: Git, *, since: str, until: str) -> frozenset[str]:
-    """Return the holds that the commits after ``since`` name in a ``Clears-Hold:`` line."""
-    text = git.run("log", "--format=%B", "--end-of-options", f"{since}..{until}").decode(errors="replace")
-    return frozenset(TRAILER.findall(text))
-
-
-def touched(git: Git, environment: str, since: str, until: str) -> bool:
-    """Say whether a commit after ``since`` changes a file that an environment is composed from."""
-    paths = ("conf", "runtime_overrides", f"gitops/environments/{environment}.yaml")
-    return bool(
-        git.run("log", "--format=%H", "-1", "--end-of-options", f"{since}..{until}", "--", *paths).strip()
-    )
-
-
-def _composed(root: Path, commit: str, environment: str) -> EnvironmentRevision:
-    from framework.gitops.desired.environments import compose_environment, load_environment, patch_of
-    from framework.gitops.desired.policy import load_policy
-    from framework.settings.environment import compose_beneath
-
-    file = load_environment(root, environment)
-    revision = EnvironmentRevision(commit, branch=file.branch, tier=file.tier, policy=load_policy(root))
-    try:
-        patch = patch_of(root, environment)
-        ends = patch is not None and patch.expires is not None
-        bare = compose_beneath(root, file) if ends else None
-        return replace(
-            revision,
-            settings=compose_environment(root, environment).settings,
-            bare=bare.settings if bare is not None else None,
-            patch=patch,
-            overrides=file.overrides,
-        )
-    except QuoteopsError as error:  # the policy counts all the same: it says who may sign what comes next
-        return replace(revision, fault=str(error).replace(f"{root}/", ""))
-
-
-def _is_behaviour(name: str) -> bool:
-    """Say whether config_sha covers a field; paths and seeds are nobody's reason to restart."""
-    from framework.settings.describe import field_at
-    from framework.settings.schema.base import meta_of
-    from framework.settings.schema.run import TRIED, RunSettings
-
-    path = tuple(name.split("."))
-    field = field_at(RunSettings, path)
-    return path[0] not in TRIED and (field is None or bool(meta_of(field).get("identity", True)))
-
-
-def _fields(settings: RunSettings) -> dict[str, Any]:
-    """Return every run-time field that these settings have, by the name a patch gives it."""
-    from framework.settings.fields import runtime_fields
-
-    data = settings.model_dump(mode="json")
-    values: dict[str, Any] = {}
-    for name, path in runtime_fields().items():
-        here: Any = data
-        for step in path:
-            here = here.get(step, _NOTHING) if isinstance(here, dict) else _NOTHING
-        if here is not _NOTHING:
-            values[name] = here
-    return values
-
-
-_NOTHING = object()

@@ -9,33 +9,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import canonical_json, read_text, sha256_of, write_atomic, write_json
-from framework.gitops.desired.history import newest_hold
 from framework.gitops.desired.rendered import iso
+from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.journal.entry import Kind
 
 if TYPE_CHECKING:
-    from framework.gitops.gate.run import GateRequest
+    from framework.gitops.gate.run import GateRequest, GateResult
     from framework.gitops.repo.git import Git
 
 FORMAT = 1
 BUNDLE = "bundle.json"
 REPORTS = ("gate.json", "gate.md")
 KEYS = {"format", "id", "inputs", "verdict", "exit_code", "reports", "seal"}
-
-
-@dataclass(frozen=True)
-class Witness:
-    """What the journals said that a gate read: by environment, its attempts and the hold it is under."""
-
-    attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,50 +40,23 @@ class Row:
     data: Mapping[str, Any]
 
 
-def witnessed(request: GateRequest) -> tuple[GateRequest, Witness]:
-    """Return the request with its moment fixed, and what its journals will have said when they were read."""
-    witness = Witness()
-
-    def rows(environment: str) -> Sequence[Any]:
-        entries = tuple(request.rows(environment))
-        attempts = [row for row in entries if row.kind is Kind.ATTEMPT]
-        witness.attempts[environment] = [{"at": row.at, "data": dict(row.data)} for row in attempts]
-        return entries
-
-    def agent_rows(environment: str) -> Sequence[Any]:
-        entries = tuple(request.agent_rows(environment))
-        witness.holds[environment] = newest_hold(entries)
-        return entries
-
-    fixed = replace(request, rows=rows, agent_rows=agent_rows, now=request.now or datetime.now(UTC))
-    return fixed, witness
-
-
-def write_bundle(
-    *,
-    request: GateRequest,
-    witness: Witness,
-    report: Mapping[str, Any],
-    markdown: str,
-    into: Path,
-) -> Path:
+def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, into: Path) -> Path:
     """Write the bundle of a verdict below a folder; return its own folder.
 
-    ``request`` and ``witness`` are those of ``witnessed``. Raises GitopsError when the same inputs have left
-    another result there already, FileError.
+    Raises GitopsError when the same inputs have left another result there already, FileError.
     """
-    assert request.now is not None
+    report, witness = result.report, result.witness
     names = [environment["environment"] for environment in report["environments"]]
     inputs = {
         "base": report["base"],
         "head": report["head"],
         "environment": request.environment,
-        "at": request.now.isoformat(),
+        "at": witness.now.isoformat(),
         "gate_version": report["gate_version"],
         "code_sha": request.code_sha,
         "judged": [environment["inputs"] for environment in report["environments"]],
-        "models": {name: _models(request.git, report["head"], name) for name in names},
-        "tapes": _tapes(request.git, report["base"], report["environments"]),
+        "models": {name: request.head.environment(name).models for name in names},
+        "tapes": _tapes(request.base, report["environments"]),
         "attempts": witness.attempts,
         "holds": witness.holds,
     }
@@ -181,21 +146,21 @@ def replay_bundle(
         hold = inputs["holds"].get(environment)
         return [Row(1, inputs["at"], Kind.HOLD, hold)] if hold is not None else []
 
-    result = run_gate(
-        GateRequest(
-            git=git,
-            base=inputs["base"],
-            head=inputs["head"],
-            environment=inputs["environment"],
-            home=home,
-            rows=rows,
-            agent_rows=agent_rows,
-            now=datetime.fromisoformat(inputs["at"]),
-            code_sha=inputs["code_sha"],
-            workers=workers,
-            progress=progress,
+    with Revision.open(git, inputs["base"]) as base, Revision.open(git, inputs["head"]) as head:
+        result = run_gate(
+            GateRequest(
+                base=base,
+                head=head,
+                environment=inputs["environment"],
+                home=home,
+                rows=rows,
+                agent_rows=agent_rows,
+                now=datetime.fromisoformat(inputs["at"]),
+                code_sha=inputs["code_sha"],
+                workers=workers,
+                progress=progress,
+            )
         )
-    )
     text = canonical_json(result.report) + "\n"
     old = read_text(folder / "reports" / "gate.json")
     return Replay(
@@ -260,21 +225,13 @@ def _seal(bundle: Mapping[str, Any]) -> str:
     return sha256_of(canonical_json(dict(bundle)))
 
 
-def _models(git: Git, head: str, environment: str) -> dict[str, str]:
-    from framework.settings.documents import parse_yaml
-
-    path = f"gitops/environments/{environment}.yaml"
-    text = git.show(head, path)
-    return dict(parse_yaml(text.decode(), where=path).data.get("models") or {}) if text is not None else {}
-
-
-def _tapes(git: Git, base: str, environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _tapes(base: Revision, environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Say how each tape is opened, as the base's gitops/tapes.yaml says it."""
     from framework.settings.documents import parse_yaml
+    from framework.settings.gitops_files import TAPES
 
-    path = "gitops/tapes.yaml"
-    text = git.show(base, path)
-    rows = parse_yaml(text.decode(), where=path).data.get("tapes") or {} if text is not None else {}
+    path = base.root / TAPES
+    rows = parse_yaml(read_text(path), where=TAPES).data.get("tapes") or {} if path.is_file() else {}
     digests = {tape["name"]: tape["digest"] for e in environments for tape in e["inputs"]["tapes"]}
     return {name: {"digest": digest, "open": rows.get(name)} for name, digest in sorted(digests.items())}
 

@@ -158,6 +158,17 @@ class KpiRow:
     candidate: Verdict
     reasons: tuple[str, ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "tape": self.tape,
+            "profile": self.profile,
+            "decides": self.decides,
+            "base": self.base.value,
+            "candidate": self.candidate.value,
+            "reasons": list(self.reasons),
+        }
+
 
 def kpi_rows(*, tapes: Sequence[TapeArms], deciding: Profile, shown: Sequence[Profile]) -> list[KpiRow]:
     """Judge both arms of every tape by every profile; several windows of a tape by the worst."""

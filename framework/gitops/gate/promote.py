@@ -75,7 +75,7 @@ def promote(request: GateRequest, *, remote: str, progress: Callable[[str], None
             rows.append((Kind.PROMOTED, _promotion(report, change, row)))
         else:
             rows.append((Kind.REFUSED, _refusal(report, change, row)))
-        count = _publish(git=request.git, remote=remote, environment=name, rows=rows)
+        count = _publish(git=request.head.git, remote=remote, environment=name, rows=rows)
         progress(f"| promote | {'PROMOTED' if passed else 'REFUSED'} | environment={name} entries={count} |")
     return Promotion(result, tuple(promoted))
 

@@ -6,65 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from framework.gates.explain import hours_words
-from framework.gates.paired_metrics import METRICS, Effect
-from framework.gates.paired_verdict import Finding, more_hours
-from framework.gitops.gate.evidence import Evidence
-from framework.gitops.gate.judge import TapeArms
 
 COLUMNS = ("metric", "baseline", "candidate", "effect", "interval", "margin", "power", "more tape")
-
-
-def effect_data(effect: Effect, *, have: float) -> dict[str, Any]:
-    """Return an effect as plain data; ``hours_needed`` is what is missing beside the ``have`` there are."""
-    claim = effect.claim
-    return {
-        "metric": effect.metric,
-        "label": METRICS[effect.metric].label,
-        "unit": effect.unit,
-        "relative": effect.relative,
-        "base": effect.base,
-        "candidate": effect.candidate,
-        "effect": effect.effect,
-        "low": effect.low,
-        "high": effect.high,
-        "margin": effect.margin,
-        "power": claim.power,
-        "hours_needed": more_hours(effect, have=have),
-        "blocks": claim.n,
-        "effective_blocks": claim.n_eff,
-        "top_block_share": claim.top_share,
-        "enough": claim.enough,
-        "p_good": claim.p_above,
-        "p_bad": claim.p_below,
-    }
-
-
-def finding_data(finding: Finding) -> dict[str, Any]:
-    """Return a finding as plain data."""
-    return {
-        "outcome": finding.outcome.value,
-        "code": finding.code,
-        "says": finding.says,
-        "hours_needed": finding.hours_needed,
-    }
-
-
-def tape_data(evidence: Evidence, arms: TapeArms) -> dict[str, Any]:
-    """Return what a tape was and what both arms did on it, as plain data."""
-    return {
-        "name": evidence.tape.name,
-        "symbol": evidence.tape.symbol,
-        "regime": evidence.tape.regime,
-        "market": evidence.tape.market,
-        "synthetic": evidence.tape.is_synthetic,
-        "digest": evidence.digest,
-        "windows_ns": [list(window) for window in evidence.windows],
-        "cut_out": evidence.cut,
-        "hours": arms.base.hours,
-        "blocks": arms.base.blocks,
-        "fills": {"base": arms.base.fills, "candidate": arms.candidate.fills},
-        "identical": arms.identical,
-    }
 
 
 def gate_lines(report: Mapping[str, Any]) -> list[str]:

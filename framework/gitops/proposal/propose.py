@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import write_atomic
 from framework.gitops.agent.state_dir import StateDir
-from framework.gitops.desired.revision import EnvironmentRevision, read_revision, rendered_of
+from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
+from framework.gitops.desired.rendered import rendered_of
 from framework.gitops.errors import GitopsError
 from framework.gitops.proposal.sources import Source
 from framework.gitops.repo.git import Git

@@ -133,27 +133,25 @@ class Git:
         check_blob(blob, where=f"{sha[:12]}:{path}", limit=limit)
         return self.run("cat-file", "blob", blob.oid)
 
-    def export(self, sha: str, prefixes: Iterable[str], into: Path) -> list[str]:
-        """Write the files of a commit at or below the prefixes into a folder; return their paths.
+    def export(self, sha: str, files: Mapping[str, Blob], into: Path) -> None:
+        """Write files of a commit, as ``files`` gave them, into a folder.
 
         Raises GitError, before anything is written, for a link, a submodule, a file beyond ``MAX_BLOB``, a
         path that leaves the folder, and more than ``MAX_FILES`` files or ``MAX_EXPORT`` bytes.
         """
-        blobs = self.files(sha, *prefixes)
-        for path, blob in blobs.items():
+        for path, blob in files.items():
             check_path(path, where=sha[:12])
             check_blob(blob, where=f"{sha[:12]}:{path}")
-        check_apart(blobs, where=sha[:12])
-        if len(blobs) > MAX_FILES or sum(blob.size for blob in blobs.values()) > MAX_EXPORT:
+        check_apart(files, where=sha[:12])
+        if len(files) > MAX_FILES or sum(blob.size for blob in files.values()) > MAX_EXPORT:
             raise GitError(
-                f"{sha[:12]}: {len(blobs)} files; allowed up to {MAX_FILES} and {MAX_EXPORT} bytes in all"
+                f"{sha[:12]}: {len(files)} files; allowed up to {MAX_FILES} and {MAX_EXPORT} bytes in all"
             )
-        contents = self._blobs([blob.oid for blob in blobs.values()])
-        for path, data in zip(blobs, contents, strict=True):
+        contents = self._blobs([blob.oid for blob in files.values()])
+        for path, data in zip(files, contents, strict=True):
             target = into / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        return list(blobs)
 
     def changed(self, base: str, head: str) -> list[str]:
         """Return the paths that differ between two commits; a rename counts as both of its paths."""

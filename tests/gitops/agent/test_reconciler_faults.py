@@ -86,7 +86,7 @@ def test_the_checkout_says_whose_first_commit_counts(tmp_path: Path) -> None:
 
     world = World(tmp_path)
     _, line = keygen(tmp_path, "desk")
-    world.author.export("main", ["conf", "gitops", "runtime_overrides"], world.home)
+    world.author.export("main", world.author.files("main", "conf", "gitops", "runtime_overrides"), world.home)
     policy = world.home / "gitops" / "policy.yaml"
     text = policy.read_text().replace("signed: false", "signed: true")
     policy.write_text(text.replace("signers: []", f"signers: ['{line}']"))

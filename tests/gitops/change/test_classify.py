@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from framework.cli.main import main
-from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport
 from framework.gitops.change.text import change_lines, change_markdown, verdict_line
 from framework.gitops.errors import GitopsError
 from framework.settings.overrides import Direction
-from tests.gitops.repository import Repo, desired_state, ssh_key
+from tests.gitops.repository import Repo, classified, desired_state, ssh_key
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 SANDBOX = "runtime_overrides/sandbox.yaml"
@@ -35,7 +34,7 @@ def judged(repo: Repo, edit: Edit, *, environment: str | None = None, now: datet
     """Make the edit a commit on main and classify it."""
     base = repo.git("rev-parse", "HEAD")
     edit(repo)
-    return classify(repo.reader, base, repo.commit(), environment, now=now)
+    return classified(repo.reader, base, repo.commit(), environment, now=now)
 
 
 def replacing(name: str, old: str, new: str) -> Edit:
@@ -235,7 +234,7 @@ def test_the_policy_of_the_base_decides_not_that_of_the_head(repo: Repo) -> None
     repo.edit("gitops/policy.yaml", "min_interval_ms: {step: 40}", "min_interval_ms: {step: 400}")
     repo.commit()
     repo.edit(SANDBOX, "min_interval_ms: 70", "min_interval_ms: 170")
-    report = classify(repo.reader, base, repo.commit(), now=NOW)
+    report = classified(repo.reader, base, repo.commit(), now=NOW)
     assert any("allowed a step of 40" in line for line in report.refusals)
     assert any("gitops/policy.yaml changes together with" in line for line in report.refusals)
 
@@ -254,7 +253,7 @@ def test_what_judges_never_changes_with_what_it_judges(repo: Repo, name: str, ol
     assert alone.approvals == 2
     repo.edit(SANDBOX, "min_interval_ms: 70", "min_interval_ms: 75")
     head = repo.commit()
-    mixed = classify(repo.reader, alone.base, head, now=NOW)
+    mixed = classified(repo.reader, alone.base, head, now=NOW)
     assert any(line.startswith(f"{name} changes together with min_interval_ms") for line in mixed.refusals)
 
 
@@ -263,7 +262,7 @@ def test_a_workflow_or_the_gates_own_code_beside_a_parameter_is_refused(repo: Re
         base = repo.git("rev-parse", "HEAD")
         repo.write(path, "# changed\n")
         repo.edit(SANDBOX, "owner: market-making", "owner: market-making  # same")
-        report = classify(repo.reader, base, repo.commit(), now=NOW)
+        report = classified(repo.reader, base, repo.commit(), now=NOW)
         assert report.refusals[0].startswith(f"{path} changes together with {SANDBOX}")
         repo.git("reset", "--quiet", "--hard", base)
 
@@ -280,7 +279,7 @@ def test_an_environments_tier_tapes_and_branch_are_part_of_the_gate(repo: Repo) 
     (change,) = [env for env in alone.environments if env.judging]
     assert (change.judging, change.tier) == (("tier",), "production")
     repo.edit(PRODUCTION, "tail_age_ms: 700", "tail_age_ms: 710")
-    mixed = classify(repo.reader, alone.base, repo.commit(), now=NOW)
+    mixed = classified(repo.reader, alone.base, repo.commit(), now=NOW)
     assert any(line.startswith("production's tier changes together with") for line in mixed.refusals)
 
 
@@ -302,7 +301,7 @@ def test_a_freeze_stops_what_does_not_reduce_risk(repo: Repo) -> None:
     assert frozen.refusals == (
         "sandbox: frozen (audit); allowed changes that reduce risk, or a later moment",
     )
-    later = classify(repo.reader, frozen.base, frozen.head, now=datetime(2026, 3, 5, tzinfo=UTC))
+    later = classified(repo.reader, frozen.base, frozen.head, now=datetime(2026, 3, 5, tzinfo=UTC))
     assert later.verdict == "gate"
     wider = judged(repo, replacing(SANDBOX, "base_spread_bps_delta: 0.05", "base_spread_bps_delta: 0.2"))
     assert wider.verdict == "check"
@@ -314,7 +313,7 @@ def test_a_weekly_freeze_holds_over_the_turn_of_the_week(repo: Repo) -> None:
     report = judged(repo, replacing(PRODUCTION, "tail_age_ms: 700", "tail_age_ms: 710"))
     assert report.exit_code == 0
     frozen = {
-        text: classify(repo.reader, report.base, report.head, now=datetime.fromisoformat(text)).exit_code
+        text: classified(repo.reader, report.base, report.head, now=datetime.fromisoformat(text)).exit_code
         for text in ("2026-03-06T19:59Z", "2026-03-06T20:00Z", "2026-03-08T12:00Z", "2026-03-09T06:00Z")
     }
     assert list(frozen.values()) == [0, 1, 1, 0]
@@ -325,9 +324,9 @@ def test_an_expired_patch_of_the_base_counts_as_what_is_left_of_it(repo: Repo) -
     base = repo.commit()
     repo.write("README.md", "x")
     head = repo.commit()
-    before = classify(repo.reader, base, head, "sandbox", now=NOW).environments[0].base
+    before = classified(repo.reader, base, head, "sandbox", now=NOW).environments[0].base
     after = (
-        classify(repo.reader, base, head, "sandbox", now=datetime(2026, 7, 1, tzinfo=UTC))
+        classified(repo.reader, base, head, "sandbox", now=datetime(2026, 7, 1, tzinfo=UTC))
         .environments[0]
         .base
     )
@@ -415,14 +414,14 @@ def test_a_head_that_is_behind_its_base_is_not_judged(repo: Repo) -> None:
     repo.git("checkout", "--quiet", "-b", "behind", first)
     repo.edit(SANDBOX, "650", "660")
     with pytest.raises(GitopsError, match=r"does not contain .*: it is behind; merge the base"):
-        classify(repo.reader, base, repo.commit(), now=NOW)
+        classified(repo.reader, base, repo.commit(), now=NOW)
 
 
 def test_a_base_without_a_policy_is_not_judged(repo: Repo) -> None:
     repo.git("rm", "--quiet", "gitops/policy.yaml")
     base = repo.commit()
     with pytest.raises(GitopsError, match=r"holds no gitops/policy\.yaml"):
-        classify(repo.reader, base, base, now=NOW)
+        classified(repo.reader, base, base, now=NOW)
 
 
 def test_a_policy_that_goes_away_is_refused(repo: Repo) -> None:
@@ -443,13 +442,13 @@ def test_signatures_are_asked_of_every_commit_where_the_tier_says_so(repo: Repo,
     base = repo.git("rev-parse", "HEAD")
     repo.edit(PRODUCTION, "tail_age_ms: 700", "tail_age_ms: 690")
     first = repo.commit(key=key)
-    report = classify(repo.reader, base, first, now=NOW)
+    report = classified(repo.reader, base, first, now=NOW)
     assert (report.verdict, report.signers) == ("gate", ("desk@example.com",))
     repo.write("README.md", "x")
-    unsigned = classify(repo.reader, base, repo.commit(), now=NOW)
+    unsigned = classified(repo.reader, base, repo.commit(), now=NOW)
     assert unsigned.refusals[0].endswith("is not signed with an SSH key; allowed a signer of the policy")
     repo.edit(SANDBOX, "650", "660")
-    sandbox_only = classify(repo.reader, repo.git("rev-parse", "HEAD"), repo.commit(), now=NOW)
+    sandbox_only = classified(repo.reader, repo.git("rev-parse", "HEAD"), repo.commit(), now=NOW)
     assert sandbox_only.exit_code == 0, "the sandbox asks for none"
 
 
@@ -461,7 +460,7 @@ def test_variables_of_this_process_change_nothing(repo: Repo, monkeypatch: pytes
         ("MM_RUNTIME_OVERRIDES_JSON", '{"tail_age_ms": 400}'),
     ):  # fmt: skip
         monkeypatch.setenv(name, value)
-    assert classify(repo.reader, report.base, report.head, now=NOW).as_dict() == report.as_dict()
+    assert classified(repo.reader, report.base, report.head, now=NOW).as_dict() == report.as_dict()
 
 
 def test_markdown_takes_nothing_of_a_change_for_markup(repo: Repo) -> None:

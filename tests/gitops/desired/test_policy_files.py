@@ -11,7 +11,7 @@ from framework.errors import QuoteopsError
 from framework.gitops.desired.environments import compose_environment, load_environment
 from framework.gitops.desired.policy import PathClass, class_of, load_policy
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.tapes import load_tapes, open_evidence, tapes_of
+from framework.gitops.gate.evidence import load_tapes, open_evidence, tapes_of
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.settings.check import check_conf

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from framework.files.atomic import canonical_json, sha256_of
-from framework.gitops.desired.revision import read_revision
+from framework.gitops.desired.environment_revision import read_revision
+from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, witnessed, write_bundle
+from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, write_bundle
 from framework.gitops.gate.run import GateRequest, run_gate
 from framework.gitops.gate.text import gate_markdown
 from framework.journal.entry import Kind
@@ -61,28 +62,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
     base = world.commit(desired)
     head = world.ask(impact_cap_ratio=0.09)
     entries: list[Any] = []
-    request, witness = witnessed(
-        GateRequest(
-            git=world.author,
-            base=base,
-            head=head,
-            home=folder,
-            environment="sandbox",
+    with Revision.open(world.author, base) as old, Revision.open(world.author, head) as new:
+        request = GateRequest(
+            base=old,
+            head=new,
             rows=lambda _: (),
             append=lambda _, kind, data: entries.append(Entry(kind, dict(data))),
+            home=folder,
+            environment="sandbox",
             now=START,
             code_sha="c0de",
             workers=0,
         )
-    )
-    result = run_gate(request)
-    shown = gate_markdown(result.report)
-    bundle = write_bundle(
-        request=request, witness=witness, report=result.report, markdown=shown, into=folder / "bundles"
-    )
-    again = write_bundle(
-        request=request, witness=witness, report=result.report, markdown=shown, into=folder / "bundles"
-    )
+        result = run_gate(request)
+        shown = gate_markdown(result.report)
+        bundle = write_bundle(request, result, markdown=shown, into=folder / "bundles")
+        again = write_bundle(request, result, markdown=shown, into=folder / "bundles")
     assert again == bundle
     return Given(bundle, world, entries)
 
@@ -197,11 +192,10 @@ def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_pa
         if one.settings is not None
     )
     hold = {"hold": "hold-1", "held": held, "quarantined": bad}
-    request, witness = witnessed(
-        GateRequest(
-            git=world.author,
-            base=shas[1],
-            head=shas[2],
+    with Revision.open(world.author, shas[1]) as old, Revision.open(world.author, shas[2]) as new:
+        request = GateRequest(
+            base=old,
+            head=new,
             home=world.folder,
             environment="sandbox",
             rows=lambda _: (),
@@ -210,10 +204,9 @@ def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_pa
             code_sha="c0de",
             workers=0,
         )
-    )
-    result = run_gate(request)
-    assert "went back" in result.report["sentence"]
-    folder = write_bundle(request=request, witness=witness, report=result.report, markdown="", into=tmp_path)
+        result = run_gate(request)
+        assert "went back" in result.report["sentence"]
+        folder = write_bundle(request, result, markdown="", into=tmp_path)
     bundle, faults = check_bundle(folder)
     assert not faults
     found = replay_bundle(folder, bundle, git=world.author, home=world.folder, code_sha="c0de", workers=0)

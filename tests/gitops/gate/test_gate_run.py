@@ -15,6 +15,7 @@ from framework.compiled.records import interpreted
 from framework.files.atomic import canonical_json
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
+from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.bundle import Row
 from framework.gitops.gate.run import GateRequest, GateResult, run_gate
 from framework.gitops.gate.text import gate_lines, gate_markdown
@@ -75,10 +76,12 @@ class Gate:
 
     def judge(self, head: str, **more: Any) -> GateResult:
         asked: dict[str, Any] = {
-            "git": self.repo.reader, "base": self.base, "head": head, "home": self.repo.path,
+            "home": self.repo.path,
             "rows": self.rows, "append": self.append, "environment": "sandbox", "now": NOW, "workers": 0,
         }  # fmt: skip
-        return run_gate(GateRequest(**{**asked, **more}))
+        git = self.repo.reader
+        with Revision.open(git, more.pop("base", self.base)) as old, Revision.open(git, head) as new:
+            return run_gate(GateRequest(base=old, head=new, **{**asked, **more}))
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,12 @@ import pytest
 
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.agent.revocations import Revocation, fold_revocations
+from framework.gitops.desired.revision import Revision
 from framework.gitops.gate import promote as room
-from framework.gitops.gate.run import GateRequest, GateResult
+from framework.gitops.gate.run import GateRequest, GateResult, Witness
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import fetch_published
+from tests.gitops.agent_cases import START
 from tests.gitops.repository import bare
 
 BASE, HEAD = "a" * 40, "b" * 40
@@ -45,9 +47,12 @@ class Merge:
             "base": BASE, "head": HEAD, "verdict": outcome.value, "sentence": "all of it",
             "changed": changes, "environments": environments,
         }  # fmt: skip
-        self.monkeypatch.setattr(room, "run_gate", lambda _: GateResult(outcome, report))
+        self.monkeypatch.setattr(room, "run_gate", lambda _: GateResult(outcome, report, Witness(START)))
         request = GateRequest(
-            git=self.git, base=BASE, head=HEAD, home=self.git.repo, rows=lambda _environment: ()
+            base=Revision(self.git, BASE),
+            head=Revision(self.git, HEAD),
+            home=self.git.repo,
+            rows=lambda _environment: (),
         )
         room.promote(request, remote=self.remote, progress=self.said.append)
         return [str(entry.kind) for entry in self.entries("sandbox")]
