@@ -20,8 +20,8 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.desired.revision import Revision
     from framework.gitops.gate.run import GateRequest, run_gate
     from framework.gitops.repo.git import Git
+    from framework.session.provenance import code_sha
     from framework.settings.resolve import find_root
-    from framework.soak.provenance import code_sha
 
     root = args.repo or find_root()
     git = Git(root)

@@ -28,8 +28,8 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.gate.promote import NO_COMMIT, promote
     from framework.gitops.gate.run import GateRequest
     from framework.gitops.repo.git import Git
+    from framework.session.provenance import code_sha
     from framework.settings.resolve import find_root
-    from framework.soak.provenance import code_sha
 
     if args.base == NO_COMMIT:
         print("the branch is new: there is nothing it replaces, and nothing is promoted")

@@ -51,8 +51,8 @@ def run(argv: Sequence[str]) -> int:
 def _again(args: Any, bundle: Any) -> tuple[dict[str, Any], int]:
     from framework.gitops.gate.bundle import replay_bundle
     from framework.gitops.repo.git import Git
+    from framework.session.provenance import code_sha
     from framework.settings.resolve import find_root
-    from framework.soak.provenance import code_sha
 
     root = args.repo or find_root()
     replayed = replay_bundle(

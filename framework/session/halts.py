@@ -25,12 +25,14 @@ def halts_of(window: WindowData) -> tuple[Halt, ...]:
     )
 
 
+def loss_halted(gate: Gate) -> bool:
+    """Tell whether a gate lists the loss halt, which nothing ends."""
+    return any(halt.reason == NAMES[LOSS] for halt in gate.halts or ())
+
+
 def loss_halt_before(gates: Sequence[Gate]) -> int | None:
-    """Give the first iteration (from 1) whose gate lists the loss halt, which nothing ends; None without."""
-    halted = (
-        k for k, gate in enumerate(gates, start=1) if any(h.reason == NAMES[LOSS] for h in gate.halts or ())
-    )
-    return next(halted, None)
+    """Give the first iteration (from 1) whose gate lists the loss halt; None without."""
+    return next((k for k, gate in enumerate(gates, start=1) if loss_halted(gate)), None)
 
 
 def halts_sentence(halts: Sequence[Halt]) -> str:

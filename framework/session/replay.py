@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -50,7 +51,7 @@ class SoakReplay:
 
     Its rollout says what each minute trades. ``live`` brings patches in mid-run; a ``clock`` paces the
     replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played so far
-    whenever patches are looked for.
+    whenever patches are looked for. ``seconds`` is the real time that playing took.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class SoakReplay:
             else None
         )
         self.done = 0
+        self.seconds = 0.0
         self._at = market.start_ns - 1
         self._now = self.replay.snapshot()
         self._first = (self._now, self._counters())
@@ -115,13 +117,14 @@ class SoakReplay:
         """
         k = self.done
         self._put_in_force(package, k)
-        opening, before = self._now, self._counters()
+        opening, before, began = self._now, self._counters(), time.perf_counter()
         start, end = self.market.boundaries[k], self.market.boundaries[k + 1]
         for part in range(1, PARTS + 1):
             self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
             moved(part / PARTS)
         self._now = self.replay.snapshot()
         self.done += 1
+        self.seconds += time.perf_counter() - began
         return self._window(k, k + 1, opening, before)
 
     def _put_in_force(self, package: TuningParams, k: int) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from framework.session.judge import Judge
+from framework.session.play import play
 from framework.session.reload import LiveSettings
 from framework.session.replay import SoakReplay
+from framework.session.tuners import Planned
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
 from framework.tuning.baselines import Arm, corner_arm, placebo_draws, placebo_schedule, static_arm
@@ -68,8 +70,8 @@ def _played(
 ) -> tuple[dict[str, Any], TuningParams]:
     """Play an arm; give its report and the package it ended with."""
     replay = SoakReplay(settings=settings, market=market, live=live)
-    for package in arm.packages:
-        replay.run(package)
+    for _ in play(replay, tuner=Planned(arm.packages)):
+        pass
     return judge.report(replay.whole()), replay.package
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from framework.engine.timing import stage_timings
@@ -13,6 +14,24 @@ LEAK_MB_PER_HOUR = 10.0
 SETTLED_HOURS = 1.0
 """Real hours before growth is judged: caches fill first."""
 MB = 1e6
+
+
+class Stopwatch:
+    """Measure the run's parts for timing.json, the only file that knows wall time."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def elapsed_s(self) -> float:
+        """Give the seconds since the last lap."""
+        return time.perf_counter() - self._last
+
+    def lap(self, name: str) -> None:
+        """Note the seconds since the last lap under a name."""
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 4)
+        self._last = now
 
 
 class MemoryWatch:

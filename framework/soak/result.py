@@ -9,6 +9,7 @@ from typing import Any
 from framework.edge.window import WindowData
 from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
+from framework.session.play import Iteration
 from framework.session.reload import Offer, Reload
 from framework.session.timeline import Version
 from framework.session.window import ReplayWindow
@@ -46,6 +47,16 @@ class SoakResult:
     arms: list[dict[str, Any]] = field(default_factory=list)
     untuned: str | None = None
     """Why no package was tuned, when none was."""
+
+    def take(self, played: Iteration) -> None:
+        """Add the next iteration."""
+        self.windows.append(played.window)
+        self.packages.append(played.package)
+        self.reports.append(played.report)
+        assert played.gate is not None
+        self.gates.append(played.gate)
+        if played.decision is not None:
+            self.decisions.append(played.decision)
 
     @property
     def judged(self) -> Gate:

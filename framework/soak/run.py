@@ -7,44 +7,33 @@ incomplete.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.edge.errors import LedgerError
-from framework.edge.report import canonical
 from framework.engine.paced import Clock, MonotonicClock
 from framework.engine.replay import EngineError
-from framework.errors import QuoteopsError
-from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
 from framework.market.tapes.open import TapeCache
-from framework.rollout.route import CANARY
 from framework.session.errors import SoakError
-from framework.session.halts import loss_halt_before
 from framework.session.judge import Judge, make_judge
+from framework.session.play import play, weigh
+from framework.session.provenance import provenance_of, runtime_of
 from framework.session.reload import LiveSettings
-from framework.session.replay import SoakReplay, package_of
-from framework.session.routes import route_split
+from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import make_live_settings
-from framework.session.window import open_window
+from framework.session.tuners import make_tuner, tuning_rules, why_untuned
+from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed
-from framework.settings.schema.run import RunSettings
 from framework.soak.baselines import compare_arms
-from framework.soak.provenance import Stopwatch, provenance_of, runtime_of
 from framework.soak.reports import write_iteration, write_run, write_verdict
-from framework.soak.resources import MemoryWatch, time_stages
+from framework.soak.resources import MemoryWatch, Stopwatch, time_stages
 from framework.soak.result import SoakResult
 from framework.soak.text import closing_lines, iteration_line, notices, opening_line, verdict_lines
-from framework.tuning.load import rules_from_mapping
-from framework.tuning.params import TuningParams
-from framework.tuning.rules import TuningRules
-from framework.tuning.state import TunerState, rebase, start_state
-from framework.tuning.step import TuningDecision, step
-from framework.tuning.totals import input_from_totals
 
 if TYPE_CHECKING:
     from framework.session.status import Bot
@@ -85,39 +74,51 @@ def run_soak(
     settings = composed.settings
     watch = Stopwatch()
     folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed}, own_name=own_name)
-    try:
+    with _marked(folder, say):
         progress("market", 0.0)
         market = open_window(settings=settings, tapes=tapes or TapeCache(say=say))
         watch.lap("market")
-        result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
-        result.untuned = why_untuned(settings)
-        judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
-        say(opening_line(result))
-        for line in notices(result):
-            say(line)
-        memory = MemoryWatch()
+        run = _begun(composed, market, home, folder, say, progress)
         live = make_live_settings(composed=composed, market=market, say=say)
         with _bot(composed, home, folder, live, say) as bot:
-            replay = _replay(result, live, clock, bot)
-            _Game(result, judge, folder, say, progress, replay, memory).play()
+            replay = _replay(run.result, live, clock, bot)
+            memory = run.play(replay)
+        run.weigh(replay)
         watch.lap("iterations")
-        write_verdict(result, folder)
-        for line in (result.judged.marker, *verdict_lines(result)):
-            say(line)
-        _weigh_arms(result, judge, progress, live)
+        run.weigh_arms(live)
         watch.lap("arms")
-        for line in closing_lines(result):
-            say(line)
         progress("reports", 1.0)
-        write_run(result, folder)
+        write_run(run.result, folder)
         watch.lap("reports")
-        folder.json("timing.json", _timing(result, watch, memory))
-        folder.complete(verdict=result.verdict.value, **provenance_of(result, composed, home=home))
+        folder.json("timing.json", _timing(run.result, watch, memory))
+        about = provenance_of(composed=composed, market=market, home=home)
+        folder.complete(verdict=run.result.verdict.value, **about)
+    if publish:
+        folder.publish()
+        folder.rotate(keep=settings.soak.keep_runs)
+    return run.result, folder.path
+
+
+def _begun(
+    composed: Composed, market: ReplayWindow, home: Path, folder: RunFolder, say: Say, progress: Progress
+) -> _Run:
+    """Decide what is traded and who judges it, and say so."""
+    settings = composed.settings
+    result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
+    result.untuned = why_untuned(settings)
+    judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
+    for line in (opening_line(result), *notices(result)):
+        say(line)
+    return _Run(result, judge, folder, say, progress)
+
+
+@contextmanager
+def _marked(folder: RunFolder, say: Say) -> Iterator[None]:
+    """Leave the folder of a run that breaks off marked incomplete, with the reason."""
+    try:
+        yield
     except INTERNAL as error:
         _end_in_error(folder, error, say)
-        raise
-    except QuoteopsError as error:
-        folder.incomplete(reason=_one_line(error))
         raise
     except KeyboardInterrupt as error:
         folder.incomplete(reason="interrupted")
@@ -125,93 +126,65 @@ def run_soak(
     except BaseException as error:
         folder.incomplete(reason=_one_line(error))
         raise
-    if publish:
-        folder.publish()
-        folder.rotate(keep=settings.soak.keep_runs)
-    return result, folder.path
 
 
-class _Game:
-    """One run's iterations: play, report, judge, tune, write, in turn."""
+@dataclass(frozen=True)
+class _Run:
+    """What the parts of one run share: what it finds out, who judges, where it goes, who is told."""
 
-    def __init__(
-        self,
-        result: SoakResult,
-        judge: Judge,
-        folder: RunFolder,
-        say: Say,
-        progress: Progress,
-        replay: SoakReplay,
-        memory: MemoryWatch,
-    ) -> None:
-        self.memory, self.watch = memory, Stopwatch()
-        self.result, self.judge, self.folder, self.say, self.progress = result, judge, folder, say, progress
-        self.rules = tuning_rules(result.settings, judge) if result.untuned is None else None
-        self.replay = replay
-        self.last = result.market.iterations
+    result: SoakResult
+    judge: Judge
+    folder: RunFolder
+    say: Say
+    progress: Progress
 
-    def play(self) -> None:
+    def play(self, replay: SoakReplay) -> MemoryWatch:
         """Play every iteration; write its artifacts before the next begins."""
-        result = self.result
-        package = package_of(result.settings)
-        state = start_state(params=package)
-        for k in range(1, self.last + 1):
-            package, state = self._iteration(k, package, state)
-        if (leak := self.memory.marker()) is not None:
-            self.say(leak)
-        result.whole, result.versions = self.replay.whole(), self.replay.timeline.versions
-        result.reloads, result.offers = self.replay.live.log, self.replay.live.offers
-        result.report = self.judge.report(result.whole)
-        if any(version.route == CANARY for version in result.versions):
-            split = route_split(
-                window=result.whole,
-                versions=result.versions,
-                end_ns=result.market.end_ns,
-                guard=result.settings.rollout_guard,
-            )
-            result.report["routes"] = canonical(split)
-        result.gate = self.judge.gate(result.report, result.whole)
+        result, last = self.result, replay.market.iterations
+        memory, watch = MemoryWatch(), Stopwatch()
 
-    def _iteration(self, k: int, package: TuningParams, state: TunerState) -> tuple[TuningParams, TunerState]:
-        """Play iteration ``k`` (from 1); give the package and the tuner's state for the next."""
-        result, doing = self.result, f"iteration {k} of {self.last}"
+        def moved(number: int, share: float) -> None:
+            self.progress(f"iteration {number} of {last}", (number - 1 + share) / last)
 
-        def moved(share: float) -> None:
-            self.progress(doing, (k - 1 + share) / self.last)
-
-        moved(0.0)
-        window = self.replay.run(package, moved=moved)
-        # What a patch has set in mid-run is the tuner's new start, not a change nobody ordered.
-        if self.rules is not None:
-            for values in self.replay.live.rebased():
-                state, _ = rebase(state=state, patch=values, bounds=self.rules.bounds)
-        package = self.replay.package
-        ran = self.replay.package_tried()
-        result.windows.append(window)
-        result.packages.append(ran)
-        result.reports.append(self.judge.report(window))
-        result.gates.append(_with_earlier_halt(result, self.judge.gate(result.reports[-1], window)))
-        if self.rules is not None:
-            decision = self._tune(self.rules, k, ran, state)
-            result.decisions.append(decision)
-            for line in decision.markers:
+        tuner = make_tuner(settings=result.settings, judge=self.judge, iterations=last)
+        for played in play(replay, self.judge, tuner, moved=moved):
+            result.take(played)
+            for line in played.decision.markers if played.decision is not None else ():
                 self.say(line)
-            package, state = decision.new_params, decision.state
-        write_iteration(result, k, self.folder)
-        self.memory.note(hours=self.watch.elapsed_s() / 3600.0)
-        self.say(f"| soak_iter_artifacts | OK | iter={k} |")
-        self.say(iteration_line(result, k, changed=True))
-        return package, state
+            write_iteration(result, played.number, self.folder)
+            memory.note(hours=watch.elapsed_s() / 3600.0)
+            self.say(f"| soak_iter_artifacts | OK | iter={played.number} |")
+            self.say(iteration_line(result, played.number, changed=True))
+        if (leak := memory.marker()) is not None:
+            self.say(leak)
+        return memory
 
-    def _tune(self, rules: TuningRules, k: int, ran: TuningParams, state: TunerState) -> TuningDecision:
-        totals, gate = self.result.reports[-1]["totals"], self.result.gates[-1]
-        measured = input_from_totals(
-            totals=totals,
-            unit=rules.unit,
-            verdict=gate.verdict,
-            wall_clock=self.judge.wall_clock,
-        )
-        return step(rules, state, measured, ran, iteration=k, last_iteration=k == self.last)
+    def weigh(self, replay: SoakReplay) -> None:
+        """Report and judge the whole run."""
+        result = self.result
+        result.versions = replay.timeline.versions
+        result.reloads, result.offers = replay.live.log, replay.live.offers
+        result.whole, result.report, result.gate = weigh(replay, self.judge)
+        write_verdict(result, self.folder)
+        for line in (result.judged.marker, *verdict_lines(result)):
+            self.say(line)
+
+    def weigh_arms(self, live: LiveSettings) -> None:
+        """Play what the tuned run is compared with, and say what a person wants last."""
+        result = self.result
+        if result.untuned is None:
+            result.arms = compare_arms(
+                settings=result.settings,
+                market=result.market,
+                judge=self.judge,
+                rules=tuning_rules(result.settings, self.judge),
+                tuned=result.packages,
+                tuned_report=result.report,
+                progress=self.progress,
+                live=live.again,
+            )
+        for line in closing_lines(result):
+            self.say(line)
 
 
 def _bot(
@@ -249,38 +222,6 @@ def _timing(result: SoakResult, watch: Stopwatch, memory: MemoryWatch) -> dict[s
     }
 
 
-def tuning_rules(settings: RunSettings, judge: Judge) -> TuningRules:
-    """Read conf/tuning's table as the tuner's rules, in the units of the deciding KPI profile."""
-    table = settings.tuning.model_dump()["table"]
-    return rules_from_mapping(table, profile=judge.deciding.name, warm_up=settings.soak.warm_up)
-
-
-def why_untuned(settings: RunSettings) -> str | None:
-    """Say why nothing is tuned, None when something is."""
-    if settings.rollout.mode != "disabled":
-        return (
-            f"rollout is {settings.rollout.mode}: what is tried stays what it is, or nothing is learnt of it"
-        )
-    if not settings.soak.auto_tune:
-        return "soak.auto_tune is false"
-    return None if settings.tuning.enabled else "tuning is off"
-
-
-def _weigh_arms(result: SoakResult, judge: Judge, progress: Progress, live: LiveSettings) -> None:
-    if result.untuned is not None:
-        return
-    result.arms = compare_arms(
-        settings=result.settings,
-        market=result.market,
-        judge=judge,
-        rules=tuning_rules(result.settings, judge),
-        tuned=result.packages,
-        tuned_report=result.report,
-        progress=progress,
-        live=live.again,
-    )
-
-
 def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:
     """Leave the verdict ERROR behind: results that contradict themselves are not results."""
     verdict: dict[str, Any] = {
@@ -292,14 +233,6 @@ def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:
     folder.incomplete(reason=_one_line(error), verdict=Verdict.ERROR.value)
     say("| kpi_gate | ERROR | REASONS=INTERNAL |")
     folder.json("reports/KPI_GATE.json", verdict)
-
-
-def _with_earlier_halt(result: SoakResult, gate: Gate) -> Gate:
-    """Say in an iteration's sentence that an earlier one ended all quoting."""
-    first = loss_halt_before(result.gates)
-    if first is None:
-        return gate
-    return replace(gate, sentence=f"{gate.sentence}; no quoting since the loss halt in iteration {first}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -23,7 +23,8 @@ from framework.gitops.errors import GitopsError
 from framework.market.events import GAP
 from framework.market.tape import Tape
 from framework.quoting.records import CANCEL_QUOTE, PLACE, REPLACE
-from framework.session.replay import SoakReplay, package_of
+from framework.session.play import play
+from framework.session.replay import SoakReplay
 from framework.session.window import cut_window
 from framework.settings.schema.run import RunSettings
 from framework.units import SECOND
@@ -144,7 +145,8 @@ def _play(job: ArmJob, tape: Tape, start: int, end: int) -> WindowData:
     soak = job.settings.soak.model_copy(update={"hours": "tape", "iterations": 1, "seed": job.seed})
     settings = job.settings.model_copy(update={"soak": soak})
     market = cut_window(settings=settings, tape=part)
-    return SoakReplay(settings=settings, market=market).run(package_of(settings))
+    (iteration,) = play(SoakReplay(settings=settings, market=market))
+    return iteration.window
 
 
 def block_sums(*, window: WindowData, cut: Cut) -> dict[str, Floats]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -10,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from framework.compiled.jit import source_digest
-from framework.edge.report import canonical
-from framework.edge.window import WindowData
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.gate import Gate
 from framework.gates.kpi import Profile
@@ -20,17 +17,13 @@ from framework.market.tapes.share import SharedTapes, TapeHandle, share_tape
 from framework.market.tapes.sources import TapeSource
 from framework.session.errors import SoakError
 from framework.session.judge import Judge, choose_profiles
-from framework.session.replay import SoakReplay, package_of
-from framework.session.routes import route_split
-from framework.session.window import ReplayWindow, open_window
+from framework.session.play import play, weigh
+from framework.session.provenance import runtime_of
+from framework.session.replay import SoakReplay
+from framework.session.tuners import make_tuner
+from framework.session.window import open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
-from framework.soak.provenance import runtime_of
-from framework.soak.run import tuning_rules, why_untuned
-from framework.tuning.rules import TuningRules
-from framework.tuning.state import start_state
-from framework.tuning.step import step
-from framework.tuning.totals import input_from_totals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,41 +100,11 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     market = open_window(settings=settings, tapes=SharedTapes(tapes))
     runtime = runtime_of(settings, market)
     judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
-    tuned = why_untuned(settings) is None
     replay = SoakReplay(settings=settings, market=market)
-    seconds = _play(replay, judge, tuning_rules(settings, judge) if tuned else None, market)
-    whole = replay.whole()
-    report = judge.report(whole)
-    if settings.rollout.mode == "canary":
-        split = route_split(
-            window=whole,
-            versions=replay.timeline.versions,
-            end_ns=market.end_ns,
-            guard=settings.rollout_guard,
-        )
-        report["routes"] = canonical(split)
-    gate = judge.gate(report, whole)
-    return CellResult(verdict=gate.verdict.value, report=report, gate=gate, runtime=runtime, replay_s=seconds)
-
-
-def _play(replay: SoakReplay, judge: Judge, rules: TuningRules | None, market: ReplayWindow) -> float:
-    """Play to the end; give the seconds of the replay alone."""
-    seconds, last = 0.0, market.iterations
-    package = package_of(replay.settings)
-    state = start_state(params=package)
-    for k in range(1, last + 1):
-        start = time.perf_counter()
-        window = replay.run(package)
-        seconds += time.perf_counter() - start
-        if rules is not None:
-            measured = _measured(window, judge, rules)
-            ran = replay.package_in_force()
-            decision = step(rules, state, measured, ran, iteration=k, last_iteration=k == last)
-            package, state = decision.new_params, decision.state
-    return seconds
-
-
-def _measured(window: WindowData, judge: Judge, rules: TuningRules) -> Any:
-    report = judge.report(window)
-    verdict = judge.gate(report, window).verdict
-    return input_from_totals(totals=report["totals"], unit=rules.unit, verdict=verdict, wall_clock=False)
+    tuner = make_tuner(settings=settings, judge=judge, iterations=market.iterations)
+    for _ in play(replay, None if tuner is None else judge, tuner):  # untuned, nobody asks how one went
+        pass
+    _, report, gate = weigh(replay, judge)
+    return CellResult(
+        verdict=gate.verdict.value, report=report, gate=gate, runtime=runtime, replay_s=replay.seconds
+    )

@@ -1,10 +1,9 @@
-"""Where a run comes from: code, settings, tapes, versions, and how long its parts took."""
+"""Where a run comes from: code, settings, tapes, versions."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from framework.compiled.jit import source_digest
 from framework.session.window import ReplayWindow
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
-from framework.soak.result import SoakResult
 
 
 def runtime_of(settings: RunSettings, market: ReplayWindow) -> dict[str, Any]:
@@ -34,18 +32,18 @@ def runtime_of(settings: RunSettings, market: ReplayWindow) -> dict[str, Any]:
     }
 
 
-def provenance_of(result: SoakResult, composed: Composed, *, home: Path) -> dict[str, Any]:
+def provenance_of(*, composed: Composed, market: ReplayWindow, home: Path) -> dict[str, Any]:
     """Say everything a run rests on, for run.json; ``home`` is the repository it was started in."""
     import framework.engine.loop as loop
 
     return {
-        "runtime": result.runtime,
+        "runtime": runtime_of(composed.settings, market),
         "choices": composed.choices,
-        "settings": result.settings.model_dump(mode="json"),
+        "settings": composed.settings.model_dump(mode="json"),
         "sources": {key: str(source) for key, source in composed.sources.items()},
         "code_sha": code_sha(home),
         "compiled_digest": source_digest(Path(loop.__file__)),
-        "tapes": {result.market.tape.instrument.symbol: result.market.tape.meta.digest},
+        "tapes": {market.tape.instrument.symbol: market.tape.meta.digest},
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }
 
@@ -60,21 +58,3 @@ def code_sha(root: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return asked.stdout.strip() or None
-
-
-class Stopwatch:
-    """Measure the run's parts for timing.json, the only file that knows wall time."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def elapsed_s(self) -> float:
-        """Give the seconds since the last lap."""
-        return time.perf_counter() - self._last
-
-    def lap(self, name: str) -> None:
-        """Note the seconds since the last lap under a name."""
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 4)
-        self._last = now

@@ -1,0 +1,88 @@
+"""The one play loop: a package, an iteration of the market, its report and verdict, what the tuner learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from framework.edge.report import canonical
+from framework.edge.window import WindowData
+from framework.gates.gate import Gate
+from framework.rollout.route import CANARY
+from framework.session.halts import loss_halted
+from framework.session.judge import Judge
+from framework.session.replay import SoakReplay
+from framework.session.routes import route_split
+from framework.session.tuners import Ran, Tuner, Untuned
+from framework.tuning.params import TuningParams
+from framework.tuning.step import TuningDecision
+
+Moved = Callable[[int, float], None]
+"""Gets the iteration (from 1) and the share of it that is played."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iteration:
+    """What one iteration (from 1) left; without a judge there is neither report nor gate.
+
+    ``package`` is what the engine ran, read back from it; of the candidate, in a canary.
+    """
+
+    number: int
+    window: WindowData
+    package: TuningParams
+    report: dict[str, Any]
+    gate: Gate | None
+    decision: TuningDecision | None
+
+
+def play(
+    replay: SoakReplay,
+    judge: Judge | None = None,
+    tuner: Tuner | None = None,
+    *,
+    moved: Moved = lambda _number, _share: None,
+) -> Iterator[Iteration]:
+    """Play every iteration that is left, each once it is asked for; a tuner that learns needs a judge."""
+    tuner = tuner or Untuned()
+    halted: int | None = None
+    for number in range(replay.done + 1, replay.market.iterations + 1):
+        moved(number, 0.0)
+        package = tuner.package(number, replay.package)
+        window = replay.run(package, moved=partial(moved, number))
+        patched, ran = replay.live.rebased(), replay.package_tried()
+        report: dict[str, Any] = {}
+        gate: Gate | None = None
+        decision: TuningDecision | None = None
+        if judge is not None:
+            report = judge.report(window)
+            gate = _since_halt(judge.gate(report, window), halted)
+            halted = halted or (number if loss_halted(gate) else None)
+            decision = tuner.learn(Ran(number=number, package=ran, report=report, gate=gate, patched=patched))
+        yield Iteration(
+            number=number, window=window, package=ran, report=report, gate=gate, decision=decision
+        )
+
+
+def weigh(replay: SoakReplay, judge: Judge) -> tuple[WindowData, dict[str, Any], Gate]:
+    """Report and judge everything played, the routes apart where a canary was split off."""
+    whole, versions = replay.whole(), replay.timeline.versions
+    report = judge.report(whole)
+    if any(version.route == CANARY for version in versions):
+        split = route_split(
+            window=whole,
+            versions=versions,
+            end_ns=whole.end_ns,
+            guard=replay.settings.rollout_guard,
+        )
+        report["routes"] = canonical(split)
+    return whole, report, judge.gate(report, whole)
+
+
+def _since_halt(gate: Gate, halted: int | None) -> Gate:
+    """Say in an iteration's sentence that an earlier one ended all quoting."""
+    if halted is None:
+        return gate
+    return replace(gate, sentence=f"{gate.sentence}; no quoting since the loss halt in iteration {halted}")
