@@ -2,7 +2,7 @@
 # A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks;
 # `make soak` installs what a soak needs, `make test` adds the developer tools.
 .DEFAULT_GOAL := help
-.PHONY: help venv soak test bench bench-reload format-check fmt lint types imports workflows conf unit reference lock clean
+.PHONY: help venv soak test bench bench-reload format-check fmt lint types imports workflows conf unit reference plan lock clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -92,6 +92,9 @@ bench: $(DEV) ## replay the reference tape against hftbacktest
 bench-reload: $(DEV) ## replace an overrides file and measure when it is in force
 	@echo "==> a replaced overrides file, from the rename to in force, beside a bare callback"
 	@$(BIN)/python -m benchmarks.hot_reload $(ARGS)
+
+plan: $(DEV) ## draw the rooms and their imports into docs/images/plan.svg
+	@$(BIN)/python -m tests.house.plan
 
 fmt: $(DEV) ## rewrite the files in the one layout and mend what ruff can
 	@$(BIN)/ruff format .
