@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.compiled.bundles import bind
 from framework.compiled.records import dtype_of, from_array, to_array, zeros
 from framework.market.errors import TapeError
 from framework.market.events import DEPTH, TRADE
-from framework.market.facts_core import ProbeFill, Scan, Touch, scan
-from framework.market.tape import Tape
+from framework.market.facts_core import Events, Found, ProbeFill, Scan, Touch, scan
+from framework.market.tape import EVENT_COLUMNS, Tape
 from framework.units import SECOND
 
 HORIZONS_S = (0.1, 0.5, 1.0, 5.0, 30.0)
@@ -81,20 +82,16 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
     state, touches, fills = from_array(Scan, start), zeros(Touch, len(tape)), zeros(ProbeFill, 1 << 18)
     depths = np.zeros((int(seconds) + 2) * len(BANDS_BPS), np.int64)
     ticks = np.rint(np.array(BANDS_BPS) * 1e-4 * np.median(priced)).astype(np.int64)
-    scan(
-        state,
-        tape.exch_ts_ns,
-        tape.recv_ts_ns,
-        tape.kind,
-        tape.side,
-        tape.price_ticks,
-        tape.qty_lots,
-        np.zeros(2 * span, np.int64),
-        ticks,
-        depths,
-        touches,
-        fills,
+    found = bind(
+        Found,
+        scan=state,
+        book=np.zeros(2 * span, np.int64),
+        band_ticks=ticks,
+        depths=depths,
+        touches=touches,
+        fills=fills,
     )
+    scan(bind(Events, **{name: getattr(tape, name) for name, _ in EVENT_COLUMNS}), found)
     end = to_array(Scan, state)[0]
     if end["touches"] == 0:
         raise TapeError(f"{tape.meta.source}: the book is never two-sided; allowed a tape with a snapshot")
@@ -102,7 +99,7 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
         seconds=seconds,
         touches=to_array(Touch, touches, int(end["touches"])),
         fills=to_array(ProbeFill, fills, int(end["fills"])),
-        depths=depths.reshape(-1, len(BANDS_BPS))[: int(end["samples"])],
+        depths=np.asarray(found.depths).reshape(-1, len(BANDS_BPS))[: int(end["samples"])],
         depth_messages=int(end["depth_messages"]),
         depth_levels=int(end["depth_levels"]),
     )

@@ -6,11 +6,14 @@ A message is a run of rows with the same exchange and receive time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.compiled.jit import array, core, entry
-from framework.compiled.records import f8, i8, record
+from framework.compiled.bundles import bundle
+from framework.compiled.jit import core, entry
+from framework.compiled.records import f8, i1, i8, record, u1
 from framework.market.events import CLEAR, DEPTH, GAP, TRADE
 
 Ints = NDArray[np.int64]
@@ -63,7 +66,7 @@ class Scan:
 
 
 @core
-def forget(s: list[Scan], book: Ints, i: int) -> None:
+def forget(s: list[Scan], book: list[int], i: int) -> None:
     """Empty one side."""
     for k in range(s[0].span):
         book[i * s[0].span + k] = 0
@@ -74,7 +77,7 @@ def forget(s: list[Scan], book: Ints, i: int) -> None:
 
 
 @core
-def apply_level(s: list[Scan], book: Ints, i: int, offset: int, qty: int) -> None:
+def apply_level(s: list[Scan], book: list[int], i: int, offset: int, qty: int) -> None:
     """Set one level and keep the side's best."""
     at = i * s[0].span
     book[at + offset] = qty
@@ -94,7 +97,7 @@ def apply_level(s: list[Scan], book: Ints, i: int, offset: int, qty: int) -> Non
 
 
 @core
-def sample_depth(s: list[Scan], book: Ints, band_ticks: Ints, depths: Ints) -> None:
+def sample_depth(s: list[Scan], book: list[int], band_ticks: Sequence[int], depths: list[int]) -> None:
     """Add up both sides' lots within each band of the touch, averaged over the sides."""
     bid, ask = s[0].bid, s[0].ask
     at = s[0].samples * s[0].bands
@@ -141,7 +144,7 @@ def probe_trade(s: list[Scan], fills: list[ProbeFill], side: int, offset: int, q
 
 
 @core
-def probe_book(s: list[Scan], book: Ints, fills: list[ProbeFill], ts_ns: int) -> None:
+def probe_book(s: list[Scan], book: list[int], fills: list[ProbeFill], ts_ns: int) -> None:
     """Shorten the queue when the level shrank below it; fill when the other side reached our price."""
     if s[0].bid_price >= 0:
         s[0].bid_ahead = min(s[0].bid_ahead, book[s[0].bid_price])
@@ -154,7 +157,7 @@ def probe_book(s: list[Scan], book: Ints, fills: list[ProbeFill], ts_ns: int) ->
 
 
 @core
-def decide_probe(s: list[Scan], book: Ints) -> None:
+def decide_probe(s: list[Scan], book: list[int]) -> None:
     """Follow the touch, joining at the back of its queue."""
     if s[0].bid_price != s[0].bid:
         s[0].bid_price = s[0].bid
@@ -165,7 +168,7 @@ def decide_probe(s: list[Scan], book: Ints) -> None:
 
 
 @core
-def note_touch(s: list[Scan], book: Ints, touches: list[Touch], ts_ns: int) -> None:
+def note_touch(s: list[Scan], book: list[int], touches: list[Touch], ts_ns: int) -> None:
     """Record the touch if it is two-sided, uncrossed and new."""
     if s[0].bid < 0 or s[0].ask < 0:
         return
@@ -188,7 +191,7 @@ def note_touch(s: list[Scan], book: Ints, touches: list[Touch], ts_ns: int) -> N
 
 
 @core
-def due(s: list[Scan], book: Ints, band_ticks: Ints, depths: Ints, ts_ns: int) -> None:
+def due(s: list[Scan], book: list[int], band_ticks: Sequence[int], depths: list[int], ts_ns: int) -> None:
     """Take the depth samples and probe decisions that fall before this time, on the book as it stands."""
     two_sided = 0 <= s[0].bid < s[0].ask
     while s[0].next_sample_ns < ts_ns:
@@ -201,41 +204,42 @@ def due(s: list[Scan], book: Ints, band_ticks: Ints, depths: Ints, ts_ns: int) -
         s[0].next_probe_ns += ((ts_ns - s[0].next_probe_ns) // s[0].probe_ns + 1) * s[0].probe_ns
 
 
-@entry(
-    Scan,
-    array("i8", writable=False),
-    array("i8", writable=False),
-    array("u1", writable=False),
-    array("i1", writable=False),
-    array("i8", writable=False),
-    array("i8", writable=False),
-    array("i8"),
-    array("i8", writable=False),
-    array("i8"),
-    Touch,
-    ProbeFill,
-)
-def scan(
-    s: list[Scan],
-    exch_ts_ns: Ints,
-    recv_ts_ns: Ints,
-    kind: NDArray[np.uint8],
-    side: NDArray[np.int8],
-    price_ticks: Ints,
-    qty_lots: Ints,
-    book: Ints,
-    band_ticks: Ints,
-    depths: Ints,
-    touches: list[Touch],
-    fills: list[ProbeFill],
-) -> int:
+@bundle
+class Events:
+    """The columns of a tape."""
+
+    exch_ts_ns: Sequence[i8]
+    recv_ts_ns: Sequence[i8]
+    kind: Sequence[u1]
+    side: Sequence[i1]
+    price_ticks: Sequence[i8]
+    qty_lots: Sequence[i8]
+
+
+@bundle
+class Found:
+    """What the pass works on and fills: its own state, the book, depths by band, touches, fills."""
+
+    scan: list[Scan]
+    book: list[i8]
+    band_ticks: Sequence[i8]
+    depths: list[i8]
+    touches: list[Touch]
+    fills: list[ProbeFill]
+
+
+@entry()
+def scan(tape: Events, found: Found) -> int:
     """Replay a tape once and fill the output buffers; return the number of touches recorded."""
+    exch_ts_ns, recv_ts_ns, kind, side = tape.exch_ts_ns, tape.recv_ts_ns, tape.kind, tape.side
+    price_ticks, qty_lots = tape.price_ticks, tape.qty_lots
+    s, book, touches, fills = found.scan, found.book, found.touches, found.fills
     n = len(kind)
     behind = 0
     for k in range(n):
         ts_ns = exch_ts_ns[k]
         if s[0].next_sample_ns < ts_ns or s[0].next_probe_ns < ts_ns:
-            due(s, book, band_ticks, depths, ts_ns)
+            due(s, book, found.band_ticks, found.depths, ts_ns)
         offset = price_ticks[k] - s[0].low
         if kind[k] == TRADE:
             probe_trade(s, fills, int(side[k]), offset, qty_lots[k], ts_ns)

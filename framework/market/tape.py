@@ -88,36 +88,21 @@ class Tape:
         cls,
         *,
         instrument: Instrument,
-        exch_ts_ns: Any,
-        kind: Any,
-        side: Any,
-        price_ticks: Any,
-        qty_lots: Any,
-        recv_ts_ns: Any = None,
-        funding_ts_ns: Any = (),
-        funding_rate: Any = (),
-        funding_mark: Any = (),
         source: str = "memory",
         format: str = "columns",
         faults: Mapping[str, int] | None = None,
         measures: Mapping[str, int] | None = None,
+        **given: Any,
     ) -> Self:
         """Build a tape from columns, with types, lengths, order and values checked and the digest computed.
 
-        ``recv_ts_ns`` defaults to ``exch_ts_ns``. Raises TapeError naming the first column and row that is
-        wrong.
+        ``given`` are the columns by name; ``recv_ts_ns`` defaults to ``exch_ts_ns``, those of the funding to
+        empty ones. Raises TapeError naming the first column and row that is wrong.
         """
-        given: dict[str, Any] = {
-            "exch_ts_ns": exch_ts_ns,
-            "recv_ts_ns": exch_ts_ns if recv_ts_ns is None else recv_ts_ns,
-            "kind": kind,
-            "side": side,
-            "price_ticks": price_ticks,
-            "qty_lots": qty_lots,
-            "funding_ts_ns": funding_ts_ns,
-            "funding_rate": funding_rate,
-            "funding_mark": funding_mark,
-        }
+        given = {name: () for name, _ in FUNDING_COLUMNS} | {"recv_ts_ns": given.get("exch_ts_ns")} | given
+        known = [name for name, _ in EVENT_COLUMNS + FUNDING_COLUMNS]
+        if wrong := sorted(set(given) ^ set(known)):
+            raise TapeError(f"{source}: columns {', '.join(wrong)}; allowed {', '.join(known)}")
         columns = {
             name: _column(values=given[name], dtype=dtype, name=name, source=source)
             for name, dtype in EVENT_COLUMNS + FUNDING_COLUMNS

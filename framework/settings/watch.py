@@ -81,6 +81,16 @@ class Sight:
         return None if self.data is None else sha256(self.data).hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often a watcher polls, and for how long a file must rest, may be half written, and is gathered."""
+
+    poll_s: float = 1.0
+    settle_s: float = 0.05
+    hold_s: float = 5.0
+    debounce_s: float = 0.001
+
+
 class OverridesWatcher(Generic[T]):
     """Keep ``latest`` what a file says: one attribute read gives an immutable snapshot, None before any.
 
@@ -98,10 +108,7 @@ class OverridesWatcher(Generic[T]):
         on_alert: Callable[[str], None],
         on_recovery: Callable[[str], None] = lambda _: None,
         on_swap: Callable[[Snapshot[T]], None] = lambda _: None,
-        poll_s: float = 1.0,
-        settle_s: float = 0.05,
-        hold_s: float = 5.0,
-        debounce_s: float = 0.001,
+        pace: Pace = Pace(),
         events: bool = True,
     ) -> None:
         self.path = Path(os.path.abspath(path))  # the last link stays: it is what gets replaced
@@ -110,8 +117,7 @@ class OverridesWatcher(Generic[T]):
         self.checked_ns = 0
         self._load, self._on_alert, self._on_recovery = load, on_alert, on_recovery
         self._on_swap = on_swap
-        self._poll_s, self._settle_s, self._hold_s = poll_s, settle_s, hold_s
-        self._debounce_s, self._events = debounce_s, events
+        self._pace, self._events = pace, events
         self._heard: deque[tuple[str, int]] = deque()
         self._wake, self._stopping = threading.Event(), False
         self._thread: threading.Thread | None = None
@@ -129,7 +135,7 @@ class OverridesWatcher(Generic[T]):
         self._rewatch()
         self._turn()
         if self._candidate is not None:  # nobody tells who wrote it: see that it has stopped changing
-            time.sleep(self._settle_s)
+            time.sleep(self._pace.settle_s)
             self._turn()
         self._thread = threading.Thread(target=self._run, name=f"watch {self.path.name}", daemon=True)
         self._thread.start()
@@ -155,7 +161,7 @@ class OverridesWatcher(Generic[T]):
             self._wake.wait(self._pause(looked))
             if self._stopping:
                 return
-            early = looked + self._debounce_s - time.monotonic()
+            early = looked + self._pace.debounce_s - time.monotonic()
             if early > 0.0:
                 time.sleep(early)
             self._wake.clear()
@@ -167,11 +173,11 @@ class OverridesWatcher(Generic[T]):
     def _pause(self, looked: float) -> float:
         """Give the seconds to the next look without an event; a change found by polling settles in time."""
         if self._candidate is None:
-            return max(0.0, looked + self._poll_s - self._settle_s - time.monotonic())
+            return max(0.0, looked + self._pace.poll_s - self._pace.settle_s - time.monotonic())
         return max(0.001, self._candidate[1] / 1e9 + self._patience() - time.monotonic())
 
     def _patience(self) -> float:
-        return self._hold_s if self._writing else self._settle_s
+        return self._pace.hold_s if self._writing else self._pace.settle_s
 
     def _turn(self) -> None:
         """Look once; a bug of ours must not end the watching, or the bot would never follow again."""

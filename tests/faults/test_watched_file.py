@@ -18,7 +18,7 @@ import pytest
 from framework.files.atomic import write_atomic
 from framework.files.errors import FileError
 from framework.settings.errors import ConfigError
-from framework.settings.watch import OverridesWatcher
+from framework.settings.watch import OverridesWatcher, Pace
 from tests.command import REPOSITORY
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and its like are POSIX")
@@ -76,7 +76,7 @@ class Followed:
         self.path, self.staging = place / "live" / "overrides.json", place / "staging"
         self.alerts: list[str] = []
         self.watcher = OverridesWatcher(
-            self.path, load=load, on_alert=self.alerts.append, poll_s=0.1, settle_s=0.01
+            self.path, load=load, on_alert=self.alerts.append, pace=Pace(poll_s=0.1, settle_s=0.01)
         )
         write_atomic(path=self.path, data='{"n": 0}', staging=self.staging)
         self.watcher.start()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from framework.files.atomic import write_atomic
 from framework.settings.errors import ConfigError
-from framework.settings.watch import LIMIT, OverridesWatcher
+from framework.settings.watch import LIMIT, OverridesWatcher, Pace
 
 PATIENCE_S = 10.0
 """A hang, not a measure."""
@@ -54,8 +55,14 @@ class Bench:
 
     def make(self, **more: Any) -> OverridesWatcher[int]:
         words: dict[str, Any] = {"poll_s": 0.2, "settle_s": 0.02, "hold_s": 0.6, **more}
+        others = {name: words.pop(name) for name in set(words) - {f.name for f in fields(Pace)}}
         return OverridesWatcher(
-            self.path, load=load, on_alert=self.alerts.append, on_recovery=self.recoveries.append, **words
+            self.path,
+            load=load,
+            on_alert=self.alerts.append,
+            on_recovery=self.recoveries.append,
+            pace=Pace(**words),
+            **others,
         )
 
     def start(self, **more: Any) -> None:
@@ -399,7 +406,9 @@ def test_an_error_of_our_own_does_not_end_the_watching(bench: Bench) -> None:
         return load(data)
 
     bench.put(1)
-    bench.watcher = OverridesWatcher(bench.path, load=broken, on_alert=bench.alerts.append, poll_s=0.2)
+    bench.watcher = OverridesWatcher(
+        bench.path, load=broken, on_alert=bench.alerts.append, pace=Pace(poll_s=0.2)
+    )
     bench.watcher.start()
     bench.put(2)
     bench.until(lambda: bool(bench.alerts))

@@ -13,7 +13,7 @@ from typing import Any
 from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
 from framework.market.importers.files import MALFORMED, first_bytes, read_lines, read_table
-from framework.market.importers.recording import DIFF, SNAPSHOT, Recording, place_of
+from framework.market.importers.recording import DIFF, SNAPSHOT, Ids, Recording, place_of
 from framework.market.instrument import refuse_inverse
 from framework.units import MS
 
@@ -69,7 +69,7 @@ class BybitReader:
         self.recording.add_book(
             op=SNAPSHOT if message["type"] == "snapshot" else DIFF,
             exch_ns=int(message.get("cts", message["ts"])) * MS, recv_ns=recv_ns, place=place,
-            bids=data["b"], asks=data["a"], last_id=int(data["u"]),
+            bids=data["b"], asks=data["a"], ids=Ids(last=int(data["u"])),
         )  # fmt: skip
 
     def _tickers(self, message: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
 from framework.market.importers.bybit import BybitReader
 from framework.market.importers.files import MALFORMED, read_lines
-from framework.market.importers.recording import DIFF, SNAPSHOT, TICKER, Recording, place_of
+from framework.market.importers.recording import DIFF, SNAPSHOT, TICKER, Ids, Recording, place_of
 from framework.market.importers.times import to_ns
 from framework.market.instrument import refuse_inverse
 from framework.units import MS
@@ -126,7 +126,7 @@ class CollectorReader:
     def _snapshot(self, data: Event, recv_ns: int, place: int) -> None:
         self.recording.add_book(
             op=SNAPSHOT, exch_ns=int(data.get("T", 0)) * MS, recv_ns=recv_ns, place=place,
-            bids=data["bids"], asks=data["asks"], last_id=int(data["lastUpdateId"]),
+            bids=data["bids"], asks=data["asks"], ids=Ids(last=int(data["lastUpdateId"])),
         )  # fmt: skip
 
     def _diff(self, data: Event, recv_ns: int, place: int) -> None:
@@ -135,7 +135,7 @@ class CollectorReader:
         self.recording.add_book(
             op=DIFF, exch_ns=int(data["T" if "T" in data else "E"]) * MS, recv_ns=recv_ns, place=place,
             bids=data["b"], asks=data["a"],
-            first_id=int(data["U"]), last_id=int(data["u"]), prev_id=int(data.get("pu", -1)),
+            ids=Ids(int(data["U"]), int(data["u"]), int(data.get("pu", -1))),
         )  # fmt: skip
 
     def _ticker(self, data: Event, recv_ns: int, place: int) -> None:
@@ -143,7 +143,7 @@ class CollectorReader:
             self.recording.kind = "linear"
         self.recording.add_book(
             op=TICKER, exch_ns=int(data.get("T", 0)) * MS, recv_ns=recv_ns, place=place,
-            bids=((data["b"], data["B"]),), asks=((data["a"], data["A"]),), last_id=int(data["u"]),
+            bids=((data["b"], data["B"]),), asks=((data["a"], data["A"]),), ids=Ids(last=int(data["u"])),
         )  # fmt: skip
 
     def _trade(self, data: Event, recv_ns: int, place: int) -> None:

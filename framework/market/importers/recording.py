@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,17 @@ def is_decimal(text: object) -> bool:
     return True
 
 
+class Ids(NamedTuple):
+    """What numbers a book message: its first and last update, and the last one before it; -1 is none."""
+
+    first: int = -1
+    last: int = -1
+    prev: int = -1
+
+
+NO_IDS = Ids()
+
+
 @dataclass
 class Messages:
     """Hold book messages in arrival order; ids are -1 and times 0 where the source has none."""
@@ -147,12 +159,10 @@ class Recording:
         place: int,
         bids: Sequence[Sequence[str]],
         asks: Sequence[Sequence[str]],
-        first_id: int = -1,
-        last_id: int = -1,
-        prev_id: int = -1,
+        ids: Ids = NO_IDS,
     ) -> None:
         """Append a book message; each level is (price, quantity) as decimal texts, quantity 0 deletes."""
-        _check_size(exch_ns, recv_ns, first_id, last_id, prev_id)
+        _check_size(exch_ns, recv_ns, *ids)
         before = len(self.levels)
         self.levels.extend(chain.from_iterable(chain(bids, asks)))
         if len(self.levels) != before + 2 * (len(bids) + len(asks)):
@@ -162,9 +172,9 @@ class Recording:
         messages.op.append(op)
         messages.exch_ns.append(exch_ns)
         messages.recv_ns.append(recv_ns)
-        messages.first_id.append(first_id)
-        messages.last_id.append(last_id)
-        messages.prev_id.append(prev_id)
+        messages.first_id.append(ids.first)
+        messages.last_id.append(ids.last)
+        messages.prev_id.append(ids.prev)
         messages.place.append(place)
         messages.bids.append(len(bids))
         messages.asks.append(len(asks))

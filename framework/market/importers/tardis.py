@@ -6,6 +6,7 @@ Quotes are used only where no L2 file is given; their book is the touch alone.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -140,14 +141,14 @@ def _read_depth(recording: Recording, rows: list[tuple[int, Row]]) -> None:
     for (exch, recv, told), group in groupby(rows, key=lambda pair: moment(pair[1])):
         members = list(group)
         place, snapshot = members[0][0], told == "true"
-        times = {"exch_ns": int(exch) * US, "recv_ns": int(recv) * US, "place": place}
+        add = partial(recording.add_book, exch_ns=int(exch) * US, recv_ns=int(recv) * US, place=place)
         if snapshot and not was_snapshot and started:
-            recording.add_book(op=BREAK, bids=(), asks=(), **times)
+            add(op=BREAK, bids=(), asks=())
         sides: dict[str, list[tuple[str, str]]] = {"bid": [], "ask": []}
         for _, row in members:
             sides[row["side"]].append((row["price"], row["amount"]))
         first = snapshot and not was_snapshot
-        recording.add_book(op=SNAPSHOT if first else DIFF, bids=sides["bid"], asks=sides["ask"], **times)
+        add(op=SNAPSHOT if first else DIFF, bids=sides["bid"], asks=sides["ask"])
         was_snapshot, started = snapshot, True
 
 

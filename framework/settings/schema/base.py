@@ -1,6 +1,6 @@
 """What every settings model shares: strict frozen values, and fields that say what they mean."""
 
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -32,6 +32,15 @@ class StrictModel(BaseModel):
     )
 
 
+class Bounds(TypedDict, total=False):
+    """The limits of a number: greater or less than, or equal."""
+
+    ge: float
+    gt: float
+    le: float
+    lt: float
+
+
 def knob(
     *,
     unit: str,
@@ -39,12 +48,9 @@ def knob(
     reload: Reload = "restart",
     reduces: Direction = "none",
     default: Any = PydanticUndefined,
-    ge: float | None = None,
-    gt: float | None = None,
-    le: float | None = None,
-    lt: float | None = None,
     identity: bool = True,
     secret: bool = False,
+    **bounds: Unpack[Bounds],
 ) -> Any:
     """Declare one configuration value.
 
@@ -61,7 +67,7 @@ def knob(
         "identity": identity,
         "secret": secret,
     }
-    return Field(default, description=help, ge=ge, gt=gt, le=le, lt=lt, json_schema_extra=meta)
+    return Field(default, description=help, **bounds, json_schema_extra=meta)
 
 
 def meta_of(field: FieldInfo) -> dict[str, Any]:
