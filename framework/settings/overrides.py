@@ -100,7 +100,7 @@ def changes_between(old: RunSettings, new: RunSettings) -> tuple[Change, ...]:
     """Return every value that differs, in the order of the models."""
     before, after = _differing(old, new), _differing(new, old)
     return tuple(
-        _change(path, before.get(path), after.get(path))
+        change_of(path, before.get(path), after.get(path))
         for path in dict.fromkeys([*before, *after])
         if before.get(path) != after.get(path)
     )
@@ -144,6 +144,7 @@ def _differing(one: RunSettings, other: RunSettings) -> dict[tuple[str, ...], An
     return dict(values_in(one.model_dump(mode="json", include=set(groups))))
 
 
-def _change(path: tuple[str, ...], old: Any, new: Any) -> Change:
+def change_of(path: tuple[str, ...], old: Any, new: Any) -> Change:
+    """Return the change of a value: its name, when it takes effect, what it does to risk."""
     manner: Manner = manner_of(path)
     return Change(name_of(path), old, new, manner.reload, effect_of(path, old, new), manner.unit)

@@ -17,11 +17,11 @@ from framework.gitops.change.report import ChangeReport, EnvironmentChange, Need
 from framework.gitops.desired.policy import PathClass, class_of
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.settings.documents import leaves
 from framework.settings.gitops_files import POLICY
-from framework.settings.overrides import Change, Direction, Effect, changes_between, direction_of
+from framework.settings.overrides import Change, Direction, Effect, direction_of
 from framework.settings.schema.gitops import EnvironmentFile, Policy, TierRules
-from framework.settings.schema.run import RunSettings, behaviour
+from framework.settings.schema.run import RunSettings
+from framework.settings.traded import traded_changes, traded_fields
 
 __all__ = ["ChangeReport", "EnvironmentChange", "classify"]
 
@@ -209,11 +209,7 @@ def _changes(base: RunSettings | None, head: RunSettings | None) -> tuple[Change
     """Return the changed values that decide what trades or by what it is judged."""
     if base is None or head is None:
         return ()
-    before, after = (dict(leaves({**behaviour(s), "kpi": behaviour(s.kpi)})) for s in (base, head))
-    differ = {p for p in {*before, *after} if before.get(p) != after.get(p)}
-    names = {".".join(path) for path in differ}
-    names |= {path[1] for path in differ if path[0] == "params"}
-    return tuple(change for change in changes_between(base, head) if change.name in names)
+    return traded_changes(traded_fields(base), traded_fields(head))
 
 
 def _models(before: EnvironmentFile | None, after: EnvironmentFile | None) -> tuple[Change, ...]:

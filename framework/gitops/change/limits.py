@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from framework.files.hints import did_you_mean
 from framework.gitops.change.report import EnvironmentChange
+from framework.settings.fields import effect_of, path_of, value_at
 from framework.settings.overrides import Change, Direction, Effect, direction_of
 from framework.settings.schema.gitops import KeyRule, Policy
+from framework.settings.schema.run import RunSettings
+from framework.settings.traded import CANDIDATE
 from framework.settings.validate import shown_value
 
 WHERE = "gitops/policy.yaml"
@@ -44,6 +48,8 @@ def refused_changes(
             " an end that leads back to what runs today"
         )
     for one in change.changes:
+        if one.name.startswith(CANDIDATE):
+            one = _from_baseline(one, change.head)
         if one.name.partition(".")[0] in EXEMPT:
             continue
         faults += _refused(one, change, policy)
@@ -58,8 +64,15 @@ def refused_changes(
     return faults, notes
 
 
+def _from_baseline(one: Change, head: RunSettings) -> Change:
+    """Measure a candidate's value from its baseline: what is tried lies one step away from what runs."""
+    name = one.name.removeprefix(CANDIDATE)
+    beneath = value_at(head, name)
+    return replace(one, old=beneath, effect=effect_of(path_of(name), beneath, one.new))
+
+
 def _refused(one: Change, change: EnvironmentChange, policy: Policy) -> list[str]:
-    rule = policy.rule_of(one.name)
+    rule = policy.rule_of(one.name.removeprefix(CANDIDATE))
     if rule is None:
         known = ", ".join(policy.keys)
         return [

@@ -183,12 +183,10 @@ def with_restart(
 
 def reduces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Say whether going from one set of run-time fields to another takes risk away and adds none."""
-    from framework.settings.fields import Effect, effect_of, path_of
+    from framework.settings.overrides import Direction, direction_of
+    from framework.settings.traded import traded_changes
 
-    changed = [n for n in {**before, **after} if before.get(n) != after.get(n)]
-    return bool(changed) and all(
-        effect_of(path_of(n), before.get(n), after.get(n)) is Effect.REDUCING for n in changed
-    )
+    return direction_of(traded_changes(before, after)) is Direction.REDUCING
 
 
 def iso(moment: datetime) -> str:

@@ -10,6 +10,11 @@ CandidateValues = dict[str, bool | int | float | str]
 """Values by the names a patch gives them."""
 
 
+def share_of(mode: str, canary_fraction: float) -> float:
+    """Return the share of units that trade the candidate."""
+    return {"disabled": 0.0, "canary": canary_fraction, "full": 1.0}[mode]
+
+
 class Rollout(StrictModel):
     """disabled trades the baseline, full the candidate, canary the candidate on a fixed fraction of units."""
 
@@ -39,7 +44,7 @@ class Rollout(StrictModel):
     @property
     def share(self) -> float:
         """Return the share of units that trade the candidate."""
-        return {"disabled": 0.0, "canary": self.canary_fraction, "full": 1.0}[self.mode]
+        return share_of(self.mode, self.canary_fraction)
 
     @model_validator(mode="after")
     def _what_trades_is_named(self) -> Self:
