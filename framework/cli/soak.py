@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from framework.files.hints import did_you_mean
+from framework.cli.documented import DOCUMENTED, export, meant_by, translated, with_input
 from framework.settings.errors import ConfigError
 
 FLAGS = {"--json": "print one JSON value; the lines above go to stderr", "--help": "say all this"}
@@ -20,18 +21,23 @@ def run(argv: Sequence[str]) -> int:
 
         print(usage(), end="")
         return 0
+    argv, exports = translated(argv)
     argv, resume = _resumed(argv)
     words = [word for word in argv if not word.startswith("-")]
     flags = [word for word in argv if word.startswith("-")]
     for flag in flags:
         if flag not in (*FLAGS, *SWEEP):
-            allowed = ", ".join((*SWEEP, RESUME, *FLAGS))
-            hint = did_you_mean(flag, [*SWEEP, RESUME, *FLAGS])
-            raise ConfigError(f"quoteops soak: no flag {flag}; allowed {allowed}{hint}")
+            known = (*SWEEP, RESUME, *FLAGS)
+            hint = meant_by(flag.partition("=")[0], known)
+            raise ConfigError(
+                f"quoteops soak: no flag {flag}; allowed {', '.join((*known, *DOCUMENTED))}{hint}"
+            )
     as_json = "--json" in flags
     if resume is not None or set(flags) & set(SWEEP):
+        if exports:
+            raise ConfigError("quoteops soak: a sweep exports nothing; its table is SWEEP.json in its folder")
         return _sweep(words, as_json, resume)
-    return _soak(words, as_json)
+    return _soak(words, as_json, exports)
 
 
 def _resumed(argv: Sequence[str]) -> tuple[list[str], str | None]:
@@ -49,9 +55,11 @@ def _resumed(argv: Sequence[str]) -> tuple[list[str], str | None]:
     return rest, None
 
 
-def _soak(words: Sequence[str], as_json: bool) -> int:
+def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> int:
     from framework.settings.compose import compose_run
+    from framework.settings.resolve import find_root
 
+    words, told = with_input(words, root=find_root())
     composed = compose_run(primary="soak", words=words)
     from framework.cli.show import Show
     from framework.files.atomic import canonical_json
@@ -59,12 +67,15 @@ def _soak(words: Sequence[str], as_json: bool) -> int:
     from framework.soak.run import run_soak
 
     with Show(out=sys.stderr if as_json else sys.stdout) as show:
+        for line in told:
+            show.line(line)
         result, folder = run_soak(
             composed=composed,
             say=show.line,
             progress=show.progress,
             own_name=any(word.startswith("hydra.run.dir=") for word in words),
         )
+    export(folder, exports=exports)
     if as_json:
         print(canonical_json({**gates_summary(result), "run_dir": str(folder)}))
     else:
@@ -73,8 +84,6 @@ def _soak(words: Sequence[str], as_json: bool) -> int:
 
 
 def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
-    from pathlib import Path
-
     from framework.cli.show import Show
     from framework.files.atomic import canonical_json
     from framework.soak.sweep.run import run_sweep

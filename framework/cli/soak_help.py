@@ -20,6 +20,10 @@ three hours of a synthetic market in six tuned iterations.
   --resume FOLDER  play what is missing of a sweep that was cut off
   --json           print one JSON value; all other lines go to stderr
 
+Scripts may say some words as flags: --hours N, --iterations N, --auto-tune.
+--export-json FILE, --export-md FILE and --gate-summary FILE copy
+soak_metrics.json, SOAK_RESULTS.md and gates_summary.json there.
+
   quoteops soak market=tape market.path=artifacts/tapes/NAME soak.hours=tape
   quoteops soak profile=conservative params.base_spread_bps_delta=0.2
   quoteops soak -m params.base_spread_bps_delta=0.0,0.1,0.3

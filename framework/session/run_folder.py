@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -14,8 +13,8 @@ from typing import Any
 from framework.files.atomic import canonical_json, write_atomic, write_json
 from framework.files.errors import FileError
 from framework.session.errors import SoakError
+from framework.session.published import publish
 
-LATEST = ("reports", "soak")
 RUN = "run.json"
 FOLDERS = ("reports", "soak/iterations", "edge")
 RUN_NAME = re.compile(r"\d{8}T\d{6}(-\d+)?")
@@ -97,11 +96,8 @@ class RunFolder:
             raise FileError(f"{path}: cannot append: {error.strerror or error}") from error
 
     def publish(self) -> None:
-        """Point ``artifacts/reports`` and ``artifacts/soak`` at this run: links, or a file ``LATEST``."""
-        for name in LATEST:
-            link, target = self.artifacts / name, self.path / name
-            if not _linked(link, target):
-                write_atomic(path=link / "LATEST", data=f"{target}\n")
+        """Show this run at the documented paths."""
+        publish(self.path, artifacts=self.artifacts)
 
     def rotate(self, *, keep: int) -> None:
         """Delete the oldest complete runs beside this one beyond ``keep``; 0 keeps all."""
@@ -126,20 +122,6 @@ def _status(folder: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return status
-
-
-def _linked(link: Path, target: Path) -> bool:
-    """Replace a symbolic link in one step; False where links cannot be made or a folder is in the way."""
-    if link.exists() and not link.is_symlink():
-        return False
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    try:
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
-        fresh.replace(link)
-    except (OSError, ValueError):  # no right to make links, or another drive: Windows
-        return False
-    return True
 
 
 def _make(folder: Path) -> None:

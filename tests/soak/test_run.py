@@ -84,13 +84,6 @@ def test_the_documented_paths_follow_the_latest_run(root: Path) -> None:
         assert latest(root, "soak").samefile(folder / "soak")
 
 
-def test_where_links_cannot_be_made_a_file_names_the_latest_run(root: Path) -> None:
-    (root / "artifacts" / "reports").mkdir(parents=True)
-    _, folder, _ = soaked(root, *QUICK)
-    assert (root / "artifacts" / "reports" / "LATEST").read_text() == f"{folder / 'reports'}\n"
-    assert latest(root, "reports").samefile(folder / "reports")
-
-
 def test_the_lines_for_stdout_hold_the_markers(root: Path) -> None:
     _, _, said = soaked(root, *QUICK)
     assert said[0].startswith(

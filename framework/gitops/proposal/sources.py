@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from framework.errors import QuoteopsError
 from framework.files.atomic import read_text
 from framework.gitops.errors import GitopsError
+from framework.session.published import behind
 
 if TYPE_CHECKING:
     from framework.settings.patch import Window
@@ -42,12 +43,13 @@ def read_source(path: Path, *, anyway: bool = False) -> Source:
     Raises GitopsError for a run that is not complete and for a sweep that proved nothing; ``anyway`` takes
     the sweep's leader all the same, and the body says so.
     """
+    path = behind(path)
     if path.is_dir():
         for name, read in ((SWEEP, _sweep), (RUN, _run)):
             if (path / name).is_file():
                 return read(path, anyway)
         if path / "runtime_overrides.json" == path.parent / TUNED and (path.parent / RUN).is_file():
-            return _run(path.parent, anyway)  # artifacts/soak is this folder of the latest run
+            return _run(path.parent, anyway)
         raise GitopsError(f"{path}: holds neither {SWEEP} nor {RUN}; allowed a run's or a sweep's folder")
     if path.name == SWEEP:
         return _sweep(path.parent, anyway)
