@@ -45,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _report(args: Any) -> dict[str, Any]:
-    from framework.edge.report import canonical
+    from framework.edge.canonical import canonical
     from framework.fanout.run import run_all
     from framework.gates.paired import FLOORED, LAGS
     from framework.gitops.calibration.guard_metrics import PARTS, Part, measure_all

@@ -1,7 +1,7 @@
 """What a window measures beside money: blocks, costs per fill, ages, requests, inventory."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,20 +168,6 @@ def block_counts(windows: Sequence[WindowData]) -> dict[str, int]:
         for code, name in BLOCK_NAMES.items():
             counts[name] += int(blocked["count"][blocked["reason"] == code].sum())
     return counts
-
-
-def blocks_section(counts: Mapping[str, int], *, at_limit: int) -> dict[str, Any]:
-    """Give the shares of the reasons among blocked side-ticks; of those at the position limit, among all
-    withheld.
-    """
-    total = sum(counts.values())
-    withheld = total + at_limit
-    return {
-        "block_reasons": {
-            name: {"count": n, "ratio": n / total if total else 0.0} for name, n in counts.items()
-        },
-        "at_position_limit": {"count": at_limit, "ratio": at_limit / withheld if withheld else 0.0},
-    }
 
 
 def max_drawdown(windows: Sequence[WindowData]) -> float:

@@ -1,4 +1,4 @@
-"""EDGE_REPORT.json: where the result of a run came from, how sure that is, and what it cost to get.
+"""Build an edge report: where the result of a run came from, how sure that is, and what it cost to get.
 
 Money is signed economically (a cost is negative); percentiles are cost-oriented (higher is worse); what is
 not known is null. Nothing here depends on when or where the report was made.
@@ -14,6 +14,7 @@ import numpy as np
 
 from framework.edge import measures
 from framework.edge.attribution import Components, FillEdge, add_up, attribute_fills, attribute_window
+from framework.edge.canonical import canonical
 from framework.edge.errors import EdgeInputError
 from framework.edge.intervals import (
     Interval,
@@ -22,14 +23,26 @@ from framework.edge.intervals import (
     ratio_of_sums,
     share_interval,
 )
+from framework.edge.section import (
+    Amount,
+    Cost,
+    EdgeReport,
+    Markout,
+    Section,
+    blocked_shares,
+    requests_of,
+    share_at_limit,
+)
 from framework.edge.window import HORIZONS, Rows, WindowData
 from framework.quoting.records import AT_LIMIT, BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LEVEL = 0.90
 PERCENTILE = 0.95
-DRIVERS = 2
-"""So many of the components that lost most are named as what made net negative (spec soak_audit.md)."""
+PARTS = (
+    "gross", "slippage", "fees_eff", "adverse_1s", "carry", "opening", "funding", "inventory", "net",
+)  # fmt: skip
+"""The components in the order in which a report shows them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,7 @@ class _Book:
 
 def build_edge_report(
     *, windows: Sequence[WindowData], runtime: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+) -> EdgeReport:
     """Build the edge report of a run: one window per symbol (join iterations with ``window.chain`` first).
 
     ``runtime`` is copied in as it is (version, config_sha, seed, tape digests, clock). Raises LedgerError
@@ -54,30 +67,9 @@ def build_edge_report(
     _check_windows(windows)
     books = [_book(w) for w in sorted(windows, key=lambda w: w.symbol)]
     symbols = {b.window.symbol: _section([b]) for b in books}
-    report = {
-        "convention": "ledger",
-        "quote": windows[0].quote,
-        "runtime": dict(runtime or {}),
-        "symbols": symbols,
-        "totals": _section(books) if len(books) > 1 else symbols[books[0].window.symbol],
-    }
-    plain: dict[str, Any] = canonical(report)
-    return plain
-
-
-def canonical(value: Any) -> Any:
-    """Return plain data with floats at 12 significant digits, no -0, None for NaN and infinities."""
-    if isinstance(value, Mapping):
-        return {str(k): canonical(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [canonical(v) for v in value]
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(f"{float(value):.12g}") + 0.0 if math.isfinite(value) else None
-    return value
+    totals = _section(books) if len(books) > 1 else symbols[books[0].window.symbol]
+    report: EdgeReport = canonical(EdgeReport(windows[0].quote, dict(runtime or {}), symbols, totals))
+    return report
 
 
 def _check_windows(windows: Sequence[WindowData]) -> None:
@@ -98,52 +90,50 @@ def _book(window: WindowData) -> _Book:
     return _Book(window, edge, attribute_window(window, edge=edge), measures.fill_costs(window, edge=edge))
 
 
-def _section(books: Sequence[_Book]) -> dict[str, Any]:
+def _section(books: Sequence[_Book]) -> Section:
     """Build one section: a symbol's, or the totals over several."""
     windows = [b.window for b in books]
     grid = measures.grid_of(windows)
     parts = add_up(b.parts for b in books)
     fills = sum(len(w.fills) for w in windows)
-    return {
-        "hours": sum(w.hours for w in windows) / len(windows),
-        "start_ns": grid.start_ns,
-        "end_ns": grid.end_ns,
-        "fills": fills,
-        "mids_held": sum(int((w.fills["mid_held"] != 0).sum()) for w in windows),
-        "turnover_quote": parts.turnover,
-        **_money(parts),
-        **_inventory(windows, parts),
-        **_markouts(books, grid),
-        **_percentiles(books),
-        **_requests(windows, fills),
-        "maker_share_pct": _share(_maker(books), parts.turnover, scale=100.0),
-        **measures.blocks_section(measures.block_counts(windows), at_limit=measures.limit_count(windows)),
-        "intervals": _intervals(books, grid),
-        "blocks": {"seconds": grid.seconds, "count": grid.count},
-        "counters": _sum_counters(windows),
-    }
+    rms = [measures.rms_position(w) for w in windows]
+    worth = [quote for _, quote in rms if quote is not None]
+    counts = measures.block_counts(windows)
+    return Section(
+        hours=sum(w.hours for w in windows) / len(windows),
+        start_ns=grid.start_ns,
+        end_ns=grid.end_ns,
+        fills=fills,
+        mids_held=sum(int((w.fills["mid_held"] != 0).sum()) for w in windows),
+        turnover_quote=parts.turnover,
+        parts={name: _amount(getattr(parts, name), parts) for name in PARTS},
+        net_to_gross=_share(parts.net, parts.gross) if parts.gross > 0.0 else None,
+        carry_share_of_net=_share(parts.carry + parts.opening, parts.net),
+        cost_ranking=rank_costs(parts),
+        rms_inventory_base=rms[0][0] if len(rms) == 1 else None,
+        rms_inventory_quote=math.sqrt(math.fsum(x * x for x in worth)) if worth else None,
+        max_drawdown_quote=measures.max_drawdown(windows),
+        closing_position_base=windows[0].closing.position if len(windows) == 1 else None,
+        markouts={h: _markout(books, grid, field=field) for h, field in {"fill": "m", **HORIZONS}.items()},
+        percentiles=_percentiles(books),
+        fills_past_1s_horizon=sum(b.costs.past_end for b in books),
+        unit_move={w.symbol: measures.unit_move(w) for w in windows},
+        requests=requests_of(**measures.action_counts(windows), fills=fills),
+        maker_share_pct=_share(_maker(books), parts.turnover, scale=100.0),
+        block_reasons=blocked_shares(counts),
+        at_position_limit=share_at_limit(measures.limit_count(windows), blocked=sum(counts.values())),
+        intervals=_intervals(books, grid),
+        block_s=grid.seconds,
+        block_count=grid.count,
+        counters=_sum_counters(windows),
+    )
 
 
-def _money(parts: Components) -> dict[str, Any]:
-    names = ("gross", "slippage", "fees_eff", "inventory", "net")
-    breakdown = {
-        name: {"quote": getattr(parts, name), "bps": _share(getattr(parts, name), parts.turnover, scale=1e4)}
-        for name in (*names[:3], "adverse_1s", "carry", "opening", "funding", *names[3:])
-    }
-    ranking = rank_costs(parts)
-    return {
-        **{f"{name}_bps": breakdown[name]["bps"] for name in names},
-        "adverse_1s_bps": breakdown["adverse_1s"]["bps"],
-        "net_quote": parts.net,
-        "net_to_gross": _share(parts.net, parts.gross) if parts.gross > 0.0 else None,
-        "carry_share_of_net": _share(parts.carry + parts.opening, parts.net),
-        "component_breakdown": breakdown,
-        "cost_ranking": ranking,
-        "neg_edge_drivers": [row["driver"] for row in ranking[:DRIVERS]] if parts.net < 0.0 else [],
-    }
+def _amount(quote: float, parts: Components) -> Amount:
+    return Amount(quote, _share(quote, parts.turnover, scale=1e4))
 
 
-def rank_costs(parts: Components) -> list[dict[str, Any]]:
+def rank_costs(parts: Components) -> tuple[Cost, ...]:
     """Rank the components that lost money, worst first; a gain is never a driver.
 
     ``inventory_bps`` is the inventory result without its first second, which is ``adverse_bps``.
@@ -156,34 +146,11 @@ def rank_costs(parts: Components) -> list[dict[str, Any]]:
         "inventory_bps": parts.inventory - parts.adverse_1s,
     }
     losses = sorted((amount, name) for name, amount in drivers.items() if amount < 0.0)
-    return [{"driver": n, "quote": a, "bps": _share(a, parts.turnover, scale=1e4)} for a, n in losses]
+    return tuple(Cost(name, quote, _share(quote, parts.turnover, scale=1e4)) for quote, name in losses)
 
 
-def _inventory(windows: Sequence[WindowData], parts: Components) -> dict[str, Any]:
-    rms = [measures.rms_position(w) for w in windows]
-    worth = [quote for _, quote in rms if quote is not None]
-    return {
-        "rms_inventory_base": rms[0][0] if len(rms) == 1 else None,
-        "rms_inventory_quote": math.sqrt(math.fsum(x * x for x in worth)) if worth else None,
-        "max_drawdown_quote": measures.max_drawdown(windows),
-        "closing_position_base": windows[0].closing.position if len(windows) == 1 else None,
-    }
-
-
-def _markouts(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
+def _markout(books: Sequence[_Book], grid: measures.Grid, *, field: str) -> Markout:
     """Measure s (mid at the horizon - price) q over turnover, before and after fees, with errors."""
-    curve = {
-        "fill": _markout(books, grid, field="m"),
-        **{h: _markout(books, grid, field=f) for h, f in HORIZONS.items()},
-    }
-    return {
-        "markouts": curve,
-        "markout_net_30s_bps": curve["30s"]["net_bps"],
-        "markout_net_30s_se_bps": curve["30s"]["net_se_bps"],
-    }
-
-
-def _markout(books: Sequence[_Book], grid: measures.Grid, *, field: str) -> dict[str, Any]:
     earned, net, notional = (np.zeros(grid.count) for _ in range(3))
     known_fills = past_end = 0
     for b in books:
@@ -198,15 +165,15 @@ def _markout(books: Sequence[_Book], grid: measures.Grid, *, field: str) -> dict
         past_end += int((~known).sum())
     total = math.fsum(notional)
     before, after = (ratio_of_sums(numerator=x, denominator=notional, level=LEVEL) for x in (earned, net))
-    return {
-        "bps": _share(math.fsum(earned), total, scale=1e4),
-        "se_bps": None if before.se is None else before.se * 1e4,
-        "net_bps": _share(math.fsum(net), total, scale=1e4),
-        "net_se_bps": None if after.se is None else after.se * 1e4,
-        "net_n_eff": after.n_eff,
-        "fills": known_fills,
-        "past_end": past_end,
-    }
+    return Markout(
+        bps=_share(math.fsum(earned), total, scale=1e4),
+        se_bps=None if before.se is None else before.se * 1e4,
+        net_bps=_share(math.fsum(net), total, scale=1e4),
+        net_se_bps=None if after.se is None else after.se * 1e4,
+        net_n_eff=after.n_eff,
+        fills=known_fills,
+        past_end=past_end,
+    )
 
 
 def _samples(books: Sequence[_Book]) -> dict[str, tuple[measures.Ints, Floats] | None]:
@@ -232,33 +199,17 @@ def _samples(books: Sequence[_Book]) -> dict[str, tuple[measures.Ints, Floats] |
     }
 
 
-def _percentiles(books: Sequence[_Book]) -> dict[str, Any]:
-    found = {
-        name: float(np.quantile(pair[1], PERCENTILE)) if pair is not None and len(pair[1]) else None
-        for name, pair in _samples(books).items()
-    }
+def _percentiles(books: Sequence[_Book]) -> dict[str, float | None]:
     lags = [b.window.ws_lag_ms for b in books if b.window.ws_lag_ms is not None]
-    pooled = np.concatenate(lags) if lags else np.zeros(0)
+    values = {name: None if pair is None else pair[1] for name, pair in _samples(books).items()}
+    values["ws_lag_p95_ms"] = np.concatenate(lags) if lags else None
     return {
-        **found,
-        "ws_lag_p95_ms": float(np.quantile(pooled, PERCENTILE)) if len(pooled) else None,
-        "fills_past_1s_horizon": sum(b.costs.past_end for b in books),
-        "unit_move": {b.window.symbol: measures.unit_move(b.window) for b in books},
+        name: float(np.quantile(column, PERCENTILE)) if column is not None and len(column) else None
+        for name, column in values.items()
     }
 
 
-def _requests(windows: Sequence[WindowData], fills: int) -> dict[str, Any]:
-    sent = measures.action_counts(windows)
-    total = sum(sent.values())
-    return {
-        "requests": {**sent, "total": total},
-        "replace_ratio": _share(sent["replace"], total),
-        "cancel_ratio": _share(sent["cancel"], total),
-        "requests_per_fill": _share(total, fills),
-    }
-
-
-def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
+def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Interval]:
     """Bound every judged metric at 90 %; ratios by block sums, percentiles by order statistics."""
     sums = _block_sums(books, grid)
 
@@ -280,7 +231,7 @@ def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Any]:
         if pair is not None:
             ts, values = pair
             found[name] = quantile_interval(values=values, block=grid.block_of(ts), q=PERCENTILE, level=LEVEL)
-    return {name: interval.as_dict() for name, interval in found.items()}
+    return found
 
 
 def _equal_fills(books: Sequence[_Book]) -> float:

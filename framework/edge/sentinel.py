@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from framework.edge.report import canonical
+from framework.edge.canonical import canonical
 from framework.edge.rows import TradeRow
 
 COMPONENTS = ("gross", "slippage", "fees_eff", "adverse_1s")

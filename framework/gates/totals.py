@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from framework.edge.section import Section
 from framework.gates.errors import KpiError
 from framework.gates.intervals import Measurement
 from framework.gates.metrics import METRICS
@@ -41,6 +42,29 @@ class Totals:
     def value(self, name: str) -> float | None:
         """Return a metric alone."""
         return self.measured(name).value
+
+
+def totals_of(section: Section) -> Totals:
+    """Return what a gate is told of a section."""
+
+    def measurement(name: str) -> Measurement:
+        bounds = section.intervals.get(name)
+        value = section.value(name)
+        return (
+            Measurement(value)
+            if bounds is None
+            else Measurement(value, bounds.lower, bounds.upper, bounds.n_eff)
+        )
+
+    costs = section.cost_ranking
+    return Totals(
+        metrics={name: measurement(name) for name in METRICS},
+        hours=section.hours,
+        fills=section.fills,
+        turnover_quote=section.turnover_quote,
+        gross_bps=section.value("gross_bps"),
+        losses=tuple(Loss(cost.driver, cost.bps) for cost in costs if cost.bps is not None),
+    )
 
 
 def parse_totals(data: Any, *, where: str) -> Totals:

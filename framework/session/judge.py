@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.report import build_edge_report
+from framework.edge.section import EdgeReport
 from framework.edge.window import WindowData
 from framework.gates.explain import build_gate
 from framework.gates.gate import Gate
 from framework.gates.kpi import Profile, profile_from
 from framework.gates.profiles import deciding_profile
-from framework.gates.totals import parse_totals
+from framework.gates.totals import totals_of
 from framework.session.halts import halts_of, halts_sentence
 from framework.settings.kpi_profiles import load_kpi_profiles
 from framework.settings.schema.kpi import KpiSettings
@@ -32,14 +33,14 @@ class Judge:
     runtime: Mapping[str, Any]
     wall_clock: bool
 
-    def report(self, window: WindowData) -> dict[str, Any]:
+    def report(self, window: WindowData) -> EdgeReport:
         """Build the edge report of a window; raises LedgerError when attribution and books disagree."""
         return build_edge_report(windows=[window], runtime=self.runtime)
 
-    def gate(self, report: Mapping[str, Any], window: WindowData | None = None) -> Gate:
+    def gate(self, report: EdgeReport, window: WindowData | None = None) -> Gate:
         """Judge a report by every profile; a halt in its window, if that is given, joins the sentence."""
         gate = build_gate(
-            totals=parse_totals(report["totals"], where="edge report"),
+            totals=totals_of(report.totals),
             runtime=self.runtime,
             deciding=self.deciding,
             shown=self.shown,

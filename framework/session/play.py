@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
-from framework.edge.report import canonical
+from framework.edge.section import EdgeReport
 from framework.edge.window import WindowData
 from framework.gates.gate import Gate
 from framework.rollout.route import CANARY
@@ -33,7 +32,7 @@ class Iteration:
     number: int
     window: WindowData
     package: TuningParams
-    report: dict[str, Any]
+    report: EdgeReport | None
     gate: Gate | None
     decision: TuningDecision | None
 
@@ -53,7 +52,7 @@ def play(
         package = tuner.package(number, replay.package)
         window = replay.run(package, moved=partial(moved, number))
         patched, ran = replay.live.rebased(), replay.package_tried()
-        report: dict[str, Any] = {}
+        report: EdgeReport | None = None
         gate: Gate | None = None
         decision: TuningDecision | None = None
         if judge is not None:
@@ -66,7 +65,7 @@ def play(
         )
 
 
-def weigh(replay: SoakReplay, judge: Judge) -> tuple[WindowData, dict[str, Any], Gate]:
+def weigh(replay: SoakReplay, judge: Judge) -> tuple[WindowData, EdgeReport, Gate]:
     """Report and judge everything played, the routes apart where a canary was split off."""
     whole, versions = replay.whole(), replay.timeline.versions
     report = judge.report(whole)
@@ -77,7 +76,7 @@ def weigh(replay: SoakReplay, judge: Judge) -> tuple[WindowData, dict[str, Any],
             end_ns=whole.end_ns,
             guard=replay.settings.rollout_guard,
         )
-        report["routes"] = canonical(split)
+        report = replace(report, routes=split)
     return whole, report, judge.gate(report, whole)
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.edge.attribution import attribute_fills
+from framework.edge.attribution import FillEdge, attribute_fills
+from framework.edge.canonical import canonical
 from framework.edge.intervals import ratio_of_sums
 from framework.edge.measures import grid_of
-from framework.edge.window import WindowData
+from framework.edge.routes import Estimate, GuardCall, Lots, Route, RouteMarkout, RouteSplit
+from framework.edge.window import HORIZONS, WindowData
 from framework.rollout.guard import Record, assess
 from framework.rollout.lots import Trade, closed_lots
 from framework.rollout.route import CANARY, REAL, stretches
@@ -58,89 +59,76 @@ def spans(
 
 def route_split(
     *, window: WindowData, versions: Sequence[Version], end_ns: int, guard: RolloutGuard
-) -> dict[str, Any]:
-    """Give what each route did: minutes, fills, turnover, markout net at 5 s and 30 s with its standard
-    error, and whether the rollout guard would take the candidate back.
+) -> RouteSplit:
+    """Give what each route did, and whether the rollout guard would take the candidate back.
 
-    ``difference`` is canary minus real, with the error of two independent halves. A fill belongs to the
+    The difference is canary minus real, with the error of two independent halves. A fill belongs to the
     route whose version quoted its price, even if it came a moment after that minute.
     """
     on_canary = np.array([version.route == CANARY for version in versions])
     canary = on_canary[window.fills["params_version"]]
-    rows = {CANARY: _row(window, canary), REAL: _row(window, ~canary)}
-    spans = np.diff([*(version.start_ns for version in versions), end_ns])
-    rows[CANARY]["minutes"] = float(spans[on_canary].sum()) / MINUTE
-    rows[REAL]["minutes"] = float(spans[~on_canary].sum()) / MINUTE
-    return {
-        **rows,
-        "difference": {h: _difference(rows, h) for h in ("5s", "30s")},
-        "guard": _guard(window, canary, guard),
-    }
+    lengths = np.diff([*(version.start_ns for version in versions), end_ns])
+    ours = _route(window, canary, minutes=float(lengths[on_canary].sum()) / MINUTE)
+    theirs = _route(window, ~canary, minutes=float(lengths[~on_canary].sum()) / MINUTE)
+    apart = {h: _difference(ours.markout_net[h], theirs.markout_net[h]) for h in ours.markout_net}
+    split: RouteSplit = canonical(RouteSplit(ours, theirs, apart, _guard(window, canary, guard)))
+    return split
 
 
-def _guard(window: WindowData, canary: NDArray[np.bool_], limits: RolloutGuard) -> dict[str, Any]:
+def _guard(window: WindowData, canary: NDArray[np.bool_], limits: RolloutGuard) -> GuardCall:
     """Give what the rollout guard would do; a lot belongs to the route of the fill that opened it."""
     fills = window.fills
     cost = fills["fee_quote"] + fills["fee_base"] * fills["m"]
     columns = (fills[name].tolist() for name in ("side", "qty_lots", "price"))
     trades = [Trade(*row) for row in zip(*columns, cost.tolist(), strict=True)]
     lots = closed_lots(trades=trades, lot=window.lot)
-    records = {
-        route: Record(
-            lots=sum(1 for k, _ in lots if canary[k] == (route == CANARY)),
-            wins=sum(1 for k, net in lots if canary[k] == (route == CANARY) and net > 0.0),
+    ours, theirs = (
+        Record(
+            lots=sum(1 for k, _ in lots if canary[k] == chosen),
+            wins=sum(1 for k, net in lots if canary[k] == chosen and net > 0.0),
         )
-        for route in (CANARY, REAL)
-    }
+        for chosen in (True, False)
+    )
     call, reason = assess(
-        canary=records[CANARY],
-        real=records[REAL],
+        canary=ours,
+        real=theirs,
         winrate_delta_pp=limits.winrate_delta_pp,
         min_sample=limits.min_sample,
     )
-    counted = {
-        route: {"lots": r.lots, "wins": r.wins, "winrate_pct": r.winrate_pct} for route, r in records.items()
-    }
-    return {"roll_back": call.value, "reason": reason, **counted}
+    counted = (Lots(record.lots, record.wins, record.winrate_pct) for record in (ours, theirs))
+    return GuardCall(call.value, reason, *counted)
 
 
-def _row(window: WindowData, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+def _route(window: WindowData, chosen: NDArray[np.bool_], *, minutes: float) -> Route:
     edge = attribute_fills(window)
-    return {
-        "fills": int(chosen.sum()),
-        "turnover_quote": math.fsum(edge.notional[chosen]),
-        "markout_net": {
-            horizon: _markout(window, chosen, field, edge.fees_eff, edge.notional)
-            for horizon, field in (("5s", "m_5s"), ("30s", "m_30s"))
-        },
-    }
+    return Route(
+        fills=int(chosen.sum()),
+        turnover_quote=math.fsum(edge.notional[chosen]),
+        markout_net={h: _markout(window, chosen, edge, field=HORIZONS[h]) for h in ("5s", "30s")},
+        minutes=minutes,
+    )
 
 
-def _markout(
-    window: WindowData, chosen: NDArray[np.bool_], field: str, fees: Any, notional: Any
-) -> dict[str, float | int | None]:
+def _markout(window: WindowData, chosen: NDArray[np.bool_], edge: FillEdge, *, field: str) -> RouteMarkout:
     """Measure s (mid at the horizon - price) q + fees over turnover, from sums per block of time."""
     rows, grid = window.fills, grid_of([window])
     known = chosen & np.isfinite(rows[field])
-    net = (rows["side"] * (rows[field] - rows["price"]) * rows["qty"] + fees)[known]
-    ts, worth = rows["exch_ts_ns"][known], notional[known]
+    net = (rows["side"] * (rows[field] - rows["price"]) * rows["qty"] + edge.fees_eff)[known]
+    ts, worth = rows["exch_ts_ns"][known], edge.notional[known]
     total = math.fsum(worth)
     # Only blocks in which the route traded: the others are the other route's and say nothing of this one.
     earned, traded = grid.sums(ts, net), grid.sums(ts, worth)
     found = ratio_of_sums(numerator=earned[traded > 0.0], denominator=traded[traded > 0.0], level=LEVEL)
-    return {
-        "bps": math.fsum(net) / total * 1e4 if total else None,
-        "se_bps": None if found.se is None else found.se * 1e4,
-        "fills": int(known.sum()),
-    }
+    return RouteMarkout(
+        bps=math.fsum(net) / total * 1e4 if total else None,
+        se_bps=None if found.se is None else found.se * 1e4,
+        fills=int(known.sum()),
+    )
 
 
-def _difference(rows: dict[str, dict[str, Any]], horizon: str) -> dict[str, float | None]:
-    a, b = (rows[route]["markout_net"][horizon] for route in (CANARY, REAL))
-    if a["bps"] is None or b["bps"] is None:
-        return {"bps": None, "se_bps": None}
-    errors = (a["se_bps"], b["se_bps"])
-    return {
-        "bps": a["bps"] - b["bps"],
-        "se_bps": None if None in errors else math.hypot(*errors),
-    }
+def _difference(ours: Estimate, theirs: Estimate) -> Estimate:
+    if ours.bps is None or theirs.bps is None:
+        return Estimate(None, None)
+    known = ours.se_bps is not None and theirs.se_bps is not None
+    error = math.hypot(ours.se_bps or 0.0, theirs.se_bps or 0.0) if known else None
+    return Estimate(ours.bps - theirs.bps, error)

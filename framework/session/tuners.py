@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
+from framework.edge.section import EdgeReport
 from framework.gates.gate import Gate
 from framework.session.judge import Judge
 from framework.settings.schema.run import RunSettings
@@ -26,7 +27,7 @@ class Ran:
 
     number: int
     package: TuningParams
-    report: Mapping[str, Any]
+    report: EdgeReport
     gate: Gate
     patched: Patched = ()
 
@@ -91,7 +92,7 @@ class RuleTuner:
         for values in ran.patched:
             state, _ = rebase(state=state, patch=values, bounds=self.rules.bounds)
         measured = input_from_totals(
-            totals=ran.report["totals"],
+            totals=ran.report.totals,
             unit=self.rules.unit,
             verdict=ran.gate.verdict,
             wall_clock=self.wall_clock,

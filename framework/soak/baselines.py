@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from framework.edge.section import EdgeReport, Section
 from framework.session.judge import Judge
 from framework.session.play import play
 from framework.session.reload import LiveSettings
@@ -18,15 +20,32 @@ from framework.tuning.baselines import Arm, corner_arm, placebo_draws, placebo_s
 from framework.tuning.params import TuningParams
 from framework.tuning.rules import TuningRules
 
-SHOWN = (
-    "fills",
-    "turnover_quote",
-    "net_quote",
-    "net_bps",
-    "markout_net_30s_bps",
-    "markout_net_30s_se_bps",
-    "rms_inventory_quote",
-)
+
+@dataclass(frozen=True)
+class ArmRow:
+    """What one arm came to; ``same_as`` names the arm whose very packages it had."""
+
+    arm: str
+    totals: Section
+    last_package: TuningParams
+    same_as: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the arm as the tuning report holds it."""
+        totals, twin = self.totals, {} if self.same_as is None else {"same_as": self.same_as}
+        return {
+            "arm": self.arm,
+            "fills": totals.fills,
+            "turnover_quote": totals.turnover_quote,
+            "net_quote": totals.net_quote,
+            "net_bps": totals.net_bps,
+            "markout_net_30s_bps": totals.markout_30s.net_bps,
+            "markout_net_30s_se_bps": totals.markout_30s.net_se_bps,
+            "rms_inventory_quote": totals.rms_inventory_quote,
+            "net_bps_interval": totals.intervals["net_bps"].as_dict(),
+            "last_package": self.last_package.mapping(),
+            **twin,
+        }
 
 
 def compare_arms(
@@ -36,10 +55,10 @@ def compare_arms(
     judge: Judge,
     rules: TuningRules,
     tuned: Sequence[TuningParams],
-    tuned_report: dict[str, Any],
+    tuned_report: EdgeReport,
     progress: Callable[[str, float], None] = lambda _doing, _share: None,
     live: Callable[[], LiveSettings | None] = lambda: None,
-) -> list[dict[str, Any]]:
+) -> list[ArmRow]:
     """Replay static, corner and random-walk placebo on the tuned run's tape; give one row an arm, tuned
     first.
 
@@ -54,32 +73,22 @@ def compare_arms(
         corner_arm(rules=rules, start=start, iterations=len(tuned)),
         placebo_schedule(start=start, tuned=tuned, draws=draws, bounds=rules.bounds),
     ]
-    rows = [_row("tuned", tuned[-1], tuned_report)]
+    rows = [ArmRow("tuned", tuned_report.totals, tuned[-1])]
     for n, arm in enumerate(arms):
         progress(f"arm {arm.name}", n / len(arms))
         if tuple(arm.packages) == tuple(tuned):
-            rows.append({**rows[0], "arm": arm.name, "same_as": "tuned"})
+            rows.append(replace(rows[0], arm=arm.name, same_as="tuned"))
         else:
             report, last = _played(settings, market, judge, arm, live())
-            rows.append(_row(arm.name, last, report))
+            rows.append(ArmRow(arm.name, report.totals, last))
     return rows
 
 
 def _played(
     settings: RunSettings, market: ReplayWindow, judge: Judge, arm: Arm, live: LiveSettings | None
-) -> tuple[dict[str, Any], TuningParams]:
+) -> tuple[EdgeReport, TuningParams]:
     """Play an arm; give its report and the package it ended with."""
     replay = SoakReplay(settings=settings, market=market, live=live)
     for _ in play(replay, tuner=Planned(arm.packages)):
         pass
     return judge.report(replay.whole()), replay.package
-
-
-def _row(name: str, last: TuningParams, report: dict[str, Any]) -> dict[str, Any]:
-    totals = report["totals"]
-    return {
-        "arm": name,
-        **{key: totals[key] for key in SHOWN},
-        "net_bps_interval": totals["intervals"].get("net_bps"),
-        "last_package": last.mapping(),
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from framework.edge.report import canonical
+from framework.edge.canonical import canonical
 from framework.edge.rows import audit_rows, trade_rows
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import written_schedule
@@ -26,7 +26,7 @@ DRIVER_METRICS = ("neg_edge_drivers", "cost_ranking", "net_bps", "component_brea
 
 def iteration_row(result: SoakResult, k: int) -> dict[str, Any]:
     """Give one iteration (from 1) as a row: verdict, package, measures, what the tuner did after it."""
-    totals, gate = result.reports[k - 1]["totals"], result.gates[k - 1]
+    totals, gate = result.reports[k - 1].totals.as_dict(), result.gates[k - 1]
     decision = result.decisions[k - 1] if result.decisions else None
     return {
         "iteration": k,
@@ -42,11 +42,11 @@ def iteration_row(result: SoakResult, k: int) -> dict[str, Any]:
 def write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
     """Write the four files of an iteration, and every iteration so far as soak/metrics.jsonl."""
     report, gate = result.reports[k - 1], result.gates[k - 1]
-    totals, params = report["totals"], result.packages[k - 1].mapping()
+    totals, params = report.totals.as_dict(), result.packages[k - 1].mapping()
     row = iteration_row(result, k)
-    about = {"iteration": k, "runtime": report["runtime"]}
+    about = {"iteration": k, "runtime": report.runtime}
     files = {
-        "AUDIT_SNAPSHOT": {**report, "params": params},
+        "AUDIT_SNAPSHOT": {**report.as_dict(), "params": params},
         "BLOCKS_BREAKDOWN": {**about, **{name: totals[name] for name in BLOCKS}},
         "NEG_EDGE_DRIVERS": {
             **about,
@@ -61,7 +61,7 @@ def write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
 
 def write_verdict(result: SoakResult, folder: RunFolder) -> None:
     """Write what machines read of the whole run, as soon as it is judged."""
-    folder.json("reports/EDGE_REPORT.json", result.report)
+    folder.json("reports/EDGE_REPORT.json", result.reported.as_dict())
     folder.json("reports/KPI_GATE.json", result.judged.as_dict())
     folder.json("reports/soak_metrics.json", soak_metrics(result))
     folder.json("reports/gates_summary.json", gates_summary(result))
@@ -110,7 +110,7 @@ def soak_metrics(result: SoakResult) -> dict[str, Any]:
     assert result.whole is not None
     return {
         "runtime": result.runtime,
-        "totals": result.report["totals"],
+        "totals": result.totals.as_dict(),
         "profile_switch": canonical(switch_rows(result.whole)),
         "iterations": [iteration_row(result, k) for k in range(1, len(result.reports) + 1)],
     }
@@ -154,5 +154,5 @@ def tuning_report(result: SoakResult) -> dict[str, Any]:
             "in_force": tally.in_force,
             "full_apply_ratio": tally.full_apply_ratio,
         },
-        "arms": result.arms,
+        "arms": [arm.as_dict() for arm in result.arms],
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from framework.edge.section import EdgeReport, Section
 from framework.edge.window import WindowData
 from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
@@ -14,6 +15,7 @@ from framework.session.reload import Offer, Reload
 from framework.session.timeline import Version
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
+from framework.soak.baselines import ArmRow
 from framework.tuning.params import TuningParams
 from framework.tuning.step import TuningDecision
 
@@ -38,13 +40,13 @@ class SoakResult:
     """Those patches, by the instant of the tape (ns) from which they counted."""
     windows: list[WindowData] = field(default_factory=list)
     packages: list[TuningParams] = field(default_factory=list)
-    reports: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[EdgeReport] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     decisions: list[TuningDecision] = field(default_factory=list)
     whole: WindowData | None = None
-    report: dict[str, Any] = field(default_factory=dict)
+    report: EdgeReport | None = None
     gate: Gate | None = None
-    arms: list[dict[str, Any]] = field(default_factory=list)
+    arms: list[ArmRow] = field(default_factory=list)
     untuned: str | None = None
     """Why no package was tuned, when none was."""
 
@@ -52,11 +54,23 @@ class SoakResult:
         """Add the next iteration."""
         self.windows.append(played.window)
         self.packages.append(played.package)
-        self.reports.append(played.report)
+        assert played.report is not None
         assert played.gate is not None
+        self.reports.append(played.report)
         self.gates.append(played.gate)
         if played.decision is not None:
             self.decisions.append(played.decision)
+
+    @property
+    def totals(self) -> Section:
+        """Give the totals of the whole run."""
+        return self.reported.totals
+
+    @property
+    def reported(self) -> EdgeReport:
+        """Give the report of the whole run, which there is once it has been played."""
+        assert self.report is not None
+        return self.report
 
     @property
     def judged(self) -> Gate:

@@ -179,7 +179,7 @@ class _Run:
                 judge=self.judge,
                 rules=tuning_rules(result.settings, self.judge),
                 tuned=result.packages,
-                tuned_report=result.report,
+                tuned_report=result.reported,
                 progress=self.progress,
                 live=live.again,
             )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from framework.gates.explain import matrix_lines, next_step
-from framework.rollout.route import CANARY, REAL
 from framework.session.halts import halts_sentence, loss_halt_before
 from framework.soak.kpi_text import profile_lines, profile_table
 from framework.soak.switching import switch_rows, switch_sentence
 
 if TYPE_CHECKING:
+    from framework.edge.routes import Estimate, GuardCall, RouteSplit
+    from framework.edge.section import Section
+    from framework.soak.baselines import ArmRow
     from framework.soak.result import SoakResult
 
 
@@ -54,17 +57,17 @@ def notices(result: SoakResult) -> list[str]:
 
 def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     """Say how an iteration (from 1) went and under which package, or what ``changed`` in it."""
-    totals, package = result.reports[k - 1]["totals"], result.packages[k - 1].mapping()
+    totals, package = result.reports[k - 1].totals, result.packages[k - 1].mapping()
     before = result.packages[k - 2].mapping() if changed and k > 1 else {}
     words = " ".join(f"{name}={value}" for name, value in package.items() if before.get(name) != value)
-    lag = totals["ws_lag_p95_ms"]
+    lag = totals.ws_lag_p95_ms
     late = "" if lag is None else f", lag p95 {_num(lag)} ms"
     first = loss_halt_before(result.gates[: k - 1])
     since = "" if first is None else f"no quoting since the loss halt in iteration {first}"
     halted = since or halts_sentence(result.gates[k - 1].halts or ())
     return (
-        f"iter {k}: {result.gates[k - 1].verdict.value} net {_bps(totals['net_bps'])},"
-        f" {_fills(totals['fills'])}, off-target p95 {_num(totals['order_age_p95_ms'])} ms{late}"
+        f"iter {k}: {result.gates[k - 1].verdict.value} net {_bps(totals.net_bps)},"
+        f" {_fills(totals.fills)}, off-target p95 {_num(totals.percentiles['order_age_p95_ms'])} ms{late}"
         f"{', ' + halted if halted else ''} | {words or 'same package'}"
     )
 
@@ -86,7 +89,7 @@ def verdict_lines(result: SoakResult) -> list[str]:
     """Say how the run went, as soon as it is judged."""
     return [
         f"{result.judged.verdict.value}: {result.judged.sentence}",
-        _edge_line(result.report["totals"]),
+        _edge_line(result.totals),
         *_pace_lines(result),
         *_reload_lines(result),
         *_route_lines(result),
@@ -103,23 +106,28 @@ def closing_lines(result: SoakResult) -> list[str]:
     ]
 
 
-def _edge_line(totals: dict[str, Any]) -> str:
+def _edge_line(totals: Section) -> str:
+    net, gross, fees, slippage, inventory = (
+        _bps(totals.parts[name].bps) for name in ("net", "gross", "fees_eff", "slippage", "inventory")
+    )
     return (
-        f"net {_bps(totals['net_bps'])} = gross {_bps(totals['gross_bps'])}"
-        f" + fees {_bps(totals['fees_eff_bps'])} + slippage {_bps(totals['slippage_bps'])}"
-        f" + inventory {_bps(totals['inventory_bps'])};"
-        f" {_fills(totals['fills'])}, turnover {_amount(totals['turnover_quote'])},"
-        f" 30-s markout net {_estimate(totals['markout_net_30s_bps'], totals['markout_net_30s_se_bps'])}"
+        f"net {net} = gross {gross} + fees {fees} + slippage {slippage} + inventory {inventory};"
+        f" {_fills(totals.fills)}, turnover {_amount(totals.turnover_quote)},"
+        f" 30-s markout net {_markout_30s(totals)}"
     )
 
 
+def _markout_30s(totals: Section) -> str:
+    return _estimate(totals.markout_30s.net_bps, totals.markout_30s.net_se_bps)
+
+
 def _pace_lines(result: SoakResult) -> list[str]:
-    totals = result.report["totals"]
-    if totals["ws_lag_p95_ms"] is None:
+    totals = result.totals
+    if totals.ws_lag_p95_ms is None:
         return []
-    missed = totals["counters"]["deadline_misses"]
+    missed = totals.counters["deadline_misses"]
     deadline = result.settings.strategy.deadline_ms
-    return [f"lag p95 {_num(totals['ws_lag_p95_ms'])} ms, {missed} slices later than {deadline} ms"]
+    return [f"lag p95 {_num(totals.ws_lag_p95_ms)} ms, {missed} slices later than {deadline} ms"]
 
 
 def _reload_lines(result: SoakResult) -> list[str]:
@@ -134,21 +142,21 @@ def _reload_lines(result: SoakResult) -> list[str]:
 
 
 def _route_lines(result: SoakResult) -> list[str]:
-    split = result.report.get("routes")
+    split = result.reported.routes
     if split is None:
         return []
     lines = [
-        f"route {route}: {row['minutes']:.4g} min, {_fills(row['fills'])}, markout net"
-        f" {_error(row['markout_net']['5s'])} after 5 s, {_error(row['markout_net']['30s'])} after 30 s"
-        for route, row in ((route, split[route]) for route in (CANARY, REAL))
+        f"route {name}: {route.minutes:.4g} min, {_fills(route.fills)}, markout net"
+        f" {_error(route.markout_net['5s'])} after 5 s, {_error(route.markout_net['30s'])} after 30 s"
+        for name, route in split.routes.items()
     ]
-    apart = split["difference"]
+    apart = split.difference
     less = f"canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"
-    return [*lines, less, _guard(split["guard"])]
+    return [*lines, less, _guard(split.guard)]
 
 
-def _guard(row: dict[str, Any]) -> str:
-    return f"guard would roll back: {row['roll_back']} ({row['reason']})"
+def _guard(call: GuardCall) -> str:
+    return f"guard would roll back: {call.roll_back} ({call.reason})"
 
 
 def _switching(result: SoakResult) -> str:
@@ -156,28 +164,28 @@ def _switching(result: SoakResult) -> str:
     return switch_sentence(switch_rows(result.whole))
 
 
-def _error(row: dict[str, Any]) -> str:
-    return _estimate(row["bps"], row["se_bps"])
+def _error(given: Estimate) -> str:
+    return _estimate(given.bps, given.se_bps)
 
 
 def _arm_lines(result: SoakResult) -> list[str]:
-    return [f"arm {row['arm']}: {_arm_words(row)}" for row in result.arms]
+    return [f"arm {row.arm}: {_arm_words(row)}" for row in result.arms]
 
 
-def _arm_words(row: dict[str, Any]) -> str:
-    if "same_as" in row:
-        return f"the very packages of {row['same_as']}"
-    markout = _estimate(row["markout_net_30s_bps"], row["markout_net_30s_se_bps"])
-    return f"net {_bps(row['net_bps'])}, 30-s markout net {markout}, {_fills(row['fills'])}"
+def _arm_words(row: ArmRow) -> str:
+    if row.same_as is not None:
+        return f"the very packages of {row.same_as}"
+    totals = row.totals
+    return f"net {_bps(totals.net_bps)}, 30-s markout net {_markout_30s(totals)}, {_fills(totals.fills)}"
 
 
 def results_markdown(result: SoakResult) -> str:
     """Give the run as Markdown: verdict, both profiles side by side, edge, iterations, tuner."""
-    gate, totals, runtime = result.judged, result.report["totals"], result.runtime
+    gate, totals, runtime = result.judged, result.totals, result.runtime
     parts = [
         f"# Soak: {gate.verdict.value}",
         gate.sentence,
-        f"Tape {runtime['tape']}, {totals['hours']:.3g} h, {runtime['iterations']} iterations, maker fee"
+        f"Tape {runtime['tape']}, {totals.hours:.3g} h, {runtime['iterations']} iterations, maker fee"
         f" {runtime['maker_fee_bps']:g} bps, config {runtime['config_sha'][:12]}.",
         "## KPI profiles",
         _table(*profile_table(gate)),
@@ -186,8 +194,8 @@ def results_markdown(result: SoakResult) -> str:
         "## Iterations",
         _iterations(result),
     ]
-    if (split := result.report.get("routes")) is not None:
-        parts += ["## Routes", _routes(split), _guard(split["guard"])]
+    if (split := result.reported.routes) is not None:
+        parts += ["## Routes", _routes(split), _guard(split.guard)]
     if result.arms:
         parts += ["## Tuned against not tuning", _arms(result.arms)]
     matrix = "\n".join(matrix_lines(gate.decision))
@@ -196,10 +204,8 @@ def results_markdown(result: SoakResult) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _edge_table(totals: dict[str, Any]) -> str:
-    rows = [
-        [name, _num(part["bps"]), _num(part["quote"])] for name, part in totals["component_breakdown"].items()
-    ]
+def _edge_table(totals: Section) -> str:
+    rows = [[name, _num(part.bps), _num(part.quote)] for name, part in totals.parts.items()]
     return _table(["component", "bps", "quote"], rows)
 
 
@@ -207,38 +213,38 @@ def _iterations(result: SoakResult) -> str:
     head = ["iter", "verdict", "net bps", "gross", "slippage", "inventory", "fills", "off-target p95 ms"]
     rows = []
     for k, report in enumerate(result.reports, start=1):
-        t = report["totals"]
-        values = [t["net_bps"], t["gross_bps"], t["slippage_bps"], t["inventory_bps"]]
-        verdict, age = result.gates[k - 1].verdict.value, _num(t["order_age_p95_ms"])
-        rows.append([str(k), verdict, *map(_num, values), str(t["fills"]), age])
+        totals = report.totals
+        values = [_num(totals.parts[name].bps) for name in ("net", "gross", "slippage", "inventory")]
+        verdict, age = result.gates[k - 1].verdict.value, _num(totals.percentiles["order_age_p95_ms"])
+        rows.append([str(k), verdict, *values, str(totals.fills), age])
     return _table(head, rows)
 
 
-def _routes(split: dict[str, Any]) -> str:
+def _routes(split: RouteSplit) -> str:
     head = ["route", "minutes", "fills", "turnover", "5-s markout net bps", "±", "30-s markout net bps", "±"]
     rows = [
         [
-            route,
-            _num(row["minutes"]),
-            str(row["fills"]),
-            _num(row["turnover_quote"]),
-            *_markouts(row["markout_net"]),
+            name,
+            _num(route.minutes),
+            str(route.fills),
+            _num(route.turnover_quote),
+            *_markouts(route.markout_net),
         ]
-        for route, row in ((name, split[name]) for name in (CANARY, REAL))
+        for name, route in split.routes.items()
     ]
-    return _table(head, [*rows, ["canary less real", "", "", "", *_markouts(split["difference"])]])
+    return _table(head, [*rows, ["canary less real", "", "", "", *_markouts(split.difference)]])
 
 
-def _markouts(rows: dict[str, Any]) -> list[str]:
-    return [_num(rows[horizon][name]) for horizon in ("5s", "30s") for name in ("bps", "se_bps")]
+def _markouts(given: Mapping[str, Estimate]) -> list[str]:
+    return [_num(x) for horizon in ("5s", "30s") for x in (given[horizon].bps, given[horizon].se_bps)]
 
 
-def _arms(arms: list[dict[str, Any]]) -> str:
+def _arms(arms: Sequence[ArmRow]) -> str:
     head = ["arm", "net bps", "30-s markout net bps", "±", "fills", "turnover"]
     rows = [
         [
-            row["arm"], _num(row["net_bps"]), _num(row["markout_net_30s_bps"]),
-            _num(row["markout_net_30s_se_bps"]), str(row["fills"]), _num(row["turnover_quote"]),
+            row.arm, _num(row.totals.net_bps), _num(row.totals.markout_30s.net_bps),
+            _num(row.totals.markout_30s.net_se_bps), str(row.totals.fills), _num(row.totals.turnover_quote),
         ]
         for row in arms
     ]  # fmt: skip

@@ -61,15 +61,18 @@ def test_six_tuned_iterations_end_with_a_verdict_and_every_report(run: Run) -> N
     assert len(result.reports) == len(result.decisions) == 6
     assert result.verdict.exit_code in (0, 1, 3)
     assert {path.name for path in (folder / "reports").iterdir()} == REPORTS
-    assert {row["arm"] for row in result.arms} == {"tuned", "static", "corner", "placebo"}
-    assert result.report["totals"]["fills"] > 10
+    assert {row.arm for row in result.arms} == {"tuned", "static", "corner", "placebo"}
+    assert result.totals.fills > 10
 
 
 def test_the_books_balance_within_a_billionth_of_turnover(run: Run) -> None:
     result, _, _ = run
-    for window, report in [*zip(result.windows, result.reports, strict=True), (result.whole, result.report)]:
+    for window, report in [
+        *zip(result.windows, result.reports, strict=True),
+        (result.whole, result.reported),
+    ]:
         assert window is not None
-        balanced(window, report["totals"])
+        balanced(window, report.totals.as_dict())
 
 
 def balanced(window: Any, totals: dict[str, Any]) -> None:

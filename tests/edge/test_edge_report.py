@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.edge.canonical import canonical
 from framework.edge.errors import EdgeInputError
 from framework.edge.measures import Grid, block_seconds, equity_at, sigma_1s, unit_move
-from framework.edge.report import build_edge_report, canonical
+from framework.edge.report import build_edge_report
 from framework.edge.window import LedgerPoint, WindowData, chain
 from framework.files.atomic import canonical_json
 from framework.quoting.records import BLOCK, CANCEL_QUOTE, PLACE, REJECT, REPLACE
@@ -20,8 +21,7 @@ from tests.edge.builders import S, fill, window
 
 
 def totals(*windows: WindowData) -> dict[str, Any]:
-    found: dict[str, Any] = build_edge_report(windows=windows)["totals"]
-    return found
+    return build_edge_report(windows=windows).totals.as_dict()
 
 
 def busy_window(**more: Any) -> WindowData:
@@ -220,7 +220,7 @@ def test_a_window_without_fills_reports_nulls_and_never_a_number() -> None:
 
 
 def test_the_same_window_gives_the_same_bytes_and_no_number_json_cannot_hold() -> None:
-    first, second = (canonical_json(build_edge_report(windows=[busy_window()])) for _ in range(2))
+    first, second = (canonical_json(build_edge_report(windows=[busy_window()]).as_dict()) for _ in range(2))
     assert first == second
     assert canonical({"a": math.nan, "b": -0.0, "c": np.float64(0.1) + 0.2, "d": np.int64(3), "e": True}) == {
         "a": None,
@@ -254,7 +254,7 @@ def test_the_report_of_a_chained_run_nets_what_its_iterations_net() -> None:
 def test_symbols_add_up_in_one_quote_currency_and_only_in_one() -> None:
     a = window([fill(10, +1, 99.0, 1.0, m0=100.0, m=100.0, m_1s=100.0)], symbol="AUSDT")
     b = window([fill(10, -1, 10.0, 5.0, m0=9.0, m=9.0, m_1s=9.0)], symbol="BUSDT", closing_mid=9.0)
-    report = build_edge_report(windows=[b, a])
+    report = build_edge_report(windows=[b, a]).as_dict()
     assert list(report["symbols"]) == ["AUSDT", "BUSDT"]
     assert report["totals"]["net_quote"] == pytest.approx(1.0 + 5.0)
     assert report["totals"]["turnover_quote"] == pytest.approx(99.0 + 50.0)

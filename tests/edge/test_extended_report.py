@@ -50,7 +50,7 @@ def test_a_report_of_the_ledger_keeps_its_own_ages_and_gets_the_same_counts_from
     events = [{"action": PLACE}, {"action": REPLACE, "off_target_age_ns": 10**8}, {"action": CANCEL_QUOTE}]
     events += [{"action": BLOCK, "reason": 2, "count": 4}]
     w = window([fill(1, +1, 100.0, 1.0, m0=100.0, m=100.0, off_target_age_ns=3 * 10**8)], audit=events)
-    base = build_edge_report(windows=[w])
+    base = build_edge_report(windows=[w]).as_dict()
     log = [
         AuditRow("PLACE", None, 1, None),
         AuditRow("REPLACE", None, 1, 100.0),
@@ -65,6 +65,8 @@ def test_neither_kind_of_report_is_refused_by_name() -> None:
         extend_report(base={}, audit=[], where="r")
     with pytest.raises(EdgeInputError, match="r: total lacks gross_bps"):
         extend_report(base={"total": {"net_bps": 1.0}}, audit=[], where="r")
+    with pytest.raises(EdgeInputError, match=r"r: totals\.fills is 'many'; allowed a count, or null"):
+        extend_report(base={"totals": {"fills": "many"}}, audit=[], where="r")
 
 
 def test_the_command_writes_the_extended_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -406,8 +406,8 @@ def test_a_run_follows_its_schedule_and_the_tuner_starts_anew_from_it(tmp_path: 
     assert "base_spread_bps_delta" in told
     repeated = json.loads((folder / "soak" / "patches.json").read_text())
     assert repeated["patches"][0]["after"] == f"{90 * SECOND}ns"
-    arms = {arm["arm"]: arm for arm in result.arms}
-    assert arms["static"]["last_package"]["base_spread_bps_delta"] == 0.3
+    arms = {arm.arm: arm for arm in result.arms}
+    assert arms["static"].last_package.base_spread_bps_delta == 0.3
 
 
 def test_a_run_with_patches_is_the_same_bytes_twice(tmp_path: Path) -> None:

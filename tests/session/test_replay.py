@@ -136,18 +136,19 @@ def test_the_split_by_route_adds_up_to_the_whole(routed: RunSettings, market: Re
         end_ns=market.end_ns,
         guard=settings.rollout_guard,
     )
-    both = (split[CANARY], split[REAL])
-    assert sum(row["fills"] for row in both) == len(whole.fills)
-    assert sum(row["minutes"] for row in both) == pytest.approx(12.0)
+    both = (split.canary, split.real)
+    assert sum(route.fills for route in both) == len(whole.fills)
+    assert sum(route.minutes for route in both) == pytest.approx(12.0)
     turnover = float((whole.fills["price"] * whole.fills["qty"]).sum())
-    assert sum(row["turnover_quote"] for row in both) == pytest.approx(turnover)
-    guard = split["guard"]
-    assert 0 < guard[CANARY]["lots"] + guard[REAL]["lots"] <= len(whole.fills)
-    assert all(0 <= guard[route]["wins"] <= guard[route]["lots"] for route in (CANARY, REAL))
-    assert guard["roll_back"] in ("yes", "no", "insufficient")
-    assert split["difference"]["5s"]["bps"] == pytest.approx(
-        split[CANARY]["markout_net"]["5s"]["bps"] - split[REAL]["markout_net"]["5s"]["bps"]
-    )
+    assert sum(route.turnover_quote for route in both) == pytest.approx(turnover)
+    lots = (split.guard.canary, split.guard.real)
+    assert 0 < sum(route.lots for route in lots) <= len(whole.fills)
+    assert all(0 <= route.wins <= route.lots for route in lots)
+    assert split.guard.roll_back in ("yes", "no", "insufficient")
+    ours, theirs = (route.markout_net["5s"].bps for route in both)
+    assert ours is not None
+    assert theirs is not None
+    assert split.difference["5s"].bps == pytest.approx(ours - theirs)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Runs for the page's tests: windows made by hand, judged and tuned by the real rules."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from framework.session.judge import make_judge
 from framework.session.window import ReplayWindow
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
+from framework.soak.baselines import ArmRow
 from framework.soak.result import SoakResult
 from framework.tuning.state import start_state
 from framework.tuning.step import step
@@ -137,21 +139,10 @@ def _tune(made: SoakResult) -> None:
     for k, (report, gate) in enumerate(zip(made.reports, made.gates, strict=True), 1):
         made.packages.append(package)
         given = input_from_totals(
-            totals=report["totals"], unit=SCALED.unit, verdict=gate.verdict, wall_clock=False
+            totals=report.totals, unit=SCALED.unit, verdict=gate.verdict, wall_clock=False
         )
         decision = step(SCALED, state, given, package, iteration=k, last_iteration=k == last)
         made.decisions.append(decision)
         package, state = decision.new_params, decision.state
-    totals = made.report["totals"]
-    shown = (
-        "fills",
-        "turnover_quote",
-        "net_quote",
-        "net_bps",
-        "markout_net_30s_bps",
-        "markout_net_30s_se_bps",
-    )
-    row = {name: totals[name] for name in (*shown, "rms_inventory_quote")}
-    row["net_bps_interval"] = totals["intervals"].get("net_bps")
-    made.arms = [{"arm": name, **row} for name in ("tuned", "static", "corner", "placebo")]
-    made.arms[2]["same_as"] = "tuned"
+    made.arms = [ArmRow(name, made.totals, package) for name in ("tuned", "static", "corner", "placebo")]
+    made.arms[2] = replace(made.arms[2], same_as="tuned")

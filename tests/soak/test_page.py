@@ -162,22 +162,25 @@ def test_a_canary_split_is_shown_route_by_route_with_its_difference() -> None:
     made.whole.fills["params_version"] = np.arange(len(made.whole.fills)) % len(made.versions)
     made.whole.fills["qty_lots"] = 1000
     guard = made.settings.rollout_guard
-    split = made.report["routes"] = route_split(
-        window=made.whole, versions=made.versions, end_ns=edges[-1], guard=guard
-    )
+    split = route_split(window=made.whole, versions=made.versions, end_ns=edges[-1], guard=guard)
+    made.report = replace(made.reported, routes=split)
     seen = text_of(made)
     assert "Canary against real" in seen
-    for route in ("canary", "real"):
-        assert f"{fixed(split[route]['markout_net']['5s']['bps'], plus=True)} ±" in seen
-    assert f"The rollout guard would roll back: {split['guard']['roll_back']}" in seen
-    assert f"canary less real {fixed(split['difference']['5s']['bps'], plus=True)} ±" in seen
+    for route in split.routes.values():
+        assert f"{fixed(route.markout_net['5s'].bps, plus=True)} ±" in seen
+    assert f"The rollout guard would roll back: {split.guard.roll_back}" in seen
+    assert f"canary less real {fixed(split.difference['5s'].bps, plus=True)} ±" in seen
 
 
 def test_a_run_on_the_wall_clock_says_whether_it_kept_pace() -> None:
     made = result()
     assert "slices later than" not in text_of(made)
-    made.report["totals"]["ws_lag_p95_ms"] = 41.0
-    made.report["totals"]["counters"]["deadline_misses"] = 3
+    totals = replace(
+        made.totals,
+        percentiles={**made.totals.percentiles, "ws_lag_p95_ms": 41.0},
+        counters={**made.totals.counters, "deadline_misses": 3},
+    )
+    made.report = replace(made.reported, totals=totals)
     assert f"lag p95 41 ms, 3 slices later than {made.settings.strategy.deadline_ms} ms" in text_of(made)
 
 
@@ -186,9 +189,9 @@ def test_components_over_time_add_up_to_the_equity_and_end_at_the_net() -> None:
     assert made.whole is not None
     money = money_over_time(made.whole)
     assert np.allclose(np.sum(list(money.parts.values()), axis=0), money.net)
-    assert money.net[-1] == pytest.approx(made.report["totals"]["net_quote"])
+    assert money.net[-1] == pytest.approx(made.totals.net_quote)
     for name in ("gross", "slippage", "fees_eff", "adverse_1s"):
-        quote = made.report["totals"]["component_breakdown"][name]["quote"]
+        quote = made.totals.parts[name].quote
         assert money.parts[name][-1] == pytest.approx(quote)
 
 

@@ -105,7 +105,7 @@ def test_no_rule_is_left_out() -> None:
 def test_a_cancel_takes_back_what_was_placed(
     market: str, played: dict[str, SoakResult], tmp_path: Path
 ) -> None:
-    sent = run_of(market, played, tmp_path).report["totals"]["requests"]
+    sent = run_of(market, played, tmp_path).totals.as_dict()["requests"]
     assert sent["cancel"] <= sent["place"]
 
 
@@ -113,7 +113,7 @@ def test_a_cancel_takes_back_what_was_placed(
 def test_what_the_position_limit_holds_is_no_blocked_tick(
     market: str, played: dict[str, SoakResult], tmp_path: Path
 ) -> None:
-    totals = run_of(market, played, tmp_path).report["totals"]
+    totals = run_of(market, played, tmp_path).totals.as_dict()
     limit, reasons = totals["at_position_limit"], totals["block_reasons"]
     assert limit["count"] == totals["counters"]["drops_position_limit"] > 0
     assert sum(row["ratio"] for row in reasons.values()) == pytest.approx(1.0)

@@ -182,7 +182,7 @@ def test_a_canary_is_split_by_route_and_never_tuned(root: Path) -> None:
     result, folder, said = soaked(root, *words)
     assert any(line.startswith("| autotune | OFF | rollout is canary") for line in said)
     split = told(folder, "reports/EDGE_REPORT.json")["routes"]
-    assert split["canary"]["fills"] + split["real"]["fills"] == result.report["totals"]["fills"] > 10
+    assert split["canary"]["fills"] + split["real"]["fills"] == result.totals.fills > 10
     trades = [json.loads(line) for line in (folder / "edge" / "trades.jsonl").read_text().splitlines()]
     for route in ("canary", "real"):
         assert sum(trade["route"] == route for trade in trades) == split[route]["fills"]
@@ -221,14 +221,14 @@ class SkippingClock:
 def test_the_wall_clock_measures_and_judges_the_lag(root: Path) -> None:
     words = (*QUICK, "soak.clock=wall", "kpi=audit_3h")
     result, _, said = soaked(root, *words, clock=SkippingClock())
-    totals = result.report["totals"]
-    assert 1.0 < totals["ws_lag_p95_ms"] < 2.0
-    assert totals["intervals"]["ws_lag_p95_ms"]["n"] > 100
-    assert totals["counters"]["deadline_misses"] == 0
+    totals = result.totals
+    assert 1.0 < (totals.ws_lag_p95_ms or 0.0) < 2.0
+    assert totals.intervals["ws_lag_p95_ms"].n > 100
+    assert totals.counters["deadline_misses"] == 0
     rows = {row.metric: row for row in result.judged.profiles["audit_3h"].rows}
     assert rows["ws_lag_p95_ms"].word == "PASS"
     assert ", in real time" in said[0]
-    assert all(report["totals"]["ws_lag_p95_ms"] is not None for report in result.reports)
+    assert all(report.totals.ws_lag_p95_ms is not None for report in result.reports)
 
 
 def test_the_wall_clock_trades_what_replay_trades(root: Path) -> None:
@@ -244,7 +244,7 @@ def test_replay_does_not_judge_the_lag(root: Path) -> None:
     result, _, _ = soaked(root, *QUICK, "kpi=audit_3h")
     rows = {row.metric: row for row in result.judged.profiles["audit_3h"].rows}
     assert rows["ws_lag_p95_ms"].word == "N/A"
-    assert result.report["totals"]["ws_lag_p95_ms"] is None
+    assert result.totals.ws_lag_p95_ms is None
 
 
 class LateClock(SkippingClock):
@@ -257,8 +257,8 @@ class LateClock(SkippingClock):
 def test_a_feed_that_lags_is_judged_and_tuned_against(root: Path) -> None:
     words = ("soak.hours=0.4", "soak.iterations=2", "soak.clock=wall", "kpi=audit_3h")
     result, folder, said = soaked(root, *words, clock=LateClock())
-    assert result.report["totals"]["intervals"]["ws_lag_p95_ms"]["lower"] > 130.0
-    assert result.report["totals"]["counters"]["deadline_misses"] > 1_000
+    assert (result.totals.intervals["ws_lag_p95_ms"].lower or 0.0) > 130.0
+    assert result.totals.counters["deadline_misses"] > 1_000
     assert "EDGE:ws_lag" in result.judged.decided.reasons
     rules = [row["rule"] for row in told(folder, "soak/TUNING_REPORT.json")["decisions"][0]["rows"]]
     assert "ws_lag" in rules

@@ -1,46 +1,56 @@
 """Measurements: intervals, shares, the net margin, and reading them from an edge report."""
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.edge.intervals import Interval
+from framework.edge.report import build_edge_report
+from framework.edge.section import Amount, Cost, blocked_shares
 from framework.gates.verdict import Verdict
 from framework.tuning.evidence import Standing, standing_of
 from framework.tuning.measure import Metric, block_share, counted, margin_over, net_margin
 from framework.tuning.params import TuningError
 from framework.tuning.rules import Relation
 from framework.tuning.totals import input_from_totals
+from tests.edge.builders import window
 from tests.tuning.tuning_cases import measured
 
-TOTALS: dict[str, Any] = {
-    "fills": 84,
-    "net_bps": -14.5,
-    "gross_bps": 13.4,
-    "net_to_gross": None,
-    "adverse_u_p95": 4.4,
-    "adverse_bps_p95": 30.0,
-    "slippage_u_p95": 1.2,
-    "slippage_bps_p95": 9.0,
-    "cancel_ratio": 0.3,
-    "order_age_p95_ms": 250.0,
-    "ws_lag_p95_ms": 80.0,
-    "slippage_bps": -3.2,
-    "adverse_1s_bps": -10.8,
-    "neg_edge_drivers": ["inventory_bps", "adverse_bps", "slippage_bps"],
-    "block_reasons": {
-        "min_interval": {"count": 90, "ratio": 0.9},
-        "concurrency": {"count": 10, "ratio": 0.1},
-        "risk": {"count": 0, "ratio": 0.0},
-        "throttle": {"count": 0, "ratio": 0.0},
+EMPTY = build_edge_report(windows=[window()]).totals
+BLOCKS = {"risk": 0, "min_interval": 90, "concurrency": 10, "throttle": 0}
+
+
+def between(lower: float | None, upper: float | None) -> Interval:
+    return Interval(lower, upper, 0.9, 100, 100.0, None)
+
+
+TOTALS = replace(
+    EMPTY,
+    fills=84,
+    parts={
+        **EMPTY.parts,
+        **{name: Amount(bps, bps) for name, bps in (("net", -14.5), ("gross", 13.4), ("slippage", -3.2))},
+        "adverse_1s": Amount(-10.8, -10.8),
     },
-    "intervals": {
-        "net_bps": {"lower": -30.0, "upper": 1.0},
-        "adverse_u_p95": {"lower": 3.9, "upper": None},
-        "adverse_1s_bps": {"lower": -12.0, "upper": -9.0},
+    percentiles={
+        **EMPTY.percentiles,
+        "adverse_u_p95": 4.4,
+        "adverse_bps_p95": 30.0,
+        "slippage_u_p95": 1.2,
+        "slippage_bps_p95": 9.0,
+        "order_age_p95_ms": 250.0,
+        "ws_lag_p95_ms": 80.0,
     },
-}
+    cost_ranking=tuple(Cost(name, -1.0, None) for name in ("inventory_bps", "adverse_bps", "slippage_bps")),
+    block_reasons=blocked_shares(BLOCKS),
+    intervals={
+        "net_bps": between(-30.0, 1.0),
+        "adverse_u_p95": between(3.9, None),
+        "adverse_1s_bps": between(-12.0, -9.0),
+    },
+)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -140,28 +150,20 @@ def test_drivers_keep_their_order_and_take_the_interval_of_their_component() -> 
 def test_block_shares_take_the_report_s_interval_and_else_their_counts() -> None:
     found = input_from_totals(totals=TOTALS, unit="u", verdict=Verdict.FAIL, wall_clock=False)
     assert found.block_min_interval == counted(count=90, total=100)
-    bounded = {**TOTALS, "intervals": {"block_min_interval": {"lower": 0.2, "upper": 0.95}}}
+    bounded = replace(TOTALS, intervals={"block_min_interval": between(0.2, 0.95)})
     better = input_from_totals(totals=bounded, unit="u", verdict=Verdict.FAIL, wall_clock=False)
     assert better.block_min_interval == Metric(0.9, 0.2, 0.95)
-    opened = {**TOTALS, "intervals": {"block_min_interval": {"lower": None, "upper": None}}}
+    opened = replace(TOTALS, intervals={"block_min_interval": between(None, None)})
     none = input_from_totals(totals=opened, unit="u", verdict=Verdict.FAIL, wall_clock=False)
     assert none.block_min_interval == Metric(0.9)
 
 
 def test_no_blocked_tick_is_known_even_where_the_report_s_interval_is_open() -> None:
-    reasons = {
-        name: {"count": 0, "ratio": 0.0} for name in ("min_interval", "concurrency", "risk", "throttle")
-    }
-    intervals = {f"block_{name}": {"lower": None, "upper": None} for name in reasons}
-    found = input_from_totals(
-        totals={"block_reasons": reasons, "intervals": intervals},
-        unit="u",
-        verdict=Verdict.PASS,
-        wall_clock=False,
-    )
+    found = input_from_totals(totals=EMPTY, unit="u", verdict=Verdict.PASS, wall_clock=False)
+    assert EMPTY.intervals["block_risk"].upper is None
     assert found.block_risk == Metric(0.0, 0.0, 0.0)
 
 
-def test_empty_totals_measure_nothing() -> None:
-    found = input_from_totals(totals={}, unit="u", verdict=Verdict.INCONCLUSIVE, wall_clock=True)
-    assert (found.fills, found.net_bps, found.block_risk, found.neg_edge_drivers) == (0, None, None, ())
+def test_a_run_without_fills_measures_nothing() -> None:
+    found = input_from_totals(totals=EMPTY, unit="u", verdict=Verdict.INCONCLUSIVE, wall_clock=True)
+    assert (found.fills, found.net_bps, found.adverse_p95, found.neg_edge_drivers) == (0, None, None, ())

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from framework.edge.attribution import FillEdge, attribute_fills
 from framework.edge.measures import Grid, Ints, ages_ms, equity_at
 from framework.edge.report import build_edge_report
+from framework.edge.section import Section
 from framework.edge.window import HORIZONS, WindowData
 from framework.gates.paired import Bools, Floats
 from framework.gates.paired_metrics import COLUMNS
@@ -94,7 +94,7 @@ class ArmBlocks:
     hours: float
     digest: str
     fills: int
-    totals: tuple[dict[str, Any], ...]
+    totals: tuple[Section, ...]
 
     @property
     def blocks(self) -> int:
@@ -117,7 +117,7 @@ def replay_arm(job: ArmJob) -> ArmBlocks:
         hours=sum(counts) * job.cut.every_s / 3600.0,
         digest=_digest(played),
         fills=sum(len(w.fills) for w in played),
-        totals=tuple(build_edge_report(windows=[w])["totals"] for w in played) if job.judged else (),
+        totals=tuple(build_edge_report(windows=[w]).totals for w in played) if job.judged else (),
     )
 
 

@@ -15,7 +15,7 @@ from framework.gates.kpi import Profile, ProfileVerdict, judge_totals
 from framework.gates.paired import EvidenceRules, Floats
 from framework.gates.paired_metrics import Effect, compare
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects
-from framework.gates.totals import parse_totals
+from framework.gates.totals import totals_of
 from framework.gates.verdict import Verdict, combine
 from framework.gitops.gate.arms import ArmBlocks, Cut
 from framework.settings.schema.gitops import GateRules, Margin, MarketClass, TierRules
@@ -191,10 +191,7 @@ def kpi_rows(*, tapes: Sequence[TapeArms], deciding: Profile, shown: Sequence[Pr
 
 
 def _judged(arm: ArmBlocks, profile: Profile) -> list[ProfileVerdict]:
-    return [
-        judge_totals(totals=parse_totals(t, where="edge report"), profile=profile, wall_clock=False)
-        for t in arm.totals
-    ]
+    return [judge_totals(totals=totals_of(t), profile=profile, wall_clock=False) for t in arm.totals]
 
 
 def kpi_findings(rows: Sequence[KpiRow], *, tier: str) -> tuple[list[Finding], list[str]]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from framework.edge.report import canonical
+from framework.edge.canonical import canonical
 from framework.fanout.run import Fanout
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.kpi import profile_from

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from framework.edge.intervals import Interval
+from framework.edge.section import Section
 from framework.soak.page.money import PARTS
-from framework.soak.page.words import NONE, fixed, interval, known, num, percent, whole
+from framework.soak.page.words import NONE, fixed, interval, num, percent, whole
 
 HIDDEN_CARRY = 0.5
 """From this share of the net on, carry is called out: it is luck with the position before it is edge."""
 
 
-def headline(totals: dict[str, Any], quote: str) -> list[dict[str, str]]:
+def headline(totals: Section, quote: str) -> list[dict[str, str]]:
     """Give the numbers at the top of the page: name, value, and what to read beside it."""
-    net = totals["intervals"].get("net_bps") or {}
-    markout, error = totals["markout_net_30s_bps"], totals["markout_net_30s_se_bps"]
-    of_edge, worst = percent(totals["net_to_gross"]), num(totals["max_drawdown_quote"])
-    turnover = num(totals["turnover_quote"])
+    markout, error = totals.markout_30s.net_bps, totals.markout_30s.net_se_bps
+    of_edge, worst = percent(totals.net_to_gross), num(totals.max_drawdown_quote)
+    turnover = num(totals.turnover_quote)
     return [
-        _tile("Net", _in_bps(totals["net_bps"]), _range_words(net)),
-        _tile("Quoted edge", _in_bps(totals["gross_bps"]), f"net is {of_edge} of it"),
+        _tile("Net", _in_bps(totals.net_bps), _range_words(totals.intervals["net_bps"])),
+        _tile("Quoted edge", _in_bps(totals.parts["gross"].bps), f"net is {of_edge} of it"),
         _tile("30-s markout, net", _in_bps(markout), f"± {num(error)} (standard error)"),
         _tile("Net without carry", _in_bps(_without_carry(totals)), _carry_share(totals)),
-        _tile("Result", f"{num(totals['net_quote'], plus=True)} {quote}", f"worst drawdown {worst}"),
-        _tile("Fills", whole(totals["fills"]), f"turnover {turnover} {quote}"),
+        _tile("Result", f"{num(totals.net_quote, plus=True)} {quote}", f"worst drawdown {worst}"),
+        _tile("Fills", whole(totals.fills), f"turnover {turnover} {quote}"),
     ]
 
 
@@ -35,30 +36,30 @@ def _tile(name: str, value: str, beside: str) -> dict[str, str]:
     return {"name": name, "value": value if not value.startswith(NONE) else NONE, "beside": beside}
 
 
-def _range_words(given: dict[str, Any]) -> str:
-    words = interval(given.get("lower"), given.get("upper"), digits=2)
+def _range_words(given: Interval) -> str:
+    words = interval(given.lower, given.upper, digits=2)
     return "no interval yet" if words == NONE else f"90 %: {words}"
 
 
-def _carried(totals: dict[str, Any]) -> float | None:
-    parts = [known(totals["component_breakdown"][name]["bps"]) for name in ("carry", "opening")]
-    return None if None in parts else sum(x for x in parts if x is not None)
+def _carried(totals: Section) -> float | None:
+    carry, opening = totals.parts["carry"].bps, totals.parts["opening"].bps
+    return None if carry is None or opening is None else carry + opening
 
 
-def _without_carry(totals: dict[str, Any]) -> float | None:
-    net, carried = known(totals["net_bps"]), _carried(totals)
+def _without_carry(totals: Section) -> float | None:
+    net, carried = totals.net_bps, _carried(totals)
     return None if net is None or carried is None else net - carried
 
 
-def _carry_share(totals: dict[str, Any]) -> str:
-    share = known(totals["carry_share_of_net"])
+def _carry_share(totals: Section) -> str:
+    share = totals.carry_share_of_net
     return "carry share of net unknown" if share is None else f"carry is {percent(share)} of net"
 
 
-def carry_words(totals: dict[str, Any]) -> dict[str, str]:
+def carry_words(totals: Section) -> dict[str, str]:
     """Say how much of the net is carry, and how to read it."""
-    net, carried, share = known(totals["net_bps"]), _carried(totals), known(totals["carry_share_of_net"])
-    markout, error = totals["markout_net_30s_bps"], totals["markout_net_30s_se_bps"]
+    net, carried, share = totals.net_bps, _carried(totals), totals.carry_share_of_net
+    markout, error = totals.markout_30s.net_bps, totals.markout_30s.net_se_bps
     if net is None or carried is None:
         return {"tint": "open", "text": "There are no fills, so there is no net to divide."}
     beside = f"the 30-s markout net is {fixed(markout, plus=True)} ± {num(error)} bps"
@@ -77,7 +78,7 @@ def carry_words(totals: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def components(totals: dict[str, Any]) -> list[dict[str, Any]]:
+def components(totals: Section) -> list[dict[str, Any]]:
     """Give each component with its share in bps and quote currency and its interval where there is one."""
     named = {
         **PARTS,
@@ -89,14 +90,14 @@ def components(totals: dict[str, Any]) -> list[dict[str, Any]]:
             "name": named[name][0],
             "tint": named[name][1],
             "total": name in ("inventory", "net"),
-            "bps": fixed(part["bps"], digits=3, plus=True),
-            "quote": fixed(part["quote"], plus=True),
+            "bps": fixed(part.bps, digits=3, plus=True),
+            "quote": fixed(part.quote, plus=True),
             "interval": _interval_of(totals, f"{name}_bps"),
         }
-        for name, part in totals["component_breakdown"].items()
+        for name, part in totals.parts.items()
     ]
 
 
-def _interval_of(totals: dict[str, Any], name: str) -> str:
-    given = totals["intervals"].get(name) or {}
-    return interval(given.get("lower"), given.get("upper"), digits=3)
+def _interval_of(totals: Section, name: str) -> str:
+    given = totals.intervals.get(name)
+    return NONE if given is None else interval(given.lower, given.upper, digits=3)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.edge.window import HORIZONS, WindowData
+from framework.edge.window import WindowData
 from framework.soak.page.axes import axis_x, end_labels, numbers_y, title
 from framework.soak.page.layout import Box, reach, stacked
 from framework.soak.page.over_time import Span
 from framework.soak.page.panel import FAINT, GRID, Panel, Pen, svg
 from framework.soak.page.series import Floats, Money, above_zero, drawdown, thin
 from framework.soak.page.ticks import numbers
-from framework.soak.page.words import fixed, known, num
+from framework.soak.page.words import fixed, num
+
+if TYPE_CHECKING:
+    from framework.edge.intervals import Interval
+    from framework.edge.section import Markout, Section
+    from framework.soak.baselines import ArmRow
 
 Z90 = 1.645
 """Half-width of a 90 % interval in standard errors."""
@@ -99,15 +105,14 @@ def _components(box: Box, span: Span, money: Money, quote: str) -> Panel:
     return panel
 
 
-def waterfall(*, totals: dict[str, Any]) -> str | None:
+def waterfall(*, totals: Section) -> str | None:
     """Draw the components in bps of turnover, each from where the one before ended; None without a net."""
-    if known(totals["net_bps"]) is None:
+    net = totals.net_bps
+    if net is None:
         return None
-    breakdown = totals["component_breakdown"]
-    shown = [n for n in PARTS if n not in ("opening", "funding") or _counts(breakdown[n]["bps"])]
-    steps = [known(breakdown[name]["bps"]) or 0.0 for name in shown]
+    shown = [n for n in PARTS if n not in ("opening", "funding") or _counts(totals.parts[n].bps)]
+    steps = [totals.parts[name].bps or 0.0 for name in shown]
     levels = np.concatenate(([0.0], np.cumsum(steps)))
-    net = known(totals["net_bps"]) or 0.0
     y = reach(levels, [net], margin=0.13)
     panel = Panel(stacked(width=440, height=270, left=44, bottom=38)[0], x=(-0.46, len(shown) + 0.46), y=y)
     numbers_y(panel, numbers(*y, most=5, plus=True))
@@ -124,24 +129,21 @@ def waterfall(*, totals: dict[str, Any]) -> str | None:
     return svg(panel, width=440, height=270, label="Components of the net in basis points of turnover")
 
 
-def _counts(bps: Any) -> bool:
+def _counts(bps: float | None) -> bool:
     """Tell whether a component shows at two decimals."""
-    return abs(known(bps) or 0.0) >= 0.005
+    return abs(bps or 0.0) >= 0.005
 
 
-def markout_chart(*, totals: dict[str, Any]) -> str | None:
+def markout_chart(*, totals: Section) -> str | None:
     """Draw what fills are worth at each horizon's mid, before and after fees; None without fills."""
-    curve = totals["markouts"]
-    if known(curve["fill"]["bps"]) is None:
+    curve = [totals.markouts[name] for name in HORIZON_WORDS]
+    if curve[0].bps is None:
         return None
     lines = [
-        (word, tint, *_curve(curve, field, error))
-        for field, error, word, tint in (
-            ("bps", "se_bps", "before fees", "gross"),
-            ("net_bps", "net_se_bps", "after fees", "net"),
-        )
+        ("before fees", "gross", *_curve([(m.bps, m.se_bps) for m in curve])),
+        ("after fees", "net", *_curve([(m.net_bps, m.net_se_bps) for m in curve])),
     ]
-    names = [HORIZON_WORDS[name] for name in ("fill", *HORIZONS)]
+    names = list(HORIZON_WORDS.values())
     y = reach(*(part for *_, low, high in lines for part in (low, high)), margin=0.12)
     box = stacked(width=440, height=270, left=44, right=84, bottom=38)[0]
     panel = Panel(box, x=(-0.3, len(names) - 0.7), y=y)
@@ -158,27 +160,32 @@ def markout_chart(*, totals: dict[str, Any]) -> str | None:
     return svg(panel, width=440, height=270, label="Markout of the fills by horizon, before and after fees")
 
 
-def _curve(curve: dict[str, Any], field: str, error: str) -> tuple[Floats, Floats, Floats, Floats]:
+def _curve(points: list[tuple[float | None, float | None]]) -> tuple[Floats, Floats, Floats, Floats]:
     """Give the horizons with a markout, the markouts, and the ends of their 90 % intervals."""
-    names = ("fill", *HORIZONS)
-    at = [k for k, name in enumerate(names) if known(curve[name][field]) is not None]
-    values = np.array([float(curve[names[k]][field]) for k in at])
-    half = np.array([Z90 * (known(curve[names[k]][error]) or 0.0) for k in at])
-    return np.array(at, np.float64), values, values - half, values + half
+    drawn = [(k, value, se or 0.0) for k, (value, se) in enumerate(points) if value is not None]
+    values = np.array([value for _, value, _ in drawn])
+    half = np.array([Z90 * se for *_, se in drawn])
+    return np.array([k for k, *_ in drawn], np.float64), values, values - half, values + half
 
 
-def arms_charts(*, arms: list[dict[str, Any]]) -> list[str]:
+def arms_charts(*, arms: Sequence[ArmRow]) -> list[str]:
     """Draw net and 30-s markout net of each arm with 90 % intervals, one chart each; none without fills."""
-    if all(known(row["net_bps"]) is None for row in arms):
+    if all(row.totals.net_bps is None for row in arms):
         return []
-    return [_arms(arms, "net_bps", "Net, bps"), _arms(arms, "markout_net_30s_bps", "30-s markout net, bps")]
+    names, totals = [row.arm for row in arms], [row.totals for row in arms]
+    nets = [(t.net_bps, _closed(t.intervals["net_bps"])) for t in totals]
+    markouts = [(t.markout_30s.net_bps, _around(t.markout_30s)) for t in totals]
+    return [_arms(names, nets, "Net, bps"), _arms(names, markouts, "30-s markout net, bps")]
 
 
-def _arms(arms: list[dict[str, Any]], field: str, heading: str) -> str:
-    height = 58 + 32 * len(arms)
-    drawn = [(k, known(row[field]), _bounds(row, field)) for k, row in enumerate(arms)]
+Bounds = tuple[float, float] | None
+
+
+def _arms(names: Sequence[str], values: Sequence[tuple[float | None, Bounds]], heading: str) -> str:
+    height = 58 + 32 * len(names)
+    drawn = [(k, value, bounds) for k, (value, bounds) in enumerate(values)]
     x = reach(*(v for _, v, _ in drawn if v is not None), *(b for *_, b in drawn if b), margin=0.1)
-    panel = Panel(stacked(width=440, height=height, left=62)[0], x=x, y=(len(arms) - 0.5, -0.8))
+    panel = Panel(stacked(width=440, height=height, left=62)[0], x=x, y=(len(names) - 0.5, -0.8))
     ticks = numbers(*x, most=5, plus=True)
     panel.uprights([at for at, _ in ticks], [panel.y[0]] * len(ticks), [panel.y[1]] * len(ticks), GRID)
     if x[0] <= 0.0 <= x[1]:
@@ -191,19 +198,17 @@ def _arms(arms: list[dict[str, Any]], field: str, heading: str) -> str:
             panel.line(bounds, (k, k), Pen(tint, 3.0, 0.4))
         panel.dots([value], [k], Pen(tint, 7.0))
         panel.note(value, k, fixed(value, plus=True), colour=tint, up=7.0)
-    numbers_y(panel, [(k, row["arm"]) for k, row in enumerate(arms)], lines=False)
+    numbers_y(panel, list(enumerate(names)), lines=False)
     axis_x(panel, ticks)
     title(panel, heading)
     return svg(panel, width=440, height=height, label=f"{heading}: tuned against static, corner and placebo")
 
 
-def _bounds(row: dict[str, Any], field: str) -> tuple[float, float] | None:
-    if field == "net_bps":
-        given = row.get("net_bps_interval") or {}
-        low, high = known(given.get("lower")), known(given.get("upper"))
-    else:
-        value, error = known(row[field]), known(row.get("markout_net_30s_se_bps"))
-        low, high = (
-            (None, None) if value is None or error is None else (value - Z90 * error, value + Z90 * error)
-        )
-    return None if low is None or high is None else (low, high)
+def _closed(given: Interval) -> Bounds:
+    return None if given.lower is None or given.upper is None else (given.lower, given.upper)
+
+
+def _around(given: Markout) -> Bounds:
+    if given.net_bps is None or given.net_se_bps is None:
+        return None
+    return given.net_bps - Z90 * given.net_se_bps, given.net_bps + Z90 * given.net_se_bps

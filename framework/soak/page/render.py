@@ -33,12 +33,12 @@ def render_page(result: SoakResult) -> str:
 
 
 def _words(result: SoakResult) -> dict[str, Any]:
-    gate, totals, window = result.judged, result.report["totals"], result.whole
+    gate, totals, window = result.judged, result.totals, result.whole
     assert window is not None
     return {
         "symbol": window.symbol,
         "quote": window.quote,
-        "span": f"{hours(totals['hours'])} of tape, {utc(totals['start_ns'], form='%Y-%m-%d %H:%M')} UTC",
+        "span": f"{hours(totals.hours)} of tape, {utc(totals.start_ns, form='%Y-%m-%d %H:%M')} UTC",
         "verdict": gate.verdict.value,
         "tint": standing.tint(gate.verdict.value),
         "sentence": typeset(gate.sentence),
@@ -49,7 +49,7 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "profiles": standing.profiles(gate),
         "components": earnings.components(totals),
         "carry": earnings.carry_words(totals),
-        "past_end": totals["markouts"]["30s"]["past_end"],
+        "past_end": totals.markout_30s.past_end,
         "reasons": tables.reasons(totals, window),
         "quantiles": tables.quantiles(window),
         "iteration_head": tables.ITERATION_HEAD,
@@ -61,12 +61,12 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "switching": switch_sentence(switch_rows(window)),
         "arms": tables.arms(result),
         "facts": tables.run_facts(result),
-        "max_inventory": num(totals["rms_inventory_quote"]),
+        "max_inventory": num(totals.rms_inventory_quote),
     }
 
 
 def _figures(result: SoakResult) -> dict[str, Any]:
-    window, totals, edges = result.whole, result.report["totals"], result.market.boundaries
+    window, totals, edges = result.whole, result.totals, result.market.boundaries
     assert window is not None
     sizing = result.settings.sizing
     limit = sizing.max_position_quotes * sizing.quote_notional_usd

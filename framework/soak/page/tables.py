@@ -17,7 +17,6 @@ from framework.soak.page.words import (
     fixed,
     hours,
     interval,
-    known,
     milliseconds,
     num,
     percent,
@@ -26,6 +25,10 @@ from framework.soak.page.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from framework.edge.routes import Estimate
+    from framework.edge.section import Section
     from framework.soak.result import SoakResult
 
 ARMS = {
@@ -52,18 +55,18 @@ def bars(rows: list[tuple[str, int]], *, of: int) -> list[dict[str, Any]]:
     ]
 
 
-def reasons(totals: dict[str, Any], window: WindowData) -> list[dict[str, Any]]:
+def reasons(totals: Section, window: WindowData) -> list[dict[str, Any]]:
     """Give the reasons why sides were not quoted: blocks, drops, halts, and the requests that were sent."""
-    counters = totals["counters"]
-    blocks = [(name, row["count"]) for name, row in totals["block_reasons"].items()]
-    blocks.append(("position_limit", totals["at_position_limit"]["count"]))
+    counters = totals.counters
+    blocks = [(name, row.count) for name, row in totals.block_reasons.items()]
+    blocks.append(("position_limit", totals.at_position_limit.count))
     drops = [(name.removeprefix("drops_"), n) for name, n in counters.items() if name.startswith("drops_")]
     halt_rows = window.audit[window.audit["action"] == HALT]
     halted = [(word, int((halt_rows["reason"] == code).sum())) for code, word in DROP_NAMES.items()]
-    sent = [(name, totals["requests"][name]) for name in ("place", "replace", "cancel")]
+    sent = [(name, getattr(totals.requests, name)) for name in ("place", "replace", "cancel")]
     rejects = counters.get("exchange_rejects", 0)
     sides = 2 * counters.get("ticks", 0)
-    per_fill = num(totals["requests_per_fill"])
+    per_fill = num(totals.requests.per_fill)
     return [
         _reason("Blocked", blocks, f"{percent(_part(sum(n for _, n in blocks), sides))} of side-ticks"),
         _reason("Dropped", [row for row in drops if row[1]], "not quoted although nothing limits the rate"),
@@ -121,31 +124,29 @@ def iterations(result: SoakResult) -> list[dict[str, Any]]:
     for k, (report, gate, window) in enumerate(
         zip(result.reports, result.gates, result.windows, strict=True), 1
     ):
-        t = report["totals"]
+        t = report.totals
         form = "%H:%M:%S" if window.hours < 0.05 else "%H:%M"
-        markout = fixed(t["markout_net_30s_bps"], plus=True)
-        error = "" if known(t["markout_net_30s_se_bps"]) is None else f" ± {num(t['markout_net_30s_se_bps'])}"
         rows.append(
             {
                 "k": k,
                 "verdict": gate.verdict.value,
                 "tint": tint(gate.verdict.value),
                 "window": f"{utc(window.start_ns, form=form)}–{utc(window.end_ns, form=form)}",
-                "net": fixed(t["net_bps"], plus=True),
-                "net_tint": "bad" if (known(t["net_bps"]) or 0.0) < 0.0 else "good",
+                "net": fixed(t.net_bps, plus=True),
+                "net_tint": "bad" if (t.net_bps or 0.0) < 0.0 else "good",
                 "cells": [
                     *(
-                        fixed(t[f"{name}_bps"], plus=True)
+                        fixed(t.parts[name].bps, plus=True)
                         for name in ("gross", "slippage", "fees_eff", "inventory")
                     ),
-                    markout + error,
-                    whole(t["fills"]),
-                    whole(t["turnover_quote"]),
-                    fixed(t["adverse_u_p95"]),
-                    fixed(t["slippage_u_p95"]),
-                    num(t["order_age_p95_ms"]),
-                    percent(t["block_reasons"]["risk"]["ratio"]),
-                    num(t["requests_per_fill"]),
+                    _markout(t),
+                    whole(t.fills),
+                    whole(t.turnover_quote),
+                    fixed(t.percentiles["adverse_u_p95"]),
+                    fixed(t.percentiles["slippage_u_p95"]),
+                    num(t.percentiles["order_age_p95_ms"]),
+                    percent(t.block_reasons["risk"].ratio),
+                    num(t.requests.per_fill),
                 ],
             }
         )
@@ -156,26 +157,30 @@ def arms(result: SoakResult) -> list[dict[str, Any]]:
     """Give one row an arm."""
     rows = []
     for arm in result.arms:
-        bounds = arm.get("net_bps_interval") or {}
-        error = known(arm["markout_net_30s_se_bps"])
-        same = f"same as {arm['same_as']}" if arm.get("same_as") else ARMS.get(arm["arm"], "")
+        t, bounds = arm.totals, arm.totals.intervals["net_bps"]
+        same = f"same as {arm.same_as}" if arm.same_as else ARMS.get(arm.arm, "")
         rows.append(
             {
-                "name": arm["arm"],
+                "name": arm.arm,
                 "what": same,
                 "cells": [
-                    fixed(arm["net_bps"], plus=True),
-                    interval(bounds.get("lower"), bounds.get("upper"), digits=2),
-                    fixed(arm["markout_net_30s_bps"], plus=True)
-                    + ("" if error is None else f" ± {num(error)}"),
-                    num(arm["net_quote"], plus=True),
-                    whole(arm["fills"]),
-                    whole(arm["turnover_quote"]),
-                    num(arm["rms_inventory_quote"]),
+                    fixed(t.net_bps, plus=True),
+                    interval(bounds.lower, bounds.upper, digits=2),
+                    _markout(t),
+                    num(t.net_quote, plus=True),
+                    whole(t.fills),
+                    whole(t.turnover_quote),
+                    num(t.rms_inventory_quote),
                 ],
             }
         )
     return rows
+
+
+def _markout(totals: Section) -> str:
+    given = totals.markout_30s
+    error = "" if given.net_se_bps is None else f" ± {num(given.net_se_bps)}"
+    return fixed(given.net_bps, plus=True) + error
 
 
 ROUTES = {"canary": "the candidate", "real": "the baseline"}
@@ -183,62 +188,62 @@ ROUTES = {"canary": "the candidate", "real": "the baseline"}
 
 def routes(result: SoakResult) -> list[dict[str, Any]]:
     """Give one row a route under a canary rollout and one for their difference; none without a split."""
-    split = result.report.get("routes")
+    split = result.reported.routes
     if split is None:
         return []
     rows = [
         {
             "name": name,
-            "what": what,
+            "what": ROUTES[name],
             "cells": [
-                num(split[name]["minutes"]),
-                whole(split[name]["fills"]),
-                *_errors(split[name]["markout_net"]),
+                num(route.minutes),
+                whole(route.fills),
+                *_errors(route.markout_net),
             ],
         }
-        for name, what in ROUTES.items()
+        for name, route in split.routes.items()
     ]
     apart = {
         "name": "difference",
         "what": "canary less real",
-        "cells": ["", "", *_errors(split["difference"])],
+        "cells": ["", "", *_errors(split.difference)],
     }
     return [*rows, apart]
 
 
 def guard_words(result: SoakResult) -> str:
     """Say what the rollout guard would do; empty without a split."""
-    if "routes" not in result.report:
+    split = result.reported.routes
+    if split is None:
         return ""
-    row = result.report["routes"]["guard"]
-    return f"The rollout guard would roll back: {row['roll_back']}. {row['reason']}."
+    return f"The rollout guard would roll back: {split.guard.roll_back}. {split.guard.reason}."
 
 
-def _errors(given: dict[str, Any]) -> list[str]:
-    return [f"{fixed(given[h]['bps'], plus=True)} ± {num(given[h]['se_bps'])}" for h in ("5s", "30s")]
+def _errors(given: Mapping[str, Estimate]) -> list[str]:
+    return [f"{fixed(given[h].bps, plus=True)} ± {num(given[h].se_bps)}" for h in ("5s", "30s")]
 
 
 def _pace(result: SoakResult) -> list[tuple[str, str]]:
     """Give how a run on the wall clock kept up; nothing in replay."""
-    totals = result.report["totals"]
-    if known(totals["ws_lag_p95_ms"]) is None:
+    totals = result.totals
+    if totals.ws_lag_p95_ms is None:
         return []
-    missed = whole(totals["counters"].get("deadline_misses", 0))
+    missed = whole(totals.counters.get("deadline_misses", 0))
     deadline = num(result.settings.strategy.deadline_ms)
     return [
-        ("pace", f"lag p95 {milliseconds(totals['ws_lag_p95_ms'])}, {missed} slices later than {deadline} ms")
+        ("pace", f"lag p95 {milliseconds(totals.ws_lag_p95_ms)}, {missed} slices later than {deadline} ms")
     ]
 
 
 def run_facts(result: SoakResult) -> list[tuple[str, str]]:
     """Give what was run on what, so that the same command gives the same page; no wall time."""
-    runtime, settings, totals = result.runtime, result.settings, result.report["totals"]
+    runtime, settings, totals = result.runtime, result.settings, result.totals
     exchange, sizing = settings.exchange, settings.sizing
     instrument = result.market.tape.instrument
     return [
         ("tape", str(runtime["tape"])),
         ("tape digest", str(runtime["tape_digest"])),
-        ("window", f"{utc(totals['start_ns'])} to {utc(totals['end_ns'])} UTC, {hours(totals['hours'])}"),
+        ("window", f"{utc(totals.start_ns)} to {utc(totals.end_ns)} UTC, {hours(totals.hours)}"),
         (
             "instrument",
             f"{instrument.symbol}, {instrument.kind}, tick {instrument.tick_size}, lot {instrument.lot_size}",
@@ -260,8 +265,8 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
             f"quotes of {num(sizing.quote_notional_usd)} {instrument.quote}, position limit"
             f" {num(sizing.max_position_quotes)} quotes",
         ),
-        ("blocks for intervals", f"{totals['blocks']['count']} of {totals['blocks']['seconds']} s"),
-        ("mids held at fills", whole(totals["mids_held"])),
+        ("blocks for intervals", f"{totals.block_count} of {totals.block_s} s"),
+        ("mids held at fills", whole(totals.mids_held)),
         *_pace(result),
         ("config_sha", str(runtime["config_sha"])),
         ("seed", str(runtime["seed"])),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.compiled.jit import source_digest
+from framework.edge.section import EdgeReport
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.gate import Gate
 from framework.gates.kpi import Profile
@@ -47,7 +48,7 @@ class CellResult:
     """What a cell came to; ``replay_s`` is the time its replay took."""
 
     verdict: str
-    report: dict[str, Any]
+    report: EdgeReport
     gate: Gate
     runtime: dict[str, Any]
     replay_s: float

@@ -79,7 +79,7 @@ class SweepFolder:
         """Write what a cell came to; run.json last, with which it is done."""
         assert self.plan is not None
         place = self.path / row["folder"]
-        write_json(path=place / "reports" / "EDGE_REPORT.json", value=played.report)
+        write_json(path=place / "reports" / "EDGE_REPORT.json", value=played.report.as_dict())
         write_json(path=place / "reports" / "KPI_GATE.json", value=played.gate.as_dict())
         run = {
             "status": COMPLETE,

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from framework.edge.quantiles import t_quantile
+from framework.edge.section import Section
 from framework.gates.verdict import Verdict, combine
 
 ALPHA = 0.05
-HORIZON = "30s"
 RESULTS = ("markout_net_30s_bps", "markout_net_30s_se_bps", "turnover_quote", "net_bps", "fills")
 
 
@@ -33,19 +33,18 @@ def lower_bound(*, value: float | None, se: float | None, n_eff: float | None, l
     return bound if math.isfinite(bound) else None
 
 
-def cell_measures(*, totals: dict[str, Any]) -> dict[str, Any]:
+def cell_measures(*, totals: Section) -> dict[str, Any]:
     """Read what the table shows of a cell from the totals of its edge report."""
-    markout = totals["markouts"][HORIZON]
-    interval = totals["intervals"].get("net_bps") or {}
+    markout, interval = totals.markout_30s, totals.intervals["net_bps"]
     return {
-        "net_bps": totals["net_bps"],
-        "net_bps_lower": interval.get("lower"),
-        "net_bps_upper": interval.get("upper"),
-        "markout_net_30s_bps": markout["net_bps"],
-        "markout_net_30s_se_bps": markout["net_se_bps"],
-        "markout_blocks": markout["net_n_eff"],
-        "fills": totals["fills"],
-        "turnover_quote": totals["turnover_quote"],
+        "net_bps": totals.net_bps,
+        "net_bps_lower": interval.lower,
+        "net_bps_upper": interval.upper,
+        "markout_net_30s_bps": markout.net_bps,
+        "markout_net_30s_se_bps": markout.net_se_bps,
+        "markout_blocks": markout.net_n_eff,
+        "fills": totals.fills,
+        "turnover_quote": totals.turnover_quote,
     }
 
 

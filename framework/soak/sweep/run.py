@@ -187,7 +187,7 @@ class _Sweep:
         cell = self.cells[n]
         if outcome.ok:
             played = outcome.unwrap()
-            row |= {"verdict": played.verdict, **cell_measures(totals=played.report["totals"])}
+            row |= {"verdict": played.verdict, **cell_measures(totals=played.report.totals)}
             row["tape"] = [played.runtime["tape_digest"], *_span(played)]
             self.folder.write_cell(cell=cell, row=row, played=played)
             self.timing["cells"][str(n)] = [
@@ -249,5 +249,5 @@ class _Sweep:
 
 
 def _span(played: CellResult) -> tuple[int, int]:
-    totals = played.report["totals"]
-    return totals["start_ns"], totals["end_ns"]
+    totals = played.report.totals
+    return totals.start_ns, totals.end_ns

@@ -33,7 +33,7 @@ def play_winner(*, composed: Composed, row: dict[str, Any], folder: Path, home: 
         own_name=True,
         publish=False,
     )
-    again = {"verdict": result.verdict.value, **cell_measures(totals=result.report["totals"])}
+    again = {"verdict": result.verdict.value, **cell_measures(totals=result.totals)}
     other = sorted(name for name, value in again.items() if row[name] != value)
     if other:
         raise SoakError(

@@ -65,7 +65,7 @@ def test_the_columns_are_those_the_metrics_read(tape: Tape) -> None:
 def test_blocks_add_up_to_the_edge_report(tape: Tape) -> None:
     cut = Cut(block_s=20, horizon="5s")
     arm = played(tape, cut=cut)
-    totals = arm.totals[0]
+    totals = arm.totals[0].as_dict()
     # Only the last block is missing.
     assert arm.sums["fills"].sum() == pytest.approx(totals["fills"], rel=0.05)
     for column, name in (("turnover", "turnover_quote"), ("gross", "gross_bps")):
