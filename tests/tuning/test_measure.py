@@ -43,7 +43,7 @@ TOTALS = replace(
         "order_age_p95_ms": 250.0,
         "ws_lag_p95_ms": 80.0,
     },
-    cost_ranking=tuple(Cost(name, -1.0, None) for name in ("inventory_bps", "adverse_bps", "slippage_bps")),
+    cost_ranking=tuple(Cost(name, -1.0, None) for name in ("inventory_bps", "adverse_bps")),
     block_reasons=blocked_shares(BLOCKS),
     intervals={
         "net_bps": between(-30.0, 1.0),
@@ -143,7 +143,6 @@ def test_drivers_keep_their_order_and_take_the_interval_of_their_component() -> 
     assert [(d.name, d.bps) for d in found.neg_edge_drivers] == [
         ("inventory_bps", None),
         ("adverse_bps", Metric(-10.8, -12.0, -9.0)),
-        ("slippage_bps", Metric(-3.2)),
     ]
 
 
