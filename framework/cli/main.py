@@ -1,5 +1,7 @@
 """The command ``quoteops``: a closed table of verbs, each imported only when it is asked for."""
 
+import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +35,8 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 COULD_NOT_RUN = 2
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""Python's own number, 700, has the collector walk through every module while it is being imported."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,13 +45,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     What a verb says may find no reader, a closed stream or a full disk: it does its work all the same, and
     the exit code says that its answer has not arrived.
     """
+    alone = argv is None  # a process of its own, not a call from Python
     words = list(sys.argv[1:] if argv is None else argv)
+    if alone:
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
     with outlets() as out, stoppable():
         code = _guarded(words)
         out.flush()
         if out.fault and code != COULD_NOT_RUN:
             print(f"error: stdout: {out.fault}; the command ran and would end with {code}", file=sys.stderr)
             code = COULD_NOT_RUN
+    if alone:
+        gc.freeze()  # what is left goes with the process; the collector need not look through it
     return code
 
 

@@ -18,7 +18,6 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin, type_callable
 
 from framework.compiled.clock import CLOCK_MONOTONIC, clock_ns
-from framework.compiled.rows import rows
 
 
 class Rows(types.Type):
@@ -84,16 +83,6 @@ def _lower_setitem(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _place(context, builder, sig.args[0], args[0], args[1])
     context.pack_value(builder, sig.args[2], args[2], place)
     return context.get_dummy_value()
-
-
-@type_callable(rows)  # type: ignore[untyped-decorator]
-def _type_rows(_context: Any) -> Any:
-    return lambda buffer: buffer
-
-
-@lower_builtin(rows, types.Any)  # type: ignore[untyped-decorator]
-def _lower_rows(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return args[0]
 
 
 @type_callable(clock_ns)  # type: ignore[untyped-decorator]

@@ -29,6 +29,7 @@ class StrictModel(BaseModel):
         validate_default=True,
         use_attribute_docstrings=False,
         protected_namespaces=(),
+        defer_build=True,
     )
 
 
