@@ -10,6 +10,7 @@ from typing import Any
 
 from framework.cli.words import Parser
 from framework.files.atomic import canonical_json, read_text, write_atomic, write_json
+from framework.files.moments import iso_utc
 
 
 def run(argv: Sequence[str]) -> int:
@@ -64,7 +65,7 @@ def _audit(args: argparse.Namespace) -> int:
     from framework.edge import audit_v1, rows
 
     trades, quotes = rows.read_trades(args.trades), rows.read_quotes(args.quotes)
-    utc = os.environ.get("MM_FREEZE_UTC_ISO") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    utc = os.environ.get("MM_FREEZE_UTC_ISO") or iso_utc(datetime.now(UTC), timespec="seconds")
     text = audit_v1.dumps(audit_v1.audit(trades=trades, quotes=quotes, utc=utc))
     write_atomic(path=args.out, data=text)
     if args.json:

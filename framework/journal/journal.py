@@ -11,6 +11,7 @@ from typing import Any
 
 from framework.files.atomic import append_durable, locked, sha256_of
 from framework.files.errors import FileError
+from framework.files.moments import iso_utc
 from framework.journal.entry import EMPTY, Entry, Head, Kind, make_entry, parse_line
 from framework.journal.errors import JournalError
 
@@ -143,7 +144,7 @@ class Journal:
         return self._seen
 
     def _moment(self) -> str:
-        return self._now().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return iso_utc(self._now(), timespec="microseconds")
 
 
 def check_head(entries: tuple[Entry, ...], published: Head, *, where: str) -> None:

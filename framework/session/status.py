@@ -21,6 +21,7 @@ from framework.edge.rows import trade_rows
 from framework.engine.snapshot import DeskSnapshot
 from framework.files.atomic import write_json
 from framework.files.errors import FileError
+from framework.files.moments import iso_utc
 from framework.market.records import Fill
 from framework.session.halts import NAMES
 from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Reload, latency_s
@@ -334,4 +335,4 @@ def _hash(snapshot: Snapshot[Offer]) -> None:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_utc(datetime.now(UTC))

@@ -10,6 +10,7 @@ from typing import Any
 from framework.files.atomic import canonical_json
 from framework.files.bounded import as_given, read_small
 from framework.files.hints import did_you_mean
+from framework.files.moments import iso_utc
 from framework.settings.documents import Document, cut, parse_json, parse_yaml
 from framework.settings.errors import ConfigError
 from framework.settings.fields import check_value, runtime_fields, why_no_candidate, why_refused
@@ -266,4 +267,4 @@ def _moment(document: Document, path: tuple[str, ...], value: Any, faults: list[
 
 
 def _written(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+    return iso_utc(moment, timespec="auto")

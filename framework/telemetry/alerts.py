@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TextIO
 
+from framework.files.moments import iso_utc
+
 
 class Severity(StrEnum):
     """How much an alert wants of somebody."""
@@ -31,7 +33,7 @@ def alert(
 ) -> None:
     """Write one alert; ``more`` are plain values that say what it is about."""
     line = {
-        "at": (now or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": iso_utc(now or datetime.now(UTC)),
         "alert": name,
         "severity": severity.value,
         "text": " ".join(text.split()),

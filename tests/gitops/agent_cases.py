@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from framework.files.atomic import write_json
+from framework.files.moments import iso_utc
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.environment_revision import EnvironmentRevision
-from framework.gitops.desired.rendered import iso
 from framework.gitops.repo.git import Git
 from framework.journal.entry import Entry, Kind
 
@@ -115,14 +115,14 @@ class World:
             in_force = {
                 "overrides_sha": live,
                 "config_sha": config_sha or told["config_sha"],
-                "since": iso(self.now),
+                "since": iso_utc(self.now),
             }
         write_json(
             path=self.state_dir.bot,
             value={
                 "environment": self.environment,
-                "started_at": old.get("started_at", iso(self.now)),
-                "heartbeat_at": iso(self.now),
+                "started_at": old.get("started_at", iso_utc(self.now)),
+                "heartbeat_at": iso_utc(self.now),
                 "in_force": in_force,
                 "pending": [],
                 "refused": {"overrides_sha": live, "reason": refuses} if refuses else None,

@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from framework.gitops.agent.conditions import Permission, fresh, is_new, permission_of, refusal_of
-from framework.gitops.agent.observed import Bot, Desired, Hold, Observed
+from framework.gitops.agent.observed import Bot, Desired, Observed
 from framework.gitops.desired.history import Applied, Drift, History
+from framework.holds.hold import Hold
 from framework.journal.entry import Kind
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from framework.gitops.desired.history import History
+from framework.holds.hold import Hold
 
 
 @dataclass(frozen=True)
@@ -64,28 +64,6 @@ class Bot:
     refused_sha: str | None = None
     refused_why: str = ""
     pending: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Hold:
-    """A stop that wins over git; ``plain`` is the content of hold.json."""
-
-    name: str
-    reason: str
-    cause: str
-    head: str | None
-    head_config_sha: str | None
-    config_sha: str | None
-    overrides_sha: str | None
-    quarantined: str | None
-    """config_sha of the content that ran badly, when the hold came from going back."""
-
-    plain: Mapping[str, Any]
-    fault: str = ""
-    """Why hold.json cannot be read: what cannot be read still holds."""
-
-    gone: bool = False
-    """Whether hold.json is missing while the journal knows of the hold: removing a file ends nothing."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from framework.gitops.agent import hold as holds
 from framework.gitops.agent.decide import rollback_target
-from framework.gitops.agent.observed import Desired, Hold, Observed, Rules
+from framework.gitops.agent.observed import Desired, Observed, Rules
 from framework.gitops.agent.revocations import GateJournal, Revocations, read_gate_journal
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
@@ -23,6 +22,8 @@ from framework.gitops.desired.history import History
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.repo.git import Git
+from framework.gitops.repo.signatures import verify_commit
+from framework.holds.hold import Hold, read_hold
 
 if TYPE_CHECKING:
     from framework.settings.schema.gitops import Policy
@@ -151,7 +152,7 @@ class Observer:
         return Observed(
             now=self.now(),
             history=history,
-            hold=holds.read_hold(self.state_dir, history),
+            hold=read_hold(self.state_dir.hold, history.hold),
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
             bot=read_bot(self.state_dir.bot),
@@ -165,7 +166,7 @@ class Observer:
             self.examined = self.good = history.taken[1]
             self._refusals.clear()
         now = self.now()
-        hold = holds.read_hold(self.state_dir, history)
+        hold = read_hold(self.state_dir.hold, history.hold)
         live_sha = self._live_sha()
         revoked = self._revocations.of(history.trail, self.fetched.gate_journal.revocations)
         return Observed(
@@ -289,7 +290,7 @@ class Observer:
         signers = anchor.signers()
         if signers is not None:
             try:
-                self.git.verify_commit(head, *signers)
+                verify_commit(self.git, head, *signers)
             except SignatureError as error:
                 return str(error)
         return self.of(head).fault

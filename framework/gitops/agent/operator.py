@@ -5,16 +5,18 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from framework.files.atomic import locked
-from framework.gitops.agent import hold as holds
-from framework.gitops.agent.observed import Hold, Observed
+from framework.gitops.agent.hold import place_hold
+from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import TURN_S, Reconciler
 from framework.gitops.agent.rollback import roll_back
 from framework.gitops.agent.state_dir import read_state
 from framework.gitops.desired.history import Applied
 from framework.gitops.errors import GitopsError
+from framework.holds.hold import Grounds, Hold, end_hold, new_hold
 from framework.journal.entry import Kind
 
 
@@ -39,15 +41,14 @@ def hold_environment(agent: Reconciler, *, reason: str) -> Hold:
             raise GitopsError(
                 f"{agent.state_dir.environment}: nothing is in force yet; allowed after a first commit"
             )
-        head, head_config_sha = _head(agent)
-        data = holds.hold_data(
-            view=agent.view,
-            reason=reason,
-            cause="operator",
-            by=operator(),
-            now=observed.now,
-            head=head or applied.commit,
-            head_config_sha=head_config_sha or applied.config_sha,
+        grounds = _grounds(agent, observed, reason)
+        data = new_hold(
+            replace(
+                grounds,
+                head=grounds.head or applied.commit,
+                head_config_sha=grounds.head_config_sha or applied.config_sha,
+            ),
+            seq=agent.view.head.seq + 1,
             held={
                 "commit": applied.commit,
                 "config_sha": applied.config_sha,
@@ -56,7 +57,7 @@ def hold_environment(agent: Reconciler, *, reason: str) -> Hold:
                 "proven": applied.config_sha in observed.history.proven,
             },
         )
-        return holds.place_hold(agent.state_dir, agent.view, data)
+        return place_hold(agent.state_dir, agent.view, data)
 
 
 def release_environment(agent: Reconciler, *, reason: str, accept: str | None = None) -> str:
@@ -72,25 +73,19 @@ def release_environment(agent: Reconciler, *, reason: str, accept: str | None = 
         if observed.hold is None:
             raise GitopsError(f"{agent.state_dir.environment}: is not held; allowed when status shows Held")
         more = {"reason": reason, "by": operator()}
-        holds.end_hold(agent.state_dir, agent.view, observed.hold, cause="release", **more)
+        end_hold(agent.state_dir.hold, agent.view.journal, observed.hold, cause="release", **more)
         return f"{observed.hold.name} has ended"
 
 
 def roll_back_environment(agent: Reconciler, *, reason: str, to: str | None = None) -> tuple[Hold, Applied]:
     """Put the last good content back and hold it; git is told afterwards by ``propose_revert``."""
     with _turn(agent) as observed:
-        state = read_state(agent.state_dir.state)
-        head, head_config_sha = _head(agent)
+        rules = read_state(agent.state_dir.state).get("rules") or {}
         return roll_back(
             agent.state_dir,
             agent.view,
-            now=observed.now,
-            reason=reason,
-            cause="operator",
-            by=operator(),
-            cooldown_s=float((state.get("rules") or {}).get("cooldown_s", observed.rules.cooldown_s)),
-            head=head,
-            head_config_sha=head_config_sha,
+            _grounds(agent, observed, reason),
+            cooldown_s=float(rules.get("cooldown_s", observed.rules.cooldown_s)),
             to=to,
         )
 
@@ -106,10 +101,17 @@ def _accept(agent: Reconciler, accept: str, reason: str) -> str:
     return f"{commit[:12]} is taken as the branch's newest commit"
 
 
-def _head(agent: Reconciler) -> tuple[str | None, str | None]:
-    """Return the branch head the agent saw last and what it asks for."""
+def _grounds(agent: Reconciler, observed: Observed, reason: str) -> Grounds:
+    """Return what the operator says, with the branch head the agent saw last and what it asks for."""
     desired: dict[str, Any] = read_state(agent.state_dir.state).get("desired") or {}
-    return desired.get("commit"), desired.get("config_sha") or None
+    return Grounds(
+        reason=reason,
+        cause="operator",
+        by=operator(),
+        at=observed.now,
+        head=desired.get("commit"),
+        head_config_sha=desired.get("config_sha") or None,
+    )
 
 
 @contextmanager

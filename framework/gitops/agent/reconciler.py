@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked, write_atomic, write_json
-from framework.gitops.agent import hold as holds
+from framework.files.moments import iso_utc
 from framework.gitops.agent.conditions import Permission, health_of, permission_of, sync_of
 from framework.gitops.agent.decide import Action, Do, decide
-from framework.gitops.agent.observed import Hold, Observed
+from framework.gitops.agent.hold import put_live, settle
+from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.observer import RETRY_S, Observer, is_pausing
 from framework.gitops.agent.rollback import Revert, make_revert, revert_body, roll_back
 from framework.gitops.desired.rendered import (
     Rendered,
-    iso,
     rendered_of,
     require_rendered,
     store_rendered,
@@ -34,6 +34,7 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import without_login
 from framework.gitops.repo.journal_branch import publish_head
 from framework.gitops.repo.pull_request import open_pull_request, push_branch
+from framework.holds.hold import Grounds, Hold, end_hold, read_hold
 from framework.journal.entry import Kind
 from framework.journal.journal import Journal
 from framework.telemetry.alerts import Severity, alert
@@ -130,7 +131,7 @@ class Reconciler(Observer):
 
     def propose_revert(self) -> None:
         """Open the proposal that a hold still owes git, when there is a remote."""
-        hold = holds.read_hold(self.state_dir, self.view.history())
+        hold = read_hold(self.state_dir.hold, self.view.history().hold)
         owed = hold is not None and hold.quarantined is not None
         if hold is not None and owed and (hold.name, Kind.PROPOSED) not in self.view.history().done:
             self._propose(hold, self.now())
@@ -143,14 +144,18 @@ class Reconciler(Observer):
                 return
             case Do.SETTLE:
                 assert observed.hold is not None
-                holds.settle(self.state_dir, self.view, observed.hold, bot_health=self._health(observed))
+                settle(self.state_dir, self.view, observed.hold, bot_health=self._health(observed))
             case Do.FINISH:
                 self._finish(action.topic, observed)
             case Do.CLEAR:
                 assert observed.hold is not None
                 assert observed.desired is not None
-                holds.end_hold(
-                    self.state_dir, self.view, observed.hold, cause=action.why, commit=observed.desired.commit
+                end_hold(
+                    self.state_dir.hold,
+                    self.view.journal,
+                    observed.hold,
+                    cause=action.why,
+                    commit=observed.desired.commit,
                 )
             case Do.ROLLBACK:
                 self._roll_back(action, observed)
@@ -195,7 +200,7 @@ class Reconciler(Observer):
         if applied is not None:
             rendered = with_restart(rendered, before=self.of(applied.commit), revision=revision)
         store_rendered(rendered, folder=self.state_dir.contents)
-        holds.put_live(self.state_dir, rendered.live_bytes())
+        put_live(self.state_dir, rendered.live_bytes())
         self._journal_applied(rendered, before, observed)
 
     def _finish(self, sha: str, observed: Observed) -> None:
@@ -218,9 +223,7 @@ class Reconciler(Observer):
         expected = applied.overrides_sha
         self.view.note(Kind.DRIFT, {"where": drift.where, "found": drift.found, "expected": expected})
         if drift.where == "bot" and observed.hold is None:
-            holds.put_live(
-                self.state_dir, require_rendered(expected, folder=self.state_dir.contents).live_bytes()
-            )
+            put_live(self.state_dir, require_rendered(expected, folder=self.state_dir.contents).live_bytes())
 
     def _repair(self, action: Action, observed: Observed) -> None:
         applied, drift = observed.history.applied, action.drift
@@ -228,23 +231,26 @@ class Reconciler(Observer):
         assert drift is not None
         if observed.live_sha != applied.overrides_sha:
             rendered = require_rendered(applied.overrides_sha, folder=self.state_dir.contents)
-            holds.put_live(self.state_dir, rendered.live_bytes())
+            put_live(self.state_dir, rendered.live_bytes())
         self.view.note(
             Kind.REPAIRED,
             {"where": drift.where, "found": drift.found, "overrides_sha": applied.overrides_sha},
         )
 
     def _roll_back(self, action: Action, observed: Observed) -> None:
+        desired = observed.desired
         roll_back(
             self.state_dir,
             self.view,
-            now=observed.now,
-            reason=action.why,
-            cause=action.topic or "automatic",
-            by="agent",
+            Grounds(
+                reason=action.why,
+                cause=action.topic or "automatic",
+                by="agent",
+                at=observed.now,
+                head=desired.commit if desired is not None else None,
+                head_config_sha=desired.config_sha if desired is not None else None,
+            ),
             cooldown_s=observed.rules.cooldown_s,
-            head=observed.desired.commit if observed.desired is not None else None,
-            head_config_sha=observed.desired.config_sha if observed.desired is not None else None,
             revoked=observed.revoked,
         )
 
@@ -305,7 +311,7 @@ class Reconciler(Observer):
             self.accept(desired.commit, good=permission is Permission.ALLOWED)
         state = self._state(observed)
         quiet = {key: value for key, value in state.items() if key not in ("at", "fetched_at")}
-        looked = observed.fetched_at is not None and self._written.get("fetched_at") != iso(
+        looked = observed.fetched_at is not None and self._written.get("fetched_at") != iso_utc(
             observed.fetched_at
         )
         if looked or quiet != self._written.get("quiet"):
@@ -324,12 +330,12 @@ class Reconciler(Observer):
             "remote": without_login(self.remote),
             "branch": self.the_branch(),
             "pid": os.getpid(),
-            "at": iso(observed.now),
+            "at": iso_utc(observed.now),
             "poll_s": self.poll_s,
             "seen": self.examined,
             "published": self.published,
             "good": self.good,
-            "fetched_at": iso(observed.fetched_at) if observed.fetched_at is not None else None,
+            "fetched_at": iso_utc(observed.fetched_at) if observed.fetched_at is not None else None,
             "fetch_fault": observed.fetch_fault,
             "desired": None if desired is None else {**asdict(desired), "clears": sorted(desired.clears)},
             "shown": [sync, health, permission],

@@ -7,28 +7,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from framework.files.moments import iso_utc
 from framework.gitops.agent.decide import rollback_target
-from framework.gitops.agent.hold import hold_data, place_hold
-from framework.gitops.agent.observed import Hold
+from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.history import Applied, History
-from framework.gitops.desired.rendered import iso, rendered_of, require_rendered, store_rendered, successor
+from framework.gitops.desired.rendered import rendered_of, require_rendered, store_rendered, successor
 from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.repo.git import Git
+from framework.holds.hold import Grounds, Hold, new_hold
 
 
 def roll_back(
     state_dir: StateDir,
     view: JournalView,
+    grounds: Grounds,
     *,
-    now: datetime,
-    reason: str,
-    cause: str,
-    by: str,
     cooldown_s: float,
-    head: str | None,
-    head_config_sha: str | None,
     to: str | None = None,
     revoked: Container[tuple[str, str]] = (),
 ) -> tuple[Hold, Applied]:
@@ -43,7 +39,7 @@ def roll_back(
         raise GitopsError(
             f"{state_dir.environment}: nothing is in force; allowed after a first commit is applied"
         )
-    best = rollback_target(history, now=now, revoked=revoked)
+    best = rollback_target(history, now=grounds.at, revoked=revoked)
     target = best if to is None else _named(history, bad, to)
     if target is None:
         raise GitopsError(
@@ -54,14 +50,13 @@ def roll_back(
     before = require_rendered(bad.overrides_sha, folder=state_dir.contents)
     rendered = successor(replace(good, cause="rollback"), applied=bad, before=before)
     sha = store_rendered(rendered, folder=state_dir.contents)
-    data = hold_data(
-        view=view,
-        reason=reason,
-        cause=cause,
-        by=by,
-        now=now,
-        head=head or bad.commit,
-        head_config_sha=head_config_sha or bad.config_sha,
+    data = new_hold(
+        replace(
+            grounds,
+            head=grounds.head or bad.commit,
+            head_config_sha=grounds.head_config_sha or bad.config_sha,
+        ),
+        seq=view.head.seq + 1,
         held={
             "commit": target.commit,
             "config_sha": target.config_sha,
@@ -73,7 +68,7 @@ def roll_back(
             "config_sha": bad.config_sha,
             "commit": bad.commit,
             "overrides_sha": bad.overrides_sha,
-            "until": iso(now + timedelta(seconds=cooldown_s)),
+            "until": iso_utc(grounds.at + timedelta(seconds=cooldown_s)),
         },
     )
     return place_hold(state_dir, view, data), target

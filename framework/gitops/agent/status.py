@@ -6,6 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
+from framework.files.moments import iso_utc
 from framework.gitops.agent.conditions import (
     Permission,
     Sync,
@@ -14,10 +15,10 @@ from framework.gitops.agent.conditions import (
     probation_ends,
     sync_of,
 )
-from framework.gitops.agent.hold import read_hold
 from framework.gitops.agent.observed import Desired, Observed, Rules
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
-from framework.gitops.desired.rendered import iso, read_rendered
+from framework.gitops.desired.rendered import read_rendered
+from framework.holds.hold import read_hold
 from framework.journal.entry import Kind
 
 
@@ -34,7 +35,7 @@ def read_status(state_dir: StateDir, *, now: datetime) -> dict[str, Any]:
         desired=Desired(**{**desired, "clears": frozenset(desired["clears"])}) if desired else None,
         fetched_at=datetime.fromisoformat(state["fetched_at"]) if state.get("fetched_at") else None,
         fetch_fault=state.get("fetch_fault", ""),
-        hold=read_hold(state_dir, history),
+        hold=read_hold(state_dir.hold, history.hold),
         live_sha=_sha(state_dir),
         bot=read_bot(state_dir.bot),
     )
@@ -45,7 +46,7 @@ def read_status(state_dir: StateDir, *, now: datetime) -> dict[str, Any]:
     head = view.head
     return {
         "environment": state_dir.environment,
-        "at": iso(now),
+        "at": iso_utc(now),
         **{name: {"is": is_, "why": why} for name, (is_, why) in _three(observed).items()},
         "desired": desired,
         "rendered": None
@@ -56,9 +57,9 @@ def read_status(state_dir: StateDir, *, now: datetime) -> dict[str, Any]:
             "overrides_sha": applied.overrides_sha,
             "generation": applied.generation,
             "cause": applied.cause,
-            "at": iso(applied.at),
+            "at": iso_utc(applied.at),
             "proven": applied.config_sha in history.proven,
-            "proven_at": iso(proven_at) if proven_at is not None else None,
+            "proven_at": iso_utc(proven_at) if proven_at is not None else None,
             "values": dict(rendered.values) if rendered is not None else None,
             "expires": rendered.expires if rendered is not None else None,
             "live_sha": observed.live_sha,
@@ -68,7 +69,7 @@ def read_status(state_dir: StateDir, *, now: datetime) -> dict[str, Any]:
         if observed.hold is None
         else {**observed.hold.plain, "proposed": (observed.hold.name, Kind.PROPOSED) in history.done},
         "quarantine": [
-            {"config_sha": q.config_sha, "commit": q.commit, "until": iso(q.until), "reason": q.reason}
+            {"config_sha": q.config_sha, "commit": q.commit, "until": iso_utc(q.until), "reason": q.reason}
             for q in history.quarantines
             if q.until > now
         ],
@@ -156,8 +157,8 @@ def _bot(observed: Observed) -> dict[str, Any] | None:
     return {
         "config_sha": bot.config_sha,
         "overrides_sha": bot.overrides_sha,
-        "since": iso(bot.since) if bot.since is not None else None,
-        "heartbeat_at": iso(bot.heartbeat_at),
+        "since": iso_utc(bot.since) if bot.since is not None else None,
+        "heartbeat_at": iso_utc(bot.heartbeat_at),
         "pending": list(bot.pending),
         "refused": bot.refused_why or None,
     }
@@ -225,4 +226,4 @@ def _last_refused(refused: Any) -> dict[str, str] | None:
 def _next_poll(state: dict[str, Any]) -> str | None:
     if not state.get("fetched_at"):
         return None
-    return iso(datetime.fromisoformat(state["fetched_at"]) + timedelta(seconds=state["poll_s"]))
+    return iso_utc(datetime.fromisoformat(state["fetched_at"]) + timedelta(seconds=state["poll_s"]))

@@ -6,10 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 from framework.errors import QuoteopsError
+from framework.files.moments import iso_utc
 from framework.gitops.change.report import ChangeReport
 from framework.gitops.desired.policy import PathClass
 from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git, check_apart, check_blob, check_path
+from framework.gitops.repo.signatures import verify_commit
 from framework.settings.gitops_files import POLICY, check_gitops
 from framework.settings.overrides import Direction, is_expired
 from framework.settings.patch import read_patch
@@ -58,8 +60,8 @@ def wrong_patches(root: Path, changed: list[str], now: datetime) -> list[str]:
         except QuoteopsError as error:
             faults.append(str(error))
             continue
-        if is_expired(patch, now):
-            text = f"{patch.expires:%Y-%m-%dT%H:%M:%SZ}"
+        if patch.expires is not None and is_expired(patch, now):
+            text = iso_utc(patch.expires, timespec="seconds")
             faults.append(
                 f"{patch.document.at(('expires',))}: expires {text} is past; allowed a later moment"
             )
@@ -90,7 +92,7 @@ def signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[st
     allowed, revoked = "\n".join(policy.signers) + "\n", "\n".join(policy.revoked_keys) + "\n"
     for sha in git.run("rev-list", f"{report.base}..{report.head}").decode().split():
         try:
-            signers[git.verify_commit(sha, allowed, revoked).principal] = None
+            signers[verify_commit(git, sha, allowed, revoked).principal] = None
         except QuoteopsError as error:
             faults.append(str(error))
     return tuple(signers), faults

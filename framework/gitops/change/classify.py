@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from framework.errors import QuoteopsError
+from framework.files.moments import iso_utc
 from framework.gitops.change.admission import signatures, wrong_conf, wrong_files, wrong_gitops, wrong_patches
 from framework.gitops.change.limits import TIERS, refused_changes
 from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs
@@ -194,7 +195,7 @@ def _later(name: str, runs: RunSettings, base: Revision, head: Revision) -> tupl
     if end is None or (before is not None and before[1].config_sha == end[1].config_sha):
         return "", ()
     changes = tuple(c for c in _changes(runs, end[1]) if not is_judging(c.name))
-    return f"{end[0]:%Y-%m-%dT%H:%M:%SZ}", changes
+    return iso_utc(end[0], timespec="seconds"), changes
 
 
 def _ended(revision: Revision, name: str) -> tuple[datetime, RunSettings] | None:

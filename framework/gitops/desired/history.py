@@ -219,12 +219,3 @@ _STEPS = {
     Kind.REPAIRED: _repaired,
     Kind.ALERT: _alert,
 }
-
-
-def newest_hold(rows: Iterable[Row]) -> Mapping[str, Any] | None:
-    """Return what the newest hold of a journal says, whether it has ended or not."""
-    newest: Mapping[str, Any] | None = None
-    for row in rows:
-        if row.kind is Kind.HOLD:
-            newest = row.data
-    return newest

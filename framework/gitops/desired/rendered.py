@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import canonical_json, write_atomic
+from framework.files.moments import iso_utc
 from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import Applied
 from framework.gitops.errors import GitopsError
@@ -154,7 +155,7 @@ def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetim
         patch=words,
         values={name: fields.get(name, value) for name, value in values.items()},
         fields=fields,
-        expires=iso(ends) if ends is not None else None,
+        expires=iso_utc(ends) if ends is not None else None,
         lapses=cause == "commit" and last is not None and bool(last.reverted),
     )
 
@@ -164,7 +165,7 @@ def late_tightenings(revision: EnvironmentRevision, now: datetime) -> str:
     left = revision.left(now)
     if left is None or not left.kept or revision.patch is None or revision.patch.expires is None:
         return ""
-    ended = iso(revision.patch.expires)
+    ended = iso_utc(revision.patch.expires)
     return f"{revision.overrides}: ended {ended}; {', '.join(left.kept)} tightens and stays"
 
 
@@ -187,11 +188,6 @@ def reduces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     from framework.settings.traded import traded_changes
 
     return direction_of(traded_changes(before, after)) is Direction.REDUCING
-
-
-def iso(moment: datetime) -> str:
-    """Write a moment as the files here do."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_behaviour(name: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import canonical_json, read_text, sha256_of, write_atomic, write_json
-from framework.gitops.desired.rendered import iso
+from framework.files.moments import iso_utc
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.journal.entry import Kind
@@ -248,4 +248,4 @@ def _differs(old: Any, new: Any, path: str) -> list[str]:
 
 def said_at(bundle: Mapping[str, Any]) -> str:
     """Return when the verdict was given."""
-    return iso(datetime.fromisoformat(bundle["inputs"]["at"]))
+    return iso_utc(datetime.fromisoformat(bundle["inputs"]["at"]))

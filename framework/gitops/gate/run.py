@@ -23,11 +23,11 @@ from framework.gates.profiles import deciding_profile
 from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.change.restores_held import restores_held
-from framework.gitops.desired.history import newest_hold
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.alpha_budget import Allowance, Attempt, allowance, attempt_entry
 from framework.gitops.gate.answer import GateAnswer, Question, answer
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
+from framework.holds.hold import newest_hold
 from framework.journal.entry import Kind, Row
 from framework.session.judge import SIDE_BY_SIDE
 from framework.settings.kpi_profiles import load_kpi_profiles

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import write_atomic
+from framework.files.moments import iso_utc
 from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.rendered import rendered_of
@@ -155,4 +156,4 @@ def _tuned_on(windows: Sequence[Window]) -> str:
 
 
 def _z(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+    return iso_utc(moment, timespec="auto")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from framework.gitops.errors import BranchMissing, GitError, PushRejected, SignatureError
+from framework.gitops.errors import BranchMissing, GitError, PushRejected
 
 MAX_BLOB = 1_000_000
 """Bytes of the largest file that is read or exported."""
@@ -44,7 +44,6 @@ _CONFIG = (
     "gpg.x509.program=quoteops-takes-ssh-signatures-only",
     "gpg.ssh.program=ssh-keygen",
 )
-_GOOD = re.compile(r'^Good "git" signature for (?P<who>.+) with (?P<type>\S+) key (?P<key>SHA256:\S+)$', re.M)
 _RACES = (
     b"(fetch first)",
     b"(non-fast-forward)",
@@ -69,14 +68,6 @@ class Blob:
     oid: str
 
 
-@dataclass(frozen=True)
-class Signer:
-    """Who signed a commit: the principal the allowed signers give to the key, and the key's fingerprint."""
-
-    principal: str
-    fingerprint: str
-
-
 class Git:
     """One repository, with or without a worktree."""
 
@@ -95,15 +86,15 @@ class Git:
 
     def run(self, *args: str, input: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:
         """Run git and return what it wrote to stdout. Raises GitError, also when time runs out."""
-        code, out, err = self._run(args, input=input, env=env)
+        code, out, err = self.attempt(args, input=input, env=env)
         if code != 0:
-            raise GitError(f"git {_shown(args)}: {_reason(err, code)}")
+            raise GitError(f"git {_shown(args)}: {reason_of(err, code)}")
         return out
 
     def rev(self, ref: str) -> str:
         """Return the commit a name stands for."""
         args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        code, out, _ = self._run(args)
+        code, out, _ = self.attempt(args)
         if code != 0:
             raise GitError(f"{self.repo}: {ref} names no commit here; allowed a branch, a tag or a commit")
         return out.decode().strip()
@@ -161,9 +152,9 @@ class Git:
     def is_ancestor(self, old: str, new: str) -> bool:
         """Tell whether ``new`` contains ``old``; a branch that moved where it does not was forced."""
         args = ("merge-base", "--is-ancestor", "--end-of-options", old, new)
-        code, _, err = self._run(args)
+        code, _, err = self.attempt(args)
         if code not in (0, 1):
-            raise GitError(f"git {_shown(args)}: {_reason(err, code)}")
+            raise GitError(f"git {_shown(args)}: {reason_of(err, code)}")
         return code == 0
 
     def fetch(self, remote: str, branch: str) -> str:
@@ -175,10 +166,10 @@ class Git:
         kept = f"refs/quoteops/fetched/{branch}"
         flags = ("--quiet", "--no-tags", "--no-auto-gc", "--no-write-fetch-head", "--end-of-options")
         args = ("fetch", *flags, remote, f"+refs/heads/{branch}:{kept}")
-        code, _, err = self._run(args)
+        code, _, err = self.attempt(args)
         if code != 0:
             missing = b"couldn't find remote ref" in err
-            raise (BranchMissing if missing else GitError)(f"git {_shown(args)}: {_reason(err, code)}")
+            raise (BranchMissing if missing else GitError)(f"git {_shown(args)}: {reason_of(err, code)}")
         return self.rev(kept)
 
     def push(self, remote: str, refspec: str) -> None:
@@ -188,35 +179,12 @@ class Git:
                 f"git push: {refspec} would force; allowed a plain refspec such as SHA:refs/heads/b"
             )
         args = ("push", "--quiet", "--porcelain", "--no-verify", "--end-of-options", remote, refspec)
-        code, out, err = self._run(args)
+        code, out, err = self.attempt(args)
         if code != 0:
             status = b"".join(line for line in out.splitlines() if line.startswith(b"!"))
             rejected = any(word in status for word in _RACES)
-            reason = status.decode(errors="replace").replace("\t", " ") or _reason(err, code)
+            reason = status.decode(errors="replace").replace("\t", " ") or reason_of(err, code)
             raise (PushRejected if rejected else GitError)(f"git {_shown(args)}: {reason}")
-
-    def verify_commit(self, sha: str, allowed_signers: str, revoked: str = "") -> Signer:
-        """Return who signed a commit, by an SSH key that ``allowed_signers`` names (ssh-keygen's format).
-
-        ``revoked`` lists public keys that no longer count. Raises SignatureError for no signature, one of
-        another kind, a key that is not allowed, and content that is not what was signed.
-        """
-        raw = self.run("cat-file", "commit", sha)
-        header = raw.partition(b"\n\n")[0]
-        if b"\ngpgsig -----BEGIN SSH SIGNATURE-----\n" not in header:
-            raise SignatureError(f"{sha[:12]}: is not signed with an SSH key; allowed a signer of the policy")
-        with tempfile.TemporaryDirectory(prefix="quoteops-signers-") as folder:
-            signers, gone = Path(folder) / "allowed", Path(folder) / "revoked"
-            signers.write_text(allowed_signers, encoding="utf-8")
-            gone.write_text(revoked, encoding="utf-8")
-            config = [f"gpg.ssh.allowedSignersFile={signers}", "gpg.minTrustLevel=undefined"]
-            config += [f"gpg.ssh.revocationFile={gone}"] if revoked.strip() else []
-            flags = [word for line in config for word in ("-c", line)]
-            code, _, err = self._run((*flags, "verify-commit", "--raw", sha))
-        good = _GOOD.search(err.decode(errors="replace"))
-        if code != 0 or good is None:
-            raise SignatureError(f"{sha[:12]}: its signature does not count: {_reason(err, code)}")
-        return Signer(good["who"], good["key"])
 
     def commit_files(
         self,
@@ -274,9 +242,10 @@ class Git:
             at = end + 2 + int(size)
         return contents
 
-    def _run(
+    def attempt(
         self, args: Iterable[str], *, input: bytes | None = None, env: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, bytes]:
+        """Run git and return its exit code and what it wrote. Raises GitError when time runs out."""
         args = list(args)
         command = ["git", *(word for line in _CONFIG for word in ("-c", line)), *args]
         try:
@@ -386,7 +355,8 @@ def _shown(args: Iterable[str]) -> str:
     return " ".join(words)
 
 
-def _reason(err: bytes, code: int) -> str:
+def reason_of(err: bytes, code: int) -> str:
+    """Return the line of git's complaint that says why, without any login."""
     lines = [without_login(line.strip()) for line in err.decode(errors="replace").splitlines()]
     faults = [line for line in lines if line.startswith(("fatal:", "error:", "!", "ERROR"))]
     faults = faults or [line for line in lines if line]

@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from framework.gitops.agent import decide as table
 from framework.gitops.agent.conditions import Health, Permission, Sync, health_of, permission_of, sync_of
 from framework.gitops.agent.decide import ROWS, Do, clears, decide, rollback_target
-from framework.gitops.agent.observed import Bot, Desired, Hold, Observed, Rules
+from framework.gitops.agent.observed import Bot, Desired, Observed, Rules
 from framework.gitops.desired.history import History, fold
+from framework.holds.hold import Hold
 from framework.journal.entry import Kind
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -11,6 +11,7 @@ from framework.gitops.agent.conditions import Permission, Sync, permission_of, s
 from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import Git
+from framework.gitops.repo.signatures import verify_commit
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, World, keygen, patch_text
 
@@ -313,4 +314,4 @@ def test_a_revert_is_signed_where_signatures_count(world: World, tmp_path: Path)
     world.restart(sign=key)
     world.poll()
     (branch,) = [name for name in branches(world) if name != "main"]
-    assert world.author.verify_commit(branches(world)[branch], line).principal == "agent@example.com"
+    assert verify_commit(world.author, branches(world)[branch], line).principal == "agent@example.com"

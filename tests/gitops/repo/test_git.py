@@ -13,6 +13,7 @@ import pytest
 
 from framework.gitops.errors import BranchMissing, GitError, PushRejected, SignatureError
 from framework.gitops.repo.git import MAX_BLOB, Git
+from framework.gitops.repo.signatures import verify_commit
 from tests.gitops.repository import Repo, bare, ssh_key
 
 needs_keys = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
@@ -287,7 +288,7 @@ def test_a_password_in_a_url_is_not_repeated(repo: Repo) -> None:
 def test_a_commit_signed_by_an_allowed_key_names_its_signer(repo: Repo, tmp_path: Path) -> None:
     key, public = ssh_key(tmp_path / "key")
     sha = repo.commit("signed", key=key)
-    signer = repo.reader.verify_commit(sha, f'desk@example.com namespaces="git" {public}\n')
+    signer = verify_commit(repo.reader, sha, f'desk@example.com namespaces="git" {public}\n')
     assert signer.principal == "desk@example.com"
     assert signer.fingerprint.startswith("SHA256:")
 
@@ -296,7 +297,7 @@ def test_a_commit_signed_by_an_allowed_key_names_its_signer(repo: Repo, tmp_path
 def test_a_commit_made_here_is_signed_with_the_given_key(repo: Repo, tmp_path: Path) -> None:
     key, public = ssh_key(tmp_path / "key")
     sha = repo.reader.commit_files("HEAD", {"x": b"1"}, "m", sign=key)
-    assert repo.reader.verify_commit(sha, f"agent@example.com {public}").principal == "agent@example.com"
+    assert verify_commit(repo.reader, sha, f"agent@example.com {public}").principal == "agent@example.com"
 
 
 @needs_keys
@@ -306,18 +307,18 @@ def test_a_signature_that_does_not_count_is_refused(repo: Repo, tmp_path: Path) 
     sha, git = repo.commit("signed", key=key), repo.reader
     allowed = f"desk@example.com {public}\n"
     with pytest.raises(SignatureError, match="is not signed"):
-        git.verify_commit(repo.commit("unsigned"), allowed)
+        verify_commit(git, repo.commit("unsigned"), allowed)
     with pytest.raises(SignatureError, match="does not count"):
-        git.verify_commit(sha, f"desk@example.com {other}\n")
+        verify_commit(git, sha, f"desk@example.com {other}\n")
     with pytest.raises(SignatureError, match="does not count"):
-        git.verify_commit(sha, "")
+        verify_commit(git, sha, "")
     with pytest.raises(SignatureError, match="does not count"):
-        git.verify_commit(sha, allowed, revoked=f"{public}\n")
+        verify_commit(git, sha, allowed, revoked=f"{public}\n")
     with pytest.raises(SignatureError, match="does not count"):
-        git.verify_commit(sha, f'desk@example.com valid-before="20200101" {public}\n')
+        verify_commit(git, sha, f'desk@example.com valid-before="20200101" {public}\n')
     with pytest.raises(SignatureError, match="does not count"):
-        git.verify_commit(sha, f'desk@example.com namespaces="file" {public}\n')
-    assert git.verify_commit(sha, allowed, revoked=f"{other}\n").principal == "desk@example.com"
+        verify_commit(git, sha, f'desk@example.com namespaces="file" {public}\n')
+    assert verify_commit(git, sha, allowed, revoked=f"{other}\n").principal == "desk@example.com"
 
 
 @needs_keys
@@ -327,7 +328,7 @@ def test_a_signature_moved_to_other_content_is_refused(repo: Repo, tmp_path: Pat
     raw = git.run("cat-file", "commit", sha)
     forged = git.run("hash-object", "-t", "commit", "-w", "--stdin", input=raw.replace(b"honest", b"forged"))
     with pytest.raises(SignatureError, match="does not count"):
-        git.verify_commit(forged.decode().strip(), f"desk@example.com {public}\n")
+        verify_commit(git, forged.decode().strip(), f"desk@example.com {public}\n")
 
 
 @needs_keys
@@ -337,7 +338,7 @@ def test_a_signature_quoted_in_the_message_is_none(repo: Repo, tmp_path: Path) -
     quoted = raw[raw.index("gpgsig") : raw.index("-----END SSH SIGNATURE-----")]
     sha = repo.commit(f"look\n\n{quoted}")
     with pytest.raises(SignatureError, match="is not signed"):
-        repo.reader.verify_commit(sha, f"desk@example.com {public}\n")
+        verify_commit(repo.reader, sha, f"desk@example.com {public}\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a stand-in for gpg is a script")
@@ -358,4 +359,4 @@ def test_a_signature_of_another_kind_is_refused_whatever_gpg_says(
         .strip()
     )
     with pytest.raises(SignatureError, match="not signed with an SSH key"):
-        repo.reader.verify_commit(sha, "evil ssh-ed25519 AAAA\n")
+        verify_commit(repo.reader, sha, "evil ssh-ed25519 AAAA\n")

@@ -1,0 +1,1 @@
+"""Holds: a local stop that wins over git, a journalled file with its reason."""
