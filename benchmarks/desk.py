@@ -41,11 +41,12 @@ def calls(*, instants: int) -> dict[str, float]:
     rows: list[Any] = [np.asarray(tape.exch_ts_ns), tape.exch_ts_ns + DELAY_NS]
     rows += [np.asarray(column) for column in (tape.kind, tape.side, tape.price_ticks, tape.qty_lots)]
     names = ("exch_ts_ns", "local_ts_ns", "kind", "side", "price_ticks", "qty_lots")
-    market = bind(Feed, **dict(zip(names, rows, strict=True)))
+    none = np.zeros(1, np.int64)
+    market = bind(Feed, **dict(zip(names, rows, strict=True)), delay_ns=none)
     starts = np.flatnonzero(np.diff(rows[1], prepend=-1))[: WARM_UP + instants + 1].tolist()
     most = int(np.diff(starts).max())
     message: list[Any] = [np.zeros(most, column.dtype) for column in rows]
-    feed = bind(Feed, **dict(zip(names, message, strict=True)))
+    feed = bind(Feed, **dict(zip(names, message, strict=True)), delay_ns=none)
     spent = np.zeros(len(starts) - 1, np.int64)
     clock = time.perf_counter_ns
     for k, (first, last) in enumerate(itertools.pairwise(starts)):

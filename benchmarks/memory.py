@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         warm = [*command, "soak.hours=0.1", f"hydra.run.dir={folder}/warm"]
         peak_of(warm, cache=Path(folder) / "cache")  # compiles what is compiled once
         for hours in given.hours.split(","):
-            row = []
+            row: list[float] = []
             for turn in ("made", "opened"):
                 run = [*command, f"soak.hours={hours}", f"hydra.run.dir={folder}/{turn}-{hours}"]
                 row += peak_of(run, cache=Path(folder) / "cache")

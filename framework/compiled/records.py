@@ -87,6 +87,15 @@ def to_array(cls: type[T], buffer: list[T], n: int | None = None) -> np.ndarray[
     return np.array(rows, dtype_of(cls))
 
 
+def rows_in(cls: type[T], buffer: list[T], first: int, end: int) -> np.ndarray[Any, Any]:
+    """Give records to read as a structured ndarray: where they lie, if they lie in one, else a copy."""
+    if not isinstance(buffer, np.ndarray):
+        return to_array(cls, buffer[first:end])
+    rows = buffer[first:end].view()
+    rows.flags.writeable = False
+    return rows
+
+
 def from_array(cls: type[T], array: np.ndarray[Any, Any]) -> list[T]:
     """Copy a structured ndarray into a buffer of the current mode; the reverse of ``to_array``."""
     buffer = zeros(cls, len(array))

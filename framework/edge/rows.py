@@ -27,6 +27,8 @@ from framework.quoting.records import (
 
 SIDES = {"B": 1, "S": -1}
 LIMIT_NAME = DROP_NAMES[POSITION_LIMIT]
+BATCH = 4096
+"""Rows turned into plain values at a time."""
 
 
 @dataclass(frozen=True)
@@ -172,50 +174,67 @@ def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Itera
 
     ``config_shas`` are the hashes of the versions of the parameters, in order.
     """
-    for fill in fills:
-        notional, later = float(fill["price"] * fill["qty"]), float(fill["m_1s"])
-        fee = float(fill["fee_quote"] + fill["fee_base"] * fill["m"])
+    names = (
+        "exch_ts_ns", "side", "price", "qty", "m0", "m", "m_1s", "fee_quote", "fee_base", "is_maker",
+        "order_id", "params_version",
+    )  # fmt: skip
+    for at, side, price, qty, m0, m, later, fee_quote, fee_base, maker, order, version in _values(
+        fills, names
+    ):
         yield {
             "symbol": symbol,
-            "ts_ms": int(fill["exch_ts_ns"]) // 1_000_000,
-            "side": "B" if fill["side"] > 0 else "S",
-            "price": float(fill["price"]),
-            "qty": float(fill["qty"]),
-            "mid_at_quote": float(fill["m0"]),
-            "mid_before": float(fill["m"]),
+            "ts_ms": at // 1_000_000,
+            "side": "B" if side > 0 else "S",
+            "price": price,
+            "qty": qty,
+            "mid_at_quote": m0,
+            "mid_before": m,
             "mid_after_1s": later if math.isfinite(later) else None,
-            "fee_bps": fee / notional * 1e4,
-            "maker": bool(fill["is_maker"]),
-            "order_id": int(fill["order_id"]),
-            "params_version": int(fill["params_version"]),
-            "config_sha": config_shas[int(fill["params_version"])],
+            "fee_bps": (fee_quote + fee_base * m) / (price * qty) * 1e4,
+            "maker": bool(maker),
+            "order_id": order,
+            "params_version": version,
+            "config_sha": config_shas[version],
         }
 
 
 def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
     """Yield a window's audit events as the rows ``read_audit`` reads; ``detail`` says why, in a word."""
     details = {CANCEL_QUOTE: DROP_NAMES, HALT: DROP_NAMES, REJECT: REJECT_NAMES}
-    for row in window.audit:
-        blocked = int(row["action"]) == BLOCK
-        at_limit = blocked and int(row["reason"]) == AT_LIMIT
+    names = (
+        "ts_ns", "action", "side", "reason", "count", "order_id", "price_ticks", "qty_lots",
+        "off_target_age_ns", "resting_age_ns", "params_version",
+    )  # fmt: skip
+    for at, action, side, reason, count, order, price, qty, off_target, resting, version in _values(
+        window.audit, names
+    ):
+        blocked = action == BLOCK
+        at_limit = blocked and reason == AT_LIMIT
         yield {
-            "ts_ms": int(row["ts_ns"]) // 1_000_000,
+            "ts_ms": at // 1_000_000,
             "symbol": window.symbol,
-            "action": ACTION_NAMES[int(row["action"])],
-            "side": "B" if row["side"] > 0 else "S" if row["side"] < 0 else None,
-            "blocked_reason": BLOCK_NAMES[RISK if at_limit else int(row["reason"])] if blocked else None,
-            "detail": LIMIT_NAME if at_limit else details.get(int(row["action"]), {}).get(int(row["reason"])),
-            "count": max(int(row["count"]), 1),
-            "order_id": int(row["order_id"]),
-            "price_ticks": int(row["price_ticks"]),
-            "qty_lots": int(row["qty_lots"]),
-            "off_target_age_ms": _age_ms(row["off_target_age_ns"]),
-            "resting_age_ms": _age_ms(row["resting_age_ns"]),
-            "params_version": int(row["params_version"]),
+            "action": ACTION_NAMES[action],
+            "side": "B" if side > 0 else "S" if side < 0 else None,
+            "blocked_reason": BLOCK_NAMES[RISK if at_limit else reason] if blocked else None,
+            "detail": LIMIT_NAME if at_limit else details.get(action, {}).get(reason),
+            "count": max(count, 1),
+            "order_id": order,
+            "price_ticks": price,
+            "qty_lots": qty,
+            "off_target_age_ms": _age_ms(off_target),
+            "resting_age_ms": _age_ms(resting),
+            "params_version": version,
         }
 
 
-def _age_ms(ns: Any) -> float | None:
+def _values(rows: Rows, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield fields of structured rows as plain values, a batch read at a time."""
+    for first in range(0, len(rows), BATCH):
+        batch = rows[first : first + BATCH]
+        yield from zip(*(batch[name].tolist() for name in names), strict=True)
+
+
+def _age_ms(ns: int) -> float | None:
     return None if ns < 0 else float(ns) / 1e6
 
 

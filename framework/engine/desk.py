@@ -45,7 +45,7 @@ def desk_instant(events: int, feed: Feed, wire: Wire, p: Params, state: DeskStat
     if clock.dirty == 1:
         at = min(at, max(clock.dirty_ns, floor))
     elif clock.event_i < events:
-        at = min(at, max(feed.local_ts_ns[clock.event_i], floor))
+        at = min(at, max(feed.local_ts_ns[clock.event_i] + feed.delay_ns[0], floor))
     if rings.report_count > 0:
         at = min(at, max(wire.reports[rings.report_head].arrive_ns, floor))
     return min(at, max(state.desk.wake_ns, floor))
@@ -65,7 +65,7 @@ def local_to(bound: int, events: int, feed: Feed, wire: Wire, p: Params, state: 
     """Let the desk see market data and reports up to ``bound``, in order of arrival, data first at one
     instant.
     """
-    local_ts_ns, kind, side = feed.local_ts_ns, feed.kind, feed.side
+    local_ts_ns, delay_ns, kind, side = feed.local_ts_ns, feed.delay_ns[0], feed.kind, feed.side
     price_ticks, qty_lots = feed.price_ticks, feed.qty_lots
     clock, book, levels, rings = state.clock, state.book, state.levels, wire.rings
     i = clock.event_i
@@ -74,13 +74,13 @@ def local_to(bound: int, events: int, feed: Feed, wire: Wire, p: Params, state: 
         if rings.report_count > 0:
             report_ns = wire.reports[rings.report_head].arrive_ns
         last = min(bound, report_ns)
-        while i < events and local_ts_ns[i] <= last:
+        while i < events and local_ts_ns[i] + delay_ns <= last:
             what = kind[i]
             if what == DEPTH:
                 set_level(book, levels, side[i], price_ticks[i], qty_lots[i])
                 clock.dirty = 1
-                clock.dirty_ns = local_ts_ns[i]
-                book.updated_ns = local_ts_ns[i]
+                clock.dirty_ns = local_ts_ns[i] + delay_ns
+                book.updated_ns = local_ts_ns[i] + delay_ns
             elif what == TRADE:
                 on_local_trade(side[i], price_ticks[i], qty_lots[i], state)
             else:
@@ -89,7 +89,7 @@ def local_to(bound: int, events: int, feed: Feed, wire: Wire, p: Params, state: 
                 else:
                     book.trusted = 0
                 clock.dirty = 1
-                clock.dirty_ns = local_ts_ns[i]
+                clock.dirty_ns = local_ts_ns[i] + delay_ns
             i += 1
         if report_ns > bound:
             break

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.compiled.bundles import bind, rebind
-from framework.compiled.records import at, dtype_of, interpreted, to_array, zeros
+from framework.compiled.records import at, dtype_of, interpreted, rows_in, to_array, zeros
 from framework.edge.ledger import Ledger
 from framework.engine.desk import desk_advance
 from framework.engine.exchange import exchange_advance
@@ -162,9 +162,9 @@ class ExchangeHalf:
         self.fills = grown(Fill, self.fills)
         self.bound = rebind(self.bound, fills=self.fills)
 
-    def fill_rows(self) -> NDArray[Any]:
-        """Give all fills so far as a structured array."""
-        return to_array(Fill, self.fills, at(self.state, 0).fills)
+    def fill_rows(self, first: int = 0) -> NDArray[Any]:
+        """Copy the fills so far: the mids after a fill are still to come when it is written."""
+        return rows_in(Fill, self.fills, first, int(at(self.state, 0).fills)).copy()
 
     def advance(self, until_ns: int, *, feed: Feed, wire: WireBuffers) -> None:
         """Run the exchange alone up to and including an instant; raises EngineError as a replay does."""
@@ -231,9 +231,9 @@ class DeskHalf:
         self.audits = grown(Audit, self.audits)
         self.bound = rebind(self.bound, audits=self.audits)
 
-    def audit_rows(self) -> NDArray[Any]:
-        """Give all audit rows so far as a structured array."""
-        return to_array(Audit, self.audits, at(self.desk, 0).audits)
+    def audit_rows(self, first: int = 0) -> NDArray[Any]:
+        """Give the audit rows so far to read, where they lie."""
+        return rows_in(Audit, self.audits, first, int(at(self.desk, 0).audits))
 
     @property
     def due_ns(self) -> int:

@@ -79,6 +79,7 @@ class Paced:
         self.slices = 0
         self.deadline_misses = 0
         self._due_ns: NDArray[np.int64] = replay.local_ts_ns
+        self._delay_ns = replay.delay_ns
         self._at = replay.start_ns - 1
         self._offset_ns: int | None = None
         self._lag_at: list[int] = []
@@ -107,8 +108,8 @@ class Paced:
     def _next_due(self, until_ns: int) -> int:
         """Give the instant of the desk's next market event, at least a slice and at most LOOK_NS away."""
         nearest = self._at + self.slice_ns
-        i = int(np.searchsorted(self._due_ns, self._at, side="right"))
-        event = int(self._due_ns[i]) if i < len(self._due_ns) else until_ns
+        i = int(np.searchsorted(self._due_ns, self._at - self._delay_ns, side="right"))
+        event = int(self._due_ns[i]) + self._delay_ns if i < len(self._due_ns) else until_ns
         # Without market data the exchange still answers, the desk still wakes and a patch may come: look in.
         return min(until_ns, max(nearest, min(event, self._at + LOOK_NS)))
 

@@ -23,7 +23,11 @@ STUCK = 10_000
 
 @bundle
 class Feed:
-    """Market events in order, with the times at which the exchange and the desk see them."""
+    """Market events in order, with the times at which the exchange and the desk see them.
+
+    The desk sees an event ``delay_ns[0]`` after its ``local_ts_ns``: where the delay is the same for all, the
+    exchange's own times serve as these, and no column of times has to be made.
+    """
 
     exch_ts_ns: Sequence[i8]
     local_ts_ns: Sequence[i8]
@@ -31,6 +35,7 @@ class Feed:
     side: Sequence[i1]
     price_ticks: Sequence[i8]
     qty_lots: Sequence[i8]
+    delay_ns: Sequence[i8]
 
 
 @record

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.compiled.bundles import bind, rebind
-from framework.compiled.records import at, to_array, zeros
+from framework.compiled.records import at, rows_in, to_array, zeros
 from framework.edge.window import LedgerPoint
 from framework.engine.halves import DeskHalf, EngineError, ExchangeHalf, WireBuffers, grown
 from framework.engine.loop import advance
@@ -30,7 +30,7 @@ from framework.engine.records import (
 from framework.engine.snapshot import COUNTED, DeskSnapshot
 from framework.market.events import DEPTH, TRADE
 from framework.market.records import Fill
-from framework.market.tape import Tape
+from framework.market.tape import Tape, pieces
 from framework.quoting.records import Desk, Params
 from framework.units import MS
 from framework.venue.matching.records import VenueRules
@@ -70,15 +70,27 @@ class Latency:
         )
 
 
+def _seen(tape: Tape, latency: Latency) -> tuple[NDArray[np.int64], int]:
+    """Give times in order, and how long after each of them the desk sees the event (ns)."""
+    times = np.asarray(tape.exch_ts_ns)
+    if len(latency.feed_ns) == 1:
+        return times, int(latency.feed_ns[0])
+    return np.maximum.accumulate(times + latency.feed_ns), 0
+
+
 def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int, int]:
     """Choose the first tick and the number of slots of the price ladder for a tape; far outliers are left
     out.
     """
-    depth = price_ticks[kind == DEPTH]
-    if len(depth) == 0:
+    ends: list[int] = []
+    for rows in pieces(len(kind)):
+        depth = price_ticks[rows][kind[rows] == DEPTH]
+        ends += [int(depth.min()), int(depth.max())] if len(depth) else []
+    if not ends:
         return 0, 8
-    low, high = int(depth.min()), int(depth.max())
+    low, high = min(ends), max(ends)
     if high - low + 9 > MAX_SLOTS:
+        depth = price_ticks[kind == DEPTH]
         middle = int(np.median(depth[-min(len(depth), 100_000) :]))
         low = max(low, middle - MAX_SLOTS // 2)
         high = min(high, low + MAX_SLOTS - 10)
@@ -112,19 +124,18 @@ class Replay:
         self.wire = WireBuffers(entry_ns=latency.entry_ns, response_ns=latency.response_ns)
         self.exchange_half = ExchangeHalf(rules=venue, ladder=rungs, costs=costs, funding=funding)
         self.desk_half = DeskHalf(params=params, ladder=rungs, start_ns=self.start_ns)
-        local = tape.exch_ts_ns + latency.feed_ns
-        if len(latency.feed_ns) > 1:
-            local = np.maximum.accumulate(local)
-        self.local_ts_ns: NDArray[np.int64] = local
+        self.local_ts_ns, self.delay_ns = _seen(tape, latency)
         self.feed = bind(
             Feed,
             exch_ts_ns=np.asarray(tape.exch_ts_ns),
-            local_ts_ns=local,
+            local_ts_ns=self.local_ts_ns,
+            delay_ns=np.array([self.delay_ns], np.int64),
             kind=np.asarray(tape.kind),
             side=np.asarray(tape.side),
             price_ticks=np.asarray(tape.price_ticks),
             qty_lots=np.asarray(tape.qty_lots),
         )
+        self._counted = self._trades = 0
         self._advance: Callable[..., int] | None = None
         self.cursor = zeros(Cursor, 1)
         at(self.cursor, 0).sample_interval_ns = sample_ns
@@ -196,17 +207,17 @@ class Replay:
         """The rows of fills; the first ``exchange.fills`` are written."""
         return self.exchange_half.fills
 
-    def fill_rows(self) -> NDArray[Any]:
-        """Give all fills so far as a structured array."""
-        return self.exchange_half.fill_rows()
+    def fill_rows(self, first: int = 0) -> NDArray[Any]:
+        """Copy the fills so far: the mids after a fill are still to come when it is written."""
+        return self.exchange_half.fill_rows(first)
 
-    def audit_rows(self) -> NDArray[Any]:
-        """Give all audit rows so far as a structured array."""
-        return self.desk_half.audit_rows()
+    def audit_rows(self, first: int = 0) -> NDArray[Any]:
+        """Give the audit rows so far to read, where they lie."""
+        return self.desk_half.audit_rows(first)
 
-    def sample_rows(self) -> NDArray[Any]:
-        """Give all samples so far as a structured array."""
-        return to_array(Sample, self.samples, at(self.cursor, 0).samples)
+    def sample_rows(self, first: int = 0) -> NDArray[Any]:
+        """Give the samples so far to read, where they lie."""
+        return rows_in(Sample, self.samples, first, int(at(self.cursor, 0).samples))
 
     def mid(self) -> float:
         """Give the exchange's mid now, the last two-sided one where a side is empty, 0 before any."""
@@ -241,10 +252,12 @@ class Replay:
         desk: Any = to_array(Desk, self.desk, 1)[0]
         ledger, book = at(self.ledger, 0), at(self.exchange_book, 0)
         exchange = at(self.exchange, 0)
-        seen = self.tape.kind[: exchange.event_i]
+        for rows in pieces(int(exchange.event_i), start=self._counted):
+            self._trades += int(np.count_nonzero(self.tape.kind[rows] == TRADE))
+        self._counted = int(exchange.event_i)
         return {
             **{name: int(desk[name]) for name in COUNTED},
-            "trades": int(np.count_nonzero(seen == TRADE)),
+            "trades": self._trades,
             "fills": int(ledger.fills),
             "maker_fills": int(ledger.maker_fills),
             "mids_held": int(ledger.mids_held),

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_atomic(*, path: Path, data: bytes | str, staging: Path | None = None) -> None:
+def write_atomic(*, path: Path, data: bytes | str | Iterable[str], staging: Path | None = None) -> None:
     """Replace a file so that a reader, or a crash at any moment, sees the old content or the new one.
 
     The content goes to a temporary file, is flushed to disk, renamed over ``path``, and the rename is flushed
     too. The temporary file lies in ``staging``, by default beside the target. For a folder that somebody
     watches, pass a folder outside it on the same filesystem: a temporary file inside wakes the watcher early.
-    Missing folders are created. Raises ``FileError``.
+    Missing folders are created. ``data`` may come in pieces, of which one is held at a time. Raises
+    ``FileError``.
     """
     folder = path.parent
     stage = folder if staging is None else staging
@@ -46,7 +47,7 @@ def write_atomic(*, path: Path, data: bytes | str, staging: Path | None = None) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stage.mkdir(parents=True, exist_ok=True)
-        _write_through(temporary, data.encode() if isinstance(data, str) else data)
+        _write_through(temporary, (data,) if isinstance(data, bytes | str) else data)
         temporary.replace(path)
         _flush_folder(folder)
     except OSError as error:
@@ -146,11 +147,12 @@ def _write_all(handle: int, data: bytes) -> None:
         view = view[os.write(handle, view) :]
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def _write_through(path: Path, pieces: Iterable[bytes | str]) -> None:
     # Exclusive creation: a guessed or left-over name is an error, never a file somebody else controls.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(handle, "wb") as file:
-        file.write(data)
+        for piece in pieces:
+            file.write(piece.encode() if isinstance(piece, str) else piece)
         file.flush()
         os.fsync(file.fileno())
 

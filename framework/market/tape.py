@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -44,6 +44,8 @@ FAULTS = (
 
 Ints = NDArray[np.int64]
 DENSE_LIMIT = 1 << 24
+PIECE = 1 << 18
+"""Rows looked at together where a whole column would need another one beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +225,12 @@ def content_digest(*, instrument: Instrument, columns: Mapping[str, NDArray[Any]
         total.update(f"{name} {len(columns[name])}".encode())
         total.update(np.ascontiguousarray(columns[name]).data)
     return total.hexdigest()
+
+
+def pieces(count: int, *, start: int = 0) -> Iterator[slice]:
+    """Give the rows from ``start`` to ``count`` in pieces, so that what is computed of them stays small."""
+    for first in range(start, count, PIECE):
+        yield slice(first, min(first + PIECE, count))
 
 
 def utc(*, ns: int) -> str:

@@ -196,9 +196,9 @@ class SoakReplay:
             end_ns=self.market.boundaries[last],
             opening=opening.books,
             closing=self._now.books,
-            fills=self.replay.fill_rows()[opening.fills :],
-            audit=self.replay.audit_rows()[opening.audits :],
-            samples=self.replay.sample_rows()[opening.samples :],
+            fills=self.replay.fill_rows(opening.fills),
+            audit=self.replay.audit_rows(opening.audits),
+            samples=self.replay.sample_rows(opening.samples),
             counters={name: after[name] - before[name] for name in after},
         )
         if self.stepped is None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +84,14 @@ class RunFolder:
 
     def lines(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write one JSON object a line, whole or not at all."""
-        self.text(name, _lines(rows))
+        write_atomic(path=self.path / name, data=_lines(rows))
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add JSON objects to a file that grows while the run does; raises FileError."""
         path = self.path / name
         try:
             with path.open("a", encoding="utf-8", newline="\n") as file:
-                file.write(_lines(rows))
+                file.writelines(_lines(rows))
         except OSError as error:
             raise FileError(f"{path}: cannot append: {error.strerror or error}") from error
 
@@ -111,9 +111,9 @@ class RunFolder:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
+def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
-    return "".join(encode(row) + "\n" for row in rows)
+    return (encode(row) + "\n" for row in rows)
 
 
 def _status(folder: Path) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framework.market.events import GAP
-from framework.market.tape import Tape, utc
+from framework.market.tape import Tape, pieces, utc
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.sources import Made, Recorded, TapeSource
 from framework.session.errors import SoakError
@@ -108,7 +108,8 @@ def _refuse_fees(tape: Tape, settings: RunSettings) -> None:
 
 
 def _refuse_gaps(tape: Tape, boundaries: tuple[int, ...]) -> None:
-    at = tape.exch_ts_ns[tape.kind == GAP]
+    broken = [rows.start + np.flatnonzero(tape.kind[rows] == GAP) for rows in pieces(len(tape))]
+    at = tape.exch_ts_ns[np.concatenate(broken)]
     inside = at[(at >= boundaries[0]) & (at < boundaries[-1])]
     if len(inside):
         first = int(inside[0])

@@ -54,8 +54,8 @@ class FedDesk:
 
     def __init__(self, replay: Replay) -> None:
         tape, wire = replay.tape, replay.wire.bound
-        self.market: tuple[Any, ...] = (tape.exch_ts_ns, replay.local_ts_ns, tape.kind, tape.side)
-        self.market += (tape.price_ticks, tape.qty_lots)
+        self.market: tuple[Any, ...] = (tape.exch_ts_ns, replay.local_ts_ns + replay.delay_ns)
+        self.market += (tape.kind, tape.side, tape.price_ticks, tape.qty_lots)
         self.starts = np.flatnonzero(np.diff(self.market[1], prepend=-1))
         most = int(np.diff(self.starts, append=len(tape)).max(initial=1))
         rungs = ladder(tape.price_ticks, tape.kind)
@@ -64,7 +64,7 @@ class FedDesk:
         self.wire = WireBuffers(entry_ns=entry, response_ns=response)
         buffers: Any = [np.zeros(most, column.dtype) for column in self.market]
         names = ("exch_ts_ns", "local_ts_ns", "kind", "side", "price_ticks", "qty_lots")
-        self.feed = bind(Feed, **dict(zip(names, buffers, strict=True)))
+        self.feed = bind(Feed, **dict(zip(names, buffers, strict=True)), delay_ns=np.zeros(1, np.int64))
         self.requests: list[Rows] = []
 
     def advance(self, ns: int, events: int = 0) -> None:
@@ -75,7 +75,7 @@ class FedDesk:
 
     def instant(self, ns: int, first: int, last: int, reports: list[Any]) -> None:
         """Show the desk the market's rows ``first`` to ``last`` and the reports of one instant."""
-        for buffer, column in zip(self.feed, self.market, strict=True):  # type: ignore[call-overload]
+        for buffer, column in zip(self.feed[:-1], self.market, strict=True):  # type: ignore[index]
             buffer[: last - first] = column[first:last] if not interpreted() else column[first:last].tolist()
         for row in reports:
             self.wire.put_report(row)
@@ -91,7 +91,7 @@ def fed(replay: Replay, crossing: Crossing, *, until_ns: int) -> FedDesk:
     paid = dict(crossing.funding)
     ends = np.append(made.starts[1:], len(replay.tape))
     spans = {
-        int(replay.local_ts_ns[first]): (int(first), int(last))
+        int(made.market[1][first]): (int(first), int(last))
         for first, last in zip(made.starts, ends, strict=True)
     }
     for ns in sorted(spans.keys() | reports.keys() | paid.keys()):

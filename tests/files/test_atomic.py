@@ -1,6 +1,7 @@
 """Files replaced as a whole, and canonical JSON."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,9 @@ def test_the_temporary_file_lies_in_the_staging_folder(
     seen: list[Path] = []
     write = files._write_through
 
-    def spy(path: Path, data: bytes) -> None:
+    def spy(path: Path, pieces: Iterable[bytes | str]) -> None:
         seen.append(path)
-        write(path, data)
+        write(path, pieces)
 
     monkeypatch.setattr(files, "_write_through", spy)
     write_atomic(path=tmp_path / "watched" / "x.yaml", data="x", staging=tmp_path / "staging")
