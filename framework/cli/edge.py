@@ -78,11 +78,16 @@ def _audit(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     from framework.edge.extended import extend_report
     from framework.edge.rows import parse_object, read_audit
+    from framework.edge.section import slippage_marker
 
     base = parse_object(text=read_text(args.inputs), where=str(args.inputs))
     report = extend_report(base=base, audit=read_audit(args.audit), where=str(args.inputs))
     write_json(path=args.out_json, value=report)
-    print(canonical_json(report) if args.json else f"| edge_report | OK | OUT={args.out_json} |")
+    if args.json:
+        print(canonical_json(report))
+    else:
+        print(f"| edge_report | OK | OUT={args.out_json} |")
+        print(slippage_marker(report["totals"].get("slippage_bps_p95")))
     return 0
 
 

@@ -106,6 +106,7 @@ def _v1_totals(total: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     losses = sorted((total[k], k) for k in V1_COMPONENTS if total[k] < 0.0)
     return {
         **{k: total[k] for k in (*V1_COMPONENTS, "net_bps")},
+        "net_bps_total": total["net_bps"],
         "fills": int(total["fills"]),
         "turnover_quote": total.get("turnover_usd"),
         "component_breakdown": {k: total[k] for k in V1_COMPONENTS},

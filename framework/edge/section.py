@@ -179,6 +179,7 @@ class Section:
         return {
             **{name: getattr(self, name) for name in _PLAIN},
             **{f"{part}_bps": self.parts[part].bps for part in SHARES},
+            "net_bps_total": self.net_bps,
             "net_quote": self.net_quote,
             "component_breakdown": _dicts(self.parts),
             "cost_ranking": [asdict(cost) for cost in self.cost_ranking],
@@ -202,6 +203,12 @@ _PLAIN = (
     "carry_share_of_net", "rms_inventory_base", "rms_inventory_quote", "max_drawdown_quote",
     "closing_position_base", "fills_past_1s_horizon", "maker_share_pct",
 )  # fmt: skip
+
+
+def slippage_marker(p95: float | None) -> str:
+    """Return the line that says a report's slippage kept its sign: its p95 is a cost (spec soak_audit.md)."""
+    shown = "unknown" if p95 is None else f"{p95:.2f}"
+    return f"| edge_report | OK | SLIPPAGE_SIGN=preserved slippage_p95={shown} |"
 
 
 def _dicts(values: Mapping[str, Any]) -> dict[str, Any]:

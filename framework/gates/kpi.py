@@ -43,7 +43,7 @@ class RowVerdict:
 
     @property
     def word(self) -> str:
-        """Return the verdict, or N/A for what this run cannot measure."""
+        """Return the verdict, or N/A for what this run does not put to the test."""
         return self.verdict.value if self.applies else "N/A"
 
     def as_dict(self) -> dict[str, Any]:
@@ -124,6 +124,8 @@ def _judge_row(name: str, totals: Totals, profile: Profile, *, wall_clock: bool)
     row = RowVerdict(name, measured, hard, soft, ideal, Verdict.PASS, "met")
     if metric.wall_clock_only and not wall_clock:
         return replace(row, applies=False, verdict=Verdict.INCONCLUSIVE, note="not measured in replay")
+    if name in totals.idle:
+        return replace(row, applies=False, verdict=Verdict.INCONCLUSIVE, note=totals.idle[name])
     stand = stand_on_value if profile.judge == "point" else stand_on_interval
     outcomes = [
         (verdict_of[standing], standing, limit, kind)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from framework.edge.section import Section
@@ -34,6 +34,8 @@ class Totals:
     turnover_quote: float | None = None
     gross_bps: float | None = None
     losses: tuple[Loss, ...] = ()
+    idle: Mapping[str, str] = field(default_factory=dict)
+    """Metrics that nothing in the run puts to the test, with why: meeting their limit proves nothing."""
 
     def measured(self, name: str) -> Measurement:
         """Return a metric with its interval; without a value when it was not measured."""
@@ -64,7 +66,12 @@ def totals_of(section: Section) -> Totals:
         turnover_quote=section.turnover_quote,
         gross_bps=section.value("gross_bps"),
         losses=tuple(Loss(cost.driver, cost.bps) for cost in costs if cost.bps is not None),
+        idle=_idle(sent=section.requests.total, cancelled=section.requests.cancel),
     )
+
+
+def _idle(*, sent: float | None, cancelled: float | None) -> dict[str, str]:
+    return {"cancel_ratio": "no request was a cancel"} if sent and cancelled == 0 else {}
 
 
 def parse_totals(data: Any, *, where: str) -> Totals:
@@ -79,6 +86,8 @@ def parse_totals(data: Any, *, where: str) -> Totals:
         return Measurement(_number(rows, name, "totals", where), lower, upper, n_eff)
 
     fills = _number(rows, "fills", "totals", where)
+    requests = _object(rows.get("requests"), "totals.requests", where)
+    sent, cancelled = (_number(requests, key, "totals.requests", where) for key in ("total", "cancel"))
     return Totals(
         metrics={name: measurement(name) for name in METRICS},
         hours=_number(rows, "hours", "totals", where) or 0.0,
@@ -86,6 +95,7 @@ def parse_totals(data: Any, *, where: str) -> Totals:
         turnover_quote=_number(rows, "turnover_quote", "totals", where),
         gross_bps=_number(rows, "gross_bps", "totals", where),
         losses=_losses(rows.get("cost_ranking"), where),
+        idle=_idle(sent=sent, cancelled=cancelled),
     )
 
 

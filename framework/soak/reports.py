@@ -15,8 +15,8 @@ from framework.tuning.params import TuningParams
 
 Say = Callable[[str], None]
 ROW_METRICS = (
-    "fills", "turnover_quote", "net_quote", "net_bps", "gross_bps", "slippage_bps", "fees_eff_bps",
-    "inventory_bps", "adverse_bps_p95", "slippage_bps_p95", "adverse_u_p95", "slippage_u_p95",
+    "fills", "turnover_quote", "net_quote", "net_bps", "net_bps_total", "gross_bps", "slippage_bps",
+    "fees_eff_bps", "inventory_bps", "adverse_bps_p95", "slippage_bps_p95", "adverse_u_p95", "slippage_u_p95",
     "order_age_p95_ms", "ws_lag_p95_ms", "cancel_ratio", "replace_ratio", "maker_share_pct",
     "requests_per_fill", "neg_edge_drivers", "markout_net_30s_bps", "markout_net_30s_se_bps",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.edge.errors import LedgerError
+from framework.edge.section import slippage_marker
 from framework.engine.paced import Clock, MonotonicClock
 from framework.engine.replay import EngineError
 from framework.gates.verdict import Verdict
@@ -166,7 +167,8 @@ class _Run:
         result.reloads, result.offers = replay.live.log, replay.live.offers
         result.whole, result.report, result.gate = weigh(replay, self.judge)
         write_verdict(result, self.folder)
-        for line in (result.judged.marker, *verdict_lines(result)):
+        sign = slippage_marker(result.totals.percentiles["slippage_bps_p95"])
+        for line in (sign, result.judged.marker, *verdict_lines(result)):
             self.say(line)
 
     def weigh_arms(self, live: LiveSettings) -> None:

@@ -55,7 +55,7 @@ def test_components_come_in_quote_and_in_bps_of_turnover() -> None:
 def test_net_is_the_sum_of_gross_fees_slippage_and_inventory_in_the_report_too() -> None:
     got = totals(busy_window())
     parts = got["gross_bps"] + got["fees_eff_bps"] + got["slippage_bps"] + got["inventory_bps"]
-    assert got["net_bps"] == pytest.approx(parts, rel=1e-9)
+    assert got["net_bps"] == got["net_bps_total"] == pytest.approx(parts, rel=1e-9)
 
 
 @given(gain=st.sampled_from(["gross", "slippage", "fees", "adverse", "inventory"]))

@@ -37,6 +37,7 @@ def test_an_audit_report_gains_ratios_blocks_and_drivers_and_keeps_unknowns_null
     assert got["block_reasons"]["risk"] == {"count": 3, "ratio": 0.75}
     assert got["block_reasons"]["throttle"] == {"count": 1, "ratio": 0.25}
     assert got["order_age_p95_ms"] == pytest.approx(290.0)
+    assert got["net_bps_total"] == got["net_bps"]
     assert got["neg_edge_drivers"] == ["gross_bps", "fees_eff_bps"]
     assert got["adverse_bps_p95"] is None
     assert got["maker_share_pct"] is None
@@ -75,7 +76,7 @@ def test_the_command_writes_the_extended_report(tmp_path: Path, capsys: pytest.C
     words = ["edge", "report", "--inputs", f"{tmp_path}/r", "--audit", f"{tmp_path}/a"]
     assert main([*words, "--out-json", f"{tmp_path}/o"]) == 0
     assert json.loads((tmp_path / "o").read_text())["totals"]["cancel_ratio"] == 0.5
-    assert "| edge_report | OK |" in capsys.readouterr().out
+    assert "| edge_report | OK | SLIPPAGE_SIGN=preserved slippage_p95=unknown |" in capsys.readouterr().out
     (tmp_path / "r").write_text("{,")
     assert main([*words, "--out-json", f"{tmp_path}/o2"]) == 2
     assert "r: is not JSON" in capsys.readouterr().err

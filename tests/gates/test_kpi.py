@@ -155,6 +155,16 @@ def test_feed_lag_is_not_judged_in_replay_and_missing_it_on_the_wall_clock_is_in
     assert judge("audit_3h", given, wall_clock=True).verdict is OPEN
 
 
+def test_a_cancel_ratio_of_no_cancel_is_no_pass_and_no_hindrance() -> None:
+    sent = {"place": 20, "replace": 80, "cancel": 0, "total": 100}
+    found = judge("audit_3h", totals(cancel_ratio=0.0) | {"requests": sent})
+    (row,) = [r for r in found.rows if r.metric == "cancel_ratio"]
+    assert (row.word, row.note) == ("N/A", "no request was a cancel")
+    assert found.verdict is PASS
+    one = judge("audit_3h", totals(cancel_ratio=0.01) | {"requests": {**sent, "cancel": 1}})
+    assert [r.word for r in one.rows if r.metric == "cancel_ratio"] == ["PASS"]
+
+
 def test_a_report_without_intervals_cannot_satisfy_a_profile_that_judges_them() -> None:
     assert judge("scaled", totals() | {"intervals": {}}).verdict is OPEN
 

@@ -42,7 +42,7 @@ def test_the_loss_halt_says_when_quoting_stopped() -> None:
     assert said((4323.5, LOSS)) == "quoting stopped at 01:12:03 by the loss halt, to the end of the run"
 
 
-@pytest.mark.parametrize(("reason", "name"), [(VOLATILITY, "volatility"), (STALE, "stale-book")])
+@pytest.mark.parametrize(("reason", "name"), [(VOLATILITY, "volatility"), (STALE, "stale")])
 def test_a_halt_that_ends_says_how_often(reason: int, name: str) -> None:
     assert said((61, reason)) == f"quoting paused once at 00:01:01 by the {name} halt"
     assert said((61, reason), (90, reason)) == f"quoting paused 2 times, first at 00:01:01 by the {name} halt"
@@ -51,13 +51,13 @@ def test_a_halt_that_ends_says_how_often(reason: int, name: str) -> None:
 def test_kinds_are_told_apart_in_the_order_of_their_first() -> None:
     rows = halts_of(halted((5, STALE), (9, LOSS), (11, STALE)))
     assert [(row.reason, row.count, row.after_s) for row in rows] == [
-        ("stale-book", 2, 5.0),
+        ("stale", 2, 5.0),
         ("loss", 1, 9.0),
     ]
 
 
 def test_a_market_without_two_sides_is_listed_but_no_guard_is_named() -> None:
-    assert [row.reason for row in halts_of(halted((0, NO_MARKET)))] == ["no-market"]
+    assert [row.reason for row in halts_of(halted((0, NO_MARKET)))] == ["no_market"]
     assert said((0, NO_MARKET)) == ""
 
 
