@@ -11,6 +11,8 @@ else
 BIN := .venv/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
 endif
+# Bytecode is made at first use (see below), whatever the environment says: a start that never finds any takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 CORE := .venv/core.stamp
 DEV := .venv/dev.stamp
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
