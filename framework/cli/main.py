@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if alone:
         gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that nothing here uses
+        os.environ.setdefault(
+            "PYDANTIC_DISABLE_PLUGINS", "1"
+        )  # pydantic would ask every distribution for one
     with outlets() as out, stoppable():
         code = _guarded(words)
         out.flush()

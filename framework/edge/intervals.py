@@ -179,7 +179,8 @@ def effective_blocks(*, residual: Floats, weight: Floats) -> float:
 def _effective_values(*, values: Floats, block: Ints, q: float, level: float) -> float:
     """Return n over the design effect, corrected for few blocks."""
     n = len(values)
-    _, cluster = np.unique(block, return_inverse=True)
+    ordered = np.sort(block)  # np.unique would do, and import numpy.ma for it
+    cluster = np.searchsorted(ordered[np.diff(ordered, prepend=ordered[0] - 1) > 0], block)
     clusters = int(cluster.max()) + 1
     if clusters < MIN_BLOCKS:
         return 0.0

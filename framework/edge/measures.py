@@ -173,7 +173,7 @@ def block_counts(windows: Sequence[WindowData]) -> dict[str, int]:
 def max_drawdown(windows: Sequence[WindowData]) -> float:
     """Return the largest fall of the summed equity from a previous high, in quote currency."""
     ends = [t for w in windows for t in (w.start_ns, w.end_ns)]
-    times = np.unique(np.concatenate([w.samples["ts_ns"] for w in windows] + [np.array(ends, np.int64)]))
+    times = np.sort(np.concatenate([w.samples["ts_ns"] for w in windows] + [np.array(ends, np.int64)]))
     equity = sum(equity_at(w, times=times) for w in windows)
     return float(np.max(np.maximum.accumulate(equity) - equity))
 

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 LAST_BITS = 4.0 * 2.0**-53
 """How closely a root is bracketed, relative to it."""
 
 
+@lru_cache(maxsize=4096)  # a report asks for the same few degrees of freedom again and again
 def t_quantile(*, p: float, df: float) -> float:
     """Return the p-quantile (.5 <= p < 1) of Student's t with any positive degrees of freedom."""
     # Student's t is a root of a beta variable: P(T <= t) = 1 - I_x(df/2, 1/2) / 2 with x = df / (df + t^2).
