@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framework.cli.documented import DOCUMENTED, export, meant_by, translated, with_input
+from framework.cli.streams import heard_by
 from framework.settings.errors import ConfigError
 
 FLAGS = {"--json": "print one JSON value; the lines above go to stderr", "--help": "say all this"}
@@ -63,23 +64,28 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> i
     composed = compose_run(primary="soak", words=words)
     from framework.cli.show import Show
     from framework.files.atomic import canonical_json
+    from framework.session.stop import Stop
     from framework.soak.reports import gates_summary
     from framework.soak.run import run_soak
 
-    with Show(out=sys.stderr if as_json else sys.stdout) as show:
+    stop = Stop()
+    with Show(out=sys.stderr if as_json else sys.stdout) as show, heard_by(stop):
         for line in told:
             show.line(line)
         result, folder = run_soak(
             composed=composed,
             say=show.line,
             progress=show.progress,
-            own_name=any(word.startswith("hydra.run.dir=") for word in words),
+            stop=stop,
         )
     export(folder, exports=exports)
     if as_json:
         print(canonical_json({**gates_summary(result), "run_dir": str(folder)}))
     else:
         print(f"report: {folder / 'reports' / 'report.html'}")
+    if stop.heard is not None:
+        print(f"error: stopped after {result.hours:.3g} h; the report is of what was traded", file=sys.stderr)
+        return 128 + stop.heard
     return result.verdict.exit_code
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 
@@ -96,11 +96,19 @@ def stoppable() -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
+    with heard_by(stop, signal.SIGTERM):
+        yield
+
+
+@contextlib.contextmanager
+def heard_by(handler: Callable[..., Any], *numbers: signal.Signals) -> Iterator[None]:
+    """Let a handler have signals, by default Ctrl-C and SIGTERM; in a thread, where none arrive, nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, handler) for number in numbers or (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, old in before.items():
+            signal.signal(number, old)

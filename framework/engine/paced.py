@@ -89,7 +89,8 @@ class Paced:
         """Play up to and including an instant of the tape; raises EngineError as the fused engine does.
 
         ``between`` is called before each slice, once its time has come, with the instant played so far; it
-        may change what is in force after that, and gives how far the slice may go.
+        may change what is in force after that, and gives how far the slice may go; no further than it has
+        been played ends the call.
         """
         if self._offset_ns is None:
             loop.load()  # compiling is no lag of the feed
@@ -98,12 +99,19 @@ class Paced:
             due = self._next_due(until_ns)
             self.clock.sleep_until(self._offset_ns + due)
             limit = between(self._at)
+            if limit <= self._at:
+                return
             # A late clock serves everything that came due meanwhile in one slice, as a late process would.
             now = min(until_ns, limit, max(due, self.clock.now_ns() - self._offset_ns))
             self.replay.advance(now, end_runs=end_runs and now == until_ns)
             if now >= due:  # a slice cut short has served nothing that was due
                 self._note(due, self.clock.now_ns() - self._offset_ns)
             self._at = now
+
+    @property
+    def at_ns(self) -> int:
+        """Return the instant up to which it has been played."""
+        return self._at
 
     def _next_due(self, until_ns: int) -> int:
         """Give the instant of the desk's next market event, at least a slice and at most LOOK_NS away."""

@@ -47,7 +47,8 @@ def play(
     """Play every iteration that is left, each once it is asked for; a tuner that learns needs a judge."""
     tuner = tuner or Untuned()
     halted: int | None = None
-    for number in range(replay.done + 1, replay.market.iterations + 1):
+    while replay.left():
+        number = replay.done + 1
         moved(number, 0.0)
         package = tuner.package(number, replay.package)
         window = replay.run(package, moved=partial(moved, number))
@@ -59,7 +60,10 @@ def play(
             report = judge.report(window)
             gate = _since_halt(judge.gate(report, window), halted)
             halted = halted or (number if loss_halted(gate) else None)
-            decision = tuner.learn(Ran(number=number, package=ran, report=report, gate=gate, patched=patched))
+            last = number == replay.market.iterations
+            decision = tuner.learn(
+                Ran(number=number, package=ran, report=report, gate=gate, patched=patched, last=last)
+            )
         yield Iteration(
             number=number, window=window, package=ran, report=report, gate=gate, decision=decision
         )

@@ -17,6 +17,7 @@ from framework.quoting.records import Params
 from framework.rollout.route import REAL
 from framework.session.reload import LiveSettings, package_of, with_package
 from framework.session.routes import spans
+from framework.session.stop import Stopping, never
 from framework.session.timeline import Timeline, Version
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
@@ -62,10 +63,11 @@ class SoakReplay:
         clock: Clock | None = None,
         live: LiveSettings | None = None,
         beat: Moment | None = None,
+        stopping: Stopping = never,
     ) -> None:
         self.settings, self.market = settings, market
         self.live = live or LiveSettings(settings)
-        self._beat = beat
+        self._beat, self._stopping = beat, stopping
         self.timeline = Timeline(instrument=market.tape.instrument)
         self.timeline.put([Version(market.start_ns, REAL, 0, settings)])
         self.replay = self._replay()
@@ -121,11 +123,27 @@ class SoakReplay:
         start, end = self.market.boundaries[k], self.market.boundaries[k + 1]
         for part in range(1, PARTS + 1):
             self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
+            if self._stopping():
+                self._end_here(k)
+                break
             moved(part / PARTS)
         self._now = self.replay.snapshot()
         self.done += 1
         self.seconds += time.perf_counter() - began
         return self._window(k, k + 1, opening, before)
+
+    def left(self) -> bool:
+        """Tell whether an iteration is left to play; whoever stops between two ends with the one before."""
+        if self.done and self._stopping():
+            self.market = replace(self.market, boundaries=self.market.boundaries[: self.done + 1])
+        return self.done < self.market.iterations
+
+    def _end_here(self, k: int) -> None:
+        """Let iteration ``k`` (from 0), and the market with it, end where it has been played to."""
+        played = self._at if self.stepped is None else self.stepped.at_ns
+        end = max(played, self.market.boundaries[k]) + 1
+        self.replay.advance(end - 1, end_runs=True)
+        self.market = replace(self.market, boundaries=(*self.market.boundaries[: k + 1], end))
 
     def _put_in_force(self, package: TuningParams, k: int) -> None:
         self.live.adopt(package)
@@ -150,6 +168,8 @@ class SoakReplay:
             return
         while self._at < until_ns:
             stop = min(until_ns, self._between(self._at))
+            if stop <= self._at:
+                return
             self.replay.advance(stop, end_runs=end_runs and stop == until_ns)
             self._at = stop
 
@@ -159,6 +179,8 @@ class SoakReplay:
         """
         if self._beat is not None:
             self._beat(at_ns)
+        if self._stopping():
+            return at_ns
         if self.live.poll(at_ns, flat=self._flat):
             self._plan(at_ns + 1, self.done)
             self.replay.wake(at_ns + 1)  # the tick that brings it comes now, not with the next update

@@ -23,13 +23,16 @@ Patched = Sequence[dict[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """An iteration as a tuner sees it: its number (from 1), what ran, its report and gate, its patches."""
+    """An iteration as a tuner sees it: its number (from 1), what ran, its report and gate, its patches, and
+    whether it was the last.
+    """
 
     number: int
     package: TuningParams
     report: EdgeReport
     gate: Gate
     patched: Patched = ()
+    last: bool = False
 
 
 class Tuner(Protocol):
@@ -71,10 +74,9 @@ class Planned:
 
 @dataclass
 class RuleTuner:
-    """Tune by the rule table; ``last`` is the number of iterations."""
+    """Tune by the rule table."""
 
     rules: TuningRules
-    last: int
     wall_clock: bool
     _state: TunerState | None = field(default=None, init=False)
     _next: TuningParams | None = field(default=None, init=False)
@@ -97,8 +99,9 @@ class RuleTuner:
             verdict=ran.gate.verdict,
             wall_clock=self.wall_clock,
         )
-        last = ran.number == self.last
-        decision = step(self.rules, state, measured, ran.package, iteration=ran.number, last_iteration=last)
+        decision = step(
+            self.rules, state, measured, ran.package, iteration=ran.number, last_iteration=ran.last
+        )
         self._state, self._next = decision.state, decision.new_params
         return decision
 
@@ -109,11 +112,11 @@ def tuning_rules(settings: RunSettings, judge: Judge) -> TuningRules:
     return rules_from_mapping(table, profile=judge.deciding.name, warm_up=settings.soak.warm_up)
 
 
-def make_tuner(*, settings: RunSettings, judge: Judge, iterations: int) -> RuleTuner | None:
+def make_tuner(*, settings: RunSettings, judge: Judge) -> RuleTuner | None:
     """Make the tuner of a run; None when nothing is tuned."""
     if why_untuned(settings) is not None:
         return None
-    return RuleTuner(tuning_rules(settings, judge), last=iterations, wall_clock=judge.wall_clock)
+    return RuleTuner(tuning_rules(settings, judge), wall_clock=judge.wall_clock)
 
 
 def why_untuned(settings: RunSettings) -> str | None:

@@ -18,6 +18,7 @@ from framework.settings.schema.run import RunSettings
 from framework.soak.baselines import ArmRow
 from framework.tuning.params import TuningParams
 from framework.tuning.step import TuningDecision
+from framework.units import HOUR
 
 
 @dataclass
@@ -71,6 +72,11 @@ class SoakResult:
         """Give the report of the whole run, which there is once it has been played."""
         assert self.report is not None
         return self.report
+
+    @property
+    def hours(self) -> float:
+        """Give the length of the market in hours."""
+        return (self.market.end_ns - self.market.start_ns) / HOUR
 
     @property
     def judged(self) -> Gate:

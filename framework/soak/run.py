@@ -27,6 +27,7 @@ from framework.session.reload import LiveSettings
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import make_live_settings
+from framework.session.stop import Stop
 from framework.session.tuners import make_tuner, tuning_rules, why_untuned
 from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed
@@ -59,21 +60,22 @@ def run_soak(
     progress: Progress = lambda _doing, _share: None,
     tapes: TapeCache | None = None,
     home: Path | None = None,
-    own_name: bool = False,
     publish: bool = True,
     clock: Clock | None = None,
+    stop: Stop | None = None,
 ) -> tuple[SoakResult, Path]:
     """Run one soak and write its artifacts; give what it found out and the folder it is in.
 
     ``say`` gets the lines for stdout. ``home`` is the repository (default: where the configuration lies),
-    below whose artifacts/ the latest run is published. ``own_name`` says that the run's folder was named by
-    a word. ``clock`` paces a soak on the wall clock. Raises QuoteopsError subclasses for what cannot be
+    below whose artifacts/ the latest run is published. ``clock`` paces a soak on the wall clock, which a
+    ``stop`` may end early: what it has traded is the run. Raises QuoteopsError subclasses for what cannot be
     run, Interrupted on Ctrl-C.
     """
     home = home or composed.root
     folder = RunFolder(composed.run_dir, artifacts=home / "artifacts")
     settings = composed.settings
-    watch = Stopwatch()
+    watch, stop = Stopwatch(), stop or Stop()
+    own_name = not publish or any(w.startswith("hydra.run.dir=") for w in composed.ground.plan.hydra_words)
     folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed}, own_name=own_name)
     with _marked(folder, say):
         progress("market", 0.0)
@@ -82,8 +84,9 @@ def run_soak(
         run = _begun(composed, market, home, folder, say, progress)
         live = make_live_settings(composed=composed, market=market, say=say)
         with _bot(composed, home, folder, live, say) as bot:
-            replay = _replay(run.result, live, clock, bot)
-            memory = run.play(replay)
+            replay = _replay(run.result, live, clock, bot, stop)
+            with nullcontext() if bot is None else stop.armed():
+                memory = run.play(replay)
         run.weigh(replay)
         watch.lap("iterations")
         run.weigh_arms(live)
@@ -93,7 +96,8 @@ def run_soak(
         watch.lap("reports")
         folder.json("timing.json", _timing(run.result, watch, memory))
         about = provenance_of(composed=composed, market=market, home=home)
-        folder.complete(verdict=run.result.verdict.value, **about)
+        early = {"stopped_after_h": run.result.hours} if stop.wanted() else {}
+        folder.complete(verdict=run.result.verdict.value, **about, **early)
     if publish:
         folder.publish()
         folder.rotate(keep=settings.soak.keep_runs)
@@ -147,7 +151,7 @@ class _Run:
         def moved(number: int, share: float) -> None:
             self.progress(f"iteration {number} of {last}", (number - 1 + share) / last)
 
-        tuner = make_tuner(settings=result.settings, judge=self.judge, iterations=last)
+        tuner = make_tuner(settings=result.settings, judge=self.judge)
         for played in play(replay, self.judge, tuner, moved=moved):
             result.take(played)
             for line in played.decision.markers if played.decision is not None else ():
@@ -158,6 +162,11 @@ class _Run:
             self.say(iteration_line(result, played.number, changed=True))
         if (leak := memory.marker()) is not None:
             self.say(leak)
+        if replay.market.end_ns < result.market.end_ns:
+            asked, result.market = result.hours, replay.market
+            self.say(
+                f"| soak | STOPPED | after {result.hours:.3g} of {asked:.3g} h: what was traded is judged |"
+            )
         return memory
 
     def weigh(self, replay: SoakReplay) -> None:
@@ -200,13 +209,16 @@ def _bot(
     return running(composed=composed, home=home, folder=folder, live=live, say=say)
 
 
-def _replay(result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bot | None) -> SoakReplay:
+def _replay(
+    result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bot | None, stop: Stop
+) -> SoakReplay:
     replay = SoakReplay(
         settings=result.settings,
         market=result.market,
         clock=None if bot is None else clock or MonotonicClock(),
         live=live,
         beat=None if bot is None else bot.beat,
+        stopping=stop.wanted,
     )
     if bot is not None:
         bot.start(replay)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from framework.market.events import GAP
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.market.tape import Tape, content_digest
-from tests.command import QUICK, environment, line_of, only_run, private_copy, quoteops
+from tests.command import QUICK, environment, latest, line_of, only_run, private_copy, quoteops
 
 posix = pytest.mark.skipif(os.name != "posix", reason="limits, signals and mounts are POSIX")
 PAST_FIRST = "iter 1: "
@@ -291,8 +292,27 @@ def stopped(root: Path, *words: str, by: signal.Signals, after: str) -> tuple[in
 
 @posix
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_stopped_says_so_and_is_marked(root: Path, by: signal.Signals) -> None:
-    code, _, err = stopped(root, *SLOW, by=by, after="soak: ")
+def test_a_run_in_real_time_that_is_stopped_reports_what_it_traded(root: Path, by: signal.Signals) -> None:
+    words = ("soak.iterations=1000", *(word for word in SLOW if "iterations" not in word))
+    code, out, err = stopped(root, *words, by=by, after="| soak_iter_artifacts |")
+    assert code == 128 + by
+    assert re.fullmatch(r"error: stopped after [\d.e-]+ h; the report is of what was traded\n", err)
+    assert re.search(r"^\| soak \| STOPPED \| after [\d.e-]+ of 1 h: ", out, re.MULTILINE)
+    run = only_run(root)
+    told = json.loads((run / "run.json").read_text())
+    assert told["status"] == "complete"
+    assert 0.0 < told["stopped_after_h"] < 0.1
+    report = json.loads((run / "reports" / "EDGE_REPORT.json").read_text())
+    assert report["totals"]["hours"] == pytest.approx(told["stopped_after_h"])
+    assert (run / "reports" / "report.html").is_file()
+    assert latest(root, "soak") == run / "soak"
+
+
+@posix
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_replay_that_is_stopped_says_so_and_is_marked(root: Path, by: signal.Signals) -> None:
+    words = ("soak.hours=12", "soak.iterations=100", "market.preset=thin_spot")
+    code, _, err = stopped(root, *words, by=by, after="soak: ")
     assert (code, err) == (2, f"error: interrupted; {only_run(root)} is marked incomplete\n")
     assert marked(only_run(root)) == "interrupted"
 

@@ -82,7 +82,7 @@ def test_a_tuner_learns_from_what_ran(settings: RunSettings, market: ReplayWindo
 def test_the_rules_decide_after_every_iteration(
     settings: RunSettings, market: ReplayWindow, judge: Judge
 ) -> None:
-    tuner = RuleTuner(tuning_rules(settings, judge), last=market.iterations, wall_clock=False)
+    tuner = RuleTuner(tuning_rules(settings, judge), wall_clock=False)
     played = list(play(SoakReplay(settings=settings, market=market), judge, tuner))
     ordered = [iteration.decision.new_params for iteration in played if iteration.decision is not None]
     assert len(ordered) == 3

@@ -102,7 +102,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     runtime = runtime_of(settings, market)
     judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
     replay = SoakReplay(settings=settings, market=market)
-    tuner = make_tuner(settings=settings, judge=judge, iterations=market.iterations)
+    tuner = make_tuner(settings=settings, judge=judge)
     for _ in play(replay, None if tuner is None else judge, tuner):  # untuned, nobody asks how one went
         pass
     _, report, gate = weigh(replay, judge)

@@ -30,7 +30,6 @@ def play_winner(*, composed: Composed, row: dict[str, Any], folder: Path, home: 
         composed=replace(composed, run_dir=place),
         say=lambda _: None,
         home=home,
-        own_name=True,
         publish=False,
     )
     again = {"verdict": result.verdict.value, **cell_measures(totals=result.totals)}

@@ -1,0 +1,44 @@
+"""A wish to end early: noted while a run on the wall clock plays, an interrupt at any other time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Stopping = Callable[[], bool]
+
+
+def never() -> bool:
+    """Tell that nobody wants it to end."""
+    return False
+
+
+class Stop:
+    """A handler of signals that ends a run at the next slice, with the report of what it has traded.
+
+    Whoever insists, or asks while nothing is armed, gets KeyboardInterrupt, as without it.
+    """
+
+    def __init__(self) -> None:
+        self.heard: int | None = None
+        self._armed = False
+
+    def __call__(self, number: int, _frame: Any = None) -> None:
+        """Take a signal."""
+        if not self._armed or self.heard is not None:
+            raise KeyboardInterrupt
+        self.heard = number
+
+    def wanted(self) -> bool:
+        """Tell whether it is time to end."""
+        return self.heard is not None
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """Note signals from here on instead of breaking off."""
+        self._armed = True
+        try:
+            yield
+        finally:
+            self._armed = False
