@@ -18,15 +18,15 @@ from framework.quoting.records import (
     BLOCK,
     BLOCK_NAMES,
     CANCEL_QUOTE,
-    DROP_NAMES,
     HALT,
     POSITION_LIMIT,
     REJECT,
     RISK,
+    WITHHELD_NAMES,
 )
 
 SIDES = {"B": 1, "S": -1}
-LIMIT_NAME = DROP_NAMES[POSITION_LIMIT]
+LIMIT_NAME = WITHHELD_NAMES[POSITION_LIMIT]
 BATCH = 4096
 """Rows turned into plain values at a time."""
 
@@ -200,7 +200,7 @@ def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Itera
 
 def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
     """Yield a window's audit events as the rows ``read_audit`` reads; ``detail`` says why, in a word."""
-    details = {CANCEL_QUOTE: DROP_NAMES, HALT: DROP_NAMES, REJECT: REJECT_NAMES}
+    details = {CANCEL_QUOTE: WITHHELD_NAMES, HALT: WITHHELD_NAMES, REJECT: REJECT_NAMES}
     names = (
         "ts_ns", "action", "side", "reason", "count", "order_id", "price_ticks", "qty_lots",
         "off_target_age_ns", "resting_age_ns", "params_version",

@@ -17,7 +17,7 @@ from framework.quoting.tick import on_local_trade, on_report, run_tick
 
 
 @core
-def send(now: int, count: int, version: int, wire: Wire, state: DeskState) -> None:
+def send(now: int, count: int, p: Params, wire: Wire, state: DeskState) -> None:
     """Put the intents of a tick on the wire, in order."""
     for k in range(count):
         intent = state.intents[k]
@@ -31,7 +31,8 @@ def send(now: int, count: int, version: int, wire: Wire, state: DeskState) -> No
         request.reduce_only = intent.reduce_only
         request.m0 = intent.m0
         request.quote_ts_ns = now
-        request.params_version = version
+        request.params_version = p.version
+        request.route = p.route
 
 
 @hot
@@ -111,6 +112,7 @@ def tick_due(now: int, p: Params, state: DeskState) -> bool:
         return False
     if (clock.dirty == 0 or clock.dirty_ns > now) and state.desk.wake_ns > now:
         return False
+    clock.waited_ns = now - clock.dirty_ns if clock.dirty == 1 else 0
     clock.dirty = 0
     clock.same_instant = clock.same_instant + 1 if now == clock.last_tick_ns else 0
     clock.last_tick_ns = now
@@ -118,9 +120,9 @@ def tick_due(now: int, p: Params, state: DeskState) -> bool:
 
 
 @hot
-def take_funding(funding: float, state: DeskState) -> None:
+def take_funding(state: DeskState) -> None:
     """Book what funding has come to since the start."""
-    desk = state.desk
+    desk, funding = state.desk, state.exposure.funding
     if desk.funding != funding:
         desk.cash += funding - desk.funding
         desk.funding = funding
@@ -142,12 +144,13 @@ def desk_advance(until: int, first: int, events: int, feed: Feed, wire: Wire, st
             return AUDITS_FULL
         due = desk_instant(events, feed, wire, state.params[clock.params_i], state)
         now = min(due, until)
+        take_funding(state)
         p = params_at(now, state)
         local_to(now, events, feed, wire, p, state)
         if tick_due(now, p, state):
             count = run_tick(now, p, state)
             if count > 0:
-                send(now, count, p.version, wire, state)
+                send(now, count, p, wire, state)
         if wire.rings.overflow > 0 or clock.same_instant > STUCK:
             return BROKEN
         if now == until and due > until:

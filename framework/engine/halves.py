@@ -22,6 +22,7 @@ from framework.errors import QuoteopsError
 from framework.market.book import Book
 from framework.market.records import Fill, Report, Request
 from framework.market.wire import Rings, Wire
+from framework.quoting.inputs import Account, Exposure, Signal
 from framework.quoting.records import (
     FOREVER,
     NO_TIME,
@@ -33,7 +34,9 @@ from framework.quoting.records import (
     Params,
     PendingMarkout,
     Quote,
+    Repeat,
     Snapshot,
+    TickRow,
 )
 from framework.units import HOUR
 from framework.venue.matching.records import Exchange, Order, Sim, Taken, VenueRules
@@ -41,6 +44,7 @@ from framework.venue.matching.records import Exchange, Order, Sim, Taken, VenueR
 ORDERS = 64
 TAKEN = 64
 RING = 4096
+TICK_ROWS = 4096
 
 
 class EngineError(QuoteopsError):
@@ -184,14 +188,32 @@ class ExchangeHalf:
 
 
 class DeskHalf:
-    """The trading side of one symbol; ``params`` are versions by ``from_ns``, ``ladder`` its book's."""
+    """The trading side of one symbol; ``params`` are versions by ``from_ns``, ``ladder`` its book's.
 
-    def __init__(self, *, params: list[Params], ladder: tuple[int, int], start_ns: int) -> None:
+    Several share one ``account``. Every ``row_every``-th tick leaves a row (0: none does).
+    """
+
+    def __init__(
+        self,
+        *,
+        params: list[Params],
+        ladder: tuple[int, int],
+        start_ns: int,
+        account: list[Account] | None = None,
+        row_every: int = 0,
+    ) -> None:
         self._advance: Callable[..., int] | None = None
         self._params = params
+        self._taken = 0
+        self.account = zeros(Account, 1) if account is None else account
+        self.exposure = zeros(Exposure, 1)
+        self.signal = zeros(Signal, 1)
+        self.repeat = zeros(Repeat, 1)
+        self.ticks = zeros(TickRow, TICK_ROWS)
         self.book, levels = _book(ladder)
         self.clock = zeros(DeskClock, 1)
         at(self.clock, 0).last_tick_ns = start_ns - HOUR
+        at(self.clock, 0).row_every = row_every
         self.desk = zeros(Desk, 1)
         at(self.desk, 0).wake_ns = FOREVER
         at(self.desk, 0).tokens = at(params, 0).replace_capacity
@@ -205,6 +227,10 @@ class DeskHalf:
         self.bound = bind(
             DeskState,
             params=params,
+            account=self.account,
+            exposure=self.exposure,
+            signal=self.signal,
+            repeat=self.repeat,
             clock=self.clock,
             desk=self.desk,
             view=self.view,
@@ -214,6 +240,7 @@ class DeskHalf:
             levels=levels,
             intents=zeros(Intent, 4),
             audits=self.audits,
+            ticks=self.ticks,
         )
 
     @property
@@ -240,11 +267,19 @@ class DeskHalf:
         """When the desk wants to be advanced, though nothing arrives by then (``FOREVER``: never)."""
         return int(at(self.clock, 0).due_ns)
 
-    def take_funding(self, paid: float) -> None:
-        """Book what funding has come to since the start."""
-        desk = at(self.desk, 0)
-        desk.cash += paid - desk.funding
-        desk.funding = paid
+    def reconsider(self) -> None:
+        """Let the next tick work everything out: what the driver wrote of exposure or account has changed."""
+        at(self.repeat, 0).until_ns = 0
+
+    def take_ticks(self) -> tuple[NDArray[Any], int]:
+        """Give the sampled ticks since the last call, oldest first, and how many the ring had no room for."""
+        written = int(at(self.clock, 0).rows)
+        lost = max(0, written - self._taken - TICK_ROWS)
+        places = np.arange(self._taken + lost, written) % TICK_ROWS
+        self._taken = written
+        rows: Any = self.ticks
+        taken = rows[places] if isinstance(rows, np.ndarray) else to_array(TickRow, [rows[k] for k in places])
+        return taken, lost
 
     def advance(self, until_ns: int, *, feed: Feed, events: int, wire: WireBuffers) -> None:
         """Let the desk see the first ``events`` rows of a buffer and the wire's reports, up to an instant.

@@ -99,7 +99,7 @@ def advance(until: int, run: Run, feed: Feed, wire: Wire, sim: Sim, state: DeskS
         begin_desk(state)
         cursor.started = 1
     if clock.staged > 0:
-        send(clock.last_tick_ns, clock.staged, state.params[clock.params_i].version, wire, state)
+        send(clock.last_tick_ns, clock.staged, state.params[clock.params_i], wire, state)
         clock.staged = 0
     while True:
         if ex.fills + SPARE > len(sim.fills):
@@ -117,7 +117,8 @@ def advance(until: int, run: Run, feed: Feed, wire: Wire, sim: Sim, state: DeskS
             note_ages(run, sim, state)
         if ex.funding_i < len(sim.funding_ts_ns) and sim.funding_ts_ns[ex.funding_i] <= now:
             pay_due_funding(now, sim)
-        take_funding(sim.ledger.funding, state)
+        state.exposure.funding = sim.ledger.funding
+        take_funding(state)
         p = params_at(now, state)
         local_to(now, events, feed, wire, p, state)
         requests_to(now, wire, sim)
@@ -130,12 +131,12 @@ def advance(until: int, run: Run, feed: Feed, wire: Wire, sim: Sim, state: DeskS
                 return TICK_DUE
             count = run_tick(now, p, state)
             if count > 0:
-                send(now, count, p.version, wire, state)
+                send(now, count, p, wire, state)
         if ex.overflow + rings.overflow + ex.no_mid > 0 or clock.same_instant > STUCK:
             return BROKEN
         if now == until and due > until:
             settle_known(until, sim)
             if cursor.end_runs == 1:
-                end_run(state, 0, p.version)
-                end_run(state, 1, p.version)
+                end_run(state, 0, p)
+                end_run(state, 1, p)
             return REACHED

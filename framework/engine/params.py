@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from framework.compiled.records import at, zeros
 from framework.market.instrument import Instrument
-from framework.market.records import LIMIT, POST_ONLY
+from framework.market.records import LIMIT, POST_ONLY, REAL
+from framework.quoting.inputs import MODEL, PROXY
 from framework.quoting.records import Params
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
@@ -37,15 +38,22 @@ def glft_constants(*, gamma: float, kappa: float, rate_per_s: float) -> tuple[fl
 
 
 def fill_params(
-    params: list[Params], *, settings: RunSettings, instrument: Instrument, version: int = 0, from_ns: int = 0
+    params: list[Params],
+    *,
+    settings: RunSettings,
+    instrument: Instrument,
+    version: int = 0,
+    from_ns: int = 0,
+    route: int = REAL,
 ) -> None:
-    """Write version ``version`` of ``Params`` from settings into its place, in force from ``from_ns``."""
+    """Write a version of ``Params`` from settings into its place, in force from ``from_ns`` on."""
     row = at(params, version)
     _fill_limits(row, settings)
     _fill_strategy(row, settings)
     _fill_risk(row, settings)
     row.from_ns = from_ns
     row.version = version
+    row.route = route
     row.tick = instrument.tick
     row.lot = instrument.lot
     row.min_lots = max(1, math.ceil(float(instrument.min_qty) / instrument.lot - 1e-9))
@@ -77,6 +85,7 @@ def _fill_strategy(row: Any, settings: RunSettings) -> None:
     )
     row.plan = pack_plan([STAGES[name] for name in strategy.stages])
     row.tick_interval_ns = strategy.tick_ms * MS
+    row.deadline_ns = strategy.deadline_ms * MS
     row.base_half_spread_bps = strategy.base_half_spread_bps
     row.min_half_spread_bps = strategy.min_half_spread_bps
     row.glft_base_bps = base
@@ -85,6 +94,7 @@ def _fill_strategy(row: Any, settings: RunSettings) -> None:
     row.adverse_weight = strategy.adverse_weight
     row.adverse_tau_ns = strategy.adverse_halflife_s / math.log(2.0) * 1e9
     row.vol_tau_s = strategy.vol_halflife_s / math.log(2.0)
+    row.signal_source = MODEL if settings.signal.source == "model" else PROXY
     row.signal_weight_bps = settings.signal.weight_bps
     row.signal_k = settings.signal.k
     row.momentum_tau_s = settings.signal.momentum_window_s

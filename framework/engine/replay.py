@@ -146,6 +146,7 @@ class Replay:
         self.exchange, self.ledger = self.exchange_half.state, self.exchange_half.ledger
         self.orders, self.exchange_book = self.exchange_half.orders, self.exchange_half.book
         self.desk, self.quotes, self.view = self.desk_half.desk, self.desk_half.quotes, self.desk_half.view
+        self.account, self.exposure = self.desk_half.account, self.desk_half.exposure
         self.clock, self.desk_book = self.desk_half.clock, self.desk_half.book
         self.rings, self.requests, self.reports = self.wire.rings, self.wire.requests, self.wire.reports
         self.venue = venue
@@ -242,9 +243,9 @@ class Replay:
                 cash=float(ledger.cash),
                 funding=float(ledger.funding),
             ),
-            position=float(desk.position),
+            position=float(at(self.exposure, 0).position),
             halted=int(desk.halted),
-            loss_halted=bool(desk.loss_halted),
+            loss_halted=bool(at(self.account, 0).loss_halted),
         )
 
     def counters(self) -> dict[str, int]:

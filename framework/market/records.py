@@ -28,6 +28,7 @@ REJECTED = 5
 AMEND_REJECTED = 6
 CANCEL_REJECTED = 7
 EXPIRED = 8
+UNKNOWN = 9  # nobody knows yet whether the request was carried out
 
 # why the exchange refused or cancelled
 NO_REASON = 0
@@ -47,13 +48,18 @@ REJECT_NAMES = {
     BAD_ORDER: "bad_order",
 }
 
+# which settings an order follows
+REAL = 0
+CANARY = 1
+ROUTE_NAMES = {REAL: "real", CANARY: "canary"}
+
 
 @record
 class Request:
     """Ask the exchange for something; ``m0`` and ``quote_ts_ns`` belong to the decision that set the price.
 
     ``qty_lots`` of an amend is the order's new total, what has been filled included, so that a fill on its
-    way cannot make the order larger than was meant.
+    way cannot make the order larger than was meant. ``link_id`` counts the desk's requests from 1.
     """
 
     arrive_ns: i8
@@ -68,11 +74,17 @@ class Request:
     m0: f8
     quote_ts_ns: i8
     params_version: i8
+    link_id: i8
+    route: i8
 
 
 @record
 class Report:
-    """Tell the trader what the exchange did; ``arrive_ns`` is when the trader learns it."""
+    """Tell the trader what the exchange did; ``arrive_ns`` is when the trader learns it.
+
+    ``link_id`` is that of the request it answers, or whose price was filled; ``exec_id`` counts the fills of
+    the exchange from 1 and is 0 for any other report.
+    """
 
     arrive_ns: i8
     exch_ts_ns: i8
@@ -88,6 +100,9 @@ class Report:
     is_maker: i8
     fee_quote: f8
     fee_base: f8
+    link_id: i8
+    exec_id: i8
+    route: i8
 
 
 @record
@@ -123,3 +138,6 @@ class Fill:
     response_latency_ns: i8
     params_version: i8
     position_after: f8
+    link_id: i8
+    exec_id: i8
+    route: i8

@@ -55,6 +55,7 @@ def push_request(now: int, wire: Wire) -> Request:
     rings.requests += 1
     request.arrive_ns = arrive
     request.sent_ns = now
+    request.link_id = rings.requests
     return request
 
 

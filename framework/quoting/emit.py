@@ -39,7 +39,7 @@ from framework.quoting.records import (
     Quote,
     Snapshot,
 )
-from framework.quoting.stages import wake_at
+from framework.quoting.stages import reducing, wake_at
 
 CUT_SHARE = 8  # an order is shrunk to its room once it exceeds it by this part of a quote
 USUAL_WEIGHT = 0.05  # of a new quote's size in the moving average of sizes
@@ -66,8 +66,8 @@ def _refill(now: int, p: Params, desk: Desk) -> None:
 def _emit_side(now: int, p: Params, state: DeskState, k: int, count: int) -> int:
     desk, quote = state.desk, state.quotes[k]
     if quote.want == 0:
-        _count_drop(desk, quote.drop)
-        block(now, AT_LIMIT if quote.drop == POSITION_LIMIT else RISK, state, k, p.version)
+        _count_withheld(desk, quote.withheld)
+        block(now, AT_LIMIT if quote.withheld == POSITION_LIMIT else RISK, state, k, p)
         if quote.order_id != 0 and quote.cancelling == 0:
             quote.cancelling = 1
             if quote.off_since_ns == NO_TIME:
@@ -75,13 +75,13 @@ def _emit_side(now: int, p: Params, state: DeskState, k: int, count: int) -> int
             intent = _ask(CANCEL, p, state, k, count)
             intent.price_ticks = quote.price_ticks
             intent.qty_lots = 0
-            _note(now, CANCEL_QUOTE, quote.drop, state, k, p.version)
+            _note(now, CANCEL_QUOTE, quote.withheld, state, k, p)
             quote.updated_ns = now
             desk.cancels += 1
             return count + 1
         return count
-    if quote.cancelling == 1:
-        block(now, NOT_BLOCKED, state, k, p.version)
+    if quote.cancelling + quote.unknown > 0:
+        block(now, NOT_BLOCKED, state, k, p)
         return count
     on_target = quote.order_id != 0 and quote.want_ticks == quote.price_ticks
     reason = NOT_BLOCKED
@@ -91,7 +91,7 @@ def _emit_side(now: int, p: Params, state: DeskState, k: int, count: int) -> int
         if quote.order_id != 0 and quote.off_since_ns == NO_TIME:
             quote.off_since_ns = now
         reason = _blocked_by(now, p, desk, quote)
-    block(now, reason, state, k, p.version)
+    block(now, reason, state, k, p)
     if on_target or reason != NOT_BLOCKED:
         if quote.order_id != 0 and quote.leaves_lots - quote.room_lots > desk.quote_lots // CUT_SHARE:
             _cut(now, p, state, k, count)
@@ -104,13 +104,13 @@ def _emit_side(now: int, p: Params, state: DeskState, k: int, count: int) -> int
         intent = _ask(NEW, p, state, k, count)
         intent.qty_lots = quote.want_lots
         _accept(now, desk, state.view, quote)
-        _note(now, PLACE, 0, state, k, p.version)
+        _note(now, PLACE, 0, state, k, p)
         desk.places += 1
     else:
         desk.tokens -= 1.0
         intent = _ask(AMEND, p, state, k, count)
         intent.qty_lots = quote.filled_lots + quote.want_lots
-        _note(now, REPLACE, 0, state, k, p.version)
+        _note(now, REPLACE, 0, state, k, p)
         _accept(now, desk, state.view, quote)
         desk.replaces += 1
     intent.price_ticks = quote.want_ticks
@@ -141,7 +141,7 @@ def _cut(now: int, p: Params, state: DeskState, k: int, count: int) -> None:
     intent = _ask(AMEND, p, state, k, count)
     intent.price_ticks = quote.price_ticks
     intent.qty_lots = quote.filled_lots + quote.room_lots
-    _note(now, REPLACE, POSITION_LIMIT, state, k, p.version)
+    _note(now, REPLACE, POSITION_LIMIT, state, k, p)
     quote.leaves_lots = quote.room_lots
     quote.updated_ns = now
     state.desk.replaces += 1
@@ -191,14 +191,14 @@ def _ask(action: int, p: Params, state: DeskState, k: int, count: int) -> Intent
     intent.side = BUY if k == 0 else SELL
     intent.order_id = state.quotes[k].order_id
     intent.order_kind = p.order_kind
-    intent.reduce_only = p.reduce_only
+    intent.reduce_only = 1 if reducing(p, state.account) else 0
     intent.m0 = state.view.mid
     state.desk.inflight += 1
     return intent
 
 
 @hot
-def block(now: int, reason: int, state: DeskState, k: int, version: int) -> None:
+def block(now: int, reason: int, state: DeskState, k: int, p: Params) -> None:
     """Count a blocked side; rows are written one per run of the same reason (``NOT_BLOCKED`` ends a run)."""
     desk, quote = state.desk, state.quotes[k]
     if reason == RISK:
@@ -212,14 +212,14 @@ def block(now: int, reason: int, state: DeskState, k: int, version: int) -> None
     if reason == quote.run_reason:
         quote.run_count += 1
         return
-    end_run(state, k, version)
+    end_run(state, k, p)
     quote.run_reason = reason
     quote.run_count = 1
     quote.run_from_ns = now
 
 
 @core
-def end_run(state: DeskState, k: int, version: int) -> None:
+def end_run(state: DeskState, k: int, p: Params) -> None:
     """Write the row of a run of blocked ticks that is over."""
     desk, quote, audits = state.desk, state.quotes[k], state.audits
     if quote.run_reason != NOT_BLOCKED and desk.audits < len(audits):
@@ -236,13 +236,14 @@ def end_run(state: DeskState, k: int, version: int) -> None:
         row.off_target_age_ns = NO_TIME
         row.resting_age_ns = NO_TIME
         row.mid = state.view.mid
-        row.params_version = version
+        row.params_version = p.version
+        row.route = p.route
     quote.run_reason = NOT_BLOCKED
     quote.run_count = 0
 
 
 @core
-def _note(now: int, action: int, reason: int, state: DeskState, k: int, version: int) -> None:
+def _note(now: int, action: int, reason: int, state: DeskState, k: int, p: Params) -> None:
     """Write the row of a place, replace or cancel with the ages the quote had."""
     desk, quote, audits = state.desk, state.quotes[k], state.audits
     if desk.audits >= len(audits):
@@ -265,11 +266,12 @@ def _note(now: int, action: int, reason: int, state: DeskState, k: int, version:
         row.off_target_age_ns = now - quote.off_since_ns if quote.off_since_ns != NO_TIME else 0
         row.resting_age_ns = now - quote.decided_ns
     row.mid = state.view.mid
-    row.params_version = version
+    row.params_version = p.version
+    row.route = p.route
 
 
 @core
-def _count_drop(desk: Desk, reason: int) -> None:
+def _count_withheld(desk: Desk, reason: int) -> None:
     if reason == NO_MARKET:
         desk.drops_no_market += 1
     elif reason == STALE:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from framework.compiled.bundles import bundle
 from framework.compiled.records import f8, i8, record
 from framework.market.book import Book
+from framework.quoting.inputs import Account, Exposure, Signal
 
 # what an audit row says
 PLACE = 1
@@ -37,7 +38,7 @@ AT_LIMIT = 5  # the position limit holds the side, as it is meant to: counted ap
 BLOCK_NAMES = {RISK: "risk", MIN_INTERVAL: "min_interval", CONCURRENCY: "concurrency", THROTTLE: "throttle"}
 
 # why a side is not quoted although nothing limits its rate
-NOT_DROPPED = 0
+NOT_WITHHELD = 0
 NO_MARKET = 1
 STALE = 2
 VOLATILITY = 3
@@ -48,7 +49,8 @@ LIQUIDITY_INSUFFICIENT = 7
 POSITION_LIMIT = 8
 IMPACT = 9
 REDUCE_ONLY = 10
-DROP_NAMES = {
+STOPPED = 11
+WITHHELD_NAMES = {
     NO_MARKET: "no_market",
     STALE: "stale",
     VOLATILITY: "volatility",
@@ -59,6 +61,7 @@ DROP_NAMES = {
     POSITION_LIMIT: "position_limit",
     IMPACT: "impact",
     REDUCE_ONLY: "reduce_only",
+    STOPPED: "stopped",
 }
 
 FOREVER = 1 << 62
@@ -71,8 +74,10 @@ class Params:
 
     from_ns: i8
     version: i8
+    route: i8
     plan: i8
     tick_interval_ns: i8
+    deadline_ns: i8
     min_interval_ns: i8
     replace_per_ns: f8
     replace_capacity: f8
@@ -94,6 +99,7 @@ class Params:
     adverse_tau_ns: f8
     vol_tau_s: f8
     maker_fee_bps: f8
+    signal_source: i8
     signal_weight_bps: f8
     signal_k: f8
     momentum_tau_s: f8
@@ -169,14 +175,15 @@ class Quote:
     capped_lots: i8
     want_distance_bps: f8
     room_lots: i8
-    drop: i8
+    withheld: i8
+    unknown: i8
     run_reason: i8
     run_count: i8
     run_from_ns: i8
-    asked: i8
-    asked_drop: i8
-    asked_lots: i8
-    asked_distance_bps: f8
+    last_want: i8
+    last_withheld: i8
+    last_lots: i8
+    last_distance_bps: f8
 
 
 @record
@@ -189,13 +196,50 @@ class PendingMarkout:
 
 
 @record
-class Desk:
-    """What the trading side knows of itself: position, money, requests under way, estimates, counters."""
+class Repeat:
+    """What the last tick that worked its stages out worked from, and until when that may stand."""
 
+    until_ns: i8
+    bid: i8
+    ask: i8
     position: f8
+    cash: f8
+    drift_bps: f8
+    usual_lots: f8
+    score: f8
+    version: i8
+
+
+@record
+class TickRow:
+    """One sampled tick as collectors and loggers want it; ages and waits in ns, depth at the touch."""
+
+    ts_ns: i8
+    cache_hit: i8
+    cache_age_ns: i8
+    used_stale: i8
+    waited_ns: i8
+    deadline_miss: i8
+    mid: f8
+    bid_lots: i8
+    ask_lots: i8
+    sigma_bps: f8
+    absorbed_lots: f8
+    half_spread_bps: f8
+    score: f8
+    position: f8
+    loss: f8
+
+
+@record
+class Desk:
+    """What the trading side knows of itself: money, requests under way, estimates, counters."""
+
     cash: f8
     funding: f8
     equity_open: f8
+    loss: f8
+    margin: f8
     opened: i8
     inflight: i8
     next_order_id: i8
@@ -225,15 +269,6 @@ class Desk:
     usual_lots: f8
     halted: i8
     halted_before: i8
-    loss_halted: i8
-    asked_until_ns: i8
-    asked_bid: i8
-    asked_ask: i8
-    asked_position: f8
-    asked_cash: f8
-    asked_drift_bps: f8
-    asked_usual_lots: f8
-    asked_version: i8
     audits: i8
     ticks: i8
     md_hits: i8
@@ -272,6 +307,9 @@ class DeskClock:
     due_ns: i8
     staged: i8
     same_instant: i8
+    waited_ns: i8
+    row_every: i8
+    rows: i8
 
 
 @record
@@ -304,13 +342,18 @@ class Audit:
     resting_age_ns: i8
     mid: f8
     params_version: i8
+    route: i8
 
 
 @bundle
 class DeskState:
-    """All that the trading side holds of one symbol."""
+    """All that the trading side holds of one symbol, and the account, which several may share."""
 
     params: Sequence[Params]
+    account: Account
+    exposure: Exposure
+    signal: Signal
+    repeat: Repeat
     clock: DeskClock
     desk: Desk
     view: Snapshot
@@ -320,3 +363,4 @@ class DeskState:
     levels: list[i8]
     intents: list[Intent]
     audits: list[Audit]
+    ticks: list[TickRow]

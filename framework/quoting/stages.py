@@ -1,4 +1,4 @@
-"""The six stages of a tick, a closed table of compiled functions.
+"""The stages of a tick, a closed table of compiled functions.
 
 Half-spread and skew follow Guéant, Lehalle, Fernandez-Tapia, "Dealing with the inventory risk" (2013),
 closed-form approximation: half = ln(1+gamma/kappa)/gamma + sigma*c/2 and skew = sigma*c*q with c =
@@ -12,6 +12,7 @@ from framework.compiled.jit import core, hot
 from framework.market.book import Book, depth_of_levels, depth_to, level_lots, two_sided
 from framework.market.events import BUY, SELL
 from framework.quoting.estimates import momentum, observe, tanh
+from framework.quoting.inputs import HALTED, PROXY, REDUCING, Account, Exposure
 from framework.quoting.records import (
     FOREVER,
     IMPACT,
@@ -23,6 +24,7 @@ from framework.quoting.records import (
     QTY_ZERO,
     REDUCE_ONLY,
     STALE,
+    STOPPED,
     VOLATILITY,
     Desk,
     DeskState,
@@ -39,8 +41,10 @@ GUARDS = 3
 INVENTORY = 4
 QUEUE_AWARE = 5
 EMIT = 6
+SIGNAL = 7
 STAGES = {
     "fetch_md": FETCH_MD,
+    "signal": SIGNAL,
     "spread": SPREAD,
     "guards": GUARDS,
     "inventory": INVENTORY,
@@ -82,12 +86,12 @@ def fetch_md(now: int, p: Params, state: DeskState) -> None:
     silent = p.md_enabled == 1 and p.md_stale_ok == 0 and view.silent_ns > p.md_gap_ns
     for k in range(2):
         quotes[k].want = 1
-        quotes[k].drop = 0
+        quotes[k].withheld = 0
         quotes[k].room_lots = FOREVER
         if view.usable == 0:
-            drop(quotes[k], NO_MARKET)
+            withhold(quotes[k], NO_MARKET)
         elif aged or silent:
-            drop(quotes[k], STALE)
+            withhold(quotes[k], STALE)
 
 
 @hot
@@ -102,18 +106,34 @@ def note_serving(now: int, p: Params, desk: Desk, view: Snapshot) -> None:
 
 
 @core
-def drop(quote: Quote, reason: int) -> None:
+def withhold(quote: Quote, reason: int) -> None:
     """Refuse to quote a side; the first reason stands."""
     if quote.want == 1:
         quote.want = 0
-        quote.drop = reason
+        quote.withheld = reason
+
+
+@core
+def signal(now: int, p: Params, state: DeskState) -> None:
+    """Measure the market and set the lean from where its price is said to go.
+
+    Twice at one instant is as once.
+    """
+    desk, view, told = state.desk, state.view, state.signal
+    observe(now, p, desk, view, state.pending)
+    desk.lean_bps = 0.0
+    if p.signal_weight_bps <= 0.0 or view.usable == 0:
+        return
+    if p.signal_source == PROXY or told.usable == 0:
+        told.score = tanh(p.signal_k * momentum(now, p, desk, view))
+        told.computed_ns = now
+    desk.lean_bps = p.signal_weight_bps * told.score
 
 
 @hot
-def spread(now: int, p: Params, state: DeskState) -> None:
+def spread(p: Params, state: DeskState) -> None:
     """Set the half-spread from volatility, fees and expected adverse selection, and the fair price."""
     desk, view, quotes = state.desk, state.view, state.quotes
-    observe(now, p, desk, view, state.pending)
     half = p.glft_base_bps + 0.5 * p.glft_risk * desk.sigma_bps
     if half < p.base_half_spread_bps:
         half = p.base_half_spread_bps
@@ -124,9 +144,6 @@ def spread(now: int, p: Params, state: DeskState) -> None:
     desk.half_spread_bps = max(half, p.min_half_spread_bps)
     for k in range(2):
         quotes[k].want_distance_bps = desk.half_spread_bps
-    desk.lean_bps = 0.0
-    if p.signal_weight_bps > 0.0 and view.usable == 1:
-        desk.lean_bps = p.signal_weight_bps * tanh(p.signal_k * momentum(now, p, desk, view))
     desk.fair = view.mid * (1.0 + desk.lean_bps * 1e-4)
 
 
@@ -134,6 +151,7 @@ def spread(now: int, p: Params, state: DeskState) -> None:
 def guards(now: int, p: Params, state: DeskState) -> None:
     """Size the quotes and refuse what the halts, the liquidation distance or the exit liquidity forbid."""
     desk, view, quotes, book = state.desk, state.view, state.quotes, state.book
+    account, exposure = state.account, state.exposure
     halted = 0
     equity = 0.0
     if view.usable == 0 or book.trusted == 0:
@@ -145,47 +163,72 @@ def guards(now: int, p: Params, state: DeskState) -> None:
     ):
         halted = VOLATILITY
     if view.usable == 1:
-        equity = desk.cash + desk.position * view.mid
+        equity = desk.cash + exposure.position * view.mid
         if desk.opened == 0:
             desk.opened = 1
             desk.equity_open = equity
-        if desk.loss_halted == 1 or desk.equity_open - equity > p.loss_halt:
-            desk.loss_halted = 1
+            account.equity_open += equity
+        desk.loss = desk.equity_open - equity
+        desk.margin = abs(exposure.position) * view.mid / p.leverage
+        account.day_loss = desk.loss + exposure.elsewhere_loss
+        account.equity = p.equity_start - account.day_loss
+        if account.loss_halted == 1 or account.day_loss > p.loss_halt:
+            account.loss_halted = 1
             halted = LOSS
+    if account.trading_state == HALTED:
+        halted = STOPPED
     desk.halted = halted
     desk.quote_lots = 0
     if halted == 0:
         wake_on_silence(p, desk, book)
-        free = p.equity_start + equity - desk.equity_open - abs(desk.position) * view.mid / p.leverage
+        free = p.equity_start + equity - desk.equity_open - desk.margin
+        free -= exposure.elsewhere_loss + exposure.elsewhere_margin
+        account.free_balance = free
         desk.quote_lots = compute_order_qty(free, view.mid, p)
         # What rests may be no more either: a lower cap in mid-run shrinks it.
         cap_lots = int(p.notional_cap / (view.mid * p.lot))
         quotes[0].room_lots = cap_lots
         quotes[1].room_lots = cap_lots
-    too_near = p.near_liq_enabled == 1 and near_liquidation(
-        p.leverage, p.maintenance_margin, p.assumed_sl, p.sl_buffer_multiplier
-    )
+    too_near = _near_liquidation(p, view, exposure)
     for k in range(2):
         side = BUY if k == 0 else SELL
         quotes[k].want_lots = desk.quote_lots
-        adds = side * desk.position >= 0.0
+        adds = side * exposure.position >= 0.0
         if halted != 0:
-            drop(quotes[k], halted)
+            withhold(quotes[k], halted)
         elif desk.quote_lots == 0:
-            drop(quotes[k], QTY_ZERO)
-        elif p.reduce_only == 1 and adds:
-            drop(quotes[k], REDUCE_ONLY)
+            withhold(quotes[k], QTY_ZERO)
+        elif reducing(p, account) and adds:
+            withhold(quotes[k], REDUCE_ONLY)
         elif too_near and adds:
-            drop(quotes[k], NEAR_LIQUIDATION)
+            withhold(quotes[k], NEAR_LIQUIDATION)
         elif exit_too_thin(side, p, state):
-            drop(quotes[k], LIQUIDITY_INSUFFICIENT)
+            withhold(quotes[k], LIQUIDITY_INSUFFICIENT)
+
+
+@core
+def _near_liquidation(p: Params, view: Snapshot, exposure: Exposure) -> bool:
+    """Tell whether liquidation is too near, by leverage or by the price that the venue names."""
+    if p.near_liq_enabled == 0:
+        return False
+    if near_liquidation(p.leverage, p.maintenance_margin, p.assumed_sl, p.sl_buffer_multiplier):
+        return True
+    if exposure.liq_price <= 0.0 or view.usable == 0:
+        return False
+    return abs(view.mid - exposure.liq_price) < p.assumed_sl * p.sl_buffer_multiplier * view.mid
+
+
+@core
+def reducing(p: Params, account: Account) -> bool:
+    """Tell whether only what brings the position towards zero may be asked for."""
+    return p.reduce_only == 1 or account.trading_state == REDUCING
 
 
 @hot
 def exit_too_thin(side: int, p: Params, state: DeskState) -> bool:
     """Tell whether a quote of this side would add to a position that the book could hardly take back."""
     desk = state.desk
-    if p.liquidity_enabled == 0 or side * desk.position < 0.0:
+    if p.liquidity_enabled == 0 or side * state.exposure.position < 0.0:
         return False
     enough = int(p.liquidity_alpha * desk.quote_lots) + 1
     shown = depth_of_levels(state.book, state.levels, side, p.liquidity_levels, REACH_TICKS, enough)
@@ -210,7 +253,7 @@ def inventory(p: Params, state: DeskState) -> None:
     usual = float(desk.quote_lots)
     if desk.usual_lots > 0.0:
         usual = min(usual, desk.usual_lots)
-    position_lots = desk.position / p.lot
+    position_lots = state.exposure.position / p.lot
     skew = p.inventory_skew * p.glft_risk * desk.sigma_bps * position_lots / usual
     cap = p.inventory_tilt_cap * desk.half_spread_bps
     skew = min(cap, max(-cap, skew))
@@ -219,13 +262,13 @@ def inventory(p: Params, state: DeskState) -> None:
         quote = quotes[k]
         quote.want_distance_bps = max(p.min_half_spread_bps, desk.half_spread_bps + side * skew)
         room = int(p.max_position_quotes * usual - side * position_lots + 1e-6)
-        if p.reduce_only == 1:
+        if reducing(p, state.account):
             room = min(room, int(-side * position_lots + 1e-6))
         quote.room_lots = min(quote.room_lots, room)
         lots = min(quote.want_lots, room)
         quote.want_lots = lots
         if lots < p.min_lots or lots * p.lot * desk.fair < p.min_notional:
-            drop(quote, POSITION_LIMIT)
+            withhold(quote, POSITION_LIMIT)
 
 
 @hot
@@ -264,7 +307,7 @@ def queue_aware(now: int, p: Params, state: DeskState) -> None:
         quote.want_ticks = minded
         quote.want_lots = lots
         if not stays and _too_small(p, lots, minded):
-            drop(quote, IMPACT)
+            withhold(quote, IMPACT)
 
 
 @hot

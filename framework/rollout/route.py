@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 
+from framework.market import records
+from framework.market.records import ROUTE_NAMES
 from framework.units import MINUTE
 
-REAL = "real"
-CANARY = "canary"
+REAL, CANARY = (ROUTE_NAMES[code] for code in (records.REAL, records.CANARY))
 
 
 def on_canary(*, seed: int, symbol: str, minute: int, fraction: float) -> bool:

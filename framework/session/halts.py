@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from framework.edge.window import WindowData
 from framework.gates.gate import Gate, Halt
-from framework.quoting.records import DROP_NAMES, HALT, LOSS, NO_MARKET
+from framework.quoting.records import HALT, LOSS, NO_MARKET, WITHHELD_NAMES
 
 
 def halts_of(window: WindowData) -> tuple[Halt, ...]:
@@ -17,7 +17,7 @@ def halts_of(window: WindowData) -> tuple[Halt, ...]:
     rows = window.audit[window.audit["action"] == HALT]
     times: dict[str, list[int]] = {}
     for row in rows:
-        times.setdefault(DROP_NAMES[int(row["reason"])], []).append(int(row["ts_ns"]))
+        times.setdefault(WITHHELD_NAMES[int(row["reason"])], []).append(int(row["ts_ns"]))
     return tuple(
         Halt(name, len(at_ns), at_ns[0], (at_ns[0] - window.start_ns) / 1e9) for name, at_ns in times.items()
     )
@@ -25,7 +25,7 @@ def halts_of(window: WindowData) -> tuple[Halt, ...]:
 
 def loss_halted(gate: Gate) -> bool:
     """Tell whether a gate lists the loss halt, which nothing ends."""
-    return any(halt.reason == DROP_NAMES[LOSS] for halt in gate.halts or ())
+    return any(halt.reason == WITHHELD_NAMES[LOSS] for halt in gate.halts or ())
 
 
 def loss_halt_before(gates: Sequence[Gate]) -> int | None:
@@ -38,13 +38,13 @@ def halts_sentence(halts: Sequence[Halt]) -> str:
 
     A market without two sides is listed but not said: no guard decided that.
     """
-    return "; ".join(_words(halt) for halt in halts if halt.reason != DROP_NAMES[NO_MARKET])
+    return "; ".join(_words(halt) for halt in halts if halt.reason != WITHHELD_NAMES[NO_MARKET])
 
 
 def _words(halt: Halt) -> str:
     minutes, seconds = divmod(int(halt.after_s), 60)
     at = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
-    if halt.reason == DROP_NAMES[LOSS]:
+    if halt.reason == WITHHELD_NAMES[LOSS]:
         return f"quoting stopped at {at} by the loss halt, to the end of the run"
     times = "once" if halt.count == 1 else f"{halt.count} times, first"
     return f"quoting paused {times} at {at} by the {halt.reason} halt"

@@ -23,7 +23,7 @@ from framework.files.atomic import write_json
 from framework.files.errors import FileError
 from framework.files.moments import iso_utc
 from framework.market.records import Fill
-from framework.quoting.records import DROP_NAMES
+from framework.quoting.records import WITHHELD_NAMES
 from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Reload, latency_s
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
@@ -284,7 +284,7 @@ class Bot:
         if self.live.refused is not None:
             return "degraded", f"overrides refused: {self.live.refused.why}"
         if desk.halted:
-            return "degraded", f"quoting is paused by the {DROP_NAMES[desk.halted]} halt"
+            return "degraded", f"quoting is paused by the {WITHHELD_NAMES[desk.halted]} halt"
         assert replay.stepped is not None
         self._minute = [*self._minute, (replay.stepped.slices, replay.stepped.deadline_misses)][
             -MINUTE_BEATS:

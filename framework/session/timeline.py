@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from framework.compiled.records import at, zeros
 from framework.engine.params import fill_params
 from framework.market.instrument import Instrument
+from framework.market.records import ROUTE_NAMES
 from framework.quoting.records import FOREVER, Params
 from framework.settings.schema.run import RunSettings
 
 SPARE = 32
+ROUTES = {name: code for code, name in ROUTE_NAMES.items()}
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Timeline:
                 instrument=self.instrument,
                 version=len(self.versions),
                 from_ns=version.start_ns,
+                route=ROUTES[version.route],
             )
             self.versions.append(version)
 

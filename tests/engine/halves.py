@@ -99,7 +99,7 @@ def fed(replay: Replay, crossing: Crossing, *, until_ns: int) -> FedDesk:
             break
         if ns in paid:
             made.advance(ns - 1)
-            made.desk.take_funding(paid[ns])
+            at(made.desk.exposure, 0).funding = paid[ns]
         made.instant(ns, *spans.get(ns, (0, 0)), reports.get(ns, []))
     made.advance(until_ns)
     assert made.desk.due_ns > until_ns

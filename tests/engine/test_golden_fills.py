@@ -311,5 +311,5 @@ def test_a_desk_that_quotes_books_the_same_numbers_by_itself() -> None:
     assert audit["action"].tolist()[:4] == [1, 1, 2, 2]
     assert audit["price_ticks"].tolist()[:4] == [9995, 10005, 9999, 10011]
     desk, ledger = at(replay.desk, 0), at(replay.ledger, 0)
-    assert desk.position == pytest.approx(ledger.position) == pytest.approx(-0.004)
+    assert at(replay.exposure, 0).position == pytest.approx(ledger.position) == pytest.approx(-0.004)
     assert desk.cash == pytest.approx(ledger.cash, rel=1e-12)

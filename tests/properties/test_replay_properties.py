@@ -110,13 +110,14 @@ def test_net_is_the_change_of_cash_and_position_value(
 ) -> None:
     due = sorted({round(ms): (float(round(ms)), rate, mark) for ms, rate, mark in funding}.values())
     replay = desk_of(seed, values, rules, delays, funding=due)
-    at(replay.ledger, 0).position = at(replay.desk, 0).position = held
+    at(replay.ledger, 0).position = at(replay.exposure, 0).position = held
     replay.advance(START)
     mid = replay.mid()
     replay.advance(end_of(replay))
     check_identity(replay, position=held, mid=mid, funding=due)
     desk, ledger = at(replay.desk, 0), at(replay.ledger, 0)
-    assert desk.position == pytest.approx(ledger.position, abs=1e-9)  # every report has arrived
+    believed = at(replay.exposure, 0).position  # every report has arrived
+    assert believed == pytest.approx(ledger.position, abs=1e-9)
     assert desk.cash == pytest.approx(ledger.cash, abs=1e-6)
 
 
@@ -186,7 +187,16 @@ def test_a_replay_stage_by_stage_is_the_replay_in_one_and_times_every_stage() ->
     whole.advance(end_of(whole))
     found = stage_timings(replay=staged, until_ns=end_of(staged))
     assert everything(whole) == everything(staged)
-    assert list(found) == ["fetch_md", "spread", "guards", "inventory", "queue_aware", "emit", "tick_total"]
+    assert list(found) == [
+        "fetch_md",
+        "signal",
+        "spread",
+        "guards",
+        "inventory",
+        "queue_aware",
+        "emit",
+        "tick_total",
+    ]
     assert {row["calls"] for row in found.values()} == {float(at(whole.desk, 0).ticks)}
 
 

@@ -6,11 +6,15 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from framework.compiled.records import at, zeros
+from framework.engine.halves import TICK_ROWS
 from framework.engine.replay import Replay
 from framework.market.events import BUY, SELL
+from framework.market.records import ACCEPTED, CANARY, REAL, UNKNOWN, Report
+from framework.quoting.inputs import HALTED, REDUCING, TRADING
 from framework.quoting.records import (
     AT_LIMIT,
     BLOCK,
@@ -26,6 +30,7 @@ from framework.quoting.records import (
     REPLACE,
     RISK,
     STALE,
+    STOPPED,
     THROTTLE,
     VOLATILITY,
     Params,
@@ -238,7 +243,7 @@ def test_a_side_at_its_position_limit_is_counted_apart_from_risk() -> None:
 def test_a_position_at_its_limit_is_not_added_to_and_a_larger_order_is_cut_to_its_room() -> None:
     # limit 1 quote: 3 of 5 bought leave room for 2, which is what still rests; then the ask may be 5 + 3
     replay = played([*opening(), sold(50, 9995, 3), bid(60, 9000, 1)], 100, quoting(max_position_quotes=1.0))
-    assert at(replay.desk, 0).position == pytest.approx(0.003)
+    assert at(replay.exposure, 0).position == pytest.approx(0.003)
     assert _orders(replay) == [(BUY, 9995, 2, 0), (SELL, 10005, 5, 0)]
     full = played([*opening(), sold(50, 9995, 9), bid(60, 9000, 1)], 100, quoting(max_position_quotes=1.0))
     assert _orders(full) == [(SELL, 10005, 5, 0)]
@@ -276,7 +281,7 @@ def test_liquidity_guard_asks_the_side_an_order_must_later_leave_into() -> None:
     assert at(replay.desk, 0).drops_liquidity == 1
     # an order that leaves a position is itself the exit
     held = quoter(rows, quoting(liquidity_enabled=1))
-    at(held.desk, 0).position = -0.002
+    at(held.exposure, 0).position = -0.002
     held.advance(ns(10))
     assert actions(held) == [(1.0, PLACE, BUY, 9995), (1.0, PLACE, SELL, 10005)]
 
@@ -285,7 +290,7 @@ def test_an_entry_near_liquidation_is_refused_on_either_side() -> None:
     # distance 1/L - mmr: at leverage 100 .01 - .004 = .006 >= 1.5 * .003 = .0045; at 125 .004 is below it
     assert len(actions(played(opening(), 10, quoting(near_liq_enabled=1, leverage=100.0)))) == 2
     replay = quoter(opening(), quoting(near_liq_enabled=1, leverage=125.0))
-    at(replay.desk, 0).position = 0.001
+    at(replay.exposure, 0).position = 0.001
     replay.advance(ns(10))
     assert actions(replay) == [(1.0, PLACE, SELL, 10005)]
     assert at(replay.desk, 0).drops_near_liquidation == 1
@@ -375,14 +380,14 @@ def test_a_refused_order_backs_off_before_the_next_try() -> None:
 
 def test_inventory_leans_both_quotes_against_the_position() -> None:
     replay = quoter(opening(), quoting(inventory_skew=1.0, glft_risk=1.0, inventory_tilt_cap=0.5))
-    at(replay.desk, 0).position = 0.005
+    at(replay.exposure, 0).position = 0.005
     at(replay.desk, 0).vol_var, at(replay.desk, 0).vol_weight = 4.0, 1.0
     at(replay.desk, 0).sigma_bps = 2.0
     replay.advance(ns(10))
     # half 5 bps, skew 1*1*2*1 = 2 bps: the bid 7 bps away, the ask 3
     assert [price for *_, price in actions(replay)] == [9993, 10003]
     capped = quoter(opening(), quoting(inventory_skew=9.0, glft_risk=1.0, inventory_tilt_cap=0.5))
-    at(capped.desk, 0).position, at(capped.desk, 0).sigma_bps = 0.005, 2.0
+    at(capped.exposure, 0).position, at(capped.desk, 0).sigma_bps = 0.005, 2.0
     capped.advance(ns(10))
     assert [price for *_, price in actions(capped)] == [9992, 10003]  # 2.5 bps at most: 7.5 and 2.5
 
@@ -488,3 +493,83 @@ def test_the_position_limit_counts_quotes_of_the_size_a_thin_book_allows() -> No
 
     assert held(0.1) == pytest.approx(0.020)
     assert held(1.0) == pytest.approx(0.040)
+
+
+def test_an_account_that_may_only_reduce_adds_to_nothing_and_a_halted_one_quotes_nothing() -> None:
+    replay = quoter([*opening(), bid(60, 9000, 1), bid(90, 9000, 2), bid(120, 9000, 3)])
+    at(replay.exposure, 0).position = at(replay.ledger, 0).position = 0.003
+    replay.advance(ns(50))
+    assert len(_orders(replay)) == 2
+    at(replay.account, 0).trading_state = REDUCING
+    replay.advance(ns(80))
+    assert _orders(replay) == [(SELL, 10005, 3, 0)]
+    at(replay.account, 0).trading_state = HALTED
+    replay.advance(ns(110))
+    assert _orders(replay) == []
+    assert at(replay.desk, 0).halted == STOPPED
+    at(replay.account, 0).trading_state = TRADING
+    replay.advance(ns(140))
+    assert len(_orders(replay)) == 2
+
+
+def test_what_the_other_symbols_have_lost_and_bind_counts_against_the_halt_and_the_free_balance() -> None:
+    def ticked(**elsewhere: float) -> Replay:
+        replay = quoter(opening(), quoting(loss_halt=10.0, equity_start=100.0, min_free_balance=90.0))
+        for name, value in elsewhere.items():
+            setattr(at(replay.exposure, 0), name, value)
+        replay.advance(ns(10))
+        return replay
+
+    assert len(_orders(ticked(elsewhere_loss=5.0, elsewhere_margin=4.0))) == 2
+    assert at(ticked(elsewhere_loss=5.0, elsewhere_margin=6.0).desk, 0).drops_qty_zero == 2
+    assert at(ticked(elsewhere_loss=11.0).desk, 0).halted == LOSS
+
+
+def test_a_liquidation_price_nearer_than_the_buffered_stop_refuses_what_adds() -> None:
+    def placed(liq_price: float) -> list[int]:
+        replay = quoter(opening(), quoting(near_liq_enabled=1, assumed_sl=0.003, sl_buffer_multiplier=1.5))
+        at(replay.exposure, 0).position, at(replay.exposure, 0).liq_price = 0.003, liq_price
+        replay.advance(ns(10))
+        return [side for side, *_ in _orders(replay)]
+
+    assert placed(995.4) == [BUY, SELL]  # 46 bps below the mid, the buffered stop is 45 away
+    assert placed(995.6) == [SELL]
+
+
+def test_a_side_whose_request_got_no_answer_asks_for_nothing_until_it_has_one() -> None:
+    def after(*kinds: int) -> Replay:
+        replay = quoter([*opening(), *walk((100, 10000), (200, 10003))])
+        replay.advance(ns(50))
+        for ms, kind in zip((110.0, 150.0), kinds, strict=False):
+            row = np.zeros(1, Report.dtype)[0]  # type: ignore[attr-defined]
+            row["arrive_ns"], row["report_kind"], row["order_id"], row["side"] = ns(ms), kind, 1, BUY
+            replay.wire.put_report(row)
+        replay.advance(ns(250))
+        return replay
+
+    assert {side for *_, side, _ in actions(after(UNKNOWN), REPLACE)} == {SELL}
+    assert {side for *_, side, _ in actions(after(UNKNOWN, ACCEPTED), REPLACE)} == {BUY, SELL}
+
+
+def test_every_request_fill_and_row_names_its_route_and_every_fill_its_request() -> None:
+    two = versions((0, {"route": CANARY}), (100, {"route": REAL}))
+    replay = played([*opening(), sold(50, 9995, 3), *walk((200, 10020)), sold(300, 10000, 3)], 400, two)
+    audits, fills = replay.audit_rows(), replay.fill_rows()
+    assert audits["route"].tolist() == [CANARY if ns(100) > ts else REAL for ts in audits["ts_ns"]]
+    assert fills["route"].tolist() == [CANARY, CANARY, REAL]  # the second was quoted before the change
+    assert fills["exec_id"].tolist() == [1, 2, 3]
+    assert fills["link_id"][0] == 1
+
+
+def test_sampled_ticks_leave_rows_and_those_the_ring_had_no_room_for_are_counted() -> None:
+    def rows(count: int, every: int) -> tuple[Any, int]:
+        replay = quoter([*opening(), *(bid(10 + k, 9000, k + 1) for k in range(count))])
+        at(replay.clock, 0).row_every = every
+        replay.advance(ns(20 + count))
+        return replay.desk_half.take_ticks()
+
+    taken, lost = rows(100, 10)
+    assert (len(taken), lost) == (10, 0)
+    assert set(taken["mid"]) == {1000.0}
+    assert set(taken["bid_lots"]) == {1_000}
+    assert rows(TICK_ROWS + 50, 1)[1] == 51

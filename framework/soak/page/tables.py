@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.edge.measures import ages_ms
 from framework.edge.window import WindowData
-from framework.quoting.records import DROP_NAMES, HALT
+from framework.quoting.records import HALT, WITHHELD_NAMES
 from framework.soak.page.standing import tint
 from framework.soak.page.words import (
     NONE,
@@ -62,7 +62,7 @@ def reasons(totals: Section, window: WindowData) -> list[dict[str, Any]]:
     blocks.append(("position_limit", totals.at_position_limit.count))
     drops = [(name.removeprefix("drops_"), n) for name, n in counters.items() if name.startswith("drops_")]
     halt_rows = window.audit[window.audit["action"] == HALT]
-    halted = [(word, int((halt_rows["reason"] == code).sum())) for code, word in DROP_NAMES.items()]
+    halted = [(word, int((halt_rows["reason"] == code).sum())) for code, word in WITHHELD_NAMES.items()]
     sent = [(name, getattr(totals.requests, name)) for name in ("place", "replace", "cancel")]
     rejects = counters.get("exchange_rejects", 0)
     sides = 2 * counters.get("ticks", 0)

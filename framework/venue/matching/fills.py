@@ -51,6 +51,9 @@ def trim_reducing(wire: Wire, sim: Sim) -> None:
         report.is_maker = 0
         report.fee_quote = 0.0
         report.fee_base = 0.0
+        report.link_id = order.link_id
+        report.exec_id = 0
+        report.route = order.route
         remove(k, ex, orders)
 
 
@@ -100,6 +103,9 @@ def fill_order(k: int, lots: int, tick: int, is_maker: int, wire: Wire, sim: Sim
     fill.resting_age_ns = ex.now_ns - order.rested_ns
     fill.entry_latency_ns = order.entry_latency_ns
     fill.params_version = order.params_version
+    fill.link_id = order.link_id
+    fill.exec_id = ex.fills
+    fill.route = order.route
     order.leaves_lots -= lots
     order.filled_lots += lots
     order.ahead_lots = 0.0
@@ -119,6 +125,9 @@ def fill_order(k: int, lots: int, tick: int, is_maker: int, wire: Wire, sim: Sim
     report.is_maker = is_maker
     report.fee_quote = fill.fee_quote
     report.fee_base = fill.fee_base
+    report.link_id = order.link_id
+    report.exec_id = fill.exec_id
+    report.route = order.route
     if fill.exch_ts_ns + 100_000_000 < ex.due_ns:
         ex.due_ns = fill.exch_ts_ns + 100_000_000
     if order.leaves_lots == 0:
@@ -145,3 +154,6 @@ def answer(kind: int, reason: int, request: Request, leaves: int, wire: Wire, ex
     report.is_maker = 0
     report.fee_quote = 0.0
     report.fee_base = 0.0
+    report.link_id = request.link_id
+    report.exec_id = 0
+    report.route = request.route

@@ -94,6 +94,8 @@ def _copy_order(source: Order, target: Order) -> None:
     target.rested_ns = source.rested_ns
     target.entry_latency_ns = source.entry_latency_ns
     target.params_version = source.params_version
+    target.link_id = source.link_id
+    target.route = source.route
 
 
 @core

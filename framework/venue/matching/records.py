@@ -54,6 +54,8 @@ class Order:
     rested_ns: i8
     entry_latency_ns: i8
     params_version: i8
+    link_id: i8
+    route: i8
 
 
 @record

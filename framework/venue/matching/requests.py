@@ -111,6 +111,8 @@ def _amend(request: Request, wire: Wire, sim: Sim) -> None:
         order.m0 = request.m0
         order.quote_ts_ns = request.quote_ts_ns
         order.params_version = request.params_version
+        order.link_id = request.link_id
+        order.route = request.route
         order.rested_ns = ex.now_ns
     order.entry_latency_ns = ex.now_ns - request.sent_ns
     join_queue(order, sim.book, sim.levels)
@@ -163,6 +165,8 @@ def _place(request: Request, first_ns: int, filled: int, wire: Wire, sim: Sim) -
     order.rested_ns = ex.now_ns
     order.entry_latency_ns = ex.now_ns - request.sent_ns
     order.params_version = request.params_version
+    order.link_id = request.link_id
+    order.route = request.route
     order.entry_lots = 0.0
     order.ahead_lots = 0.0
     order.traded_lots = 0.0
