@@ -14,6 +14,7 @@ from framework.tuning.propose import Move, wanted
 from framework.tuning.rows import Reason, Row
 from framework.tuning.rules import PACKAGES, FieldStep, TuningRules
 from framework.tuning.state import TunerState
+from framework.tuning.turn import Turn
 
 Hold = tuple[Reason, str]
 Holder = Callable[[Move], Hold | None]
@@ -27,34 +28,19 @@ class Draft:
     rows: tuple[Row, ...]
 
 
-def guarded(
-    *,
-    rules: TuningRules,
-    state: TunerState,
-    params: TuningParams,
-    moves: Sequence[Move],
-    iteration: int,
-    last_iteration: bool,
-) -> Draft:
+def guarded(*, turn: Turn, moves: Sequence[Move]) -> Draft:
     """Apply the moves the guards let through and write down why the others stay."""
 
     def draft(*holders: Holder) -> Draft:
-        return _apply(
-            rules=rules,
-            params=params,
-            moves=moves,
-            iteration=iteration,
-            holders=holders,
-        )
+        return _apply(turn, moves, holders)
 
-    if last_iteration:
+    if turn.last:
         return draft(lambda _: (Reason.LAST_ITERATION, "no iteration left to measure it"))
-    phase = rules.phase_at(iteration)
-    if phase.max_keys == 0:
-        return draft(lambda _: (Reason.WARM_UP, f"phase {phase.name} holds the start package"))
+    if turn.phase.max_keys == 0:
+        return draft(lambda _: (Reason.WARM_UP, f"phase {turn.phase.name} holds the start package"))
 
     def freeze(move: Move) -> Hold | None:
-        return frozen(state=state, field=move.step.field, iteration=iteration)
+        return frozen(turn=turn, field=move.step.field)
 
     def oscillation(move: Move) -> Hold | None:
         return None if move.kind in PACKAGES else (Reason.OSCILLATION, "back to the package before this one")
@@ -62,23 +48,23 @@ def guarded(
     def pace(move: Move) -> Hold | None:
         if move.kind in PACKAGES:
             return None
-        return paced(rules=rules, state=state, field=move.step.field, iteration=iteration)
+        return paced(turn=turn, field=move.step.field)
 
     first = draft(freeze)
-    if reverses(state=state, params=first.params):
+    if reverses(state=turn.state, params=first.params):
         return draft(freeze, oscillation)
     second = draft(freeze, pace)
-    if reverses(state=state, params=second.params):
+    if reverses(state=turn.state, params=second.params):
         return draft(freeze, oscillation)
     return second
 
 
-def frozen(*, state: TunerState, field: Field, iteration: int) -> Hold | None:
+def frozen(*, turn: Turn, field: Field) -> Hold | None:
     """Hold keys a patch has set, and keys frozen after stable iterations."""
-    trail = state.trails[field]
+    trail = turn.state.trails[field]
     if trail.patched:
         return Reason.PATCHED, "set by a patch during this run"
-    if iteration <= trail.frozen_until:
+    if turn.iteration <= trail.frozen_until:
         return Reason.FREEZE, f"stable: frozen until iteration {trail.frozen_until}"
     return None
 
@@ -91,36 +77,29 @@ def reverses(*, state: TunerState, params: TuningParams) -> bool:
     return signature(params) == before != now
 
 
-def paced(*, rules: TuningRules, state: TunerState, field: Field, iteration: int) -> Hold | None:
+def paced(*, turn: Turn, field: Field) -> Hold | None:
     """Hold keys that changed in every one of the last iterations, then keys that cool down."""
-    changed = state.trails[field].changed_at
-    window = rules.guards.velocity_window
-    if all(iteration - back in changed for back in range(1, window + 1)):
+    changed = turn.state.trails[field].changed_at
+    window = turn.rules.guards.velocity_window
+    if all(turn.iteration - back in changed for back in range(1, window + 1)):
         return Reason.VELOCITY, f"changed in each of the last {window} iterations"
-    wait = rules.guards.cooldown.get(field, 0)
-    if changed and iteration - changed[-1] <= wait:
+    wait = turn.rules.guards.cooldown.get(field, 0)
+    if changed and turn.iteration - changed[-1] <= wait:
         return Reason.COOLDOWN, f"changed in iteration {changed[-1]}, waits {wait}"
     return None
 
 
-def _apply(
-    *,
-    rules: TuningRules,
-    params: TuningParams,
-    moves: Sequence[Move],
-    iteration: int,
-    holders: Sequence[Holder],
-) -> Draft:
-    working, rows = params, list[Row]()
+def _apply(turn: Turn, moves: Sequence[Move], holders: Sequence[Holder]) -> Draft:
+    working, rows = turn.params, list[Row]()
     for move in moves:
         field = move.step.field
         before = working.value(field)
         hold = next((found for holder in holders if (found := holder(move))), None)
-        hold = hold or _budget(rules=rules, move=move, rows=rows, before=before, iteration=iteration)
+        hold = hold or _budget(turn, move, rows, before=before)
         if hold is not None:
             rows.append(
                 move.row(
-                    iteration=iteration,
+                    iteration=turn.iteration,
                     before=before,
                     after=None,
                     reason=hold[0],
@@ -128,14 +107,16 @@ def _apply(
                 )
             )
             continue
-        after, detail = limited(rules=rules, step=move.step, current=before, start=params.value(field))
+        after, detail = limited(
+            rules=turn.rules, step=move.step, current=before, start=turn.params.value(field)
+        )
         if after == before:
             reason = Reason.AT_LIMIT
         else:
             reason = Reason.CLAMPED if detail else Reason.APPLIED
         rows.append(
             move.row(
-                iteration=iteration,
+                iteration=turn.iteration,
                 before=before,
                 after=after,
                 reason=reason,
@@ -146,18 +127,11 @@ def _apply(
     return Draft(working, tuple(rows))
 
 
-def _budget(
-    *,
-    rules: TuningRules,
-    move: Move,
-    rows: Sequence[Row],
-    before: float,
-    iteration: int,
-) -> Hold | None:
+def _budget(turn: Turn, move: Move, rows: Sequence[Row], *, before: float) -> Hold | None:
     """Hold moves beyond the budgets of a field or a micro-step, and moves against an earlier one."""
     applied = [row for row in rows if row.applied]
     same = [row for row in applied if row.field is move.step.field]
-    if len(same) >= rules.guards.max_changes_per_field:
+    if len(same) >= turn.rules.guards.max_changes_per_field:
         return (
             Reason.MAX_CHANGES,
             f"already changed {len(same)} times in this iteration",
@@ -167,7 +141,7 @@ def _budget(
     if against is not None:
         return Reason.OPPOSED, f"{against.rule} moved it the other way"
     keys = {row.field for row in applied}
-    allowed = rules.phase_at(iteration).max_keys
+    allowed = turn.phase.max_keys
     if move.kind not in PACKAGES and move.step.field not in keys and len(keys) >= allowed:
         return Reason.MAX_KEYS, f"a micro-step moves at most {allowed} keys"
     return None

@@ -8,6 +8,7 @@ from framework.tuning.measure import TuningInput, margin_over
 from framework.tuning.params import Field, TuningParams
 from framework.tuning.rules import TuningRules
 from framework.tuning.state import Trail, TunerState, rebase
+from framework.tuning.turn import Turn
 from framework.tuning.verify import Verification, tallied
 
 
@@ -36,15 +37,9 @@ def adopt(
     return replace(state, expected=params, iteration=iteration).with_signature(params)
 
 
-def observe(
-    *,
-    rules: TuningRules,
-    state: TunerState,
-    measurement: TuningInput,
-    findings: Mapping[str, Finding],
-    iteration: int,
-) -> TunerState:
+def observe(*, turn: Turn, measurement: TuningInput, findings: Mapping[str, Finding]) -> TunerState:
     """Extend or break the streaks: negative net, stability (and its freeze), symptoms gone."""
+    rules, state = turn.rules, turn.state
     negative = findings[rules.fallback.rule.name].standing
     stable = state.stable_streak + 1 if is_stable(rules=rules, measurement=measurement) else 0
     freezes = stable >= rules.freeze.after_stable
@@ -52,7 +47,7 @@ def observe(
     def fold(field: Field, trail: Trail) -> Trail:
         gone = bool(trail.causes) and all(findings[name].gone for name in trail.causes)
         held = rules.freeze.iterations.get(field, 0) if freezes else 0
-        until = max(trail.frozen_until, iteration + held - 1) if held else trail.frozen_until
+        until = max(trail.frozen_until, turn.iteration + held - 1) if held else trail.frozen_until
         return replace(trail, clean=trail.clean + 1 if gone else 0, frozen_until=until)
 
     return replace(

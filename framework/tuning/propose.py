@@ -6,10 +6,10 @@ from itertools import zip_longest
 
 from framework.tuning.evidence import Evidence, Finding, Standing
 from framework.tuning.measure import DRIVER_METRICS
-from framework.tuning.params import Field, TuningParams, quantise
+from framework.tuning.params import Field, quantise
 from framework.tuning.rows import Reason, Row, return_marker, whole_row
 from framework.tuning.rules import FieldStep, Kind, TuningRules
-from framework.tuning.state import TunerState
+from framework.tuning.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +93,21 @@ def _loss(found: Finding) -> float | None:
     return next(asked, None)
 
 
-def propose(
-    *,
-    rules: TuningRules,
-    state: TunerState,
-    findings: Mapping[str, Finding],
-    params: TuningParams,
-    iteration: int,
-) -> Proposal:
+def propose(*, turn: Turn, findings: Mapping[str, Finding]) -> Proposal:
     """Ask every rule in order; the fallback returns early, too many fails leave only the calm-down."""
+    rules, state, iteration = turn.rules, turn.state, turn.iteration
     refused: list[Row] = []
 
     def refuse(moves: Iterable[Move], reason: Reason, detail: str) -> None:
         for move in moves:
-            before = params.value(move.step.field)
+            before = turn.params.value(move.step.field)
             refused.append(
                 move.row(iteration=iteration, before=before, after=None, reason=reason, detail=detail)
             )
 
     if state.negative_streak >= rules.fallback.after_negative:
         fallback = findings[rules.fallback.rule.name]
-        hold = _fallback_hold(rules=rules, state=state, iteration=iteration)
+        hold = _fallback_hold(turn)
         if hold is None:
             return Proposal(moves_of(fallback), ())
         rule = fallback.rule
@@ -128,7 +122,7 @@ def propose(
     if len(fails) >= rules.multi_fail.fails:
         refuse(moves, Reason.MULTI_FAIL, f"{len(fails)} triggers fail at once: calm down only")
         return Proposal(moves_of(findings[rules.multi_fail.rule.name]), tuple(refused))
-    back = ways_back(rules=rules, state=state, findings=findings, params=params, moves=moves)
+    back = ways_back(turn=turn, findings=findings, moves=moves)
     if fails:
         refuse(back, Reason.FAILS_PRESENT, f"{fails[0]} fails: no way back now")
         return Proposal(tuple(moves), tuple(refused))
@@ -140,24 +134,18 @@ def failing(*, rules: TuningRules, findings: Mapping[str, Finding]) -> list[str]
     return [r.name for r in rules.rules if r.counts_as_fail and findings[r.name].standing is Standing.EVIDENT]
 
 
-def _fallback_hold(*, rules: TuningRules, state: TunerState, iteration: int) -> tuple[Reason, str] | None:
+def _fallback_hold(turn: Turn) -> tuple[Reason, str] | None:
     """Return why a fallback that net calls for does not fire; None when it does."""
+    rules, state = turn.rules, turn.state
     if state.evident_streak < rules.fallback.after_negative:
         streaks = f"net was negative {state.negative_streak} times, evidently {state.evident_streak}"
         return Reason.NO_EVIDENCE, streaks
-    if state.last_fallback is not None and iteration - state.last_fallback <= rules.fallback.min_gap:
+    if state.last_fallback is not None and turn.iteration - state.last_fallback <= rules.fallback.min_gap:
         return Reason.FALLBACK_GAP, f"last fallback in iteration {state.last_fallback}"
     return None
 
 
-def ways_back(
-    *,
-    rules: TuningRules,
-    state: TunerState,
-    findings: Mapping[str, Finding],
-    params: TuningParams,
-    moves: Iterable[Move],
-) -> tuple[Move, ...]:
+def ways_back(*, turn: Turn, findings: Mapping[str, Finding], moves: Iterable[Move]) -> tuple[Move, ...]:
     """Return one step towards its start for each moved parameter whose symptoms are evidently gone.
 
     A relapse after an earlier return doubles the clean iterations asked for.
@@ -165,11 +153,11 @@ def ways_back(
     busy = {move.step.field for move in moves}
     found: list[Move] = []
     for field in Field:
-        trail, value = state.trails[field], params.value(field)
-        clean = rules.way_back.clean_iterations * 2**trail.relapses
+        trail, value = turn.state.trails[field], turn.params.value(field)
+        clean = turn.rules.way_back.clean_iterations * 2**trail.relapses
         if not trail.causes or value == trail.start or field in busy or trail.clean < clean:
             continue
-        size = min(rules.way_back.steps[field], abs(trail.start - value))
+        size = min(turn.rules.way_back.steps[field], abs(trail.start - value))
         step = FieldStep(
             field,
             add=size if trail.start > value else -size,

@@ -19,6 +19,7 @@ from framework.tuning.propose import propose
 from framework.tuning.rows import Reason, Row, markers_of, whole_row
 from framework.tuning.rules import Kind, TuningRules, lenient_verdict
 from framework.tuning.state import Delta, Trail, TunerState
+from framework.tuning.turn import Turn
 from framework.tuning.verify import Verification, verify
 
 SAME_SIGNATURE = "same_signature"
@@ -67,9 +68,8 @@ def step(
     found = verify(state=state, params=params)
     state = adopt(rules=rules, state=state, params=params, found=found, iteration=iteration)
     about = verification_rows(found=found, iteration=iteration)
-    state, draft = _drafted(
-        rules, state, measurement, measured, params, iteration=iteration, last_iteration=last_iteration
-    )
+    turn = Turn(rules, state, params, iteration=iteration, last=last_iteration)
+    state, draft = _drafted(turn, measurement, measured)
     write = signature(draft.params) != signature(params)
     rows = (*about, *draft.rows)
     return TuningDecision(
@@ -80,38 +80,24 @@ def step(
         verify=found,
         write=write,
         why="" if write else _why_not(draft),
-        phase=rules.phase_at(iteration).name,
+        phase=turn.phase.name,
         verdict=lenient_verdict(rules=rules, iteration=iteration, verdict=measurement.verdict),
     )
 
 
 def _drafted(
-    rules: TuningRules,
-    state: TunerState,
-    measurement: TuningInput,
-    measured: Mapping[str, Metric],
-    params: TuningParams,
-    *,
-    iteration: int,
-    last_iteration: bool,
+    turn: Turn, measurement: TuningInput, measured: Mapping[str, Metric]
 ) -> tuple[TunerState, Draft]:
     """Observe and draft the next package; an iteration that is no evidence drafts the same one."""
-    unusable = _unusable(rules=rules, measurement=measurement)
+    unusable = _unusable(rules=turn.rules, measurement=measurement)
     if unusable is not None:
-        row = whole_row(iteration, "step", "", "STEP", *unusable)
-        return observe_nothing(state=state), Draft(params, (row,))
-    findings = weigh_all(rules=rules, measured=measured)
-    state = observe(rules=rules, state=state, measurement=measurement, findings=findings, iteration=iteration)
-    asked = propose(rules=rules, state=state, findings=findings, params=params, iteration=iteration)
-    draft = guarded(
-        rules=rules,
-        state=state,
-        params=params,
-        moves=asked.moves,
-        iteration=iteration,
-        last_iteration=last_iteration,
-    )
-    return state, Draft(draft.params, (*asked.refused, *draft.rows))
+        row = whole_row(turn.iteration, "step", "", "STEP", *unusable)
+        return observe_nothing(state=turn.state), Draft(turn.params, (row,))
+    findings = weigh_all(rules=turn.rules, measured=measured)
+    turn = replace(turn, state=observe(turn=turn, measurement=measurement, findings=findings))
+    asked = propose(turn=turn, findings=findings)
+    draft = guarded(turn=turn, moves=asked.moves)
+    return turn.state, Draft(draft.params, (*asked.refused, *draft.rows))
 
 
 def _unusable(*, rules: TuningRules, measurement: TuningInput) -> tuple[Reason, str] | None:

@@ -1,0 +1,23 @@
+"""One iteration as the tuner decides it: the rules, its memory, the package in force, and which one it is."""
+
+from dataclasses import dataclass
+
+from framework.tuning.params import TuningParams
+from framework.tuning.rules import Phase, TuningRules
+from framework.tuning.state import TunerState
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What every part of a step is told; after the ``last`` iteration nothing is left to move."""
+
+    rules: TuningRules
+    state: TunerState
+    params: TuningParams
+    iteration: int
+    last: bool
+
+    @property
+    def phase(self) -> Phase:
+        """Return the phase of the iteration."""
+        return self.rules.phase_at(self.iteration)
