@@ -13,7 +13,7 @@ Every claim reads "the candidate is good enough" as mean(x) > 0 over blocks:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -88,68 +88,77 @@ class Effect:
     hours_needed: float | None
 
 
-def compare(
-    *,
-    metric: str,
-    base: Sums,
-    candidate: Sums,
-    margin: float,
-    rules: EvidenceRules,
-    alpha: float,
-    block_hours: float,
-    starts: Bools | None = None,
-) -> Effect:
-    """Compare one metric of two arms over the same blocks.
+@dataclass(frozen=True)
+class Pair:
+    """Two arms over the same blocks, and what the candidate may be worse by in one metric.
 
-    ``margin`` is what the candidate may be worse by: in the unit of net and adverse (0 asks net to be
-    better), as a share of the baseline elsewhere; of turnover the share that may be missing.
+    ``margin`` is in the unit of net and adverse (0 asks net to be better), a share of the baseline elsewhere;
+    of turnover the share that may be missing. ``starts`` marks the blocks that begin a tape.
     """
-    spec = METRICS[metric]
-    pair = _READINGS[spec.kind](spec, base, candidate, margin)
-    sample = paired_sample(metric=metric, base=base, candidate=candidate, margin=margin, starts=starts)
-    claim = judge_claim(sample=sample, rules=rules, alpha=alpha, reach=pair.reach)
-    known = math.isfinite(pair.base) and math.isfinite(pair.candidate)
-    bounds = (pair.effect(claim.mean), pair.effect(claim.upper), pair.effect(claim.lower))
+
+    metric: str
+    base: Sums
+    candidate: Sums
+    margin: float
+    starts: Bools | None = None
+
+    @property
+    def spec(self) -> PairedMetric:
+        """Return the metric's row of the table."""
+        return METRICS[self.metric]
+
+    def both(self, column: str) -> tuple[Floats, Floats]:
+        """Return a column of the baseline and of the candidate."""
+        return self.base[column], self.candidate[column]
+
+
+def compare(*, pair: Pair, rules: EvidenceRules, alpha: float, block_hours: float) -> Effect:
+    """Compare one metric of two arms."""
+    spec, reading = pair.spec, _READINGS[pair.spec.kind](pair)
+    sample = paired_sample(pair)
+    claim = judge_claim(sample=sample, rules=rules, alpha=alpha, reach=reading.reach)
+    known = math.isfinite(reading.base) and math.isfinite(reading.candidate)
+    bounds = (reading.effect(claim.mean), reading.effect(claim.upper), reading.effect(claim.lower))
     effect, low, high = bounds if known else (None, None, None)
     blocks = claim.blocks_needed
     return Effect(
-        metric=metric,
+        metric=pair.metric,
         unit=spec.unit,
         relative=spec.relative,
-        base=pair.base if math.isfinite(pair.base) else None,
-        candidate=pair.candidate if math.isfinite(pair.candidate) else None,
+        base=reading.base if math.isfinite(reading.base) else None,
+        candidate=reading.candidate if math.isfinite(reading.candidate) else None,
         # More of x is a lower cost, but a higher net or turnover.
         effect=effect,
         low=high if spec.kind in (Kind.NET, Kind.FLOOR) else low,
         high=low if spec.kind in (Kind.NET, Kind.FLOOR) else high,
-        margin=margin,
+        margin=pair.margin,
         claim=claim,
         hours_needed=None if blocks is None else blocks * block_hours,
     )
 
 
-def paired_sample(
-    *, metric: str, base: Sums, candidate: Sums, margin: float, starts: Bools | None = None
-) -> PairedSample:
+def paired_sample(pair: Pair) -> PairedSample:
     """Return x, the bare differences and the baseline's own values per block, blocks along the last axis."""
-    spec = METRICS[metric]
+    spec = pair.spec
     if spec.kind is Kind.RATIO:
         assert spec.per is not None
-        r_base, own = _influence(base[spec.column], base[spec.per], spec.scale)
-        r_candidate, u_candidate = _influence(candidate[spec.column], candidate[spec.per], spec.scale)
-        grown, more = allowed_ratio(metric=metric, margin=margin)
+        r_base, own = _influence(pair.base[spec.column], pair.base[spec.per], spec.scale)
+        r_candidate, u_candidate = _influence(
+            pair.candidate[spec.column], pair.candidate[spec.per], spec.scale
+        )
+        grown, more = allowed_ratio(metric=pair.metric, margin=pair.margin)
         # Empty blocks of both arms differ by 0.
         differences = u_candidate - own
         values = grown * (r_base + own) + more - (r_candidate + u_candidate)
     else:
-        own = base[spec.column]
-        differences = candidate[spec.column] - own
-        values = _plain_values(spec, base, candidate, margin)
+        own, other = pair.both(spec.column)
+        differences = other - own
+        values = _plain_values(pair)
     return PairedSample(
         values=values,
         differences=differences,
         baseline=own,
-        starts=starts,
+        starts=pair.starts,
         with_floor=spec.kind is not Kind.NET,
     )
 
@@ -159,20 +168,20 @@ def allowed_ratio(*, metric: str, margin: float) -> tuple[float, float]:
     return (1.0 + margin, 0.0) if METRICS[metric].relative else (1.0, margin)
 
 
-def _plain_values(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> Floats:
-    b, c = base[spec.column], candidate[spec.column]
+def _plain_values(pair: Pair) -> Floats:
+    spec, (b, c) = pair.spec, pair.both(pair.spec.column)
     if spec.kind is Kind.NET:
         assert spec.per is not None
         # One denominator for both arms.
-        return c - b + margin / spec.scale * base[spec.per]
+        return c - b + pair.margin / spec.scale * pair.base[spec.per]
     if spec.kind is Kind.FLOOR:
-        return c - (1.0 - margin) * b
-    return _allowed(spec, margin) * b - c
+        return c - (1.0 - pair.margin) * b
+    return _allowed(pair) * b - c
 
 
-def _allowed(spec: PairedMetric, margin: float) -> float:
+def _allowed(pair: Pair) -> float:
     """Return what the mean of a cost may grow to; a root mean square is compared by its squares."""
-    return float((1.0 + margin) ** 2 if spec.kind is Kind.ROOT else 1.0 + margin)
+    return float((1.0 + pair.margin) ** 2 if pair.spec.kind is Kind.ROOT else 1.0 + pair.margin)
 
 
 @dataclass(frozen=True)
@@ -197,12 +206,13 @@ class _Reading:
         return math.sqrt(max(1.0 + plain, 0.0)) - 1.0
 
 
-def _net(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
+def _net(pair: Pair) -> _Reading:
+    spec, margin = pair.spec, pair.margin
     assert spec.per is not None
-    own = _mean(base[spec.per]) / spec.scale
+    own = _mean(pair.base[spec.per]) / spec.scale
     return _Reading(
-        base=_over(_mean(base[spec.column]), own),
-        candidate=_over(_mean(candidate[spec.column]), own),
+        base=_over(_mean(pair.base[spec.column]), own),
+        candidate=_over(_mean(pair.candidate[spec.column]), own),
         reach=margin * own,
         unit_of_x=own,
         offset=margin,
@@ -210,11 +220,12 @@ def _net(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Rea
     )
 
 
-def _floor(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
-    at_base = _mean(base[spec.column])
+def _floor(pair: Pair) -> _Reading:
+    spec, margin = pair.spec, pair.margin
+    at_base = _mean(pair.base[spec.column])
     return _Reading(
         base=at_base,
-        candidate=_mean(candidate[spec.column]),
+        candidate=_mean(pair.candidate[spec.column]),
         reach=margin * at_base,
         unit_of_x=at_base,
         offset=margin,
@@ -222,10 +233,11 @@ def _floor(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _R
     )
 
 
-def _per_block(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
+def _per_block(pair: Pair) -> _Reading:
+    spec = pair.spec
     root = spec.kind is Kind.ROOT
-    allowed = _allowed(spec, margin)
-    at_base, at_candidate = _mean(base[spec.column]), _mean(candidate[spec.column])
+    allowed = _allowed(pair)
+    at_base, at_candidate = _mean(pair.base[spec.column]), _mean(pair.candidate[spec.column])
     return _Reading(
         base=math.sqrt(at_base) if root and at_base >= 0.0 else at_base,
         candidate=math.sqrt(at_candidate) if root and at_candidate >= 0.0 else at_candidate,
@@ -237,10 +249,11 @@ def _per_block(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -
     )
 
 
-def _ratio(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _Reading:
+def _ratio(pair: Pair) -> _Reading:
+    spec, margin = pair.spec, pair.margin
     assert spec.per is not None
-    at_base, _ = _influence(base[spec.column], base[spec.per], spec.scale)
-    at_candidate, _ = _influence(candidate[spec.column], candidate[spec.per], spec.scale)
+    at_base, _ = _influence(pair.base[spec.column], pair.base[spec.per], spec.scale)
+    at_candidate, _ = _influence(pair.candidate[spec.column], pair.candidate[spec.per], spec.scale)
     return _Reading(
         base=float(at_base),
         candidate=float(at_candidate),
@@ -251,7 +264,7 @@ def _ratio(spec: PairedMetric, base: Sums, candidate: Sums, margin: float) -> _R
     )
 
 
-_READINGS: dict[Kind, Any] = {
+_READINGS: dict[Kind, Callable[[Pair], _Reading]] = {
     Kind.NET: _net,
     Kind.FLOOR: _floor,
     Kind.MEAN: _per_block,

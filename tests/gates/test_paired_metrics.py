@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.gates.paired import EvidenceRules, Floats
-from framework.gates.paired_metrics import COLUMNS, METRICS, RISK, Effect, compare
+from framework.gates.paired_metrics import COLUMNS, METRICS, RISK, Effect, Pair, compare
 
 RULES = EvidenceRules()
 BLOCKS = 600
@@ -50,15 +50,8 @@ def noisy(base: dict[str, Floats], *, seed: int = 2, by: float = 0.05, **scaled:
 
 
 def effect(metric: str, base: dict[str, Floats], candidate: dict[str, Floats], *, margin: float) -> Effect:
-    return compare(
-        metric=metric,
-        base=base,
-        candidate=candidate,
-        margin=margin,
-        rules=RULES,
-        alpha=0.005,
-        block_hours=1 / 60,
-    )
+    pair = Pair(metric, base, candidate, margin)
+    return compare(pair=pair, rules=RULES, alpha=0.005, block_hours=1 / 60)
 
 
 @pytest.mark.parametrize("metric", METRICS)

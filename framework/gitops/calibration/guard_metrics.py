@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from framework.gates.paired import Bools, EvidenceRules, p_values, running_moments
-from framework.gates.paired_metrics import METRICS, Kind, Sums, paired_sample
+from framework.gates.paired_metrics import METRICS, Kind, Pair, Sums, paired_sample
 from framework.gitops.calibration.rates import HOURS, Question, first_of, measure_net, rate_of, within
 from framework.gitops.calibration.resample import (
     Arms,
@@ -39,7 +39,7 @@ def proven(*, metric: str, base: Sums, candidate: Sums, margin: float, rules: Ev
     After the last block it is exactly what the gate says. Of a ratio the mean is exact throughout, while its
     spread so far is that of influence values over the whole tape.
     """
-    sample = paired_sample(metric=metric, base=base, candidate=candidate, margin=margin)
+    sample = paired_sample(Pair(metric, base, candidate, margin))
     moments = running_moments(sample=sample, rules=rules)
     if METRICS[metric].kind is Kind.RATIO:
         mean = running_ratio_mean(metric=metric, base=base, candidate=candidate, margin=margin)
@@ -92,7 +92,7 @@ def _good(question: Question, parts: Sequence[Stretch]) -> dict[str, bool]:
     base, candidate = joined(parts)
     good = {}
     for metric, margin in question.margins.items():
-        sample = paired_sample(metric=metric, base=base, candidate=candidate, margin=margin)
+        sample = paired_sample(Pair(metric, base, candidate, margin))
         good[metric] = bool(sample.values.mean() > 0.0)
     return good
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from framework.gates.paired import EvidenceRules, Floats, PairedSample, p_values, running_moments
-from framework.gates.paired_metrics import paired_sample
+from framework.gates.paired_metrics import Pair, paired_sample
 from framework.gitops.calibration.resample import (
     Arms,
     Design,
@@ -131,7 +131,7 @@ def _drawn(
 
 
 def _sample(drawn: Arms, margin_bps: float) -> PairedSample:
-    return paired_sample(metric="net", base=drawn[0], candidate=drawn[1], margin=margin_bps)
+    return paired_sample(Pair("net", *drawn, margin_bps))
 
 
 def _rates(

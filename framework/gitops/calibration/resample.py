@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from framework.gates.paired import Floats
-from framework.gates.paired_metrics import METRICS, Kind, Sums, allowed_ratio, paired_sample
+from framework.gates.paired_metrics import METRICS, Kind, Pair, Sums, allowed_ratio, paired_sample
 from framework.gitops.gate.arms import ArmBlocks, Cut
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -142,7 +142,7 @@ def at_margin(*, metric: str, base: Sums, candidate: Sums, margin: float, own_bl
     only where the arms differ, in proportion.
     """
     spec = METRICS[metric]
-    sample = paired_sample(metric=metric, base=base, candidate=candidate, margin=margin)
+    sample = paired_sample(Pair(metric, base, candidate, margin))
     surplus = float(sample.values.mean())
     column = candidate[spec.column]
     where = np.ones(len(column))

@@ -13,7 +13,7 @@ import numpy as np
 
 from framework.gates.kpi import Profile, ProfileVerdict, judge_totals
 from framework.gates.paired import EvidenceRules, Floats
-from framework.gates.paired_metrics import Effect, compare
+from framework.gates.paired_metrics import Effect, Pair, compare
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects
 from framework.gates.totals import totals_of
 from framework.gates.verdict import Verdict, combine
@@ -130,16 +130,9 @@ class _Joined:
 
     def effect(self, metric: str, *, margin: float | None = None) -> Effect:
         """Compare one metric."""
-        return compare(
-            metric=metric,
-            base=self.base,
-            candidate=self.candidate,
-            margin=self.margins[metric] if margin is None else margin,
-            rules=self.rules,
-            alpha=self.alpha,
-            block_hours=self.block_hours,
-            starts=self.starts,
-        )
+        allowed = self.margins[metric] if margin is None else margin
+        pair = Pair(metric, self.base, self.candidate, allowed, self.starts)
+        return compare(pair=pair, rules=self.rules, alpha=self.alpha, block_hours=self.block_hours)
 
 
 def _join(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from framework.cli.main import main
 from framework.compiled.records import interpreted
 from framework.gates.paired import EvidenceRules
-from framework.gates.paired_metrics import METRICS, compare
+from framework.gates.paired_metrics import METRICS, Pair, compare
 from framework.gitops.calibration.guard_metrics import GUARDS, measure_guards, proven
 from framework.gitops.calibration.rates import (
     Question,
@@ -129,10 +129,8 @@ def test_a_candidate_is_moved_to_exactly_the_margin_of_a_metric(metric: str, own
     moved = at_margin(
         metric=metric, base=base, candidate=candidate, margin=MARGINS[metric], own_blocks=own_blocks
     )
-    found = compare(
-        metric=metric, base=base, candidate=moved, margin=MARGINS[metric], rules=RULES, alpha=0.005,
-        block_hours=1 / 60,
-    )  # fmt: skip
+    pair = Pair(metric, base, moved, MARGINS[metric])
+    found = compare(pair=pair, rules=RULES, alpha=0.005, block_hours=1 / 60)
     assert found.claim.mean == pytest.approx(0.0, abs=1e-9 * max(1.0, abs(found.base or 1.0)))
     worse = -1.0 if metric in ("net", "turnover") else 1.0
     assert found.effect == pytest.approx(worse * MARGINS[metric])
@@ -144,10 +142,8 @@ def test_after_the_last_block_a_metric_is_proven_as_the_gate_proves_it(metric: s
     for n in (60, 100, 200, 400):
         for margin in (0.0, 0.02, MARGINS[metric]):
             arms = [{name: column[:n] for name, column in arm.items()} for arm in (base, candidate)]
-            said = compare(
-                metric=metric, base=arms[0], candidate=arms[1], margin=margin, rules=RULES, alpha=0.005,
-                block_hours=1 / 60,
-            )  # fmt: skip
+            pair = Pair(metric, arms[0], arms[1], margin)
+            said = compare(pair=pair, rules=RULES, alpha=0.005, block_hours=1 / 60)
             rows = [{name: column[None, :] for name, column in arm.items()} for arm in arms]
             found = proven(metric=metric, base=rows[0], candidate=rows[1], margin=margin, rules=RULES)
             assert bool(found[0, -1]) == said.claim.above(alpha=RULES.alpha)
