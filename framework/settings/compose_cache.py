@@ -20,7 +20,7 @@ from framework.files.errors import FileError
 
 HYDRA = "1.3.8"
 """The pinned version: what another one composes is not kept."""
-FORMAT = 1
+FORMAT = 2
 NOW = regex(r"\$\{now:([^${}]*)\}")
 
 
@@ -42,11 +42,14 @@ def read_kept(key: str) -> tuple[dict[str, Any], str] | None:
 
 
 def keep(key: str, *, raw: dict[str, Any], run_dir: str, hydra_version: str) -> None:
-    """Keep a composition, unless its folder's name needs Hydra or the cache cannot be written."""
+    """Keep a composition, unless its folder's name needs Hydra or the cache cannot be written.
+
+    Keys stay in the order of the files: that of a rule's steps is the order in which they are tried.
+    """
     if hydra_version != HYDRA or "${" in NOW.sub("", run_dir):
         return
     with contextlib.suppress(FileError, ValueError, TypeError):
-        write_atomic(path=_file(key), data=canonical_json({"raw": raw, "run_dir": run_dir}))
+        write_atomic(path=_file(key), data=json.dumps({"raw": raw, "run_dir": run_dir}))
 
 
 def named_now(template: str) -> str:

@@ -43,6 +43,8 @@ def test_a_kept_composition_is_the_one_hydra_made(repository: Path) -> None:
         second.choices,
     )
     assert first.run_dir.parent == second.run_dir.parent
+    assert json.dumps(first.raw) == json.dumps(second.raw), "the order of keys is part of it"
+    assert first.settings.model_dump_json() == second.settings.model_dump_json()
 
 
 def test_a_second_start_does_not_import_hydra(repository: Path) -> None:
