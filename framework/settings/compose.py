@@ -84,17 +84,20 @@ def compose_run(
     """
     environ = os.environ if environ is None else environ
     root = root or find_root()
-    words = [*_desired_words(words, root), *words]
-    plan = make_plan(root=root, primary=primary, words=words, environ=environ)
+    desired, file = _desired_words(words, root)
+    plan = make_plan(root=root, primary=primary, words=[*desired, *words], environ=environ)
     raw, run_dir = hydra_values(plan)
-    return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ, candidate=candidate)
+    sources = {word.partition("=")[0]: file for word in desired}
+    return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ, candidate=candidate, desired=sources)
 
 
-def _desired_words(words: Sequence[str], root: Path) -> list[str]:
-    """Give the words of the environment that one of the words names, without the keys they set themselves."""
+def _desired_words(words: Sequence[str], root: Path) -> tuple[list[str], str]:
+    """Give the words of the environment that one of the words names, without the keys they set themselves,
+    and its file.
+    """
     asked = [word.partition("=")[2] for word in words if word.startswith("soak.environment=")]
     if not asked or asked[-1] in ("", "null"):
-        return []
+        return [], ""
     from framework.settings.gitops_files import environment_words, read_environment
 
     file = read_environment(root, asked[-1])
@@ -102,7 +105,8 @@ def _desired_words(words: Sequence[str], root: Path) -> list[str]:
     said = {word.partition("=")[0] for word in words}
     named = [f"rollout.candidate_file={root / file.candidate}"] if file.candidate else []
     desired = [*environment_words(file)[:-1], *named, own]
-    return [word for word in desired if word.partition("=")[0] not in said]
+    where = f"gitops/environments/{asked[-1]}.yaml"
+    return [word for word in desired if word.partition("=")[0] not in said], where
 
 
 def settle(
@@ -112,12 +116,18 @@ def settle(
     run_dir: Path,
     environ: Mapping[str, str],
     candidate: Path | None = None,
+    desired: Mapping[str, str] | None = None,
 ) -> Composed:
-    """Lay patches and environment over what Hydra composed, and validate; ``raw`` is plain, unresolved."""
+    """Lay patches and environment over what Hydra composed, and validate; ``raw`` is plain, unresolved.
+
+    ``desired`` names the file behind each word that is an environment's: its patch lies over them.
+    """
     values: dict[str, Any] = {}
     sources: dict[Keys, Source] = {}
     for path, written in leaves(raw):
         value, source = written, _source(plan, path)
+        if where := (desired or {}).get(".".join(path)):
+            source = Source(Layer.GROUP, where, ".".join(path))
         if isinstance(written, str) and (variable := ENVIRONMENT.fullmatch(written)):
             value, source = _from_environment(variable[1], variable[2], path, source, environ)
         _put(values, path, value)
