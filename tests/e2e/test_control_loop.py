@@ -140,16 +140,18 @@ def running(*words: str, root: Path, log: Path) -> Iterator[subprocess.Popen[byt
                 process.wait(timeout=20)
 
 
-def until(what: str, found: Callable[[], Any], *, log: Path | None = None) -> Any:
+def until(
+    what: str, found: Callable[[], Any], *, log: Path | None = None, patience_s: float = PATIENCE_S
+) -> Any:
     """Wait for something to be true; give it."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while time.monotonic() < end:
         value = found()
         if value:
             return value
         time.sleep(0.1)
     said = log.read_text(errors="replace")[-3_000:] if log is not None and log.exists() else ""
-    raise AssertionError(f"{what} did not happen within {PATIENCE_S:.0f} s\n{said}")
+    raise AssertionError(f"{what} did not happen within {patience_s:.0f} s\n{said}")
 
 
 def read(path: Path) -> Any:
