@@ -40,13 +40,22 @@ class Lots:
 
 
 @dataclass(frozen=True)
+class TakenBack:
+    """When the rollout guard took the candidate back, in seconds after the start, and why."""
+
+    after_s: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class GuardCall:
-    """What the rollout guard would do (yes, no, insufficient) and on which lots."""
+    """What the rollout guard says of the whole (yes, no, insufficient), on which lots, and what it did."""
 
     roll_back: str
     reason: str
     canary: Lots
     real: Lots
+    taken_back: TakenBack | None = None
 
 
 @dataclass(frozen=True)

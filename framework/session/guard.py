@@ -1,4 +1,4 @@
-"""The rollout guard at work: it counts what each route's closed lots won, and says when a candidate goes back."""
+"""The rollout guard at work: it counts what closed lots won by route, and says when a canary goes back."""
 
 from __future__ import annotations
 

@@ -79,6 +79,7 @@ def weigh(replay: SoakReplay, judge: Judge) -> tuple[WindowData, EdgeReport, Gat
             versions=versions,
             end_ns=whole.end_ns,
             guard=replay.settings.rollout_guard,
+            reloads=replay.live.log,
         )
         report = replace(report, routes=split)
     return whole, report, judge.gate(report, whole)

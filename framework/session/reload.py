@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 GRID_NS = 100_000_000
 """How often, in tape time, a waiting change asks whether the position is nothing."""
 APPLIED, PENDING, REFUSED, RECOVERED = "APPLIED", "PENDING", "REFUSED", "RECOVERED"
+TAKEN_BACK = "TAKEN_BACK"
+MODE = "rollout.mode"
 TUNED = tuple(RuntimeParams.model_fields)
 
 Patched = Callable[[Patch], RunSettings]
@@ -81,6 +83,8 @@ class Reload:
 
     def marker(self) -> str:
         """Say it on one line."""
+        if self.result == TAKEN_BACK:
+            return f"| rollout_guard | MODE_SWITCH | canary to disabled: {self.why} |"
         named = ",".join(self.fields) or "none"
         words = f"commit={self.commit or 'none'} config_sha={self.config_sha} fields={named}"
         if self.result == REFUSED:
@@ -186,6 +190,8 @@ class LiveSettings:
     log: list[Reload] = field(default_factory=list)
     offers: list[tuple[int, Offer]] = field(default_factory=list)
     in_force: Reload | None = None
+    barred: dict[str, Any] | None = None
+    """The candidate that the rollout guard has taken back."""
     refused: Reload | None = None
     _rebased: list[dict[str, float]] = field(default_factory=list)
     start: RunSettings = field(init=False)
@@ -242,6 +248,19 @@ class LiveSettings:
         """Make an offer of a patch and decide it against what is in force now."""
         return Offer(patch, sha, self._decide(patch))
 
+    def take_back(self, at_ns: int, why: str) -> None:
+        """Let the baseline trade alone from an instant on, and this candidate not again.
+
+        What asked for it counts as refused, so that whoever keeps the file goes back from it too.
+        """
+        self.settings = with_values(self.settings, {MODE: "disabled"})
+        self.barred = self.settings.rollout.candidate
+        last = self.in_force
+        sha, patch = ("", None) if last is None else (last.overrides_sha, last.patch)
+        reload = Reload(at_ns, TAKEN_BACK, self.settings.config_sha, sha, patch, (MODE,), why)
+        self.refused = reload if sha else self.refused
+        self._log(reload, None)
+
     def _decide(self, patch: Patch) -> Decision:
         assert self.patched is not None
         basis, names = self.settings, self.named | frozenset(patch.values)
@@ -249,6 +268,9 @@ class LiveSettings:
             full = self.patched(patch)
         except QuoteopsError as error:
             return Decision(basis, basis, basis, (), (), str(error))
+        tried = full.rollout.candidate
+        if tried is not None and tried == self.barred and full.rollout.mode != "disabled":
+            full = with_values(full, {MODE: "disabled"})
         return decide(basis=basis, full=full, names=names)
 
     def _take(self, offer: Offer, at_ns: int, snapshot: Snapshot[Offer] | None) -> None:

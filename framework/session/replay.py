@@ -15,6 +15,7 @@ from framework.engine.replay import Latency, Replay
 from framework.engine.snapshot import DeskSnapshot
 from framework.quoting.records import Params
 from framework.rollout.route import REAL
+from framework.session.guard import RolloutWatch
 from framework.session.reload import LiveSettings, package_of, with_package
 from framework.session.routes import spans
 from framework.session.stop import Stopping, never
@@ -22,7 +23,7 @@ from framework.session.timeline import Timeline, Version
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import Field, TuningParams, quantise
-from framework.units import MS
+from framework.units import MINUTE, MS
 
 __all__ = ["SoakReplay", "package_in", "package_of", "with_package"]
 
@@ -52,7 +53,8 @@ class SoakReplay:
 
     Its rollout says what each minute trades. ``live`` brings patches in mid-run; a ``clock`` paces the
     replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played so far
-    whenever patches are looked for. ``seconds`` is the real time that playing took.
+    whenever patches are looked for. With ``guard`` a canary that loses is taken back. ``seconds`` is the real
+    time that playing took.
     """
 
     def __init__(
@@ -64,10 +66,12 @@ class SoakReplay:
         live: LiveSettings | None = None,
         beat: Moment | None = None,
         stopping: Stopping = never,
+        guard: bool = False,
     ) -> None:
         self.settings, self.market = settings, market
         self.live = live or LiveSettings(settings)
         self._beat, self._stopping = beat, stopping
+        self.watch = RolloutWatch(lot=market.tape.instrument.lot) if guard else None
         self.timeline = Timeline(instrument=market.tape.instrument)
         self.timeline.put([Version(market.start_ns, REAL, 0, settings)])
         self.replay = self._replay()
@@ -181,10 +185,27 @@ class SoakReplay:
             self._beat(at_ns)
         if self._stopping():
             return at_ns
-        if self.live.poll(at_ns, flat=self._flat):
+        moved = self.live.poll(at_ns, flat=self._flat)
+        if self._guarded(at_ns) or moved:
             self._plan(at_ns + 1, self.done)
             self.replay.wake(at_ns + 1)  # the tick that brings it comes now, not with the next update
-        return self.live.limit(at_ns)
+        limit = self.live.limit(at_ns)
+        return limit if self._watched() is None else min(limit, (at_ns + 1) // MINUTE * MINUTE + MINUTE - 1)
+
+    def _watched(self) -> RolloutWatch | None:
+        """Return what watches the canary that trades now; None when there is none."""
+        return self.watch if self.live.settings.rollout.mode == "canary" else None
+
+    def _guarded(self, at_ns: int) -> bool:
+        """Take a canary back that has lost by the end of a minute; tell whether it was."""
+        watch = self._watched()
+        if watch is None or (at_ns + 1) % MINUTE:
+            return False
+        rows, versions = self.replay.fill_rows(), self.timeline.versions
+        why = watch.judge(rows, versions, self.live.settings, at_ns=at_ns)
+        if why:
+            self.live.take_back(at_ns + 1, why)
+        return bool(why)
 
     def _flat(self) -> bool:
         """Tell whether the desk holds less than half a lot: a spot fee can leave dust."""

@@ -17,15 +17,16 @@ from framework.edge.attribution import FillEdge, attribute_fills
 from framework.edge.canonical import canonical
 from framework.edge.intervals import ratio_of_sums
 from framework.edge.measures import grid_of
-from framework.edge.routes import Estimate, GuardCall, Lots, Route, RouteMarkout, RouteSplit
+from framework.edge.routes import Estimate, GuardCall, Lots, Route, RouteMarkout, RouteSplit, TakenBack
 from framework.edge.window import HORIZONS, WindowData
 from framework.rollout.guard import Record, assess
 from framework.rollout.lots import Trade, closed_lots
 from framework.rollout.route import CANARY, REAL, stretches
+from framework.session.reload import TAKEN_BACK, Reload
 from framework.session.timeline import Version
 from framework.settings.schema.rollout import RolloutGuard
 from framework.settings.schema.run import RunSettings
-from framework.units import MINUTE
+from framework.units import MINUTE, SECOND
 
 LEVEL = 0.90
 
@@ -45,20 +46,25 @@ def spans(
         return [(start_ns, REAL, candidate)]
     whole_ns = -(-start_ns // MINUTE) * MINUTE if running == REAL else start_ns
     rows = [(start_ns, REAL)] if whole_ns > start_ns else []
-    if whole_ns < end_ns:
+    if whole_ns < end_ns or not rows:
         rows += stretches(
             seed=rollout.rng_seed,
             symbol=symbol,
             fraction=rollout.canary_fraction,
             start_ns=whole_ns,
-            end_ns=end_ns,
+            end_ns=max(end_ns, whole_ns + 1),
         )
     trades = {REAL: settings.baseline, CANARY: candidate}
     return [(ns, route, trades[route]) for ns, route in rows]
 
 
 def route_split(
-    *, window: WindowData, versions: Sequence[Version], end_ns: int, guard: RolloutGuard
+    *,
+    window: WindowData,
+    versions: Sequence[Version],
+    end_ns: int,
+    guard: RolloutGuard,
+    reloads: Sequence[Reload] = (),
 ) -> RouteSplit:
     """Give what each route did, and whether the rollout guard would take the candidate back.
 
@@ -71,12 +77,20 @@ def route_split(
     ours = _route(window, canary, minutes=float(lengths[on_canary].sum()) / MINUTE)
     theirs = _route(window, ~canary, minutes=float(lengths[~on_canary].sum()) / MINUTE)
     apart = {h: _difference(ours.markout_net[h], theirs.markout_net[h]) for h in ours.markout_net}
-    split: RouteSplit = canonical(RouteSplit(ours, theirs, apart, _guard(window, canary, guard)))
+    called = _guard(window, canary, guard, reloads)
+    split: RouteSplit = canonical(RouteSplit(ours, theirs, apart, called))
     return split
 
 
-def _guard(window: WindowData, canary: NDArray[np.bool_], limits: RolloutGuard) -> GuardCall:
-    """Give what the rollout guard would do; a lot belongs to the route of the fill that opened it."""
+def _back(window: WindowData, reloads: Sequence[Reload]) -> TakenBack | None:
+    back = [reload for reload in reloads if reload.result == TAKEN_BACK]
+    return TakenBack((back[-1].at_ns - window.start_ns) / SECOND, back[-1].why) if back else None
+
+
+def _guard(
+    window: WindowData, canary: NDArray[np.bool_], limits: RolloutGuard, reloads: Sequence[Reload]
+) -> GuardCall:
+    """Give what the rollout guard says and did; a lot belongs to the route of the fill that opened it."""
     fills = window.fills
     cost = fills["fee_quote"] + fills["fee_base"] * fills["m"]
     columns = (fills[name].tolist() for name in ("side", "qty_lots", "price"))
@@ -95,8 +109,8 @@ def _guard(window: WindowData, canary: NDArray[np.bool_], limits: RolloutGuard) 
         winrate_delta_pp=limits.winrate_delta_pp,
         min_sample=limits.min_sample,
     )
-    counted = (Lots(record.lots, record.wins, record.winrate_pct) for record in (ours, theirs))
-    return GuardCall(call.value, reason, *counted)
+    won, beside = (Lots(record.lots, record.wins, record.winrate_pct) for record in (ours, theirs))
+    return GuardCall(call.value, reason, won, beside, taken_back=_back(window, reloads))
 
 
 def _route(window: WindowData, chosen: NDArray[np.bool_], *, minutes: float) -> Route:

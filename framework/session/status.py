@@ -24,7 +24,18 @@ from framework.files.errors import FileError
 from framework.files.moments import iso_utc
 from framework.market.records import Fill
 from framework.quoting.records import WITHHELD_NAMES
-from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Reload, latency_s
+from framework.rollout.route import CANARY, REAL
+from framework.session.reload import (
+    APPLIED,
+    MODE,
+    PENDING,
+    REFUSED,
+    TAKEN_BACK,
+    LiveSettings,
+    Offer,
+    Reload,
+    latency_s,
+)
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
 from framework.session.timeline import Version
@@ -178,7 +189,15 @@ class Bot:
         return offer
 
     def _taken(self, reload: Reload, snapshot: Snapshot[Offer] | None) -> None:
-        """Tell at once what became of a patch."""
+        """Tell at once what became of a patch, or of a canary."""
+        if MODE in reload.fields and reload.result != PENDING:
+            self.metrics.add("mode_switch_total")
+        if reload.result == TAKEN_BACK:
+            self.metrics.add("rollback_total")
+            self.since = self.refused_at = _now()
+            self._alert("rollout_guard", Severity.PAGE, f"the canary goes back: {reload.why}")
+            self._next_ns = 0
+            return
         self.metrics.add("overrides_reload_total", result=reload.result.lower())
         if reload.result in (APPLIED, PENDING):
             self.since = _now()
@@ -193,22 +212,13 @@ class Bot:
         self._next_ns = 0
 
     def _invalid(self, line: str) -> None:
-        alert(
-            name="overrides_invalid",
-            severity=Severity.PAGE,
-            text=line,
-            environment=self.environment,
-            run=self.run,
-        )
+        self._alert("overrides_invalid", Severity.PAGE, line)
 
     def _recovered(self, line: str) -> None:
-        alert(
-            name="overrides_invalid",
-            severity=Severity.INFO,
-            text=line,
-            environment=self.environment,
-            run=self.run,
-        )
+        self._alert("overrides_invalid", Severity.INFO, line)
+
+    def _alert(self, name: str, severity: Severity, text: str) -> None:
+        alert(name=name, severity=severity, text=text, environment=self.environment, run=self.run)
 
     def _follow_watcher(self, watcher: OverridesWatcher[Offer]) -> None:
         def age() -> float:
@@ -302,6 +312,11 @@ class Bot:
         self.metrics.add("deadline_misses_total", misses - self._missed)
         self._counted, self._missed = now.fills, misses
         self.metrics.set("position", now.position)
+        if replay.watch is not None and self.live.settings.rollout.mode == "canary":
+            tried, real = (replay.watch.record(self.live.settings, route) for route in (CANARY, REAL))
+            self.metrics.set("winrate_canary", tried.winrate_pct or 0.0)
+            self.metrics.set("winrate_baseline_active", real.winrate_pct or 0.0)
+            self.metrics.set("sample_canary", float(tried.lots))
         self.metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND) / 1e9)
         self.metrics.set("bot_healthy", {"healthy": 1.0, "degraded": 0.5}.get(health, 0.0))
         self.metrics.set("overrides_pending", float(len(self.live.waiting)))

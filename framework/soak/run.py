@@ -219,6 +219,7 @@ def _replay(
         live=live,
         beat=None if bot is None else bot.beat,
         stopping=stop.wanted,
+        guard=True,
     )
     if bot is not None:
         bot.start(replay)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from framework.gates.explain import matrix_lines, next_step
 from framework.session.halts import halts_sentence, loss_halt_before
+from framework.session.reload import TAKEN_BACK
 from framework.soak.kpi_text import profile_lines, profile_table
 from framework.soak.switching import switch_rows, switch_sentence
 
@@ -137,7 +138,8 @@ def _reload_lines(result: SoakResult) -> list[str]:
         minutes, seconds = divmod((reload.at_ns - result.market.start_ns) // 10**9, 60)
         what = reload.why or ", ".join(reload.fields) or "nothing changes"
         at = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
-        lines.append(f"patch {reload.result.lower()} at {at}: {what} (config {reload.config_sha[:12]})")
+        name = "canary taken back" if reload.result == TAKEN_BACK else f"patch {reload.result.lower()}"
+        lines.append(f"{name} at {at}: {what} (config {reload.config_sha[:12]})")
     return lines
 
 
@@ -156,6 +158,8 @@ def _route_lines(result: SoakResult) -> list[str]:
 
 
 def _guard(call: GuardCall) -> str:
+    if (back := call.taken_back) is not None:
+        return f"guard took the candidate back after {back.after_s / 60:.4g} min ({back.reason})"
     return f"guard would roll back: {call.roll_back} ({call.reason})"
 
 

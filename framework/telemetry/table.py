@@ -49,6 +49,11 @@ TABLE: dict[str, Metric] = {
         Kind.GAUGE, "s", "worst lag of a slice of market data behind real time, over the last second"
     ),
     "deadline_misses_total": Metric(Kind.COUNTER, "", "slices served later than strategy.deadline_ms"),
+    "winrate_canary": Metric(Kind.GAUGE, "%", "closed lots of the canary that won; 0 without one: unknown"),
+    "winrate_baseline_active": Metric(Kind.GAUGE, "%", "closed lots of real that won, beside a canary"),
+    "sample_canary": Metric(Kind.GAUGE, "lots", "closed lots of the canary"),
+    "mode_switch_total": Metric(Kind.COUNTER, "", "changes of rollout.mode while running"),
+    "rollback_total": Metric(Kind.COUNTER, "", "candidates that the rollout guard took back"),
     "bot_healthy": Metric(Kind.GAUGE, "", "1 healthy, 0.5 degraded, 0 failing"),
 }
 """Source of docs/telemetry.md's table; a test keeps them the same."""

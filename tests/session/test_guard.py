@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from framework.compiled.records import interpreted
 from framework.rollout.guard import Record
 from framework.rollout.route import CANARY, REAL
 from framework.session.guard import RolloutWatch
-from framework.session.play import weigh
 from framework.session.judge import make_judge
-from framework.session.reload import TAKEN_BACK, LiveSettings, Offer, Schedule
+from framework.session.play import weigh
+from framework.session.reload import APPLIED, TAKEN_BACK, LiveSettings, Offer, Reload, Schedule
 from framework.session.replay import SoakReplay
 from framework.session.timeline import Version
 from framework.session.window import ReplayWindow, open_window
@@ -71,7 +72,9 @@ def test_a_lot_belongs_to_the_route_that_opened_it_and_counts_once_its_fills_are
 
 
 def test_another_candidate_starts_without_a_record() -> None:
-    settings, other = (composed(*OUT, *EAGER, f"rollout.candidate.tail_age_ms={ms}").settings for ms in (700, 800))
+    settings, other = (
+        composed(*OUT, *EAGER, f"rollout.candidate.tail_age_ms={ms}").settings for ms in (700, 800)
+    )
     watch, fills = RolloutWatch(lot=1.0), np.array(ROUND_TRIPS, dtype=ROW)
     assert watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND)
     assert watch.judge(fills, versions(settings), other, at_ns=9 * SECOND) == ""
@@ -87,7 +90,9 @@ def market() -> ReplayWindow:
     return open_window(settings=composed().settings)
 
 
-def played(found: Composed, market: ReplayWindow, live: LiveSettings | None = None, *, guard: bool = True) -> SoakReplay:
+def played(
+    found: Composed, market: ReplayWindow, live: LiveSettings | None = None, *, guard: bool = True
+) -> SoakReplay:
     replay = SoakReplay(settings=found.settings, market=market, live=live, guard=guard)
     for _ in range(market.iterations):
         replay.run(replay.package)
@@ -119,8 +124,14 @@ def test_without_the_guard_and_without_evidence_a_canary_goes_on(market: ReplayW
 
 
 @needs_core
-def test_what_went_back_is_not_let_out_again_and_another_candidate_is(market: ReplayWindow) -> None:
-    found = composed(*OUT, *EAGER)
+def test_what_went_back_is_not_let_out_again_and_another_candidate_is(
+    market: ReplayWindow, tmp_path: Path
+) -> None:
+    (tmp_path / "try.yaml").write_text(
+        "reason: r\nowner: o\noverrides: {base_spread_bps_delta: 0.0, strategy.inventory_skew: 0.0}\n"
+    )
+    words = (*WORDS, *OUT[:2], *EAGER, f"rollout.candidate_file={tmp_path / 'try.yaml'}")
+    found = compose_run(words=words, root=REPOSITORY, environ={})
     back_ns = played(found, market).live.log[0].at_ns
     tried = found.settings.rollout.candidate
     steps = [
@@ -138,6 +149,21 @@ def test_what_went_back_is_not_let_out_again_and_another_candidate_is(market: Re
     assert "rollout.mode" in second.fields
     routes = [v.route for v in replay.timeline.versions if back_ns <= v.start_ns < back_ns + 2 * MINUTE]
     assert set(routes) == {REAL}
+
+
+def test_what_asked_for_a_canary_that_went_back_counts_as_refused_until_something_else_is_asked() -> None:
+    found = composed(*OUT)
+    live = LiveSettings(found.settings, found.patched)
+    live.in_force = Reload(0, APPLIED, found.settings.config_sha, "sha1", None)
+    live.take_back(MINUTE, "it lost")
+    assert live.settings.config_sha == found.settings.baseline.config_sha
+    assert live.refused is not None
+    assert (live.refused.overrides_sha, live.refused.why) == ("sha1", "it lost")
+    other = parse_patch('{"tail_age_ms": 800}', where="p", json=True)
+    live.schedule = Schedule(((MINUTE, Offer(other, "sha2")),))
+    live.poll(MINUTE, flat=lambda: True)
+    assert live.refused is None
+    assert live.settings.rollout.mode == "disabled"
 
 
 @needs_core

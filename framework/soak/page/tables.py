@@ -212,10 +212,12 @@ def routes(result: SoakResult) -> list[dict[str, Any]]:
 
 
 def guard_words(result: SoakResult) -> str:
-    """Say what the rollout guard would do; empty without a split."""
+    """Say what the rollout guard did or would do; empty without a split."""
     split = result.reported.routes
     if split is None:
         return ""
+    if (back := split.guard.taken_back) is not None:
+        return f"The rollout guard took the candidate back after {num(back.after_s / 60)} min. {back.reason}."
     return f"The rollout guard would roll back: {split.guard.roll_back}. {split.guard.reason}."
 
 

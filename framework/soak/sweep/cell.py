@@ -101,7 +101,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     market = open_window(settings=settings, tapes=SharedTapes(tapes))
     runtime = runtime_of(settings, market)
     judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
-    replay = SoakReplay(settings=settings, market=market)
+    replay = SoakReplay(settings=settings, market=market, guard=True)
     tuner = make_tuner(settings=settings, judge=judge)
     for _ in play(replay, None if tuner is None else judge, tuner):  # untuned, nobody asks how one went
         pass
