@@ -12,6 +12,7 @@ from framework.market.book import clear, empty_book, set_level
 from framework.market.events import CLEAR, DEPTH, TRADE
 from framework.market.records import ACCEPTED, AMENDED
 from framework.market.wire import Wire, drop_report, push_request
+from framework.quoting.emit import end_run
 from framework.quoting.records import FOREVER, DeskState, Params
 from framework.quoting.tick import on_local_trade, on_report, run_tick
 
@@ -156,6 +157,23 @@ def desk_advance(until: int, first: int, events: int, feed: Feed, wire: Wire, st
         if now == until and due > until:
             clock.due_ns = due
             return REACHED
+
+
+@entry()
+def desk_pause(until: int, events: int, end_runs: int, feed: Feed, wire: Wire, state: DeskState) -> int:
+    """Let the desk see what ``desk_advance`` would show it, without a tick; with ``end_runs`` its block runs
+    end.
+    """
+    if state.clock.started == 0:
+        begin_desk(state)
+    state.clock.event_i = 0
+    take_funding(state)
+    p = params_at(until, state)
+    local_to(until, events, feed, wire, p, state)
+    if end_runs == 1:
+        end_run(state, 0, p)
+        end_run(state, 1, p)
+    return REACHED
 
 
 @hot

@@ -78,11 +78,12 @@ def requests_to(now: int, wire: Wire, sim: Sim) -> None:
 
 
 @entry()
-def exchange_advance(until: int, feed: Feed, wire: Wire, sim: Sim) -> int:
+def exchange_advance(until: int, floor: int, feed: Feed, wire: Wire, sim: Sim) -> int:
     """Run the exchange alone up to and including ``until``: the market first, then what the wire brought.
 
-    Gives REACHED, FILLS_FULL when the driver must give more room and call again, or BROKEN when a ring
-    overflowed or a fill had no mid. Reports that nobody takes off the wire pile up there.
+    It stops where a report arrives, but not before ``floor``; ``reached_ns`` is where. Gives REACHED,
+    FILLS_FULL when the driver must give more room and call again, or BROKEN when a ring overflowed or a fill
+    had no mid. Reports that nobody takes off the wire pile up there.
     """
     ex, rings = sim.exchange, wire.rings
     if ex.started == 0:
@@ -90,14 +91,20 @@ def exchange_advance(until: int, feed: Feed, wire: Wire, sim: Sim) -> int:
     while True:
         if ex.fills + SPARE > len(sim.fills):
             return FILLS_FULL
-        now = until
+        last = until
+        if rings.report_count > 0:
+            last = min(last, max(wire.reports[rings.report_head].arrive_ns, floor))
+        now = last
         if rings.request_count > 0:
             now = min(now, wire.requests[rings.request_head].arrive_ns)
-        now = exchange_to(now, now, feed, wire, sim)
+        now = exchange_to(now, floor, feed, wire, sim)
         pay_due_funding(now, sim)
         requests_to(now, wire, sim)
         if ex.overflow + rings.overflow + ex.no_mid > 0:
             return BROKEN
-        if now == until and ex.fills + SPARE <= len(sim.fills):
-            settle_known(until, sim)
+        if rings.report_count > 0:
+            last = min(last, max(wire.reports[rings.report_head].arrive_ns, floor))
+        if now >= last and ex.fills + SPARE <= len(sim.fills):
+            ex.reached_ns = now
+            settle_known(now, sim)
             return REACHED

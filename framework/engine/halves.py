@@ -7,7 +7,7 @@ entry takes is ``bound``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from framework.compiled.bundles import bind, rebind
 from framework.compiled.records import at, dtype_of, interpreted, rows_in, to_array, zeros
 from framework.edge.ledger import Ledger
-from framework.engine.desk import desk_advance
+from framework.engine.desk import desk_advance, desk_pause
 from framework.engine.exchange import exchange_advance
 from framework.engine.records import AUDITS_FULL, BROKEN, FILLS_FULL, REACHED, Feed
 from framework.errors import QuoteopsError
@@ -67,6 +67,11 @@ class WireBuffers:
             response_ns=response_ns,
         )
 
+    @classmethod
+    def straight(cls) -> Self:
+        """Make a wire without delays of its own, for a desk whose gateway has them."""
+        return cls(entry_ns=np.zeros(1, np.int64), response_ns=np.zeros(1, np.int64))
+
     def submit(self, *, arrive_ns: int, sent_ns: int, **fields: Any) -> None:
         """Put a request on the wire that reaches the exchange at ``arrive_ns``, not before earlier ones."""
         rings = at(self.rings, 0)
@@ -80,10 +85,14 @@ class WireBuffers:
         rings.request_count += 1
         rings.requests += 1
 
+    def pending_requests(self) -> NDArray[Any]:
+        """Give the requests under way, oldest first."""
+        rings = at(self.rings, 0)
+        return _ring_rows(Request, self.requests, rings.request_head, rings.request_count)
+
     def take_requests(self) -> NDArray[Any]:
         """Take all requests off the wire, for a gateway that carries them itself; oldest first."""
-        rings = at(self.rings, 0)
-        rows = _ring_rows(Request, self.requests, rings.request_head, rings.request_count)
+        rings, rows = at(self.rings, 0), self.pending_requests()
         rings.request_head = (rings.request_head + rings.request_count) % RING
         rings.request_count = 0
         return rows
@@ -92,6 +101,8 @@ class WireBuffers:
         """Take the reports that arrive up to an instant off the wire, oldest first."""
         rings = at(self.rings, 0)
         rows = _ring_rows(Report, self.reports, rings.report_head, rings.report_count)
+        if not len(rows):
+            return rows
         rows = rows[rows["arrive_ns"] <= until_ns]
         rings.report_head = (rings.report_head + len(rows)) % RING
         rings.report_count -= len(rows)
@@ -111,6 +122,8 @@ class WireBuffers:
 
 def _ring_rows(cls: type[Any], ring: Any, head: int, count: int) -> NDArray[Any]:
     """Copy the rows of a ring that are under way, oldest first."""
+    if count == 0:
+        return np.zeros(0, dtype_of(cls))
     places = (head + np.arange(count)) % RING
     if isinstance(ring, np.ndarray):
         return ring[places]
@@ -170,14 +183,22 @@ class ExchangeHalf:
         """Copy the fills so far: the mids after a fill are still to come when it is written."""
         return rows_in(Fill, self.fills, first, int(at(self.state, 0).fills)).copy()
 
-    def advance(self, until_ns: int, *, feed: Feed, wire: WireBuffers) -> None:
-        """Run the exchange alone up to and including an instant; raises EngineError as a replay does."""
+    def advance(self, until_ns: int, *, feed: Feed, wire: WireBuffers, quiet_until_ns: int = FOREVER) -> int:
+        """Run the exchange alone up to and including an instant; raises EngineError as a replay does.
+
+        Give how far it came: to the first report that arrives, but not before ``quiet_until_ns``.
+        """
         run = self._advance = self._advance or exchange_advance.load()
-        while (status := run(until_ns, feed, wire.bound, self.bound)) != REACHED:
+        while (status := run(until_ns, quiet_until_ns, feed, wire.bound, self.bound)) != REACHED:
             if status == FILLS_FULL:
                 self.more_fills()
             elif status == BROKEN:
                 raise EngineError(self.why_broken())
+        return int(at(self.state, 0).reached_ns)
+
+    def load(self) -> None:
+        """Load the compiled code, which ``advance`` else does."""
+        self._advance = exchange_advance.load()
 
     def why_broken(self) -> str:
         """Say what contradicted itself at the exchange."""
@@ -203,6 +224,7 @@ class DeskHalf:
         row_every: int = 0,
     ) -> None:
         self._advance: Callable[..., int] | None = None
+        self._pause: Callable[..., int] | None = None
         self._params = params
         self._taken = 0
         self.account = zeros(Account, 1) if account is None else account
@@ -297,6 +319,31 @@ class DeskHalf:
             assert status == AUDITS_FULL
             self.more_audits()
             first = int(at(self.clock, 0).event_i)
+
+    def pause(
+        self, until_ns: int, *, feed: Feed, events: int, wire: WireBuffers, end_runs: bool = False
+    ) -> None:
+        """Let the desk see what has come up to an instant before it may tick.
+
+        ``end_runs`` also writes the block runs still open then, as ``Replay.advance`` does.
+        """
+        pause = self._pause = self._pause or desk_pause.load()
+        pause(until_ns, events, int(end_runs), feed, wire.bound, self.bound)
+
+    def load(self) -> None:
+        """Load the compiled code, which ``advance`` and ``pause`` else do."""
+        self._advance, self._pause = desk_advance.load(), desk_pause.load()
+
+    @property
+    def quiet_until_ns(self) -> int:
+        """Return the first instant at which the desk may tick again."""
+        clock = at(self.clock, 0)
+        return int(clock.last_tick_ns + at(self.params, clock.params_i).tick_interval_ns)
+
+    def wake(self, at_ns: int) -> None:
+        """Let the desk tick at an instant (ns) at the latest, though nothing happens then."""
+        desk = at(self.desk, 0)
+        desk.wake_ns = min(desk.wake_ns, at_ns)
 
 
 def _book(ladder: tuple[int, int]) -> tuple[list[Book], Any]:

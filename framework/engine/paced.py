@@ -1,10 +1,8 @@
-"""Play a tape in real time: the same compiled loop as the fused engine, in slices that end when the wall
-clock says so.
+"""Play a tape in real time, in slices that end when the wall clock says so.
 
 The tape's first instant is "now"; every later one comes due when as much real time has passed. What a slice
-decides depends on the tape alone, so fills and audit rows are those of the fused engine byte for byte; what
-real time adds is measured beside them: how late each slice was served, and how often later than the
-deadline.
+decides depends on the tape alone, so fills and audit rows are those of a replay byte for byte; what real time
+adds is measured beside them: how late each slice was served, and how often later than the deadline.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.engine.loop import advance as loop
 from framework.engine.replay import Replay
 from framework.quoting.records import FOREVER
 from framework.units import MS
@@ -59,20 +56,30 @@ class MonotonicClock:
             time.sleep(left / 1e9)
 
 
+class Advancing(Protocol):
+    """Whatever can be played up to an instant: a replay, a session."""
+
+    def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
+        """Play up to and including an instant; ``end_runs`` also writes the block runs still open then."""
+        ...
+
+
 class Paced:
-    """Drive a replay by a clock; ``advance`` has the fused engine's meaning and returns when that time has
-    come.
+    """Drive a replay or a session by a clock; ``advance`` returns when that time has come.
+
+    ``replay`` says when market events reach the desk.
     """
 
     def __init__(
         self,
         *,
+        driven: Advancing,
         replay: Replay,
         deadline_ns: int,
         clock: Clock | None = None,
         slice_ns: int = SLICE_NS,
     ) -> None:
-        self.replay = replay
+        self.driven, self.start_ns = driven, replay.start_ns
         self.clock = clock or MonotonicClock()
         self.deadline_ns = deadline_ns
         self.slice_ns = slice_ns
@@ -86,15 +93,14 @@ class Paced:
         self._lag_ns: list[int] = []
 
     def advance(self, until_ns: int, *, end_runs: bool = False, between: Between = lambda _: FOREVER) -> None:
-        """Play up to and including an instant of the tape; raises EngineError as the fused engine does.
+        """Play up to and including an instant of the tape; raises EngineError as a replay does.
 
         ``between`` is called before each slice, once its time has come, with the instant played so far; it
         may change what is in force after that, and gives how far the slice may go; no further than it has
         been played ends the call.
         """
         if self._offset_ns is None:
-            loop.load()  # compiling is no lag of the feed
-            self._offset_ns = self.clock.now_ns() - self.replay.start_ns
+            self._offset_ns = self.clock.now_ns() - self.start_ns
         while self._at < until_ns:
             due = self._next_due(until_ns)
             self.clock.sleep_until(self._offset_ns + due)
@@ -103,7 +109,7 @@ class Paced:
                 return
             # A late clock serves everything that came due meanwhile in one slice, as a late process would.
             now = min(until_ns, limit, max(due, self.clock.now_ns() - self._offset_ns))
-            self.replay.advance(now, end_runs=end_runs and now == until_ns)
+            self.driven.advance(now, end_runs=end_runs and now == until_ns)
             if now >= due:  # a slice cut short has served nothing that was due
                 self._note(due, self.clock.now_ns() - self._offset_ns)
             self._at = now

@@ -192,10 +192,14 @@ class Replay:
             elif status == AUDITS_FULL:
                 self.desk_half.more_audits()
             elif status == SAMPLES_FULL:
-                self.samples = grown(Sample, self.samples)
-                self.run = rebind(self.run, samples=self.samples)
+                self.more_samples()
             elif status == BROKEN:
                 raise EngineError(self._why_broken())
+
+    def more_samples(self) -> None:
+        """Make room for twice as many samples."""
+        self.samples = grown(Sample, self.samples)
+        self.run = rebind(self.run, samples=self.samples)
 
     def _why_broken(self) -> str:
         exchange = at(self.exchange, 0)
@@ -269,5 +273,4 @@ class Replay:
 
     def wake(self, at_ns: int) -> None:
         """Let the desk tick at an instant (ns) at the latest, though nothing happens then."""
-        desk = at(self.desk, 0)
-        desk.wake_ns = min(desk.wake_ns, at_ns)
+        self.desk_half.wake(at_ns)

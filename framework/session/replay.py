@@ -18,6 +18,7 @@ from framework.rollout.route import REAL
 from framework.session.guard import RolloutWatch
 from framework.session.reload import LiveSettings, package_of, with_package
 from framework.session.routes import spans
+from framework.session.sim import sim_session
 from framework.session.stop import Stopping, never
 from framework.session.timeline import Timeline, Version
 from framework.session.window import ReplayWindow
@@ -76,7 +77,12 @@ class SoakReplay:
         self.timeline.put([Version(market.start_ns, REAL, 0, settings)])
         self.replay = self._replay()
         self.stepped = (
-            Paced(replay=self.replay, deadline_ns=settings.strategy.deadline_ms * MS, clock=clock)
+            Paced(
+                driven=sim_session(self.replay),
+                replay=self.replay,
+                deadline_ns=settings.strategy.deadline_ms * MS,
+                clock=clock,
+            )
             if clock is not None
             else None
         )

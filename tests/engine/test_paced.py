@@ -1,8 +1,9 @@
-"""The stepped engine decides what the fused one does, whatever real time does to it."""
+"""A replay or a session on the clock decides what a replay does, whatever real time does to it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from framework.compiled.records import zeros
-from framework.engine.paced import Paced
+from framework.engine.paced import Clock, Paced
 from framework.engine.params import fill_params, make_venue
 from framework.engine.replay import Latency, Replay
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.quoting.records import Params
+from framework.session.sim import sim_session
 from framework.settings.compose import Composed, compose_run
 from framework.units import MS
 
@@ -61,6 +63,11 @@ def replay_of(composed: Composed, tape: Tape) -> Replay:
     )
 
 
+def paced(replay: Replay, *, clock: Clock, session: bool = False, **more: Any) -> Paced:
+    driven = sim_session(replay) if session else replay
+    return Paced(driven=driven, replay=replay, deadline_ns=150 * MS, clock=clock, **more)
+
+
 def rows_of(replay: Replay) -> tuple[NDArray[np.uint8], ...]:
     rows = (replay.fill_rows(), replay.audit_rows(), replay.sample_rows())
     return tuple(np.frombuffer(row.tobytes(), np.uint8) for row in rows)
@@ -80,6 +87,7 @@ def fused(composed: Composed, tape: Tape) -> tuple[NDArray[np.uint8], ...]:
     slice_ns=st.integers(1 * MS, 3_000 * MS),
     late=st.lists(st.integers(0, 2_000 * MS), min_size=1, max_size=6),
     stops=st.lists(st.integers(1, SECONDS * 1_000 - 1), max_size=4, unique=True),
+    session=st.booleans(),
 )
 def test_the_stepped_engine_fills_and_audits_byte_for_byte_as_the_fused_one(
     composed: Composed,
@@ -88,9 +96,10 @@ def test_the_stepped_engine_fills_and_audits_byte_for_byte_as_the_fused_one(
     slice_ns: int,
     late: list[int],
     stops: list[int],
+    session: bool,
 ) -> None:
     replay = replay_of(composed, tape)
-    stepped = Paced(replay=replay, deadline_ns=150 * MS, clock=FakeClock(late, start_ns=7), slice_ns=slice_ns)
+    stepped = paced(replay, clock=FakeClock(late, start_ns=7), session=session, slice_ns=slice_ns)
     for stop in [*(tape.start_ns + ms * MS for ms in sorted(stops)), tape.end_ns]:
         stepped.advance(stop, end_runs=stop == tape.end_ns)
     for ours, theirs in zip(rows_of(replay), fused, strict=True):
@@ -99,12 +108,12 @@ def test_the_stepped_engine_fills_and_audits_byte_for_byte_as_the_fused_one(
 
 def test_an_hour_of_tape_takes_an_hour(composed: Composed, tape: Tape) -> None:
     clock = FakeClock([0])
-    Paced(replay=replay_of(composed, tape), deadline_ns=150 * MS, clock=clock).advance(tape.end_ns)
+    paced(replay_of(composed, tape), clock=clock).advance(tape.end_ns)
     assert clock.now == tape.end_ns - tape.start_ns
 
 
 def test_lags_are_how_late_each_slice_was_served(composed: Composed, tape: Tape) -> None:
-    stepped = Paced(replay=replay_of(composed, tape), deadline_ns=150 * MS, clock=FakeClock([3 * MS]))
+    stepped = paced(replay_of(composed, tape), clock=FakeClock([3 * MS]))
     stepped.advance(tape.end_ns)
     ts, lag = stepped.lags(start_ns=tape.start_ns, end_ns=tape.end_ns + 1)
     assert stepped.slices > 100
@@ -116,14 +125,14 @@ def test_lags_are_how_late_each_slice_was_served(composed: Composed, tape: Tape)
 
 def test_a_slice_later_than_the_deadline_is_counted(composed: Composed, tape: Tape) -> None:
     late = [0] * 50 + [200 * MS]
-    stepped = Paced(replay=replay_of(composed, tape), deadline_ns=150 * MS, clock=FakeClock(late))
+    stepped = paced(replay_of(composed, tape), clock=FakeClock(late))
     stepped.advance(tape.end_ns)
     _, lag = stepped.lags(start_ns=tape.start_ns, end_ns=tape.end_ns + 1)
     assert stepped.deadline_misses >= (lag > 150.0).sum() > 0
 
 
 def test_lags_of_a_window_are_those_inside_it(composed: Composed, tape: Tape) -> None:
-    stepped = Paced(replay=replay_of(composed, tape), deadline_ns=150 * MS, clock=FakeClock([MS]))
+    stepped = paced(replay_of(composed, tape), clock=FakeClock([MS]))
     stepped.advance(tape.end_ns)
     middle = tape.start_ns + SECONDS * 500 * MS
     before, _ = stepped.lags(start_ns=tape.start_ns, end_ns=middle)

@@ -73,6 +73,7 @@ class Exchange:
 
     started: i8
     now_ns: i8
+    reached_ns: i8
     event_i: i8
     funding_i: i8
     mid: f8
