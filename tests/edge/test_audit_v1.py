@@ -91,6 +91,10 @@ def test_the_text_has_sorted_keys_six_decimals_and_no_spaces() -> None:
     assert " " not in text
 
 
+def command(at: Path) -> list[str]:
+    return ["edge", "audit", "--trades", f"{at}/t", "--quotes", f"{at}/q", "--out", f"{at}/o"]
+
+
 def test_the_command_writes_the_report_with_the_frozen_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,17 +110,7 @@ def test_the_command_writes_the_report_with_the_frozen_time(
     }
     (tmp_path / "t").write_text(json.dumps(row) + "\n")
     (tmp_path / "q").write_text("\n")
-    words = [
-        "edge",
-        "audit",
-        "--trades",
-        f"{tmp_path}/t",
-        "--quotes",
-        f"{tmp_path}/q",
-        "--out",
-        f"{tmp_path}/o",
-    ]
-    assert main(words) == 0
+    assert main(command(tmp_path)) == 0
     report = json.loads((tmp_path / "o").read_text())
     assert report["runtime"]["utc"] == "1970-01-01T00:00:00Z"
     assert report["total"]["gross_bps"] == 100.0
@@ -127,20 +121,10 @@ def test_the_command_refuses_a_missing_file_and_a_corrupt_line_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "t").write_text("{oops\n")
-    words = [
-        "edge",
-        "audit",
-        "--trades",
-        f"{tmp_path}/t",
-        "--quotes",
-        f"{tmp_path}/q",
-        "--out",
-        f"{tmp_path}/o",
-    ]
-    assert main(words) == 2
+    assert main(command(tmp_path)) == 2
     assert "t:1: is not JSON" in capsys.readouterr().err
     (tmp_path / "t").write_text("")
-    assert main(words) == 2
+    assert main(command(tmp_path)) == 2
     shown = capsys.readouterr().err
     assert "q: cannot read" in shown
     assert shown.count("\n") == 1

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,10 @@ from framework.soak.run import Interrupted
 from framework.soak.sweep.run import run_sweep
 from tests.command import QUICK, environment, line_of, private_copy
 
-pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
+pytestmark = [
+    pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code"),
+    pytest.mark.usefixtures("quiet_environment"),
+]
 
 WORDS = (*QUICK, "params.base_spread_bps_delta=0.0,0.6")
 
@@ -40,14 +41,6 @@ def swept(root: Path, *words: str, launcher: str = "serial", **more: Any) -> Swe
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return private_copy(tmp_path)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quiet_environment() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name not in environment()]:
-            patch.delenv(name)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,10 +19,11 @@ from framework.session.window import tape_source
 from framework.settings.compose import compose_run
 from framework.soak.sweep.cell import PlayCell, cell_of, code_digest, play_cell
 from framework.soak.sweep.run import run_sweep
-from tests.command import QUICK, REPOSITORY, environment, private_copy
+from tests.command import QUICK, REPOSITORY, private_copy
 
 pytest.importorskip("ray", reason="Ray is an extra and is not installed")
 pytestmark = [
+    pytest.mark.usefixtures("quiet_environment"),
     pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code"),
     pytest.mark.slow,
 ]
@@ -36,14 +36,6 @@ WORDS = (
     "params.base_spread_bps_delta=0.0,0.1,0.2,0.3",
     "params.min_interval_ms=60,70,80",
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quiet_environment() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name not in environment()]:
-            patch.delenv(name)
-        yield
 
 
 @pytest.fixture(scope="module")

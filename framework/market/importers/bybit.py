@@ -39,24 +39,21 @@ class BybitReader:
             self._book(message, recv_ns, place)
         elif kind == "publicTrade":
             for row in message["data"]:
-                self.trade(
-                    exch_ns=int(row["T"]) * MS, recv_ns=recv_ns, place=place, side=row["S"],
-                    price=row["p"], qty=row["v"], ident=row["i"],
-                )  # fmt: skip
+                if self.is_new(row["i"]):
+                    self.recording.add_trade(
+                        exch_ns=int(row["T"]) * MS, recv_ns=recv_ns, place=place, side=SIDES[row["S"]],
+                        price=row["p"], qty=row["v"],
+                    )  # fmt: skip
         elif kind == "tickers":
             self._tickers(message)
 
-    def trade(
-        self, *, exch_ns: int, recv_ns: int, place: int, side: str, price: str, qty: str, ident: str
-    ) -> None:
-        """Take one trade, once: its id is a text without order."""
+    def is_new(self, ident: str) -> bool:
+        """Tell whether a trade comes for the first time, by its id, a text without order; count it if not."""
         if ident and ident in self.trade_ids:
             self.recording.count("duplicate_trades")
-            return
+            return False
         self.trade_ids.add(ident)
-        self.recording.add_trade(
-            exch_ns=exch_ns, recv_ns=recv_ns, side=SIDES[side], price=price, qty=qty, place=place
-        )
+        return True
 
     def _book(self, message: dict[str, Any], recv_ns: int, place: int) -> None:
         topic = message["topic"]
@@ -148,8 +145,8 @@ def _read_trade_archive(*, reader: BybitReader, path: Path, index: int, wanted: 
         except MALFORMED:
             reader.recording.corrupt(line=number)
             continue
-        reader.trade(
-            exch_ns=exch_ns, recv_ns=0, place=place, side=side,
-            price=row["price"], qty=row["size"], ident=row.get("trdMatchID", ""),
-        )  # fmt: skip
+        if reader.is_new(row.get("trdMatchID", "")):
+            reader.recording.add_trade(
+                exch_ns=exch_ns, recv_ns=0, place=place, side=SIDES[side], price=row["price"], qty=row["size"]
+            )
     return symbols
