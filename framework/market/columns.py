@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,75 @@ def write_columns(*, folder: Path, columns: Mapping[str, NDArray[Any]], beside: 
     Folders are named by what they hold: one that already holds such columns keeps them and gets the texts, so
     two writers do not disturb each other.
     """
+    with building_beside(folder) as building:
+        for name, column in columns.items():
+            save_column(column=column, file=building / f"{name}.npy")
+        put_in_place(
+            building,
+            folder,
+            rows=len(columns["kind"]),
+            funding_rows=len(columns["funding_ts_ns"]),
+            beside=beside,
+        )
+
+
+@contextmanager
+def building_beside(folder: Path) -> Iterator[Path]:
+    """Make a folder beside another to build it in, deleted at the end if still there; raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:26]}-"))
     try:
-        for name, column in columns.items():
-            _save(column=column, file=building / f"{name}.npy")
-        for name, text in beside.items():
-            (building / name).write_text(text, encoding="utf-8")
-        _swap(new=building, target=folder, columns=columns, beside=beside)
+        yield building
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def put_in_place(
+    building: Path, folder: Path, *, rows: int, funding_rows: int, beside: Mapping[str, str]
+) -> None:
+    """Turn a built folder into the one wanted, as ``write_columns`` says; raises OSError."""
+    for name, text in beside.items():
+        (building / name).write_text(text, encoding="utf-8")
+    try:
+        building.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        if _is_whole(folder=folder, rows=rows, funding_rows=funding_rows):
+            for name in beside:
+                os.replace(building / name, folder / name)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            building.rename(folder)
+
+
+class GrowingColumns:
+    """Event columns in a folder that grow by chunks, so that they are never in memory as a whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.rows = folder, 0
+        self._files = {name: (folder / f"{name}.npy").open("wb") for name, _ in EVENT_COLUMNS}
+        self._head()
+
+    def add(self, chunk: Mapping[str, NDArray[Any]]) -> None:
+        """Add a chunk of every column; raises OSError."""
+        for name, file in self._files.items():
+            file.write(np.ascontiguousarray(chunk[name]).data)
+        self.rows += len(chunk["kind"])
+
+    def close(self) -> Columns:
+        """Say how many rows there are and map them, read-only; raises OSError."""
+        self._head()
+        for file in self._files.values():
+            file.close()
+        return {name: np.asarray(np.load(self.folder / f"{name}.npy", mmap_mode="r")) for name in self._files}
+
+    def _head(self) -> None:
+        # The header has room for any number of rows: writing it again moves nothing.
+        for name, dtype in EVENT_COLUMNS:
+            self._files[name].seek(0)
+            about = {"descr": dtype, "fortran_order": False, "shape": (self.rows,)}
+            np.lib.format.write_array_header_1_0(self._files[name], about)
 
 
 def map_columns(*, folder: Path, rows: int, funding_rows: int) -> Columns:
@@ -97,30 +157,16 @@ def map_tape(*, folder: Path, sidecar: Mapping[str, Any], where: str) -> Tape:
     return tape_of(columns=columns, sidecar=sidecar, where=where)
 
 
-def _save(*, column: NDArray[Any], file: Path) -> None:
+def save_column(*, column: NDArray[Any], file: Path) -> None:
     """Write a .npy file; unlike np.save, a disk that is full raises."""
     with file.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(column))
         stream.write(np.ascontiguousarray(column).data)
 
 
-def _swap(*, new: Path, target: Path, columns: Mapping[str, NDArray[Any]], beside: Mapping[str, str]) -> None:
+def _is_whole(*, folder: Path, rows: int, funding_rows: int) -> bool:
     try:
-        new.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-        if _is_whole(folder=target, columns=columns):
-            for name in beside:
-                os.replace(new / name, target / name)
-        else:
-            shutil.rmtree(target, ignore_errors=True)
-            new.rename(target)
-
-
-def _is_whole(*, folder: Path, columns: Mapping[str, NDArray[Any]]) -> bool:
-    try:
-        map_columns(folder=folder, rows=len(columns["kind"]), funding_rows=len(columns["funding_ts_ns"]))
+        map_columns(folder=folder, rows=rows, funding_rows=funding_rows)
     except TapeError:
         return False
     return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,34 @@ WRITTEN = {
 """Columns of a tape that the simulation writes, and the field of its rows that holds them."""
 
 
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """A market that is simulated once, as its ``chunks`` of event columns are taken in order."""
+
+    instrument: Instrument
+    source: str
+    chunks: Iterator[Columns]
+    funding_rng: np.random.Generator
+
+    def tape(self, columns: Mapping[str, NDArray[Any]]) -> Tape:
+        """Make the tape of all chunks, wherever they were joined; raises TapeError."""
+        funding = _funding(instrument=self.instrument, columns=columns, rng=self.funding_rng)
+        given: Any = {**columns, **funding}
+        return Tape.from_columns(instrument=self.instrument, source=self.source, format="synthetic", **given)
+
+
 def generate(*, preset: str, regime: str, hours: float, seed: int, symbol: str = "SYNTHUSDT") -> Tape:
-    """Simulate a market of ``hours`` tape hours; one seed gives the same bytes again on one platform.
+    """Simulate a market of ``hours`` tape hours in memory; see ``simulation``."""
+    made = simulation(preset=preset, regime=regime, hours=hours, seed=seed, symbol=symbol)
+    chunks = list(made.chunks)
+    return made.tape({name: np.concatenate([chunk[name] for chunk in chunks]) for name, _ in EVENT_COLUMNS})
+
+
+def simulation(*, preset: str, regime: str, hours: float, seed: int, symbol: str) -> Simulation:
+    """Set up a market of ``hours`` tape hours; one seed gives the same bytes again on one platform.
 
     Presets are ``liquid_perp`` and ``thin_spot``; regimes ``normal``, ``event`` and ``high_vol``; the tape
     begins at START_NS. Raises TapeError on an unknown name, hours outside (0, 744], a negative seed or a
@@ -67,12 +94,13 @@ def generate(*, preset: str, regime: str, hours: float, seed: int, symbol: str =
         rng=np.random.Generator(np.random.PCG64(streams[POOLS])),
     )
     clock = FeedClock(feed_ms=shape.feed_ms, rng=np.random.Generator(np.random.PCG64(streams[POOLS + 1])))
-    columns = _gather(chunks=_simulate(shape=shape, mods=mods, streams=streams[:POOLS]), clock=clock)
-    columns |= _funding(
-        instrument=instrument, columns=columns, rng=np.random.Generator(np.random.PCG64(streams[POOLS + 2]))
+    rows = _simulate(shape=shape, mods=mods, streams=streams[:POOLS])
+    return Simulation(
+        instrument=instrument,
+        source=f"synthetic {preset} {regime} {hours:g} h seed {seed}",
+        chunks=(_event_columns(chunk, clock) for chunk in rows if len(chunk)),
+        funding_rng=np.random.Generator(np.random.PCG64(streams[POOLS + 2])),
     )
-    name = f"synthetic {preset} {regime} {hours:g} h seed {seed}"
-    return Tape.from_columns(instrument=instrument, source=name, format="synthetic", **columns)
 
 
 def _named(*, symbol: str, preset: str) -> Instrument:
@@ -173,38 +201,43 @@ class FeedClock:
         return np.repeat(received, np.diff(begins, append=len(exch_ts_ns)))
 
 
-def _gather(*, chunks: Iterator[NDArray[Any]], clock: FeedClock) -> dict[str, Any]:
-    """Turn chunks of rows into the event columns of a tape, in arrays that grow as needed."""
-    held = {name: np.empty(ROWS_A_CHUNK, dtype) for name, dtype in EVENT_COLUMNS}
-    count = 0
-    for rows in (chunk for chunk in chunks if len(chunk)):
-        end = count + len(rows)
-        for name, column in held.items():
-            if end > len(column):
-                column.resize(len(column) + len(column) // 4 + ROWS_A_CHUNK, refcheck=False)
-            if name in WRITTEN:
-                column[count:end] = rows[WRITTEN[name]]
-        held["recv_ts_ns"][count:end] = clock.receive(exch_ts_ns=held["exch_ts_ns"][count:end])
-        count = end
-    for column in held.values():
-        column.resize(count, refcheck=False)
-    return dict(held)
+def _event_columns(rows: NDArray[Any], clock: FeedClock) -> Columns:
+    """Turn the rows of a chunk into the event columns of a tape."""
+    given = {name: rows[field] for name, field in WRITTEN.items()}
+    given["recv_ts_ns"] = clock.receive(exch_ts_ns=rows["ts_ns"])
+    return {name: given[name].astype(dtype) for name, dtype in EVENT_COLUMNS}
 
 
-def _funding(*, instrument: Instrument, columns: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+def _funding(
+    *, instrument: Instrument, columns: Mapping[str, NDArray[Any]], rng: np.random.Generator
+) -> Columns:
     """Return the funding times inside the tape with a small rate and the last trade's price as the mark."""
     if not instrument.funding_interval_min:
         return {}
     every = instrument.funding_interval_min * MINUTE
     times = columns["exch_ts_ns"]
     due = np.arange(-(-int(times[0]) // every) * every, int(times[-1]) + 1, every, dtype=np.int64)
-    trades = np.flatnonzero(columns["kind"] == TRADE)
-    if not len(due) or not len(trades):
+    found = [_last_trade(columns["kind"], before=int(row)) for row in np.searchsorted(times, due)]
+    traded = [row for row in found if row is not None]
+    if not traded:
         return {}
-    last = trades[np.maximum(np.searchsorted(times[trades], due) - 1, 0)]
     rates = np.round(1e-4 * rng.standard_normal(len(due)) + 1e-4, 8)
     return {
         "funding_ts_ns": due,
         "funding_rate": rates,
-        "funding_mark": columns["price_ticks"][last] * instrument.tick,
+        "funding_mark": columns["price_ticks"][traded] * instrument.tick,
     }
+
+
+def _last_trade(kind: NDArray[np.uint8], *, before: int) -> int | None:
+    """Find the last trade before a row, or the tape's first; None in a tape without trades."""
+    for end in range(before, 0, -ROWS_A_CHUNK):
+        first = max(0, end - ROWS_A_CHUNK)
+        found = np.flatnonzero(kind[first:end] == TRADE)
+        if len(found):
+            return first + int(found[-1])
+    for first in range(0, len(kind), ROWS_A_CHUNK):
+        found = np.flatnonzero(kind[first : first + ROWS_A_CHUNK] == TRADE)
+        if len(found):
+            return first + int(found[0])
+    return None

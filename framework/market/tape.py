@@ -299,25 +299,37 @@ def _check_lengths(*, columns: Mapping[str, NDArray[Any]], source: str) -> None:
 
 
 def _check_rows(*, columns: Mapping[str, NDArray[Any]], source: str) -> None:
-    kind, side = columns["kind"], columns["side"]
+    for rows in pieces(len(columns["kind"])):
+        first = max(0, rows.start - 1)  # with the row before, whose time must not be later
+        _check_events(
+            {name: columns[name][first : rows.stop] for name, _ in EVENT_COLUMNS}, first=first, source=source
+        )
+    rates, marks = columns["funding_rate"], columns["funding_mark"]
+    _refuse("funding_rate", rates, ~np.isfinite(rates), "finite fractions", source=source)
+    _refuse("funding_mark", marks, ~(marks > 0), "prices above 0", source=source)
+    if (np.diff(columns["funding_ts_ns"]) <= 0).any():
+        raise TapeError(f"{source}: funding_ts_ns does not rise; allowed one row a funding time, in order")
+
+
+def _check_events(columns: Mapping[str, NDArray[Any]], *, first: int, source: str) -> None:
+    kind, side, times = columns["kind"], columns["side"], columns["exch_ts_ns"]
     priced = (kind == DEPTH) | (kind == TRADE)
     tests = (
-        (
-            "exch_ts_ns",
-            np.diff(columns["exch_ts_ns"], prepend=columns["exch_ts_ns"][:1]) < 0,
-            "times that never fall",
-        ),
+        ("exch_ts_ns", np.diff(times, prepend=times[:1]) < 0, "times that never fall"),
         ("kind", (kind < DEPTH) | (kind > GAP), "1 depth, 2 trade, 3 clear, 4 gap"),
         ("side", np.abs(side) > 1, "-1, 0, 1"),
         ("side", priced & (side == 0), "1 or -1 on depth and trade rows"),
         ("price_ticks", priced & (columns["price_ticks"] <= 0), "at least 1 tick on depth and trade rows"),
         ("qty_lots", columns["qty_lots"] < (kind == TRADE), "at least 0 lots, and 1 for a trade"),
-        ("funding_rate", ~np.isfinite(columns["funding_rate"]), "finite fractions"),
-        ("funding_mark", ~(columns["funding_mark"] > 0), "prices above 0"),
     )
     for name, wrong, allowed in tests:
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise TapeError(f"{source}: row {row}: {name} is {columns[name][row]}; allowed {allowed}")
-    if (np.diff(columns["funding_ts_ns"]) <= 0).any():
-        raise TapeError(f"{source}: funding_ts_ns does not rise; allowed one row a funding time, in order")
+        _refuse(name, columns[name], wrong, allowed, first=first, source=source)
+
+
+def _refuse(
+    name: str, column: NDArray[Any], wrong: NDArray[np.bool_], allowed: str, *, source: str, first: int = 0
+) -> None:
+    """Refuse the first row of a column that is wrong."""
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise TapeError(f"{source}: row {first + row}: {name} is {column[row]}; allowed {allowed}")

@@ -53,7 +53,8 @@ def test_another_word_is_another_tape(tmp_path: Path, word: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("damage", ["truncated column", "lost column", "torn sidecar", "foreign sidecar"])
 def test_a_damaged_copy_is_made_anew(tmp_path: Path, damage: str) -> None:
-    made = TapeCache(folder=tmp_path).tape(MADE)
+    TapeCache(folder=tmp_path).tape(MADE)
+    made = MADE.make()
     (place,) = kept(tmp_path)
     column, sidecar = place / "price_ticks.npy", place / "tape.json"
     if damage == "truncated column":

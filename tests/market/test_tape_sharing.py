@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from framework.market.columns import write_columns
 from framework.market.errors import TapeError
 from framework.market.store import write_tape
 from framework.market.tape import utc
@@ -44,13 +45,26 @@ def test_what_arrives_is_the_tape_mapped_from_where_it_is_kept(tmp_path: Path, k
 
 
 def test_a_tape_that_cannot_be_kept_travels(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(**_words: Any) -> None:
+    def full(*_: Any, **_words: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("framework.market.tapes.keep.write_columns", full)
-    tapes = TapeCache()
+    monkeypatch.setattr("framework.market.tapes.keep.put_in_place", full)
+    said: list[str] = []
+    tapes = TapeCache(say=said.append)
     handle: TapeHandle = pickle.loads(pickle.dumps(share_tape(MADE, cache=tapes, travels=False)))
     assert same(handle.tape(), tapes.tape(MADE))
+    assert "is not kept (No space left on device)" in said[0]
+
+
+def test_a_tape_made_chunk_by_chunk_in_its_folder_is_the_tape_made_in_memory(tmp_path: Path) -> None:
+    whole, kept = MADE.make(), TapeCache(folder=tmp_path).tape(MADE)
+    assert same(kept, whole)
+    assert isinstance(kept.price_ticks.base, np.memmap)
+    (folder,) = tmp_path.iterdir()
+    again = tmp_path / "again"
+    write_columns(folder=again, columns=whole.columns(), beside={})
+    for file in again.iterdir():
+        assert file.read_bytes() == (folder / file.name).read_bytes()
 
 
 def test_columns_that_may_not_be_written_to_are_read_where_they_lie() -> None:

@@ -9,11 +9,20 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from framework.compiled.jit import source_digest
-from framework.market.columns import described, map_tape, write_columns
+from framework.market.columns import (
+    GrowingColumns,
+    building_beside,
+    described,
+    map_tape,
+    put_in_place,
+    save_column,
+    write_columns,
+)
 from framework.market.errors import TapeError
-from framework.market.tape import SCHEMA_HASH, Tape
+from framework.market.tape import FUNDING_COLUMNS, SCHEMA_HASH, Tape
 from framework.market.tapes.sources import Made
 
 Say = Callable[[str], None]
@@ -49,15 +58,49 @@ def kept_tape(folder: Path) -> Tape | None:
 
 def keep_tape(tape: Tape, folder: Path, *, say: Say) -> None:
     """Write a tape for the next process; a cache that cannot be written costs time, not the run."""
-    sidecar = json.dumps(described(tape), sort_keys=True)
     try:
-        write_columns(folder=folder, columns=tape.columns(), beside={SIDECAR: sidecar})
+        write_columns(folder=folder, columns=tape.columns(), beside=_sidecar(described(tape)))
         _evict(folder)
     except OSError as error:
-        say(
-            f"note: {folder.parent}: the synthetic tape is not kept ({error.strerror or error});"
-            f" it is made anew next time"
-        )
+        say(_not_kept(folder, error))
+
+
+def make_kept(made: Made, folder: Path, *, say: Say) -> Tape:
+    """Make a tape chunk by chunk in the folder it is kept in, and in memory where that cannot be written.
+
+    Raises TapeError.
+    """
+    simulation = made.simulation()
+    try:
+        with building_beside(folder) as building:
+            growing = GrowingColumns(building)
+            for chunk in simulation.chunks:
+                growing.add(chunk)
+            about = described(_kept_funding(simulation.tape(growing.close()), building))
+            counts = {name: about[name] for name in ("rows", "funding_rows")}
+            put_in_place(building, folder, beside=_sidecar(about), **counts)
+        _evict(folder)
+    except OSError as error:
+        say(_not_kept(folder, error))
+    tape = kept_tape(folder)
+    return made.make() if tape is None else tape
+
+
+def _kept_funding(tape: Tape, folder: Path) -> Tape:
+    for name, _ in FUNDING_COLUMNS:
+        save_column(column=getattr(tape, name), file=folder / f"{name}.npy")
+    return tape
+
+
+def _sidecar(about: dict[str, Any]) -> dict[str, str]:
+    return {SIDECAR: json.dumps(about, sort_keys=True)}
+
+
+def _not_kept(folder: Path, error: OSError) -> str:
+    return (
+        f"note: {folder.parent}: the synthetic tape is not kept ({error.strerror or error});"
+        f" it is made anew next time"
+    )
 
 
 def _evict(newest: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from framework.market.columns import cache_folder, described, map_tape
 from framework.market.errors import TapeError
 from framework.market.tape import Tape
-from framework.market.tapes.keep import Say, keep_tape, kept_tape, made_folder, window_folder
+from framework.market.tapes.keep import Say, keep_tape, kept_tape, made_folder, make_kept, window_folder
 from framework.market.tapes.sources import Made, TapeSource
 
 HELD = 2
@@ -50,7 +50,4 @@ class TapeCache:
     def _made(self, made: Made) -> Tape:
         folder = made_folder(made, below=self._folder)
         tape = kept_tape(folder)
-        if tape is None:
-            tape = made.make()
-            keep_tape(tape, folder, say=self._say)
-        return tape
+        return make_kept(made, folder, say=self._say) if tape is None else tape

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from framework.market.tape import Tape
+
+if TYPE_CHECKING:
+    from framework.market.synthetic import Simulation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +42,16 @@ class Made:
     seed: int
     symbol: str
 
+    def simulation(self) -> Simulation:
+        """Set up what makes it; raises TapeError."""
+        from framework.market.synthetic import simulation
+
+        return simulation(
+            preset=self.preset, regime=self.regime, hours=self.hours, seed=self.seed, symbol=self.symbol
+        )
+
     def make(self) -> Tape:
-        """Make it; raises TapeError."""
+        """Make it in memory; raises TapeError."""
         from framework.market.synthetic import generate
 
         return generate(
