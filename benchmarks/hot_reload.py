@@ -36,7 +36,6 @@ from framework.session.reload import LiveSettings, Offer, Reload
 from framework.session.replay import SoakReplay
 from framework.session.window import open_window
 from framework.settings.compose import Composed, compose_run
-from framework.settings.overrides import parse_patch
 from framework.settings.watch import OverridesWatcher, Snapshot
 
 GOALS = {"p50": 1.0, "p99": 10.0}
@@ -87,8 +86,7 @@ class Place:
         )
 
     def _load(self, data: bytes) -> Offer:
-        patch = parse_patch(data.decode(), where=self.path.name, json=self.kind == "json")
-        return self.live.offer(patch, sha=sha256(data).hexdigest())
+        return self.live.offer(data.decode(), where=self.path.name, sha=sha256(data).hexdigest())
 
     def replace(self, text: str) -> int:
         """Rename a whole new file into place; give when that began (ns): others may act before it ends."""

@@ -94,7 +94,7 @@ def _patches(root: Path) -> list[Path]:
 def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
     from framework.cli.overrides_show import meant
     from framework.files.bounded import as_given, read_small
-    from framework.settings.patch import examine
+    from framework.settings.admit import admit_file
 
     name = as_given(path, root)
     if path.suffix not in (".yaml", ".json"):
@@ -103,7 +103,8 @@ def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
         text = read_small(path, root=root)
     except FileError as error:
         return name, None, [str(error)]
-    return name, *examine(text, where=name, json=path.suffix == ".json")
+    found = admit_file(text, name=name, root=root)
+    return name, found.patch, list(found.faults)
 
 
 def _set(args: argparse.Namespace) -> int:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import QuoteopsError
 from framework.quoting.records import FOREVER
+from framework.settings.admit import Patched, admit
+from framework.settings.errors import ConfigError
 from framework.settings.fields import path_of, value_at
 from framework.settings.overrides import Change, Patch, changes_between
 from framework.settings.provenance import Layer, Source
@@ -38,9 +40,6 @@ APPLIED, PENDING, REFUSED, RECOVERED = "APPLIED", "PENDING", "REFUSED", "RECOVER
 TAKEN_BACK = "TAKEN_BACK"
 MODE = "rollout.mode"
 TUNED = tuple(RuntimeParams.model_fields)
-
-Patched = Callable[[Patch], RunSettings]
-"""Give the settings with a patch in place of the overrides file."""
 
 
 @dataclass(frozen=True)
@@ -244,9 +243,16 @@ class LiveSettings:
             return scheduled
         return min(scheduled, (at_ns + 1) // GRID_NS * GRID_NS + GRID_NS - 1)
 
-    def offer(self, patch: Patch, *, sha: str) -> Offer:
-        """Make an offer of a patch and decide it against what is in force now."""
-        return Offer(patch, sha, self._decide(patch))
+    def offer(self, text: str, *, where: str, sha: str) -> Offer:
+        """Judge the text of a watched file and decide it against what is in force; raises ConfigError."""
+        assert self.patched is not None
+        patch, full = admit(
+            text, where=where, json=not where.endswith(".yaml"), patched=self.patched
+        ).unwrap()
+        decision = self._decided(patch, full)
+        if decision.refused:
+            raise ConfigError(decision.refused)
+        return Offer(patch, sha, decision)
 
     def take_back(self, at_ns: int, why: str) -> None:
         """Let the baseline trade alone from an instant on, and this candidate not again.
@@ -263,15 +269,17 @@ class LiveSettings:
 
     def _decide(self, patch: Patch) -> Decision:
         assert self.patched is not None
-        basis, names = self.settings, self.named | frozenset(patch.values)
         try:
-            full = self.patched(patch)
+            return self._decided(patch, self.patched(patch))
         except QuoteopsError as error:
-            return Decision(basis, basis, basis, (), (), str(error))
+            return Decision(self.settings, self.settings, self.settings, (), (), str(error))
+
+    def _decided(self, patch: Patch, full: RunSettings) -> Decision:
+        """Decide what a patch does to what is in force; ``full`` is what it asks for."""
         tried = full.rollout.candidate
         if tried is not None and tried == self.barred and full.rollout.mode != "disabled":
             full = with_values(full, {MODE: "disabled"})
-        return decide(basis=basis, full=full, names=names)
+        return decide(basis=self.settings, full=full, names=self.named | frozenset(patch.values))
 
     def _take(self, offer: Offer, at_ns: int, snapshot: Snapshot[Offer] | None) -> None:
         decision = offer.decision

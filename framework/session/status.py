@@ -41,7 +41,6 @@ from framework.session.run_folder import RunFolder
 from framework.session.timeline import Version
 from framework.settings.compose import Composed, live_overrides
 from framework.settings.errors import ConfigError
-from framework.settings.overrides import parse_patch
 from framework.settings.watch import OverridesWatcher, Snapshot
 from framework.telemetry.alerts import Severity, alert
 from framework.telemetry.metrics import Metrics, Silent, serve
@@ -183,10 +182,7 @@ class Bot:
             text = data.decode()
         except UnicodeDecodeError as error:
             raise ConfigError(f"{where}: is not UTF-8 text (byte {error.start})") from error
-        offer = self.live.offer(parse_patch(text, where=where, json=True), sha=sha256(data).hexdigest())
-        if offer.decision is not None and offer.decision.refused:
-            raise ConfigError(offer.decision.refused)
-        return offer
+        return self.live.offer(text, where=where, sha=sha256(data).hexdigest())
 
     def _taken(self, reload: Reload, snapshot: Snapshot[Offer] | None) -> None:
         """Tell at once what became of a patch, or of a canary."""

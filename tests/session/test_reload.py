@@ -78,7 +78,8 @@ class Watched:
         for due in [ns for ns in self.changes if ns <= at_ns]:
             before = self.latest
             generation = 1 if before is None else before.generation + 1
-            offer = self.live.offer(self.changes.pop(due), sha=f"sha{generation}")
+            text = json.dumps(self.changes.pop(due).values)
+            offer = self.live.offer(text, where="patch", sha=f"sha{generation}")
             self.latest = Snapshot(generation, offer, offer.sha, 0, 0)
 
 
