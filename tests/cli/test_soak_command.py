@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from framework.cli.main import main
 from framework.cli.show import Show
+from framework.compiled.records import interpreted
 from framework.settings.resolve import options_of
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.soak import Soak
@@ -162,3 +164,25 @@ def test_the_command_starts_without_what_a_soak_alone_needs() -> None:
     heavy = ["numba", "pyarrow", "hydra", "rich", "pydantic"]
     code = f"import sys, framework.cli.main; sys.exit(any(name in sys.modules for name in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
+
+
+WARM = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from framework.settings.compose import compose_run
+from framework.soak.run import run_soak
+composed = replace(compose_run(words=["soak.hours=0.2", "soak.iterations=2"]), run_dir=Path(sys.argv[1]))
+run_soak(composed=composed, publish=False, say=lambda line: None)
+print(sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[2:])))
+"""
+
+
+@pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="LLVM links elsewhere")
+def test_a_soak_with_warm_caches_loads_no_compiler_and_composes_nothing_anew(tmp_path: Path) -> None:
+    heavy = ["numba", "llvmlite", "hydra", "omegaconf", "pyarrow", "fsspec", "rich", "scipy", "watchdog"]
+    for run in ("first", "second"):  # the first may have to compile
+        command = [sys.executable, "-c", WARM, str(tmp_path / run), *heavy]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
