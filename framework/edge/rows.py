@@ -11,7 +11,7 @@ from framework.edge.errors import EdgeInputError
 from framework.edge.window import Rows, WindowData
 from framework.files.atomic import read_text
 from framework.files.hints import did_you_mean
-from framework.market.records import REJECT_NAMES
+from framework.market.records import REJECT_NAMES, ROUTE_NAMES
 from framework.quoting.records import (
     ACTION_NAMES,
     AT_LIMIT,
@@ -176,9 +176,9 @@ def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Itera
     """
     names = (
         "exch_ts_ns", "side", "price", "qty", "m0", "m", "m_1s", "fee_quote", "fee_base", "is_maker",
-        "order_id", "params_version",
+        "order_id", "params_version", "route",
     )  # fmt: skip
-    for at, side, price, qty, m0, m, later, fee_quote, fee_base, maker, order, version in _values(
+    for at, side, price, qty, m0, m, later, fee_quote, fee_base, maker, order, version, route in _values(
         fills, names
     ):
         yield {
@@ -195,6 +195,7 @@ def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Itera
             "order_id": order,
             "params_version": version,
             "config_sha": config_shas[version],
+            "route": ROUTE_NAMES[route],
         }
 
 
@@ -203,9 +204,9 @@ def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
     details = {CANCEL_QUOTE: WITHHELD_NAMES, HALT: WITHHELD_NAMES, REJECT: REJECT_NAMES}
     names = (
         "ts_ns", "action", "side", "reason", "count", "order_id", "price_ticks", "qty_lots",
-        "off_target_age_ns", "resting_age_ns", "params_version",
+        "off_target_age_ns", "resting_age_ns", "params_version", "route",
     )  # fmt: skip
-    for at, action, side, reason, count, order, price, qty, off_target, resting, version in _values(
+    for at, action, side, reason, count, order, price, qty, off_target, resting, version, route in _values(
         window.audit, names
     ):
         blocked = action == BLOCK
@@ -224,6 +225,7 @@ def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
             "off_target_age_ms": _age_ms(off_target),
             "resting_age_ms": _age_ms(resting),
             "params_version": version,
+            "route": ROUTE_NAMES[route],
         }
 
 

@@ -115,8 +115,7 @@ class StatusWriter:
 def traded(*, symbol: str, fills: Any, versions: list[Version]) -> list[dict[str, Any]]:
     """Give fills as rows of edge/trades.jsonl: with the route and the settings of the version that quoted."""
     shas = [version.config_sha for version in versions]
-    rows = trade_rows(symbol=symbol, fills=fills, config_shas=shas)
-    return [{**row, "route": versions[row["params_version"]].route} for row in rows]
+    return list(trade_rows(symbol=symbol, fills=fills, config_shas=shas))
 
 
 class Bot:

@@ -87,8 +87,7 @@ def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:
     """Give every fill with the route and the settings of the version that quoted it."""
     assert result.whole is not None
     shas = [version.config_sha for version in result.versions]
-    for row in trade_rows(symbol=result.whole.symbol, fills=result.whole.fills, config_shas=shas):
-        yield {**row, "route": result.versions[row["params_version"]].route}
+    return trade_rows(symbol=result.whole.symbol, fills=result.whole.fills, config_shas=shas)
 
 
 def _write_reloads(result: SoakResult, folder: RunFolder) -> None:

@@ -14,7 +14,8 @@ S = 1_000_000_000
 
 AUDIT = np.dtype(
     [(n, "i8") for n in ("ts_ns", "side", "action", "reason", "count", "order_id", "price_ticks", "qty_lots")]
-    + [("off_target_age_ns", "i8"), ("resting_age_ns", "i8"), ("mid", "f8"), ("params_version", "i8")]
+    + [("off_target_age_ns", "i8"), ("resting_age_ns", "i8"), ("mid", "f8")]
+    + [("params_version", "i8"), ("route", "i8")]
 )
 SAMPLE = np.dtype(
     [("ts_ns", "i8")]

@@ -39,6 +39,7 @@ def test_fills_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> None:
     )
     rows = list(trade_rows(symbol=w.symbol, fills=w.fills, config_shas=["a", "b"]))
     assert [row["config_sha"] for row in rows] == ["a", "a"]
+    assert [row["route"] for row in rows] == ["real", "real"]
     bought, sold = read_trades(lines(tmp_path / "t.jsonl", *rows))
     assert (bought.side, bought.ts_ms, bought.mid_at_quote, bought.mid_after_1s) == (1, 10_000, 100.0, 99.2)
     assert bought.fee_bps == pytest.approx(10.0)
