@@ -102,16 +102,23 @@ def test_a_book_that_crosses_our_order_fills_as_much_as_it_shows() -> None:
     trader = Trader([*BOOK, bid(20, 10002, 3), bid(30, 10002, 4), bid(40, 10003, 5)])
     trader.place(10, 1, side=SELL, tick=10002, lots=6, m0=1000.0)
     fills = trader.play(40)
-    # 3 shown at 20; 30 moves no best, so nothing; at 40 the bids reach 10003: 5 there (and 4 at 10002) for
-    # the last 3
-    assert [ms_of(x - ns(0)) for x in fills["exch_ts_ns"]] == [20.0, 40.0]
-    assert fills["qty_lots"].tolist() == [3, 3]
-    assert fills["price_ticks"].tolist() == [10002, 10002]
-    assert fills["is_maker"].tolist() == [1, 1]
+    # 3 shown at 20; at 30 one more joins them; at 40 the bids reach 10003: 5 there for the last 2
+    assert [ms_of(x - ns(0)) for x in fills["exch_ts_ns"]] == [20.0, 30.0, 40.0]
+    assert fills["qty_lots"].tolist() == [3, 1, 2]
+    assert fills["price_ticks"].tolist() == [10002, 10002, 10002]
+    assert fills["is_maker"].tolist() == [1, 1, 1]
     # at 20 the last mid before is 1000.0; from 20 on the ask 10001 is hidden by the bid 10002, so the mid is
     # held
-    assert fills["m"].tolist() == [1000.0, 1000.0]
-    assert fills["mid_held"].tolist() == [0, 1]
+    assert fills["m"].tolist() == [1000.0, 1000.0, 1000.0]
+    assert fills["mid_held"].tolist() == [0, 1, 1]
+
+
+def test_what_joins_a_level_that_reaches_our_order_fills_it_once() -> None:
+    # 3 of 9 filled at 20; 5 - 3 at 30; nothing when the level shrinks to 1 and stays; 4 - 1 at 60
+    rows = [bid(20, 10002, 3), bid(30, 10002, 5), bid(40, 10002, 1), bid(50, 10002, 1), bid(60, 10002, 4)]
+    trader = Trader([*BOOK, *rows])
+    trader.place(10, 1, side=SELL, tick=10002, lots=9, m0=1000.0)
+    assert trader.play(60)["qty_lots"].tolist() == [3, 2, 3]
 
 
 def test_a_fill_before_the_amend_arrives_belongs_to_the_old_decision() -> None:

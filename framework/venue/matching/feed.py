@@ -12,21 +12,24 @@ from framework.market.book import set_level
 from framework.market.events import BUY, SELL
 from framework.market.wire import Wire
 from framework.venue.matching.fills import fill_order, trim_reducing
-from framework.venue.matching.liquidity import consume, forget_taken, passed_over
+from framework.venue.matching.liquidity import consume, forget_taken, note_taken, passed_over, taken_lots
 from framework.venue.matching.orders import open_lots
 from framework.venue.matching.records import RISK_AVERSE, Order, Sim, VenueRules
 
 
 @hot
 def on_depth(side: int, tick: int, lots: int, wire: Wire, sim: Sim) -> None:
-    """Apply one level of the exchange's book, move the queues at it, fill orders the book has moved
-    through.
+    """Apply one level of the exchange's book, move the queues at it, fill orders it has reached.
+
+    A level that grows where it already reaches an order fills it from what has joined.
     """
     ex, book, orders = sim.exchange, sim.book, sim.orders
     bid_before = book.best_bid
     ask_before = book.best_ask
     before = set_level(book, sim.levels, side, tick, lots)
-    if ex.taken > 0:
+    better = (side == BUY and book.best_bid > bid_before) or (side == SELL and book.best_ask < ask_before)
+    grown = before >= 0 and lots > before and not better and _first_through(side, tick, 1, sim) >= 0
+    if ex.taken > 0 and not grown:
         forget_taken(ex, sim.taken, side, tick)
     if ex.live == 0 or before < 0:
         return
@@ -34,11 +37,13 @@ def on_depth(side: int, tick: int, lots: int, wire: Wire, sim: Sim) -> None:
         order = orders[k]
         if order.side == side and order.price_ticks == tick:
             move_queue(sim.rules, order, before, lots)
-    if (side == BUY and book.best_bid > bid_before) or (side == SELL and book.best_ask < ask_before):
-        known = ex.fills
+    known = ex.fills
+    if better:
         _fill_crossed(side, wire, sim)
-        if ex.fills > known:
-            trim_reducing(wire, sim)
+    elif grown:
+        _fill_grown(side, tick, lots - max(before, taken_lots(ex, sim.taken, side, tick)), wire, sim)
+    if ex.fills > known:
+        trim_reducing(wire, sim)
 
 
 @hot
@@ -85,6 +90,28 @@ def _fill_crossed(side: int, wire: Wire, sim: Sim) -> None:
             lots = consume(side, order.price_ticks, lots, sim)
         if lots > 0:
             fill_order(k, lots, order.price_ticks, 1, wire, sim)
+        if lots < wanted:
+            return
+
+
+@core
+def _fill_grown(side: int, tick: int, joined: int, wire: Wire, sim: Sim) -> None:
+    """Fill orders of the other side from what has joined a level that reaches them."""
+    ex, orders = sim.exchange, sim.orders
+    while True:
+        k = _first_through(side, tick, 1, sim)
+        if k < 0:
+            return
+        order = orders[k]
+        wanted = open_lots(order, sim.rules, sim.ledger)
+        lots = wanted
+        if sim.rules.partial_fills == 1:
+            lots = min(wanted, joined)
+            if lots <= 0:
+                return
+            joined -= lots
+            note_taken(ex, sim.taken, side, tick, lots)
+        fill_order(k, lots, order.price_ticks, 1, wire, sim)
         if lots < wanted:
             return
 
