@@ -110,7 +110,7 @@ def soak_metrics(result: SoakResult) -> dict[str, Any]:
     return {
         "runtime": result.runtime,
         "totals": result.totals.as_dict(),
-        "profile_switch": canonical(switch_rows(result.whole)),
+        "profile_switch": [canonical(row).as_dict() for row in switch_rows(result.whole)],
         "iterations": [iteration_row(result, k) for k in range(1, len(result.reports) + 1)],
     }
 

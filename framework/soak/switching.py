@@ -6,6 +6,8 @@ would have changed it, so that a choice of profile can be judged on the same tap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,25 @@ from framework.units import MINUTE
 WINDOW_NS = WINDOW_MIN * MINUTE
 
 
-def switch_rows(window: WindowData) -> list[dict[str, Any]]:
-    """Give one row per whole 30-minute window: its net, both averages (bps), and the profile after it."""
+@dataclass(frozen=True)
+class SwitchRow:
+    """One 30-minute window: its net, both averages (bps), and the profile after it."""
+
+    start_ns: int
+    net_bps: float | None
+    ema_1h_bps: float | None
+    ema_24h_bps: float | None
+    negative_windows: int
+    profile: str
+    seen: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row as soak_metrics.json holds it."""
+        return asdict(self)
+
+
+def switch_rows(window: WindowData) -> list[SwitchRow]:
+    """Give one row per whole 30-minute window."""
     count = (window.end_ns - window.start_ns) // WINDOW_NS
     edges = window.start_ns + np.arange(count + 1, dtype=np.int64) * WINDOW_NS
     net = np.diff(equity_at(window, times=edges))
@@ -32,28 +51,28 @@ def switch_rows(window: WindowData) -> list[dict[str, Any]]:
         bps = earned / turnover * 1e4 if turnover > 0.0 else None
         state = step(state=state, net_bps=bps)
         rows.append(
-            {
-                "start_ns": start,
-                "net_bps": bps,
-                "ema_1h_bps": state.fast.value,
-                "ema_24h_bps": state.slow.value,
-                "negative_windows": state.negative_windows,
-                "profile": state.profile.value,
-                "seen": state.reason,
-            }
+            SwitchRow(
+                start_ns=start,
+                net_bps=bps,
+                ema_1h_bps=state.fast.value,
+                ema_24h_bps=state.slow.value,
+                negative_windows=state.negative_windows,
+                profile=state.profile.value,
+                seen=state.reason,
+            )
         )
     return rows
 
 
-def switch_sentence(rows: list[dict[str, Any]]) -> str:
+def switch_sentence(rows: Sequence[SwitchRow]) -> str:
     """Say when the rule would have switched; of a run below half an hour, that there was nothing to judge."""
     if not rows:
         return "profile switching: no whole 30-minute window to judge"
     first = now = SwitchState().profile.value
     said = []
     for k, row in enumerate(rows, start=1):
-        if row["profile"] != now:
-            now = row["profile"]
+        if row.profile != now:
+            now = row.profile
             said.append(f"{now} after {k * WINDOW_MIN / 60:g} h")
     found = f"gone to {', '.join(said)}" if said else f"kept {first} throughout"
     return f"profile switching, begun at {first}, would have {found}"

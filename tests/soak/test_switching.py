@@ -19,8 +19,8 @@ def losing(halves: int, *, until_s: float | None = None) -> dict[str, object]:
 
 def test_the_third_losing_half_hour_would_switch_to_conservative() -> None:
     rows = switch_rows(window(**losing(4)))  # type: ignore[arg-type]
-    assert [row["profile"] for row in rows] == ["moderate", "moderate", "conservative", "conservative"]
-    assert rows[0]["net_bps"] == pytest.approx(-10.0, rel=1e-3)
+    assert [row.profile for row in rows] == ["moderate", "moderate", "conservative", "conservative"]
+    assert rows[0].net_bps == pytest.approx(-10.0, rel=1e-3)
     assert switch_sentence(rows).endswith("would have gone to conservative after 1.5 h")
 
 
@@ -31,5 +31,5 @@ def test_only_whole_half_hours_are_judged() -> None:
 
 def test_half_hours_without_fills_are_no_evidence() -> None:
     rows = switch_rows(window((), end_s=5400.0))
-    assert {row["seen"] for row in rows} == {"no evidence"}
+    assert {row.seen for row in rows} == {"no evidence"}
     assert switch_sentence(rows).endswith("would have kept moderate throughout")

@@ -6,16 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from framework.soak.page.words import NONE, interval, num, percent
+from framework.tuning.evidence import Evidence, Standing
+from framework.tuning.rows import Row
 
 if TYPE_CHECKING:
     from framework.soak.result import SoakResult
 
 STANDINGS = {
-    "evident": "{}",
-    "seen": "{}, not proven",
-    "quiet": "not {}",
-    "unknown": "unknown to be {}",
-    "gone": "evidently not {}",
+    Standing.EVIDENT: "{}",
+    Standing.SEEN: "{}, not proven",
+    Standing.QUIET: "not {}",
+    Standing.UNKNOWN: "unknown to be {}",
+    Standing.GONE: "evidently not {}",
 }
 HELD = {
     "no_evidence": "the interval does not exclude the limit",
@@ -46,7 +48,7 @@ def decisions(result: SoakResult) -> dict[str, Any]:
     held: list[dict[str, Any]] = []
     for decision in result.decisions:
         for row in decision.rows:
-            (moved if row.applied else held).append(_row(row.as_dict(), row.marker))
+            (moved if row.applied else held).append(_row(row))
     counts = Counter(row["reason"] for row in held)
     tally = result.decisions[-1].state.tally if result.decisions else None
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -58,17 +60,16 @@ def decisions(result: SoakResult) -> dict[str, Any]:
     }
 
 
-def _row(row: dict[str, Any], marker: str) -> dict[str, Any]:
-    to = row["to"] if row["applied"] else row["proposed"]
+def _row(row: Row) -> dict[str, Any]:
     return {
-        "iteration": row["iteration"],
-        "field": row["field"] or "all parameters",
-        "from": num(row["from"]),
-        "to": num(to),
-        "rule": marker,
-        "reason": row["reason"],
-        "why": row["detail"] or HELD.get(row["reason"], ""),
-        "evidence": [_evidence(item) for item in row["evidence"]],
+        "iteration": row.iteration,
+        "field": "all parameters" if row.field is None else row.field.value,
+        "from": num(row.before),
+        "to": num(row.after if row.applied else row.proposed),
+        "rule": row.marker,
+        "reason": row.reason.value,
+        "why": row.detail or HELD.get(row.reason.value, ""),
+        "evidence": [_evidence(item) for item in row.evidence],
     }
 
 
@@ -76,8 +77,8 @@ def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _evidence(item: dict[str, Any]) -> str:
-    bounds = interval(item["lo"], item["hi"])
+def _evidence(item: Evidence) -> str:
+    bounds = interval(item.lo, item.hi)
     inside = "" if bounds == NONE else f" ({bounds})"
-    side = f"{_plain(item['relation'])} {num(item['limit'])}"
-    return f"{_plain(item['metric'])} {num(item['value'])}{inside} {STANDINGS[item['standing']].format(side)}"
+    side = f"{_plain(item.relation)} {num(item.limit)}"
+    return f"{_plain(item.metric)} {num(item.value)}{inside} {STANDINGS[item.standing].format(side)}"
