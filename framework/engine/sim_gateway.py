@@ -10,7 +10,17 @@ import numpy as np
 from framework.compiled.records import at, dtype_of
 from framework.engine.replay import Replay
 from framework.market.instrument import Instrument
-from framework.market.records import CANCEL, NEW, Request
+from framework.market.records import (
+    AMEND,
+    AMEND_REJECTED,
+    CANCEL,
+    CANCEL_REJECTED,
+    DUPLICATE,
+    NEW,
+    REJECTED,
+    Report,
+    Request,
+)
 from framework.quoting.records import FOREVER
 from framework.venue.gateway import (
     AccountRow,
@@ -26,6 +36,8 @@ from framework.venue.gateway import (
     VenueState,
 )
 
+REFUSED = {NEW: REJECTED, AMEND: AMEND_REJECTED, CANCEL: CANCEL_REJECTED}
+
 
 class SimGateway:
     """One symbol's simulated exchange: that of a replay which is played through here and not by itself.
@@ -37,7 +49,8 @@ class SimGateway:
         self.exchange, self.wire, self.at_ns = replay.exchange_half, replay.wire, replay.start_ns - 1
         self._feed, self._tape = replay.feed, replay.tape
         self._local, self._delay_ns = replay.local_ts_ns, replay.delay_ns
-        self._heard = 0
+        self._heard = self._last_link = 0
+        self._refused: list[Any] = []
         self._ledger, self._told = at(replay.ledger, 0), (0, 0.0)
         self._symbol = replay.tape.instrument.symbol
 
@@ -63,10 +76,7 @@ class SimGateway:
             cash=float(ledger.cash),
             positions={self._symbol: float(ledger.position)},
             orders=tuple(self._order(at(self.exchange.orders, k)) for k in range(count)),
-            executions=tuple(
-                self._execution(k + 1, fills[k])
-                for k in np.flatnonzero(fills["exch_ts_ns"] >= since_ns).tolist()
-            ),
+            executions=tuple(self._execution(fill) for fill in fills[fills["exch_ts_ns"] >= since_ns]),
         )
 
     def submit(self, requests: Sequence[RequestRow]) -> None:
@@ -75,6 +85,11 @@ class SimGateway:
         names = dtype_of(Request).names or ()
         for request in requests:
             self.instrument(request.symbol)
+            link = int(request.row["link_id"])
+            if 0 < link <= self._last_link:  # a desk counts its requests
+                self._refused.append(self._duplicate(request.row))
+                continue
+            self._last_link = max(link, self._last_link)
             fields = {name: request.row[name].item() for name in names}
             fields["arrive_ns"] = fields["sent_ns"] + int(delays[rings.requests % len(delays)])
             self.wire.submit(**fields)
@@ -94,12 +109,14 @@ class SimGateway:
     def poll(self, into: GatewayBuffers, *, until_ns: int) -> Progress:
         """Let the market and the exchange go on to the first arrival; nothing is waited for."""
         quiet = max(into.quiet_until_ns, self.at_ns)
-        rows = into.market[self._symbol]
+        rows, refused, self._refused = into.market[self._symbol], self._refused, []
+        if refused:
+            until_ns = min(until_ns, quiet)
         stop = self._fitting(rows, min(until_ns, max(quiet, self._arrival_ns(self._heard))))
         self.at_ns = self.exchange.advance(stop, feed=self._feed, wire=self.wire, quiet_until_ns=quiet)
         self._copy(rows)
         reports = self.wire.take_reports(until_ns=self.at_ns)
-        into.reports[:] = [ReportRow(self._symbol, row) for row in reports]
+        into.reports[:] = [ReportRow(self._symbol, row) for row in (*refused, *reports)]
         into.accounts.clear()
         now = (int(self._ledger.fills), float(self._ledger.funding))
         if now != self._told:
@@ -141,6 +158,15 @@ class SimGateway:
             turnover=float(ledger.turnover),
         )
 
+    def _duplicate(self, request: Any) -> Any:
+        """Refuse a request whose link was used before; the exchange never sees it."""
+        row = np.zeros(1, dtype_of(Report))
+        for name in ("sent_ns", "order_id", "side", "price_ticks", "qty_lots", "link_id", "route"):
+            row[name] = request[name]
+        row["arrive_ns"] = row["exch_ts_ns"] = self.at_ns
+        row["report_kind"], row["reason"] = REFUSED[int(request["action"])], DUPLICATE
+        return row[0]
+
     def _order(self, order: Any) -> OpenOrder:
         return OpenOrder(
             symbol=self._symbol,
@@ -152,10 +178,10 @@ class SimGateway:
             reduce_only=bool(order.reduce_only),
         )
 
-    def _execution(self, exec_id: int, fill: Any) -> Execution:
+    def _execution(self, fill: Any) -> Execution:
         return Execution(
             symbol=self._symbol,
-            exec_id=exec_id,
+            exec_id=int(fill["exec_id"]),
             order_id=int(fill["order_id"]),
             side=int(fill["side"]),
             price_ticks=int(fill["price_ticks"]),

@@ -38,6 +38,7 @@ NOT_REDUCING = 3
 NO_LIQUIDITY = 4
 TOO_MANY_ORDERS = 5
 BAD_ORDER = 6
+DUPLICATE = 7
 
 REJECT_NAMES = {
     WOULD_TAKE: "would_take",
@@ -46,6 +47,7 @@ REJECT_NAMES = {
     NO_LIQUIDITY: "no_liquidity",
     TOO_MANY_ORDERS: "too_many_orders",
     BAD_ORDER: "bad_order",
+    DUPLICATE: "duplicate",
 }
 
 # which settings an order follows

@@ -11,6 +11,9 @@ from framework.compiled.bundles import bind
 from framework.compiled.records import at, interpreted
 from framework.engine.halves import DeskHalf, WireBuffers
 from framework.engine.records import Feed
+from framework.session.errors import SoakError
+from framework.session.intents import IntentJournal
+from framework.session.reconcile import Reconciled, Refused, reconcile
 from framework.venue.gateway import Gateway, GatewayBuffers, MarketRows, RequestRow
 
 
@@ -50,14 +53,32 @@ class Session:
         desk: DeskHalf,
         buffers: GatewayBuffers,
         observer: Observer,
+        journal: IntentJournal,
         start_ns: int,
         sinks: Sequence[Sink] = (),
     ) -> None:
         self.gateway, self.symbol, self.desk, self.at_ns = gateway, symbol, desk, start_ns - 1
-        self._observer, self._sinks = observer, tuple(sinks)
+        self._observer, self._journal, self._sinks = observer, journal, tuple(sinks)
         self._into = buffers
         self._wire = WireBuffers.straight()
         self._feed = _feed(buffers.market[symbol])
+
+    def reconcile(self) -> Reconciled | Refused:
+        """Decide what the orders, fills and positions found at the exchange are; raises GatewayError."""
+        known = self._journal.known()
+        state = self.gateway.state(since_ns=known.since_ns)
+        symbols = {*state.positions, *known.positions}
+        lots = {symbol: self.gateway.instrument(symbol).lot for symbol in symbols}
+        return reconcile(known=known, state=state, lots=lots)
+
+    def start(self) -> None:
+        """Take over what is found, no order left open; raises SoakError when something is unexplained."""
+        found = self.reconcile()
+        if isinstance(found, Refused):
+            raise SoakError(f"session: {'; '.join(found.unexplained)}; allowed what this session has done")
+        at(self.desk.exposure, 0).position = found.positions.get(self.symbol, 0.0)
+        if found.open:
+            self.gateway.cancel_all(self.symbol)
 
     def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
         """Go on up to and including an instant; ``end_runs`` also writes the block runs still open then."""
@@ -75,6 +96,8 @@ class Session:
         due_ns = max(min(until_ns, desk.due_ns, self._observer.due_ns), self.at_ns)
         self.at_ns = now = self.gateway.poll(into, until_ns=due_ns).at_ns
         self._observer.arrived()
+        if into.reports:
+            self._journal.hear(into.reports)
         for report in into.reports:
             wire.put_report(report.row)
         if (account := into.accounts.get(self.symbol)) is not None:
@@ -89,7 +112,9 @@ class Session:
         desk.advance(now, feed=self._feed, events=events, wire=wire)
         rows = wire.take_requests()
         if len(rows):
-            self.gateway.submit([RequestRow(self.symbol, row) for row in rows])
+            requests = [RequestRow(self.symbol, row) for row in rows]
+            self._journal.intend(requests)
+            self.gateway.submit(requests)
         for sink in self._sinks:
             sink.drain()
 

@@ -10,6 +10,7 @@ from framework.compiled.records import at
 from framework.engine.observe import observe
 from framework.engine.replay import Replay
 from framework.engine.sim_gateway import SimGateway
+from framework.session.intents import MemoryJournal
 from framework.session.session import Session
 from framework.venue.gateway import ROWS, GatewayBuffers
 
@@ -46,14 +47,17 @@ def sim_session(replay: Replay) -> Session:
     symbol = replay.tape.instrument.symbol
     replay.exchange_half.load()  # compiling is no lag of the feed
     replay.desk_half.load()
-    return Session(
+    session = Session(
         gateway=SimGateway(replay),
         symbol=symbol,
         desk=replay.desk_half,
         buffers=GatewayBuffers.of([symbol], rows=max(ROWS, _most_at_once(replay))),
         observer=ReplayObserver(replay),
+        journal=MemoryJournal(lots={symbol: replay.tape.instrument.lot}),
         start_ns=replay.start_ns,
     )
+    session.start()
+    return session
 
 
 def _most_at_once(replay: Replay) -> int:
