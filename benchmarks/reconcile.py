@@ -39,12 +39,14 @@ import sys, threading, signal
 from pathlib import Path
 from framework.gitops.agent.serve import serve
 from framework.gitops.agent.state_dir import StateDir
+from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.reconciler import Reconciler
 from framework.journal.journal import utc_now
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 home, remote = sys.argv[1:]
-agent = Reconciler(StateDir(Path(home), "sandbox"), remote, utc_now, log=lambda line: print(line, flush=True))
+observer = Observer(StateDir(Path(home), "sandbox"), remote, utc_now)
+agent = Reconciler(observer, log=lambda line: print(line, flush=True))
 serve(agent, stop=stop)
 """
 

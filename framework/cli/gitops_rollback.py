@@ -39,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
     good = "known good" if hold.plain["held"]["proven"] else "its health is not known"
     log(f"| gitops_rollback | HELD | back to {target.commit[:12]} ({good}), {hold.name} |")
     try:
-        agent.remote = args.remote or remote_of(home)
+        agent.observer.remote = args.remote or remote_of(home)
         agent.sign = args.sign.resolve() if args.sign is not None else None
         agent.propose_revert()
         agent.publish()

@@ -17,6 +17,7 @@ from typing import Any
 from framework.files.atomic import write_json
 from framework.files.moments import iso_utc
 from framework.gitops.agent.observed import Observed
+from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.state_dir import JournalView, StateDir
@@ -84,8 +85,11 @@ class World:
 
     def new_agent(self, **more: Any) -> Reconciler:
         """Start an agent: what it knows is on the disk."""
-        more = {"bootstrap": self.bootstrap, "publishes": False, **more}
-        return Reconciler(self.state_dir, str(self.remote), lambda: self.now, log=self.said.append, **more)
+        seen = {name: more.pop(name) for name in ("bootstrap", "rules") if name in more}
+        observer = Observer(
+            self.state_dir, str(self.remote), lambda: self.now, **{"bootstrap": self.bootstrap, **seen}
+        )
+        return Reconciler(observer, log=self.said.append, **{"publishes": False, **more})
 
     def poll(self, *, after_s: float = 1.0) -> Observed:
         """Let time pass and the agent look once."""

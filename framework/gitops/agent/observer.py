@@ -33,15 +33,6 @@ TRAILER = re.compile(r"^Clears-Hold: *(\S+) *$", re.MULTILINE)
 HELD_REVISIONS = 8
 
 
-RETRY_S = 30.0
-"""Pause after a push that failed."""
-
-
-def is_pausing(until: datetime | None, *, now: datetime) -> bool:
-    """Say whether a pause of at most ``RETRY_S`` still lasts; a clock that was set back ends it."""
-    return until is not None and 0.0 < (until - now).total_seconds() <= RETRY_S
-
-
 @dataclass
 class Fetched:
     """What the last looks at the remote gave."""
@@ -75,8 +66,6 @@ class Observer:
         self.view = JournalView(self.state_dir.journal, now=self.now)
         self.poll_s = 5.0
         """Pause between two looks at the remote: the policy's."""
-        self.publish_fault = ""
-        self.push_after: datetime | None = None
         history, state = self.view.history(), read_state(self.state_dir.state)
         self.branch: str = state.get("branch") or ""
         self.examined: str | None = state.get("seen") or history.accepted
@@ -158,8 +147,8 @@ class Observer:
             bot=read_bot(self.state_dir.bot),
         )
 
-    def observe(self) -> Observed:
-        """Read everything a decision rests on."""
+    def observe(self, *, publish_fault: str, can_push: bool) -> Observed:
+        """Read everything a decision rests on; publishing and pushing are the caller's to tell of."""
         history = self.view.history()
         if history.taken != self._taken:  # an operator has taken a rewritten branch
             self._taken = history.taken
@@ -177,7 +166,7 @@ class Observer:
             run_out=self._run_out(now),
             fetched_at=self.fetched.at,
             fetch_fault=self.fetched.fault,
-            publish_fault=self.publish_fault,
+            publish_fault=publish_fault,
             gate_journal_fault=self.fetched.gate_journal.fault,
             revoked=revoked,
             tightens=self._tightens(history, revoked, now),
@@ -185,7 +174,7 @@ class Observer:
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
             bot=read_bot(self.state_dir.bot),
-            can_push=not is_pausing(self.push_after, now=now),
+            can_push=can_push,
             restorable=history.applied is None or self.in_force() is not None,
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked, write_atomic, write_json
@@ -20,7 +20,7 @@ from framework.gitops.agent.conditions import Permission, health_of, permission_
 from framework.gitops.agent.decide import Action, Do, decide
 from framework.gitops.agent.hold import put_live, settle
 from framework.gitops.agent.observed import Observed
-from framework.gitops.agent.observer import RETRY_S, Observer, is_pausing
+from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.rollback import Revert, make_revert, revert_body, roll_back
 from framework.gitops.desired.rendered import (
     Rendered,
@@ -39,14 +39,13 @@ from framework.journal.entry import Kind
 from framework.journal.journal import Journal
 from framework.telemetry.alerts import Severity, alert
 
-if TYPE_CHECKING:
-    pass
+RETRY_S = 30.0
+"""Pause after a push that failed."""
 
 TURN_S = 30.0
 MOST = 24
 """Actions of one turn; more would be a loop."""
 
-HELD_REVISIONS = 8
 ALERTS = {
     Do.ROLLBACK: Severity.PAGE,
     Do.REFUSE: Severity.WARNING,
@@ -60,10 +59,16 @@ PAGED = ("failing", "revoked", "journal", "contents", "hold")
 Log = Callable[[str], None]
 
 
+def is_pausing(until: datetime | None, *, now: datetime) -> bool:
+    """Say whether a pause of at most ``RETRY_S`` still lasts; a clock that was set back ends it."""
+    return until is not None and 0.0 < (until - now).total_seconds() <= RETRY_S
+
+
 @dataclass
-class Reconciler(Observer):
+class Reconciler:
     """The agent's hands: everything of it that writes."""
 
+    observer: Observer
     log: Log = print
     token: str | None = None
     sign: Path | None = None
@@ -72,15 +77,19 @@ class Reconciler(Observer):
     publishes: bool = True
     """Whether the journal and its head go to the remote as they grow."""
 
+    publish_fault: str = ""
+    """Why the journal could not be published last."""
+
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self.state_dir, self.view, self.git = self.observer.state_dir, self.observer.view, self.observer.git
+        self._push_after: datetime | None = None
         self._publish_after: datetime | None = None
         self._published_size = 0
         self._written: dict[str, Any] = {}
 
     def publish(self) -> None:
         """Push the journal and its head when it has grown; what goes wrong is kept, and tried again later."""
-        now = self.now()
+        now = self.observer.now()
         if not self.publishes or is_pausing(self._publish_after, now=now):
             return
         try:
@@ -88,8 +97,10 @@ class Reconciler(Observer):
             if size in (0, self._published_size):
                 return
             journal, name = Journal(self.state_dir.journal), self.state_dir.environment
-            done = publish_head(self.git, self.remote, name, journal, known=self.published, sign=self.sign)
-            self.published, self._published_size = done.commit, size
+            done = publish_head(
+                self.git, self.observer.remote, name, journal, known=self.observer.published, sign=self.sign
+            )
+            self.observer.published, self._published_size = done.commit, size
             self.publish_fault, self._publish_after = "", None
         except (QuoteopsError, OSError) as error:
             self.publish_fault = str(error)
@@ -98,7 +109,7 @@ class Reconciler(Observer):
     def complete(self) -> Observed:
         """Complete a hold or a write that was cut off; the caller has the turn."""
         for _ in range(MOST):
-            observed = self.observe_here()
+            observed = self.observer.observe_here()
             action = decide(observed)
             if action.do not in (Do.SETTLE, Do.FINISH):
                 return observed
@@ -111,11 +122,11 @@ class Reconciler(Observer):
         Raises FileError, GitopsError and JournalError when this machine refuses; a later turn goes on where
         this one was cut off.
         """
-        self.compose_head()
+        self.observer.compose_head()
         for _ in range(MOST):
             proposal: Hold | None = None
             with locked(path=self.state_dir.turn, timeout_s=TURN_S):
-                observed = self.observe()
+                observed = self._observe()
                 action = decide(observed)
                 if action.do is Do.PROPOSE:
                     proposal = observed.hold
@@ -129,12 +140,16 @@ class Reconciler(Observer):
                 self._propose(proposal, observed.now)
         raise GitopsError(f"{self.state_dir.environment}: {MOST} actions in one turn, the last: {action.do}")
 
+    def _observe(self) -> Observed:
+        pausing = is_pausing(self._push_after, now=self.observer.now())
+        return self.observer.observe(publish_fault=self.publish_fault, can_push=not pausing)
+
     def propose_revert(self) -> None:
         """Open the proposal that a hold still owes git, when there is a remote."""
         hold = read_hold(self.state_dir.hold, self.view.history().hold)
         owed = hold is not None and hold.quarantined is not None
         if hold is not None and owed and (hold.name, Kind.PROPOSED) not in self.view.history().done:
-            self._propose(hold, self.now())
+            self._propose(hold, self.observer.now())
 
     # -- what is done ----------------------------------------------------------------------------------------
 
@@ -193,18 +208,18 @@ class Reconciler(Observer):
         desired = observed.run_out if action.topic == "run_out" else observed.desired
         assert desired is not None
         applied = observed.history.applied
-        before = self.in_force()
-        revision = self.of(desired.commit)
+        before = self.observer.in_force()
+        revision = self.observer.of(desired.commit)
         rendered = rendered_of(revision, environment=self.state_dir.environment, now=observed.now)
         rendered = successor(rendered, applied=applied, before=before)
         if applied is not None:
-            rendered = with_restart(rendered, before=self.of(applied.commit), revision=revision)
+            rendered = with_restart(rendered, before=self.observer.of(applied.commit), revision=revision)
         store_rendered(rendered, folder=self.state_dir.contents)
         put_live(self.state_dir, rendered.live_bytes())
         self._journal_applied(rendered, before, observed)
 
     def _finish(self, sha: str, observed: Observed) -> None:
-        before = self.in_force()
+        before = self.observer.in_force()
         self._journal_applied(require_rendered(sha, folder=self.state_dir.contents), before, observed)
 
     def _journal_applied(self, rendered: Rendered, before: Rendered | None, observed: Observed) -> None:
@@ -261,17 +276,18 @@ class Reconciler(Observer):
                 self.git,
                 hold,
                 environment=self.state_dir.environment,
-                head=self.fetched.head or self.git.fetch(self.remote, self.the_branch()),
+                head=self.observer.fetched.head
+                or self.git.fetch(self.observer.remote, self.observer.the_branch()),
                 scratch=self.state_dir.staging,
                 now=now,
                 sign=self.sign,
             )
             branch, commit = push_branch(
-                self.git, self.remote, branch=revert.branch, commit=revert.commit, base=revert.base
+                self.git, self.observer.remote, branch=revert.branch, commit=revert.commit, base=revert.base
             )
             revert = replace(revert, branch=branch, commit=commit)
         except QuoteopsError as error:
-            self.push_after = now + timedelta(seconds=RETRY_S)
+            self._push_after = now + timedelta(seconds=RETRY_S)
             self.log(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
             return
         body = revert_body(revert, hold, self.state_dir.environment)
@@ -287,9 +303,9 @@ class Reconciler(Observer):
     def _pull_request(self, revert: Revert, hold: Hold, body: str) -> str:
         try:
             return open_pull_request(
-                remote=self.remote,
+                remote=self.observer.remote,
                 branch=revert.branch,
-                base=self.the_branch(),
+                base=self.observer.the_branch(),
                 title=f"revert({self.state_dir.environment}): back to {hold.plain['held']['commit'][:12]}",
                 body=body,
                 token=self.token,
@@ -308,7 +324,7 @@ class Reconciler(Observer):
         permission = permission_of(observed)[0]
         desired = observed.desired
         if desired is not None and not desired.refusal:
-            self.accept(desired.commit, good=permission is Permission.ALLOWED)
+            self.observer.accept(desired.commit, good=permission is Permission.ALLOWED)
         state = self._state(observed)
         quiet = {key: value for key, value in state.items() if key not in ("at", "fetched_at")}
         looked = observed.fetched_at is not None and self._written.get("fetched_at") != iso_utc(
@@ -327,14 +343,14 @@ class Reconciler(Observer):
         permission, why = permission_of(observed)
         return {
             "environment": self.state_dir.environment,
-            "remote": without_login(self.remote),
-            "branch": self.the_branch(),
+            "remote": without_login(self.observer.remote),
+            "branch": self.observer.the_branch(),
             "pid": os.getpid(),
             "at": iso_utc(observed.now),
-            "poll_s": self.poll_s,
-            "seen": self.examined,
-            "published": self.published,
-            "good": self.good,
+            "poll_s": self.observer.poll_s,
+            "seen": self.observer.examined,
+            "published": self.observer.published,
+            "good": self.observer.good,
             "fetched_at": iso_utc(observed.fetched_at) if observed.fetched_at is not None else None,
             "fetch_fault": observed.fetch_fault,
             "desired": None if desired is None else {**asdict(desired), "clears": sorted(desired.clears)},

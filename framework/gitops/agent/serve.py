@@ -20,6 +20,7 @@ from framework.files.atomic import locked
 from framework.files.errors import FileError
 from framework.gitops.agent.conditions import Permission, Sync, fresh, permission_of, sync_of
 from framework.gitops.agent.observed import Observed
+from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.reconciler import Log, Reconciler
 from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.desired.environment_revision import EnvironmentRevision
@@ -51,11 +52,8 @@ def make_reconciler(
     state_dir = StateDir(home, environment)
     checkout = read_checkout(home, environment)
     return Reconciler(
-        state_dir,
-        remote or remote_of(home),
-        now,
+        Observer(state_dir, remote or remote_of(home), now, bootstrap=checkout),
         log=log,
-        bootstrap=checkout,
         publishes=publishes,
         sign=sign,
         token=token_of(checkout),
@@ -64,7 +62,7 @@ def make_reconciler(
 
 def make_operator(*, environment: str, home: Path, log: Log = print) -> Reconciler:
     """Open an environment's folder for an operator: it needs neither remote nor checkout."""
-    return Reconciler(StateDir(home, environment), "", utc_now, log=log, token=token_of(None))
+    return Reconciler(Observer(StateDir(home, environment), "", utc_now), log=log, token=token_of(None))
 
 
 def token_of(checkout: EnvironmentRevision | None) -> str | None:
@@ -102,7 +100,7 @@ def once(reconciler: Reconciler, *, wait_s: float = 5.0) -> Observed:
     """Look at the remote once, do what there is to do, and wait a moment for a bot to answer."""
     with _alone(reconciler.state_dir):
         tidy(reconciler.state_dir)
-        reconciler.fetch()
+        reconciler.observer.fetch()
         observed = reconciler.turn()
         pause = threading.Event()
         for _ in range(int(wait_s / ACK_TICK_S)):
@@ -160,13 +158,13 @@ def remote_of(home: Path) -> str:
 def _look(reconciler: Reconciler, looked: threading.Event, stop: threading.Event) -> None:
     while not stop.is_set():
         began = time.monotonic()
-        reconciler.fetch()
+        reconciler.observer.fetch()
         looked.set()
         if not stop.wait(
-            reconciler.poll_s / 2
+            reconciler.observer.poll_s / 2
         ):  # the turn comes first; what it journals is published after it
             reconciler.publish()
-        stop.wait(max(0.0, reconciler.poll_s - (time.monotonic() - began)))
+        stop.wait(max(0.0, reconciler.observer.poll_s - (time.monotonic() - began)))
 
 
 def _pause(observed: Observed) -> float:

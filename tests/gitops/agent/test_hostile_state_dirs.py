@@ -220,7 +220,7 @@ def test_no_part_of_a_login_is_shown(login: str) -> None:
 
 
 def test_a_login_of_the_remote_is_in_no_file_and_no_message(world: World) -> None:
-    world.agent.remote = "https://ann:p@ssword@127.0.0.1:1/x.git"
+    world.agent.observer.remote = "https://ann:p@ssword@127.0.0.1:1/x.git"
     once(world.agent, wait_s=0.0)
     kept = [p.read_text(errors="replace") for p in world.state_dir.folder.glob("*.json*")]
     assert "ssword" not in "\n".join([*world.said, *kept])

@@ -109,7 +109,7 @@ def silent_server() -> Iterator[str]:
 def test_a_remote_that_hangs_is_left_after_the_timeout_said_once_and_recovers(world: World) -> None:
     world.poll()
     with silent_server() as url:
-        world.agent.remote, world.agent.git.timeout_s = url, 0.3
+        world.agent.observer.remote, world.agent.git.timeout_s = url, 0.3
         world.poll()
         observed = world.poll()
     assert world.live() == {"tail_age_ms": 650}
@@ -117,7 +117,7 @@ def test_a_remote_that_hangs_is_left_after_the_timeout_said_once_and_recovers(wo
     assert world.kinds() == ["applied", "alert"]
     assert sync_of(world.poll(after_s=120))[0] is Sync.UNKNOWN
     world.ask(tail_age_ms=700)
-    world.agent.remote, world.agent.git.timeout_s = str(world.remote), 20.0
+    world.agent.observer.remote, world.agent.git.timeout_s = str(world.remote), 20.0
     world.poll()
     assert world.live() == {"tail_age_ms": 700}
     assert world.entries(Kind.ALERT)[-1].data["resolved"] is True
@@ -146,7 +146,7 @@ def test_a_hanging_remote_does_not_keep_drift_from_being_repaired(world: World) 
     world.poll()
     stop = threading.Event()
     with silent_server() as url:
-        world.agent.remote, world.agent.git.timeout_s = url, 2.0
+        world.agent.observer.remote, world.agent.git.timeout_s = url, 2.0
         thread = threading.Thread(target=serve, args=(world.agent,), kwargs={"stop": stop})
         thread.start()
         world.state_dir.live.write_text("{}")
@@ -362,7 +362,7 @@ def test_an_unreadable_policy_in_force_is_no_reason_to_take_anything(
 ) -> None:
     world, _, _ = signed
     world.restart()
-    world.agent.good = "0" * 40  # as after a mirror was lost together with its remote's history
+    world.agent.observer.good = "0" * 40  # as after a mirror was lost together with its remote's history
     world.ask(tail_age_ms=700)
     observed = world.poll()
     assert "policy in force cannot be read" in permission_of(observed)[1]

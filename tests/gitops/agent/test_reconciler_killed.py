@@ -38,11 +38,12 @@ from pathlib import Path
 from datetime import datetime
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.state_dir import StateDir
+from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.reconciler import Reconciler
 
 home, remote, now, verb = sys.argv[2:]
 state_dir, moment = StateDir(Path(home), "sandbox"), datetime.fromisoformat(now)
-agent = Reconciler(state_dir, remote, lambda: moment, log=lambda _: None, publishes=False)
+agent = Reconciler(Observer(state_dir, remote, lambda: moment), log=lambda _: None, publishes=False)
 if verb == "rollback":
     from framework.gitops.agent.operator import roll_back_environment
     roll_back_environment(agent, reason="losses")

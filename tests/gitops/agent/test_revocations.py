@@ -214,7 +214,7 @@ def test_no_tier_without_a_gate_asks_for_its_journal(world: World, gate: Gate) -
     gate.refuses(commit)
     world.poll()
     assert world.live() == {"tail_age_ms": 550}
-    assert world.agent.published is None
+    assert world.agent.observer.published is None
 
 
 def test_a_mute_remote_is_asked_once_a_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,11 +226,11 @@ def test_a_mute_remote_is_asked_once_a_look(world: World, monkeypatch: pytest.Mo
         return fetch(git, remote, branch)
 
     monkeypatch.setattr(Git, "fetch", counted)
-    world.agent.fetch()
+    world.agent.observer.fetch()
     assert asked == ["main", BRANCH]
     asked.clear()
     world.remote.rename(world.folder / "elsewhere.git")
-    world.agent.fetch()
+    world.agent.observer.fetch()
     assert asked == ["main"]
 
 
