@@ -52,12 +52,12 @@ def _report(args: Any) -> dict[str, Any]:
     from framework.gitops.calibration.rates import Question, target_met
     from framework.gitops.calibration.resample import Design
     from framework.gitops.calibration.tapes import classes_of, recorded, synthetic
-    from framework.gitops.desired.policy import load_policy
     from framework.gitops.gate.judge import evidence_rules, margins_of
+    from framework.settings.gitops_files import read_policy
     from framework.settings.resolve import find_root
 
     root = find_root()
-    gate = load_policy(root).gate
+    gate = read_policy(root).gate
     rules, design = evidence_rules(gate), Design(draws=args.draws, guard_draws=max(1, args.draws * 3 // 20))
     sources = [recorded(archive) for archive in args.tape]
     if args.synthetic:

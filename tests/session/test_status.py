@@ -13,8 +13,8 @@ import pytest
 
 from framework.compiled.records import interpreted
 from framework.files.atomic import sha256_of, write_atomic
-from framework.gitops.desired.environments import compose_environment
 from framework.settings.compose import compose_run
+from framework.settings.environment import compose_environment
 from framework.settings.errors import ConfigError
 from framework.units import SECOND
 from tests.command import private_copy, soaked

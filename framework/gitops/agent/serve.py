@@ -136,13 +136,12 @@ def tidy(state_dir: StateDir) -> None:
 
 def read_checkout(home: Path, environment: str) -> EnvironmentRevision | None:
     """Read policy and branch from the checkout the agent was started in, None where there is none."""
-    from framework.gitops.desired.environments import load_environment
-    from framework.gitops.desired.policy import load_policy
+    from framework.settings.gitops_files import read_environment, read_policy
 
     if not (home / "gitops" / "policy.yaml").is_file():
         return None
-    file = load_environment(home, environment)
-    return EnvironmentRevision("checkout", branch=file.branch, tier=file.tier, policy=load_policy(home))
+    file = read_environment(home, environment)
+    return EnvironmentRevision("checkout", branch=file.branch, tier=file.tier, policy=read_policy(home))
 
 
 def remote_of(home: Path) -> str:

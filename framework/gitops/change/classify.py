@@ -9,25 +9,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
-from framework.gitops.change.admission import signatures, wrong_conf, wrong_files, wrong_gitops, wrong_patches
-from framework.gitops.change.limits import TIERS, refused_changes
-from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs
-from framework.gitops.desired.policy import PathClass, class_of
+from framework.gitops.change.admission import (
+    TIERS,
+    refused_changes,
+    signatures,
+    wrong_conf,
+    wrong_files,
+    wrong_gitops,
+    wrong_patches,
+)
+from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs, PathClass
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.settings.gitops_files import POLICY
+from framework.settings.gitops_files import POLICY, TAPES
 from framework.settings.overrides import Change, Direction, Effect, direction_of
 from framework.settings.schema.gitops import EnvironmentFile, Policy, TierRules
 from framework.settings.schema.run import RunSettings
 from framework.settings.traded import traded_changes, traded_fields
 
-__all__ = ["ChangeReport", "EnvironmentChange", "classify"]
-
 JUDGING = ("tier", "tapes", "branch")
 """Keys of an environment's file that decide how it is judged, not what it trades."""
+
+
+ALWAYS_GATE = (POLICY, TAPES, "conf/kpi/*", ".github/workflows/*")
+"""What judges, whatever a policy says."""
+
+ALWAYS_PARAMETERS = ("runtime_overrides/*", "gitops/environments/*", "conf/*")
+"""What decides how a bot trades, unless it is what judges or a model."""
 
 
 def classify(
@@ -115,6 +127,21 @@ def _policy_of(base: Revision) -> Policy:
     return base.policy
 
 
+def class_of(path: str, policy: Policy) -> PathClass:
+    """Return the class of a path: the first whose pattern matches, and code when none does."""
+    paths = policy.paths
+    table = (
+        (PathClass.GATE, (*ALWAYS_GATE, *paths.gate)),
+        (PathClass.MODEL, paths.model),
+        (PathClass.PARAMETERS, (*ALWAYS_PARAMETERS, *paths.parameters)),
+        (PathClass.DOCS, paths.docs),
+    )
+    for kind, patterns in table:
+        if any(fnmatchcase(path, pattern) for pattern in patterns):
+            return kind
+    return PathClass.CODE
+
+
 def _by_class(changed: list[str], policy: Policy) -> dict[str, tuple[str, ...]]:
     by_class: dict[str, list[str]] = {}
     for path in changed:
@@ -145,7 +172,7 @@ def _compare(
     changes = _changes(old, new) + _models(before, after)
     trading = [change for change in changes if not is_judging(change.name)]
     direction = Direction.INCREASING if old is None else direction_of(trading)
-    # Without a baseline there is nothing to compare: what may be new is settled in limits.py.
+    # Without a baseline there is nothing to compare: what may be new is settled in admission.py.
     needs: Needs = "check" if old is None else _needs(direction, rules)
     raised = after is not None and (before is None or TIERS.index(after.tier) > TIERS.index(before.tier))
     ends, later = ("", ()) if old is None or after is None else _later(name, old, base, head)

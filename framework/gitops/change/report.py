@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
-from framework.gitops.desired.policy import PathClass
 from framework.settings.overrides import Change, Direction
 from framework.settings.schema.gitops import Policy
 from framework.settings.schema.run import RunSettings
 
 Needs = Literal["none", "check", "gate"]
+
+
+class PathClass(StrEnum):
+    """What a file is to a change."""
+
+    GATE = "gate"
+    MODEL = "model"
+    PARAMETERS = "parameters"
+    CODE = "code"
+    DOCS = "docs"
 
 
 @dataclass(frozen=True, kw_only=True)

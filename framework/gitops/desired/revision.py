@@ -72,40 +72,40 @@ class Revision:
     @cached_property
     def policy(self) -> Policy:
         """Return the policy. Raises ``ConfigError`` or ``FileError``."""
-        from framework.gitops.desired.policy import load_policy
+        from framework.settings.gitops_files import read_policy
 
-        return load_policy(self.root)
+        return read_policy(self.root)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Return the environments, by name."""
-        from framework.gitops.desired.environments import environment_names
+        from framework.settings.gitops_files import environment_names
 
         return environment_names(self.root)
 
     def environment(self, name: str) -> EnvironmentFile:
         """Return the file of an environment. Raises ``ConfigError`` or ``FileError``."""
-        from framework.gitops.desired.environments import load_environment
+        from framework.settings.gitops_files import read_environment
 
         if name not in self._environments:
-            self._environments[name] = load_environment(self.root, name)
+            self._environments[name] = read_environment(self.root, name)
         return self._environments[name]
 
     def patch(self, name: str) -> Patch | None:
         """Return the patch of an environment, None when it has none."""
-        from framework.gitops.desired.environments import patch_of
+        from framework.settings.environment import patch_of
 
         return patch_of(self.root, name)
 
     def tuned_on(self, name: str) -> tuple[Window, ...]:
         """Return what somebody has seen in finding an environment's values, its candidate's among them."""
-        from framework.gitops.desired.environments import tuned_on
+        from framework.settings.environment import tuned_on
 
         return tuned_on(self.root, name)
 
     def settings(self, name: str, *, now: datetime | None = None) -> RunSettings:
         """Return what an environment runs; with ``now``, what has expired by then is set back."""
-        from framework.gitops.desired.environments import compose_environment
+        from framework.settings.environment import compose_environment
 
         if (name, now) not in self._composed:
             self._composed[name, now] = compose_environment(self.root, name, now=now).settings

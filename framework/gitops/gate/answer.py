@@ -67,7 +67,7 @@ class TapeVerdict:
             "windows_ns": [list(window) for window in self.evidence.windows],
             "cut_out": self.evidence.cut,
             "hours": base.hours,
-            "blocks": base.blocks,
+            "blocks": len(base.starts),
             "fills": {"base": base.fills, "candidate": candidate.fills},
             "identical": self.arms.identical,
         }

@@ -96,11 +96,6 @@ class ArmBlocks:
     fills: int
     totals: tuple[Section, ...]
 
-    @property
-    def blocks(self) -> int:
-        """Return how many whole blocks there are."""
-        return len(self.starts)
-
 
 def replay_arm(job: ArmJob) -> ArmBlocks:
     """Replay one arm on one tape; raises what opening, replaying and attributing raise."""

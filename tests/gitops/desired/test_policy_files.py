@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from framework.errors import QuoteopsError
-from framework.gitops.desired.environments import compose_environment, load_environment
-from framework.gitops.desired.policy import PathClass, class_of, load_policy
+from framework.gitops.change.classify import class_of
+from framework.gitops.change.report import PathClass
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.evidence import load_tapes, open_evidence, tapes_of
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.settings.check import check_conf
+from framework.settings.environment import compose_environment
+from framework.settings.gitops_files import read_environment, read_policy
 from framework.settings.schema.gitops import EvidenceTape
 from tests.gitops.repository import DESIRED, ROOT
 
@@ -37,7 +39,7 @@ def edit(root: Path, name: str, old: str, new: str) -> None:
 
 def test_the_shipped_files_are_valid_and_every_environment_composes(root: Path) -> None:
     check_conf(root=root)
-    policy, tapes = load_policy(root), load_tapes(root)
+    policy, tapes = read_policy(root), load_tapes(root)
     assert {tape.regime for tape in tapes} == {"normal", "event", "high_vol"}
     assert {tape.market for tape in tapes} == {"liquid", "thin"}
     assert not policy.tiers.production.synthetic_alone
@@ -124,7 +126,7 @@ def test_what_judges_is_the_gate_whatever_a_policy_says(root: Path) -> None:
     edit(root, POLICY, "  docs:\n", '  docs:\n    - "*"\n')
     for pattern in ("gitops/policy.yaml", "gitops/tapes.yaml", "conf/kpi/*", ".github/*"):
         edit(root, POLICY, f"    - {pattern}\n", "")
-    policy = load_policy(root)
+    policy = read_policy(root)
     for path in (POLICY, TAPES, "conf/kpi/scaled.yaml", ".github/workflows/gate.yml"):
         assert class_of(path, policy) is PathClass.GATE, path
     for path in ("runtime_overrides/paper.yaml", "conf/soak.yaml", SANDBOX):
@@ -133,7 +135,7 @@ def test_what_judges_is_the_gate_whatever_a_policy_says(root: Path) -> None:
 
 def test_a_fields_own_rule_comes_before_a_pattern(root: Path) -> None:
     edit(root, POLICY, "  sizing.*: {ratio: 0.5}", "  sizing.*: {ratio: 0.5}\n  sizing.leverage: {step: 1}")
-    policy = load_policy(root)
+    policy = read_policy(root)
     own, pattern = policy.rule_of("sizing.leverage"), policy.rule_of("sizing.equity_usd")
     assert own is not None
     assert pattern is not None
@@ -143,17 +145,17 @@ def test_a_fields_own_rule_comes_before_a_pattern(root: Path) -> None:
 
 def test_an_environment_may_name_its_tapes(root: Path) -> None:
     tapes = load_tapes(root)
-    assert tapes_of(load_environment(root, "paper"), tapes) == tapes
+    assert tapes_of(read_environment(root, "paper"), tapes) == tapes
     edit(
         root,
         SANDBOX,
         "tapes: [liquid-normal, liquid-event, liquid-high-vol]",
         "tapes: [thin-event, liquid-normal]",
     )
-    chosen = tapes_of(load_environment(root, "sandbox"), tapes)
+    chosen = tapes_of(read_environment(root, "sandbox"), tapes)
     assert [tape.name for tape in chosen] == ["thin-event", "liquid-normal"]
     with pytest.raises(GitopsError, match="tapes names thin-event"):
-        tapes_of(load_environment(root, "sandbox"), tapes[:1])
+        tapes_of(read_environment(root, "sandbox"), tapes[:1])
 
 
 def recorded(home: Path, **changes: object) -> EvidenceTape:
@@ -202,7 +204,7 @@ def test_a_synthetic_tape_is_made_from_its_seed(tmp_path: Path) -> None:
 
 
 def test_code_owners_are_those_of_the_policy_for_all_that_judges_and_trades() -> None:
-    policy = load_policy(ROOT)
+    policy = read_policy(ROOT)
     lines = (ROOT / ".github" / "CODEOWNERS").read_text("utf-8").splitlines()
     rules = dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
     paths = policy.paths

@@ -12,7 +12,6 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Finding, Outcome, find
 from framework.gates.verdict import Verdict
-from framework.gitops.desired.policy import load_policy
 from framework.gitops.gate.arms import LIQUID, ArmBlocks, ArmJob, replay_arm
 from framework.gitops.gate.judge import (
     KpiRow,
@@ -26,10 +25,11 @@ from framework.gitops.gate.judge import (
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.settings.compose import compose_run
+from framework.settings.gitops_files import read_policy
 from tests.command import REPOSITORY
 
 compiled = pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
-POLICY = load_policy(REPOSITORY)
+POLICY = read_policy(REPOSITORY)
 REGIMES = ("normal", "event", "high_vol")
 DRAWN = ("exchange.latency_model=lognormal",)
 
