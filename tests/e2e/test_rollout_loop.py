@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from framework.gitops.desired.environments import compose_environment
+from framework.settings.environment import compose_environment
 from tests.command import quoteops
 from tests.e2e.test_control_loop import Team, agree, pytestmark, read, revert_of, running, status, until
 from tests.e2e.workflow import git
