@@ -17,16 +17,21 @@ def run(argv: Sequence[str]) -> int:
     """Propose; 0 done, 2 could not."""
     parser = Parser(
         prog="quoteops gitops propose",
-        description="Ask an environment for tuned or swept values: branch, commit, pull request.",
+        description="Ask an environment for tuned, swept or tried values: branch, commit, pull request.",
     )
     parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
         "--from",
         dest="source",
         type=Path,
-        required=True,
         metavar="PATH",
         help="a soak's folder or its soak/runtime_overrides.json, a sweep's folder or SWEEP.json, a patch",
+    )
+    what.add_argument(
+        "--promote",
+        action="store_true",
+        help="its candidate becomes its baseline, and nothing is out any more",
     )
     parser.add_argument("--remote", metavar="URL", help="where to push (origin of the checkout)")
     parser.add_argument("--title", metavar="TEXT", help="of the commit and the pull request")
@@ -50,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
     proposal = propose(
         state_dir,
         remote=args.remote or remote_of(home),
-        source=read_source(args.source.resolve(), anyway=args.anyway),
+        source=None if args.promote else read_source(args.source.resolve(), anyway=args.anyway),
         now=utc_now(),
         branch=checkout.branch if checkout is not None else "main",
         title=args.title,

@@ -16,6 +16,7 @@ from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.rendered import rendered_of
 from framework.gitops.errors import GitopsError
+from framework.gitops.proposal.promotion import promotion_of
 from framework.gitops.proposal.sources import Source
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.pull_request import open_pull_request, push_branch
@@ -42,7 +43,7 @@ def propose(
     state_dir: StateDir,
     *,
     remote: str,
-    source: Source,
+    source: Source | None,
     now: datetime,
     branch: str = "main",
     title: str | None = None,
@@ -51,6 +52,7 @@ def propose(
 ) -> Proposal:
     """Commit the values into the environment's patch, push the branch, open the pull request.
 
+    Without a source the candidate is promoted: its values, and no rollout any more, in the one commit.
     Nothing of the caller's worktree is read or changed. Raises GitopsError when the environment has these
     values already or no patch to put them in, ConfigError for values it may not have, GitError.
     """
@@ -63,6 +65,9 @@ def propose(
         raise GitopsError(
             f"gitops/environments/{state_dir.environment}.yaml: names no overrides; allowed a file for values"
         )
+    files: dict[str, bytes | None] = {}
+    if source is None:
+        source, files = promotion_of(git, before, environment=state_dir.environment)
     fields = rendered_of(before, environment=state_dir.environment, now=now).fields
     values = {name: value for name, value in source.values.items() if fields.get(name) != value}
     if not values:
@@ -74,7 +79,7 @@ def propose(
     short = hashlib.sha256(f"{head}\n{text}".encode()).hexdigest()[:8]
     title = title or f"feat({state_dir.environment}): {_summary(fields, values)}"
     message = f"{title}\n\n{source.reason}\n"
-    commit = git.commit_files(head, {before.overrides: text.encode()}, message, sign)
+    commit = git.commit_files(head, {**files, before.overrides: text.encode()}, message, sign)
     after = read_revision(git, commit=commit, environment=state_dir.environment, scratch=state_dir.staging)
     if after.fault:
         raise GitopsError(f"{after.fault}")
@@ -116,11 +121,13 @@ def proposal_body(
     environment: str, *, before: EnvironmentRevision, after: EnvironmentRevision, source: Source
 ) -> str:
     """Write the pull request: what changes, which way it moves risk, and what is known of it."""
-    from framework.settings.overrides import changes_between, direction_of
+    from framework.settings.overrides import direction_of
+    from framework.settings.traded import traded_changes, traded_fields
 
     assert before.settings is not None
     assert after.settings is not None
-    changes = [c for c in changes_between(before.settings, after.settings) if c.reload != "restart"]
+    moved = traded_changes(traded_fields(before.settings), traded_fields(after.settings))
+    changes = [c for c in moved if c.reload != "restart"]
     lines = [
         f"`{environment}`: {source.reason}. Direction of risk: **{direction_of(changes)}**.",
         "",

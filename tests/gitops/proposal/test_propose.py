@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from framework.gitops.change.classify import classify
+from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.proposal.propose import propose
 from framework.gitops.proposal.sources import Source, read_source
@@ -73,8 +75,42 @@ def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
     return folder
 
 
-def ask(world: World, source: Source, **more: Any) -> Any:
+def ask(world: World, source: Source | None, **more: Any) -> Any:
     return propose(world.state_dir, remote=str(world.remote), source=source, now=START, **more)
+
+
+FILE, TRIED = "gitops/environments/sandbox.yaml", "runtime_overrides/sandbox.try.yaml"
+
+
+def rolled_out(world: World, mode: str, values: str = "{tail_age_ms: 700}") -> None:
+    """Commit a candidate and how far it is out."""
+    text = world.author.show("main", FILE)
+    assert text is not None
+    file = text.decode().replace("rollout: disabled", f"rollout: {mode}  # being tried")
+    file = file.replace("candidate: null", f"candidate: {TRIED}")
+    patch = f"reason: slower quotes earn more\nowner: us\noverrides: {values}\n"
+    world.commit({FILE: file.encode(), TRIED: patch.encode()})
+
+
+def test_promoting_makes_the_candidate_the_baseline_in_one_commit_that_moves_nothing(world: World) -> None:
+    rolled_out(world, "full")
+    made = ask(world, None)
+    with Revision.open(world.author, "main") as old, Revision.open(world.author, made.branch) as new:
+        was, now = old.settings("sandbox"), new.settings("sandbox")
+        report = classify(old, new, "sandbox", now=START)
+    assert was.candidate is not None
+    assert now.config_sha == was.candidate.config_sha
+    assert (now.rollout.mode, now.rollout.candidate) == ("disabled", None)
+    assert (report.verdict, report.classification, report.refusals) == ("check", "reducing", ())
+    file = world.author.show(made.branch, FILE)
+    assert file is not None
+    assert b"rollout: disabled  # being tried" in file
+    assert "promotes runtime_overrides/sandbox.try.yaml: slower quotes earn more" in made.body.read_text()
+
+
+def test_without_a_candidate_nothing_is_promoted(world: World) -> None:
+    with pytest.raises(GitopsError, match=r"sandbox\.yaml: names no candidate to promote"):
+        ask(world, None)
 
 
 def test_a_tuned_package_becomes_a_branch_that_keeps_the_comments(world: World, tmp_path: Path) -> None:
