@@ -24,6 +24,7 @@ from framework.settings.overrides import parse_patch
 from framework.settings.schema.run import RunSettings
 from framework.units import MINUTE, SECOND
 from tests.command import REPOSITORY
+from tests.session.test_reload import UnevenClock
 
 OUT = (
     "rollout=canary",
@@ -115,6 +116,17 @@ def test_a_losing_canary_goes_back_at_the_end_of_a_minute_and_the_same_bytes_com
     again = played(found, market)
     assert again.live.log == replay.live.log
     assert again.whole().fills.tobytes() == replay.whole().fills.tobytes()
+
+
+@needs_core
+def test_a_run_on_the_wall_clock_takes_it_back_at_the_same_instant(market: ReplayWindow) -> None:
+    found = composed(*OUT, *EAGER)
+    replayed = played(found, market)
+    paced = SoakReplay(settings=found.settings, market=market, clock=UnevenClock(), guard=True)
+    for _ in range(market.iterations):
+        paced.run(paced.package)
+    assert paced.live.log == replayed.live.log
+    assert paced.whole().fills.tobytes() == replayed.whole().fills.tobytes()
 
 
 @needs_core
