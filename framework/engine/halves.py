@@ -211,7 +211,7 @@ class ExchangeHalf:
 class DeskHalf:
     """The trading side of one symbol; ``params`` are versions by ``from_ns``, ``ladder`` its book's.
 
-    Several share one ``account``. Every ``row_every``-th tick leaves a row (0: none does).
+    Every ``row_every``-th tick leaves a row (0: none does).
     """
 
     def __init__(
@@ -220,14 +220,13 @@ class DeskHalf:
         params: list[Params],
         ladder: tuple[int, int],
         start_ns: int,
-        account: list[Account] | None = None,
         row_every: int = 0,
     ) -> None:
         self._advance: Callable[..., int] | None = None
         self._pause: Callable[..., int] | None = None
         self._params = params
         self._taken = 0
-        self.account = zeros(Account, 1) if account is None else account
+        self.account = zeros(Account, 1)
         self.exposure = zeros(Exposure, 1)
         self.signal = zeros(Signal, 1)
         self.repeat = zeros(Repeat, 1)
@@ -288,6 +287,11 @@ class DeskHalf:
     def due_ns(self) -> int:
         """When the desk wants to be advanced, though nothing arrives by then (``FOREVER``: never)."""
         return int(at(self.clock, 0).due_ns)
+
+    def share(self, account: list[Account]) -> None:
+        """Trade on an account that other desks trade on too; before anything is played."""
+        self.account = account
+        self.bound = rebind(self.bound, account=account)
 
     def reconsider(self) -> None:
         """Let the next tick work everything out: what the driver wrote of exposure or account has changed."""

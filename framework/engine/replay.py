@@ -31,6 +31,7 @@ from framework.engine.snapshot import COUNTED, DeskSnapshot
 from framework.market.events import DEPTH, TRADE
 from framework.market.records import Fill
 from framework.market.tape import Tape, pieces
+from framework.quoting.inputs import Account
 from framework.quoting.records import Desk, Params
 from framework.units import MS
 from framework.venue.matching.records import VenueRules
@@ -146,10 +147,15 @@ class Replay:
         self.exchange, self.ledger = self.exchange_half.state, self.exchange_half.ledger
         self.orders, self.exchange_book = self.exchange_half.orders, self.exchange_half.book
         self.desk, self.quotes, self.view = self.desk_half.desk, self.desk_half.quotes, self.desk_half.view
-        self.account, self.exposure = self.desk_half.account, self.desk_half.exposure
+        self.exposure = self.desk_half.exposure
         self.clock, self.desk_book = self.desk_half.clock, self.desk_half.book
         self.rings, self.requests, self.reports = self.wire.rings, self.wire.requests, self.wire.reports
         self.venue = venue
+
+    @property
+    def account(self) -> list[Account]:
+        """The account, which the symbols of a portfolio share."""
+        return self.desk_half.account
 
     @property
     def params(self) -> list[Params]:
