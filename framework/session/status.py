@@ -22,7 +22,7 @@ from framework.engine.snapshot import DeskSnapshot
 from framework.files.atomic import write_json
 from framework.files.errors import FileError
 from framework.files.moments import iso_utc
-from framework.market.records import Fill
+from framework.market.records import ROUTE_NAMES, Fill
 from framework.quoting.records import WITHHELD_NAMES
 from framework.rollout.route import CANARY, REAL
 from framework.session.reload import (
@@ -303,10 +303,13 @@ class Bot:
     def _gauges(self, replay: SoakReplay, now: DeskSnapshot, health: str) -> None:
         assert replay.stepped is not None
         misses = replay.stepped.deadline_misses
-        self.metrics.add("fills_total", now.fills - self._counted)
+        symbol = replay.market.tape.instrument.symbol
+        new = to_array(Fill, replay.replay.fills[self._counted : now.fills])["route"]
+        for code, route in ROUTE_NAMES.items():
+            self.metrics.add("fills_total", int((new == code).sum()), symbol=symbol, route=route)
         self.metrics.add("deadline_misses_total", misses - self._missed)
         self._counted, self._missed = now.fills, misses
-        self.metrics.set("position", now.position)
+        self.metrics.set("position", now.position, symbol=symbol)
         if replay.watch is not None and self.live.settings.rollout.mode == "canary":
             tried, real = (replay.watch.record(self.live.settings, route) for route in (CANARY, REAL))
             self.metrics.set("winrate_canary", tried.winrate_pct or 0.0)

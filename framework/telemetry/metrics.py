@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any, Protocol
 
 from framework.errors import QuoteopsError
@@ -21,13 +22,13 @@ class Metrics(Protocol):
     def add(self, name: str, amount: float = 1.0, **labels: str) -> None:
         """Raise a counter."""
 
-    def set(self, name: str, value: float) -> None:
+    def set(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
 
-    def follow(self, name: str, value: Callable[[], float]) -> None:
+    def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
         """Ask for a gauge's value whenever it is scraped."""
 
-    def observe(self, name: str, value: float) -> None:
+    def observe(self, name: str, value: float, **labels: str) -> None:
         """Note a value of a distribution."""
 
     def close(self) -> None:
@@ -40,13 +41,13 @@ class Silent:
     def add(self, name: str, amount: float = 1.0, **labels: str) -> None:
         """Do nothing."""
 
-    def set(self, name: str, value: float) -> None:
+    def set(self, name: str, value: float, **labels: str) -> None:
         """Do nothing."""
 
-    def follow(self, name: str, value: Callable[[], float]) -> None:
+    def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
         """Do nothing."""
 
-    def observe(self, name: str, value: float) -> None:
+    def observe(self, name: str, value: float, **labels: str) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -72,9 +73,9 @@ class Served:
                 made = Gauge(name, told, labels, registry=registry)
             else:
                 made = Histogram(name, told, labels, registry=registry, buckets=metric.buckets)
-            for label, values in metric.labels:  # a result that has not happened is 0, not absent
-                for value in values:
-                    made.labels(**{label: value})
+            if labels and all(values for _, values in metric.labels):
+                for combined in product(*(values for _, values in metric.labels)):
+                    made.labels(*combined)  # a result that has not happened is 0, not absent
             self._metrics[name] = made
         try:
             self._server, self._thread = start_http_server(port, addr=HOST, registry=registry)
@@ -87,20 +88,27 @@ class Served:
 
     def add(self, name: str, amount: float = 1.0, **labels: str) -> None:
         """Raise a counter."""
-        metric = self._metrics[name]
-        (metric.labels(**labels) if labels else metric).inc(amount)
+        self._metric(name, labels).inc(amount)
 
-    def set(self, name: str, value: float) -> None:
+    def set(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
-        self._metrics[name].set(value)
+        self._metric(name, labels).set(value)
 
-    def follow(self, name: str, value: Callable[[], float]) -> None:
+    def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
         """Ask for a gauge's value whenever it is scraped."""
-        self._metrics[name].set_function(value)
+        self._metric(name, labels).set_function(value)
 
-    def observe(self, name: str, value: float) -> None:
+    def observe(self, name: str, value: float, **labels: str) -> None:
         """Note a value of a distribution."""
-        self._metrics[name].observe(value)
+        self._metric(name, labels).observe(value)
+
+    def _metric(self, name: str, labels: dict[str, str]) -> Any:
+        """Give a metric, or the part its labels name; raises KeyError for a value that is not in the table."""
+        metric = self._metrics[name]
+        for label, values in TABLE[name].labels:
+            if values and labels.get(label) not in values:
+                raise KeyError(f"{name}: {label} is {labels.get(label)}; allowed {', '.join(values)}")
+        return metric.labels(**labels) if labels else metric
 
     def close(self) -> None:
         """Stop serving."""

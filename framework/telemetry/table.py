@@ -16,7 +16,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric; ``labels`` maps each label to the values it may have, ``buckets`` are upper bounds."""
+    """One metric; ``labels`` gives each label the values it may have (ANY: not known beforehand).
+
+    ``buckets`` are upper bounds.
+    """
 
     kind: Kind
     unit: str
@@ -25,6 +28,8 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
 
+ANY: tuple[str, ...] = ()
+ROUTES = ("real", "canary")
 RESULTS = ("applied", "pending", "refused", "recovered")
 SHORT_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -43,8 +48,8 @@ TABLE: dict[str, Metric] = {
     "reload_latency_s": Metric(
         Kind.HISTOGRAM, "s", "from a change first noticed to in force", buckets=SHORT_S
     ),
-    "fills_total": Metric(Kind.COUNTER, "", "fills since the start"),
-    "position": Metric(Kind.GAUGE, "base", "position, in units of the base coin"),
+    "fills_total": Metric(Kind.COUNTER, "", "fills since the start", (("symbol", ANY), ("route", ROUTES))),
+    "position": Metric(Kind.GAUGE, "base", "position, in units of the base coin", (("symbol", ANY),)),
     "tick_lag_s": Metric(
         Kind.GAUGE, "s", "worst lag of a slice of market data behind real time, over the last second"
     ),

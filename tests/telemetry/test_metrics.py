@@ -40,15 +40,17 @@ def scraped(metrics: Served) -> dict[str, float]:
 
 def test_what_is_told_is_scraped(served: Served) -> None:
     served.add("overrides_reload_total", result="applied")
-    served.add("fills_total", 3)
-    served.set("position", -0.25)
+    served.add("fills_total", 3, symbol="BTCUSDT", route="canary")
+    served.set("position", -0.25, symbol="BTCUSDT")
+    served.set("position", 2.0, symbol="ETHUSDT")
     served.follow("overrides_invalid", lambda: 1.0)
     served.observe("reload_latency_s", 0.0007)
     found = scraped(served)
     assert found["overrides_reload_total[result=applied]"] == 1.0
     assert found["overrides_reload_total[result=refused]"] == 0.0
-    assert found["fills_total"] == 3.0
-    assert found["position"] == -0.25
+    assert found["fills_total[route=canary][symbol=BTCUSDT]"] == 3.0
+    assert found["position[symbol=BTCUSDT]"] == -0.25
+    assert found["position[symbol=ETHUSDT]"] == 2.0
     assert found["overrides_invalid"] == 1.0
     assert found["reload_latency_s_bucket[le=0.0005]"] == 0.0
     assert found["reload_latency_s_bucket[le=0.001]"] == 1.0
@@ -95,6 +97,8 @@ def test_a_taken_port_is_one_line(served: Served) -> None:
 def test_what_is_not_in_the_table_cannot_be_told(served: Served) -> None:
     with pytest.raises(KeyError):
         served.set("profit", 1.0)
+    with pytest.raises(KeyError, match="route is nowhere; allowed real, canary"):
+        served.add("fills_total", symbol="BTCUSDT", route="nowhere")
 
 
 def test_without_a_port_the_library_is_not_even_loaded() -> None:
