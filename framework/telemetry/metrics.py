@@ -103,7 +103,7 @@ class Served:
         self._metric(name, labels).observe(value)
 
     def _metric(self, name: str, labels: dict[str, str]) -> Any:
-        """Give a metric, or the part its labels name; raises KeyError for a value that is not in the table."""
+        """Give a metric, or the part its labels name; raises KeyError for what is not in the table."""
         metric = self._metrics[name]
         for label, values in TABLE[name].labels:
             if values and labels.get(label) not in values:
