@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import QuoteopsError
@@ -56,11 +56,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class Offer:
-    """A patch as it was read, the SHA-256 of its bytes, and what it would do when it was."""
+    """A patch as it was read, the SHA-256 of its bytes, and what it would do when it was.
+
+    A ``partial`` one, the run's own, sets its values over what is in force and replaces no other.
+    """
 
     patch: Patch
     sha: str
     decision: Decision | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,12 @@ class Schedule:
             return None
         self.done += 1
         return self.entries[self.done - 1][1]
+
+    def insert(self, at_ns: int, offer: Offer) -> None:
+        """Add an offer before those that come later."""
+        late = [k for k in range(self.done, len(self.entries)) if self.entries[k][0] > at_ns]
+        place = late[0] if late else len(self.entries)
+        self.entries = (*self.entries[:place], (at_ns, offer), *self.entries[place:])
 
     @property
     def next_ns(self) -> int:
@@ -203,7 +213,7 @@ class LiveSettings:
 
     def again(self) -> LiveSettings:
         """Give live settings to which the same patches come at the same instants, from the start."""
-        entries = tuple((at_ns, Offer(offer.patch, offer.sha)) for at_ns, offer in self.offers)
+        entries = tuple((at_ns, replace(offer, decision=None)) for at_ns, offer in self.offers)
         return LiveSettings(self.start, self.patched, Schedule(entries), named=self.named_at_start)
 
     def adopt(self, package: TuningParams) -> TuningParams:
@@ -267,7 +277,10 @@ class LiveSettings:
         self.refused = reload if sha else self.refused
         self._log(reload, None)
 
-    def _decide(self, patch: Patch) -> Decision:
+    def _decide(self, patch: Patch, *, partial: bool = False) -> Decision:
+        if partial:
+            over = with_values(self.settings, patch.values)
+            return decide(basis=self.settings, full=over, names=frozenset(patch.values))
         assert self.patched is not None
         try:
             return self._decided(patch, self.patched(patch))
@@ -284,13 +297,17 @@ class LiveSettings:
     def _take(self, offer: Offer, at_ns: int, snapshot: Snapshot[Offer] | None) -> None:
         decision = offer.decision
         if decision is None or decision.basis is not self.settings:  # something else changed meanwhile
-            decision = self._decide(offer.patch)
+            decision = self._decide(offer.patch, partial=offer.partial)
         self.offers.append((at_ns, offer))
         if decision.refused:
             self.refused = self._note(at_ns, REFUSED, offer, (), decision.refused, snapshot)
             return
         # The first look at a watched file is mostly at what the run was composed from: no news.
         known = snapshot is not None and snapshot.generation == 1 and not decision.changes
+        if offer.partial:
+            self.settings = decision.staged
+            self._note(at_ns, APPLIED, offer, tuple(c.name for c in decision.changes), "", None)
+            return
         self.settings, self.waiting, self.refused = decision.staged, decision.waiting, None
         names = self.named | frozenset(offer.patch.values)
         changed = {change.name for change in decision.changes}

@@ -102,6 +102,7 @@ def written_schedule(offers: list[tuple[int, Offer]], *, start_ns: int) -> dict[
                 **({"commit": offer.patch.commit} if offer.patch.commit else {}),
             }
             for at_ns, offer in offers
+            if not offer.partial  # the run's own comes again by itself
         ]
     }
 

@@ -66,8 +66,9 @@ def cut_window(*, settings: RunSettings, tape: Tape) -> ReplayWindow:
     """Cut the asked hours of a tape into iterations.
 
     Raises SoakError for a tape that is empty, shorter than asked or whose feed breaks inside an iteration,
-    and for fees the instrument does not know.
+    for fees the instrument does not know and for orders that are meant to be real.
     """
+    _refuse_real_orders(settings)
     _refuse_fees(tape, settings)
     boundaries = _boundaries(tape, settings)
     _refuse_gaps(tape, boundaries)
@@ -96,6 +97,14 @@ def _boundaries(tape: Tape, settings: RunSettings) -> tuple[int, ...]:
             f" {tape.meta.source}; allowed at least 1 s each"
         )
     return tuple(start + (stop - start) * k // n for k in range(n + 1))
+
+
+def _refuse_real_orders(settings: RunSettings) -> None:
+    if settings.exchange.mode == "real":
+        raise SoakError(
+            "exchange.mode: is real, but a replayed market takes no orders: nothing would be sent; allowed"
+            " paper (leave EXCHANGE_MODE unset)"
+        )
 
 
 def _refuse_fees(tape: Tape, settings: RunSettings) -> None:

@@ -9,8 +9,8 @@ from framework.edge.canonical import canonical
 from framework.edge.rows import audit_rows, trade_rows
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import written_schedule
+from framework.session.switching import switch_rows
 from framework.soak.result import SoakResult
-from framework.soak.switching import switch_rows
 from framework.tuning.params import TuningParams
 
 Say = Callable[[str], None]

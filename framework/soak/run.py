@@ -28,6 +28,7 @@ from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import make_live_settings
 from framework.session.stop import Stop
+from framework.session.switching import ProfileSwitch, make_switch
 from framework.session.tuners import make_tuner, tuning_rules, why_untuned
 from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed
@@ -85,8 +86,9 @@ def run_soak(
         live = make_live_settings(composed=composed, market=market, say=say)
         with _bot(composed, home, folder, live, say) as bot:
             replay = _replay(run.result, live, clock, bot, stop)
+            switch = make_switch(composed=composed, live=live)
             with nullcontext() if bot is None else stop.armed():
-                memory = run.play(replay)
+                memory = run.play(replay, switch)
         run.weigh(replay)
         watch.lap("iterations")
         run.weigh_arms(live)
@@ -143,7 +145,7 @@ class _Run:
     say: Say
     progress: Progress
 
-    def play(self, replay: SoakReplay) -> MemoryWatch:
+    def play(self, replay: SoakReplay, switch: ProfileSwitch | None) -> MemoryWatch:
         """Play every iteration; write its artifacts before the next begins."""
         result, last = self.result, replay.market.iterations
         memory, watch = MemoryWatch(), Stopwatch()
@@ -156,6 +158,8 @@ class _Run:
             result.take(played)
             for line in played.decision.markers if played.decision is not None else ():
                 self.say(line)
+            if switch is not None:
+                switch.look(replay)
             write_iteration(result, played.number, self.folder)
             memory.note(hours=watch.elapsed_s() / 3600.0)
             self.say(f"| soak_iter_artifacts | OK | iter={played.number} |")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from framework.gates.explain import matrix_lines, next_step
 from framework.session.halts import halts_sentence, loss_halt_before
 from framework.session.reload import TAKEN_BACK
+from framework.session.switching import switch_rows, switch_sentence
 from framework.soak.kpi_text import profile_lines, profile_table
-from framework.soak.switching import switch_rows, switch_sentence
 
 if TYPE_CHECKING:
     from framework.edge.routes import Estimate, GuardCall, RouteSplit
@@ -165,7 +165,8 @@ def _guard(call: GuardCall) -> str:
 
 def _switching(result: SoakResult) -> str:
     assert result.whole is not None
-    return switch_sentence(switch_rows(result.whole))
+    acted = result.settings.soak.profile_switch == "act"
+    return switch_sentence(switch_rows(result.whole), acted=acted)
 
 
 def _error(given: Estimate) -> str:

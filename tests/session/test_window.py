@@ -111,3 +111,12 @@ def test_the_window_asked_for_is_what_is_replayed(tape: Tape, tmp_path: Path) ->
     assert market.boundaries[0] == tape.start_ns + MINUTE
     assert market.boundaries[-1] <= tape.start_ns + 4 * MINUTE
     assert (market.tape.kind == TRADE).any()
+
+
+def test_a_replay_refuses_orders_that_are_meant_to_be_real() -> None:
+    words = ("exchange=bybit_v5", "soak.hours=0.1")
+    real = compose_run(words=words, environ={"EXCHANGE_MODE": "real"}).settings
+    with pytest.raises(
+        SoakError, match=r"exchange.mode: is real, but .* nothing would be sent; allowed paper"
+    ):
+        open_window(settings=real)

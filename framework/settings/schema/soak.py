@@ -44,6 +44,10 @@ class Soak(StrictModel):
     warm_up: bool = knob(
         unit="", help="the first six iterations are lenient: a FAIL there counts as WARN, tuning ramps up"
     )
+    profile_switch: Literal["advice", "act"] = knob(
+        unit="",
+        help="conservative after three losing half-hours, moderate after a good day: said, or done",
+    )
     sample_ms: int = knob(unit="ms", help="spacing of the equity samples", ge=10, le=3_600_000)
     stage_timings: bool = knob(
         unit="", help="time every stage of the tick on the first iteration, into timing.json", identity=False

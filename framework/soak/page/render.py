@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.gates.explain import next_step
+from framework.session.switching import switch_rows, switch_sentence
 from framework.soak.page import earnings, money, orders, standing, tables
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.series import money_over_time
 from framework.soak.page.template import fill_template
 from framework.soak.page.tuner import decisions
 from framework.soak.page.words import hours, num, typeset, utc
-from framework.soak.switching import switch_rows, switch_sentence
 from framework.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "untuned": None if result.decisions else (result.untuned or "no iteration was left to tune for"),
         "routes": tables.routes(result),
         "guard": tables.guard_words(result),
-        "switching": switch_sentence(switch_rows(window)),
+        "switching": switch_sentence(switch_rows(window), acted=result.settings.soak.profile_switch == "act"),
         "arms": tables.arms(result),
         "facts": tables.run_facts(result),
         "max_inventory": num(totals.rms_inventory_quote),
