@@ -17,7 +17,7 @@ from framework.quoting.inputs import MODEL, PROXY
 from framework.quoting.records import Params
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
-from framework.settings.schema.run import RunSettings
+from framework.settings.schema.run import DeskSettings
 from framework.units import MS
 from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, VenueRules
 
@@ -40,7 +40,7 @@ def glft_constants(*, gamma: float, kappa: float, rate_per_s: float) -> tuple[fl
 def fill_params(
     params: list[Params],
     *,
-    settings: RunSettings,
+    settings: DeskSettings,
     instrument: Instrument,
     version: int = 0,
     from_ns: int = 0,
@@ -60,7 +60,7 @@ def fill_params(
     row.min_notional = float(instrument.min_notional)
 
 
-def _fill_limits(row: Any, settings: RunSettings) -> None:
+def _fill_limits(row: Any, settings: DeskSettings) -> None:
     params, profile = settings.params, settings.profile
     row.min_interval_ns = params.min_interval_ms * MS
     row.replace_per_ns = params.replace_rate_per_min / 60e9
@@ -76,7 +76,7 @@ def _fill_limits(row: Any, settings: RunSettings) -> None:
     row.inventory_tilt_cap = profile.inventory_tilt_cap
 
 
-def _fill_strategy(row: Any, settings: RunSettings) -> None:
+def _fill_strategy(row: Any, settings: DeskSettings) -> None:
     strategy, exchange, cache = settings.strategy, settings.exchange, settings.md_cache
     base, risk = glft_constants(
         gamma=strategy.risk_aversion_gamma,
@@ -110,7 +110,7 @@ def _fill_strategy(row: Any, settings: RunSettings) -> None:
     row.md_stale_ok = int(cache.stale_ok)
 
 
-def _fill_risk(row: Any, settings: RunSettings) -> None:
+def _fill_risk(row: Any, settings: DeskSettings) -> None:
     sizing, guards = settings.sizing, settings.guards
     row.leverage = sizing.leverage
     row.notional_cap = sizing.notional_cap_usd
@@ -130,7 +130,7 @@ def _fill_risk(row: Any, settings: RunSettings) -> None:
     row.stale_halt_ns = guards.stale_halt_ms * MS
 
 
-def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[VenueRules]:
+def make_venue(*, settings: DeskSettings, instrument: Instrument) -> list[VenueRules]:
     """Give the simulated exchange's rules as a record of length one."""
     exchange = settings.exchange
     rows = zeros(VenueRules, 1)
@@ -149,8 +149,8 @@ def make_venue(*, settings: RunSettings, instrument: Instrument) -> list[VenueRu
     return rows
 
 
-def make_costs(*, settings: RunSettings) -> NDArray[np.float64]:
-    """Give the cost model as the core reads it, empty when it is off; drawn from ``soak.seed``.
+def make_costs(*, settings: DeskSettings, seed: int) -> NDArray[np.float64]:
+    """Give the cost model as the core reads it, empty when it is off; drawn from a seed.
 
     Columns of COST_KNOTS values: the participation (a share of the day's volume, 2^-30 to 1), the impact of
     an aggressive order coeff * participation^exponent (a fraction of the price), the probability that a print
@@ -163,5 +163,5 @@ def make_costs(*, settings: RunSettings) -> NDArray[np.float64]:
     share = np.exp2(np.linspace(-30.0, 0.0, COST_KNOTS))
     impact = model.impact_cost_coeff * share**model.impact_exponent
     filled = np.maximum(model.fill_probability_floor, 1.0 / (1.0 + np.exp(18.0 * (share - 0.035))))
-    drawn = np.random.Generator(np.random.PCG64([settings.soak.seed, 4])).random(COST_DRAWS)
+    drawn = np.random.Generator(np.random.PCG64([seed, 4])).random(COST_DRAWS)
     return np.concatenate([share, impact, filled, drawn])

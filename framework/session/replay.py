@@ -109,7 +109,7 @@ class SoakReplay:
             tape=tape,
             params=self.timeline.params,
             venue=make_venue(settings=settings, instrument=tape.instrument),
-            costs=make_costs(settings=settings),
+            costs=make_costs(settings=settings, seed=settings.soak.seed),
             latency=Latency.draw(
                 feed_ms=exchange.feed_ms,
                 entry_ms=exchange.entry_ms,

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from framework.files.atomic import canonical_json, sha256_of
+from framework.settings.compose import compose_run
 from framework.settings.describe import allowed, field_at, keys_of, models_of
 from framework.settings.errors import ConfigError
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.base import StrictModel, knob, meta_of
 from framework.settings.schema.exchange import Exchange
 from framework.settings.schema.profile import RuntimeParams
-from framework.settings.schema.run import RunSettings, behaviour
+from framework.settings.schema.run import DeskSettings, RunSettings, behaviour
 from framework.settings.validate import validated
+from tests.command import REPOSITORY
 
 START = {
     "min_interval_ms": 70,
@@ -152,3 +154,10 @@ def test_a_choice_of_kinds_offers_the_keys_of_each() -> None:
     market = RunSettings.model_fields["market"]
     assert len(models_of(market.annotation)) == 2
     assert {("market", "preset"), ("market", "path")} <= set(keys_of(RunSettings))
+
+
+def test_a_desk_needs_no_word_on_how_it_is_tried_and_has_the_same_hash() -> None:
+    run = compose_run(words=["rollout=disabled"], root=REPOSITORY, environ={}).settings
+    desk = DeskSettings.model_validate({name: getattr(run, name) for name in DeskSettings.model_fields})
+    assert set(RunSettings.model_fields) - set(DeskSettings.model_fields) == {"kpi", "soak", "tuning"}
+    assert desk.config_sha == run.config_sha

@@ -27,8 +27,8 @@ TRIED = frozenset({"market", "kpi", "soak", "tuning"})
 """Groups that say on what and for how long a configuration is tried and by what it is judged."""
 
 
-class RunSettings(StrictModel):
-    """Everything that decides how a run behaves; immutable, with a hash of its content."""
+class DeskSettings(StrictModel):
+    """Everything that decides what a desk trades; immutable, with a hash of its content."""
 
     params: RuntimeParams
     profile: ProfileTraits
@@ -42,17 +42,6 @@ class RunSettings(StrictModel):
     rollout_guard: RolloutGuard
     cost_model: CostModel
     signal: Signal
-    kpi: KpiSettings
-    soak: Soak
-    tuning: Tuning
-
-    @model_validator(mode="after")
-    def _a_whole_tape_needs_a_tape(self) -> Self:
-        if self.soak.hours == "tape" and self.market.kind != "tape":
-            raise ValueError(
-                f"soak.hours is tape but market is {self.market.kind}; use market=tape or give hours"
-            )
-        return self
 
     @model_validator(mode="after")
     def _a_candidate_composes(self) -> Self:
@@ -98,12 +87,28 @@ class RunSettings(StrictModel):
         return sha256_of(canonical_json(data))
 
 
+class RunSettings(DeskSettings):
+    """A desk that is tried: for how long, by what it is judged and how it is tuned meanwhile."""
+
+    kpi: KpiSettings
+    soak: Soak
+    tuning: Tuning
+
+    @model_validator(mode="after")
+    def _a_whole_tape_needs_a_tape(self) -> Self:
+        if self.soak.hours == "tape" and self.market.kind != "tape":
+            raise ValueError(
+                f"soak.hours is tape but market is {self.market.kind}; use market=tape or give hours"
+            )
+        return self
+
+
 def path_in_run(name: str) -> tuple[str, ...]:
     """Return the path of a name of a patch: the run-time parameters have bare names."""
     return ("params", name) if name in RuntimeParams.model_fields else tuple(name.split("."))
 
 
-def _groups_with(settings: RunSettings, values: Mapping[str, Any]) -> dict[str, BaseModel]:
+def _groups_with(settings: DeskSettings, values: Mapping[str, Any]) -> dict[str, BaseModel]:
     """Return the groups that values by the names of patches change; raises ValidationError."""
     data: dict[str, Any] = {}
     for name, value in values.items():
@@ -122,7 +127,7 @@ def behaviour(model: BaseModel) -> dict[str, Any]:
 
 @cache
 def _covered(model: type[BaseModel]) -> tuple[str, ...]:
-    left_out = TRIED if model is RunSettings else frozenset[str]()
+    left_out = TRIED if issubclass(model, DeskSettings) else frozenset[str]()
     fields = model.model_fields.items()
     return tuple(n for n, field in fields if n not in left_out and meta_of(field).get("identity", True))
 
