@@ -167,9 +167,7 @@ def with_values(settings: RunSettings, values: Mapping[str, Any]) -> RunSettings
 
 def with_package(settings: RunSettings, package: TuningParams) -> RunSettings:
     """Give the settings with the package in force; its bounds are checked again."""
-    found = settings.replaced({"params": RuntimeParams.model_validate(package.mapping())})
-    found.__dict__["config_sha"] = settings.config_sha  # a tuned package goes by the name of what it began as
-    return found
+    return settings.replaced({"params": RuntimeParams.model_validate(package.mapping())})
 
 
 def package_of(settings: RunSettings) -> TuningParams:

@@ -74,6 +74,10 @@ def test_what_the_engine_ran_is_its_own_word(settings: RunSettings, market: Repl
     assert replay.package_in_force() == start
     replay.run(other(start))
     assert replay.package_in_force() == other(start)
+    words = (*WORDS, "params.base_spread_bps_delta=0.6", "params.min_interval_ms=300")
+    asked = compose_run(words=words, root=REPOSITORY, environ={}).settings
+    shas = [version.config_sha for version in replay.timeline.versions]
+    assert shas == [settings.config_sha, asked.config_sha]
 
 
 def test_an_order_that_never_came_into_force_is_found(settings: RunSettings, market: ReplayWindow) -> None:
