@@ -62,7 +62,11 @@ class Latency:
             if sigma == 0.0:
                 return np.full(1, round(ms * MS), np.int64)
             rng = np.random.Generator(np.random.PCG64([seed, stream]))
-            return np.rint(ms * MS * np.exp(sigma * rng.standard_normal(n))).astype(np.int64)
+            drawn = np.empty(n, np.int64)
+            for rows in pieces(n):
+                normal = rng.standard_normal(rows.stop - rows.start)
+                drawn[rows] = np.rint(ms * MS * np.exp(sigma * normal))
+            return drawn
 
         return cls(
             feed_ns=delays(feed_ms, max(events, 1), 1),
@@ -76,7 +80,8 @@ def _seen(tape: Tape, latency: Latency) -> tuple[NDArray[np.int64], int]:
     times = np.asarray(tape.exch_ts_ns)
     if len(latency.feed_ns) == 1:
         return times, int(latency.feed_ns[0])
-    return np.maximum.accumulate(times + latency.feed_ns), 0
+    seen = times + latency.feed_ns
+    return np.maximum.accumulate(seen, out=seen), 0
 
 
 def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int, int]:
