@@ -121,7 +121,15 @@ def unmet(
     declared: list[Requirement], locked: dict[str, str], read: Callable[[str], list[Requirement]]
 ) -> list[str]:
     """Follow every requirement, extras included, on every machine; give those the lock does not meet."""
+    return followed(declared, locked, read)[0]
+
+
+def followed(
+    declared: list[Requirement], locked: dict[str, str], read: Callable[[str], list[Requirement]]
+) -> tuple[list[str], set[str]]:
+    """Give what the lock does not meet, and the names somebody asks for on some machine."""
     missing: list[str] = []
+    names: set[str] = set()
     for machine in MACHINES:
         asked: Wanted = {}
         waiting = [("pyproject.toml", {""}, requirement) for requirement in declared]
@@ -134,12 +142,13 @@ def unmet(
             if name not in locked or not requirement.specifier.contains(locked[name], prereleases=True):
                 missing.append(f"{owner} asks for {requirement}; locked is {locked.get(name, 'nothing')}")
                 continue
+            names.add(name)
             known = asked.setdefault(name, set())
             new = {"", *requirement.extras} - known
             if new:
                 known |= new
                 waiting += [(name, set(known), inner) for inner in read(name)]
-    return sorted(set(missing))
+    return sorted(set(missing)), names
 
 
 @pytest.mark.parametrize(("lock", "extras"), [("core", ()), ("dev", ("dev",)), ("ray", ("ray",))])
@@ -151,7 +160,9 @@ def test_a_lock_is_closed_so_that_nothing_is_ever_resolved(lock: str, extras: tu
         *(t for extra in extras for t in PROJECT["optional-dependencies"][extra]),
     ]
     read = functools.cache(lambda name: requirements_of(name, locked[name], path))
-    assert not unmet([Requirement(text) for text in texts], locked, read)
+    missing, asked = followed([Requirement(text) for text in texts], locked, read)
+    assert not missing
+    assert not set(locked) - asked, "locked and asked for by nobody"
 
 
 def test_a_missing_extra_and_a_version_out_of_range_are_noticed() -> None:
