@@ -15,6 +15,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 CORE := .venv/core.stamp
 DEV := .venv/dev.stamp
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses=4
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PIP_SYNC := $(PIP) install --no-compile --no-deps --require-hashes --no-build-isolation
 PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate \
@@ -78,9 +79,17 @@ conf: $(DEV) ## every combination that conf/ offers
 	@echo "==> quoteops config check: every combination that conf/ offers"
 	@$(BIN)/quoteops config check
 
+# Without ARGS in two parts, so that most faults are seen early and the wait for the rest has a name.
 unit: $(DEV) ## the tests alone: make unit ARGS="tests/quoting -k spread"
-	@echo "==> pytest"
-	@$(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@echo "==> pytest, the short part: most tests, few of more than five seconds"
+	@$(PYTEST) -m "not slow"
+	@echo "==> pytest, the long part: clusters, control loops, torture and parity"
+	@$(PYTEST) -m slow
+else
+	@echo "==> pytest $(ARGS)"
+	@$(PYTEST) $(ARGS)
+endif
 
 reference: $(DEV) ## tests with the compiler off; 95 % of the pure modules' lines
 	@echo "==> pytest with NUMBA_DISABLE_JIT=1, lines of the pure modules counted"

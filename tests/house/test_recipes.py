@@ -36,6 +36,15 @@ def test_make_test_runs_every_check_a_hook_runs() -> None:
     assert checks <= set(prerequisites[1].split())
 
 
+def test_the_tests_run_in_two_parts_that_together_are_all_of_them() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    assert re.findall(r"^\t@\$\(PYTEST\) (.*)$", text, re.MULTILINE) == [
+        '-m "not slow"',
+        "-m slow",
+        "$(ARGS)",
+    ]
+
+
 def test_the_build_script_calls_make_test() -> None:
     assert "exec make test\n" in (ROOT / ".ci" / "run").read_text("utf-8")
 

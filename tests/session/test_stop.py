@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.compiled.records import interpreted
 from framework.session.stop import Stop
 from tests.command import private_copy, soaked
 
@@ -14,6 +15,9 @@ WALL = (
     "soak.hours=0.1", "soak.iterations=3", "soak.clock=wall", "market.preset=thin_spot",
     "exchange.latency_model=constant",
 )  # fmt: skip
+
+
+pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
 
 class NoWaiting:

@@ -113,10 +113,9 @@ def test_the_window_asked_for_is_what_is_replayed(tape: Tape, tmp_path: Path) ->
     assert (market.tape.kind == TRADE).any()
 
 
-def test_a_replay_refuses_orders_that_are_meant_to_be_real() -> None:
-    words = ("exchange=bybit_v5", "soak.hours=0.1")
-    real = compose_run(words=words, environ={"EXCHANGE_MODE": "real"}).settings
+def test_a_replay_refuses_orders_that_are_meant_to_be_real(tape: Tape) -> None:
+    real = compose_run(words=("exchange=bybit_v5",), environ={"EXCHANGE_MODE": "real"}).settings
     with pytest.raises(
         SoakError, match=r"exchange.mode: is real, but .* nothing would be sent; allowed paper"
     ):
-        open_window(settings=real)
+        cut_window(settings=real, tape=tape)

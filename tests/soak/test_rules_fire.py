@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from framework.compiled.records import interpreted
 from framework.settings.compose import compose_run
 from framework.soak.result import SoakResult
 from framework.tuning.load import rules_from_mapping
 from framework.tuning.rows import Reason
 from tests.command import private_copy, soaked
+
+pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
 
 class LateClock:
