@@ -18,6 +18,7 @@ from framework.rollout.route import REAL
 from framework.session.guard import RolloutWatch
 from framework.session.reload import LiveSettings, package_of, with_package
 from framework.session.routes import spans
+from framework.session.session import Session
 from framework.session.sim import sim_session
 from framework.session.stop import Stopping, never
 from framework.session.timeline import Timeline, Version
@@ -76,16 +77,14 @@ class SoakReplay:
         self.timeline = Timeline(instrument=market.tape.instrument)
         self.timeline.put([Version(market.start_ns, REAL, 0, settings)])
         self.replay = self._replay()
-        self.stepped = (
-            Paced(
-                driven=sim_session(self.replay),
-                replay=self.replay,
-                deadline_ns=settings.strategy.deadline_ms * MS,
-                clock=clock,
+        self.session: Session | None = None
+        self.stepped: Paced | None = None
+        if clock is not None:
+            self.session = sim_session(self.replay)
+            deadline_ns = settings.strategy.deadline_ms * MS
+            self.stepped = Paced(
+                driven=self.session, replay=self.replay, deadline_ns=deadline_ns, clock=clock
             )
-            if clock is not None
-            else None
-        )
         self.done = 0
         self.seconds = 0.0
         self._at = market.start_ns - 1

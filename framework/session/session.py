@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,15 +13,8 @@ from framework.engine.records import Feed
 from framework.session.errors import SoakError
 from framework.session.intents import IntentJournal
 from framework.session.reconcile import Reconciled, Refused, reconcile
+from framework.session.sinks import Sink
 from framework.venue.gateway import Gateway, GatewayBuffers, MarketRows, RequestRow
-
-
-class Sink(Protocol):
-    """Take the rows that are new since the last call; called between two steps."""
-
-    def drain(self) -> None:
-        """Take them."""
-        ...
 
 
 class Observer(Protocol):
@@ -55,10 +47,10 @@ class Session:
         observer: Observer,
         journal: IntentJournal,
         start_ns: int,
-        sinks: Sequence[Sink] = (),
     ) -> None:
         self.gateway, self.symbol, self.desk, self.at_ns = gateway, symbol, desk, start_ns - 1
-        self._observer, self._journal, self._sinks = observer, journal, tuple(sinks)
+        self._observer, self._journal = observer, journal
+        self.sinks: list[Sink] = []
         self._into = buffers
         self._wire = WireBuffers.straight()
         self._feed = _feed(buffers.market[symbol])
@@ -115,7 +107,7 @@ class Session:
             requests = [RequestRow(self.symbol, row) for row in rows]
             self._journal.intend(requests)
             self.gateway.submit(requests)
-        for sink in self._sinks:
+        for sink in self.sinks:
             sink.drain()
 
 

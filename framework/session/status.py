@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from queue import Full, Queue
 from typing import Any
 
 from framework.compiled.records import to_array
@@ -38,6 +39,7 @@ from framework.session.reload import (
 )
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
+from framework.session.sinks import FillSink
 from framework.session.timeline import Version
 from framework.settings.compose import Composed, live_overrides
 from framework.settings.errors import ConfigError
@@ -50,14 +52,20 @@ MINUTE_BEATS = 60
 LATE_SHARE = 0.05
 """Of the slices of a minute served later than the deadline, more are a degraded bot."""
 TRADES = "edge/trades.jsonl"
+BATCHES = 1_024
+"""Lots of fills that may wait for the disk; one comes a step at most."""
 
 
 class StatusWriter:
-    """Write on a thread of its own: rows in order, of a status only the latest."""
+    """Write on a thread of its own: rows in order, of a status only the latest.
+
+    At most BATCHES wait; what has no room is counted in ``dropped`` and said once.
+    """
 
     def __init__(self, *, folder: RunFolder, bot_file: Path | None) -> None:
         self._folder, self._bot_file = folder, bot_file
-        self._jobs: list[tuple[Any, list[Version]]] = []
+        self._jobs: Queue[tuple[str, Any, list[Version]]] = Queue(BATCHES)
+        self.dropped = 0
         self._status: dict[str, Any] | None = None
         self._failed: set[str] = set()
         self._wake, self._stopping = threading.Event(), False
@@ -66,7 +74,10 @@ class StatusWriter:
 
     def trades(self, symbol: str, fills: Any, versions: list[Version]) -> None:
         """Append fills to the run's trades."""
-        self._jobs.append(((symbol, fills), versions))
+        try:
+            self._jobs.put_nowait((symbol, fills, versions))
+        except Full:
+            self._full(len(fills))
         self._wake.set()
 
     def status(self, status: dict[str, Any]) -> None:
@@ -91,8 +102,8 @@ class StatusWriter:
                 return
 
     def _write(self) -> None:
-        while self._jobs:
-            (symbol, fills), versions = self._jobs.pop(0)
+        while not self._jobs.empty():
+            symbol, fills, versions = self._jobs.get_nowait()
             rows = traded(symbol=symbol, fills=fills, versions=versions)
             self._try("trades", lambda rows=rows: self._folder.append(TRADES, rows))
         status, self._status = self._status, None
@@ -100,6 +111,14 @@ class StatusWriter:
             file = self._bot_file
             staging = file.parent / "staging"
             self._try("status", lambda: write_json(path=file, value=status, staging=staging))
+
+    def _full(self, fills: int) -> None:
+        if not self.dropped:
+            text = (
+                f"{self._folder.path / TRADES}: the disk is too slow; fills are left out until the run ends"
+            )
+            alert(name="diary_not_written", severity=Severity.WARNING, text=text)
+        self.dropped += fills
 
     def _try(self, what: str, write: Any) -> None:
         """Write, or say once that it fails: the desk goes on trading without a diary."""
@@ -135,7 +154,7 @@ class Bot:
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
         self.started_at = self.since = self.refused_at = _now()
-        self._written = self._counted = self._missed = self._next_ns = 0
+        self._counted = self._missed = self._next_ns = 0
         self._minute: list[tuple[int, int]] = []
         self._snapshot: Snapshot[Offer] | None = None
         bot_file = None
@@ -153,6 +172,8 @@ class Bot:
     def start(self, replay: SoakReplay) -> None:
         """Begin to follow and to tell of a replay."""
         self.replay = replay
+        assert replay.session is not None
+        replay.session.sinks.append(FillSink(replay.replay, take=self._filled))
         if self.live.watcher is not None:
             self.live.watcher.start()
 
@@ -172,6 +193,12 @@ class Bot:
             return
         self._next_ns = now + SECOND
         self._tell(self.replay)
+
+    def _filled(self, rows: Any) -> None:
+        """Append fills to the run's trades; a row is never rewritten while the run goes on."""
+        assert self.replay is not None
+        symbol = self.replay.market.tape.instrument.symbol
+        self._writer.trades(symbol, rows, self.replay.timeline.versions)
 
     def _load(self, data: bytes) -> Offer:
         """Judge the bytes of the watched file, on the watcher's thread."""
@@ -229,10 +256,6 @@ class Bot:
         now = engine.snapshot()
         symbol = replay.market.tape.instrument.symbol
         versions = replay.timeline.versions
-        if now.settled > self._written:  # a row is appended once its second has passed, never rewritten
-            rows = to_array(Fill, engine.fills[self._written : now.settled])
-            self._writer.trades(symbol, rows, versions)
-            self._written = now.settled
         health, why = self._health(replay, now)
         self._gauges(replay, now, health)
         last = to_array(Fill, engine.fills[now.fills - 1 : now.fills]) if now.fills else None
