@@ -68,7 +68,7 @@ def _guarded(words: list[str]) -> int:
     try:
         return _dispatch(words)
     except QuoteopsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
@@ -77,13 +77,18 @@ def _guarded(words: list[str]) -> int:
         return end.code if isinstance(end.code, int) else 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"error: {one_line(f'{where}{error.strerror or error}')}", file=sys.stderr)
         return COULD_NOT_RUN
     except Exception:  # noqa: BLE001 - a fault of ours: Python would end with 1, which is the verdict FAIL here
         import traceback
 
         traceback.print_exc()
         return COULD_NOT_RUN
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line: a word or a file's name may hold breaks of its own."""
+    return "\\n".join(text.splitlines())
 
 
 def _dispatch(words: list[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.cli.main import VERBS
+from framework.cli.main import VERBS, main
 from tests.command import QUICK, environment, latest, line_of, only_run, private_copy
 
 posix = pytest.mark.skipif(os.name != "posix", reason="/dev/full, signals and closed numbers are POSIX")
@@ -83,6 +83,11 @@ def test_a_refusal_stays_one_line_whoever_hears_it(root: Path) -> None:
     assert (silent.returncode, silent.stderr) == (2, "")
     deaf = in_a_shell("{} 2>/dev/full", "overrides", "show", "nowhere.yaml", root=root)
     assert deaf.returncode == 2
+
+
+def test_a_word_with_a_break_in_it_is_refused_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["soak", "a\nb"]) == 2
+    assert capsys.readouterr().err == "error: command line: a\\nb is not a word of the form key=value\n"
 
 
 @posix

@@ -47,6 +47,7 @@ class Soak(StrictModel):
     profile_switch: Literal["advice", "act"] = knob(
         unit="",
         help="conservative after three losing half-hours, moderate after a good day: said, or done",
+        default="advice",
     )
     sample_ms: int = knob(unit="ms", help="spacing of the equity samples", ge=10, le=3_600_000)
     stage_timings: bool = knob(
