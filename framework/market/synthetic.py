@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.compiled.records import dtype_of, to_array, zeros
+from framework.compiled.bundles import bind
+from framework.compiled.records import at, dtype_of, to_array, zeros
 from framework.market.errors import TapeError
 from framework.market.events import TRADE
 from framework.market.instrument import QUOTES, Instrument, split_symbol
@@ -30,6 +31,7 @@ from framework.market.synthetic_records import (
     UNIFORM,
     Row,
     State,
+    World,
 )
 from framework.market.synthetic_regimes import REGIMES, modulation
 from framework.market.tape import EVENT_COLUMNS, Tape
@@ -125,21 +127,36 @@ def _check(*, preset: str, regime: str, hours: float, seed: int) -> None:
 def _simulate(*, shape: Shape, mods: Floats, streams: list[np.random.SeedSequence]) -> Iterator[NDArray[Any]]:
     """Yield the events in chunks of structured rows, refilling the pools of random numbers between them."""
     seconds = mods.shape[1]
-    m = model_of(shape=shape, mods=seconds, steps_per_mod=1000 // shape.step_ms)
-    s = _opening_state(shape=shape, depth=float(mods[MOD_DEPTH, 0]))
+    state = _opening_state(shape=shape, depth=float(mods[MOD_DEPTH, 0]))
     rngs = [np.random.Generator(np.random.PCG64(stream)) for stream in streams]
-    pool, cursor = np.empty(POOLS * POOL), np.full(POOLS, POOL, np.int64)
-    book, profile = np.zeros(2 * RING, np.int64), profile_of(shape=shape)
-    signs = np.append(1 - 2 * rngs[UNIFORM].integers(0, 2, SIGNS), 0).astype(np.int64)
-    lags, out, flat = _lags(power=shape.sign_power), zeros(Row, ROWS_A_CHUNK), mods.ravel()
+    world = bind(
+        World,
+        model=model_of(shape=shape, mods=seconds, steps_per_mod=1000 // shape.step_ms),
+        state=state,
+        book=np.zeros(2 * RING, np.int64),
+        profile=profile_of(shape=shape),
+        signs=np.append(1 - 2 * rngs[UNIFORM].integers(0, 2, SIGNS), 0).astype(np.int64),
+        lags=_lags(power=shape.sign_power),
+        pool=np.empty(POOLS * POOL),
+        cursor=np.full(POOLS, POOL, np.int64),
+        out=zeros(Row, ROWS_A_CHUNK),
+        mods=mods.ravel(),
+    )
     step = 0
     while step < seconds * (1000 // shape.step_ms):
-        for which in range(POOLS):
-            if cursor[which] > POOL - POOL_MARGIN:
-                pool[which * POOL : (which + 1) * POOL] = _numbers(which=which, shape=shape, rng=rngs[which])
-                cursor[which] = 0
-        step = advance(m, s, book, profile, signs, lags, pool, cursor, out, flat)
-        yield to_array(Row, out, int(to_array(State, s)["rows"][0]))
+        _refill(world, shape=shape, rngs=rngs)
+        step = advance(world)
+        yield to_array(Row, world.out, at(state, 0).rows)
+
+
+def _refill(world: World, *, shape: Shape, rngs: list[np.random.Generator]) -> None:
+    """Draw anew each pool that may run out within a step."""
+    for which in range(POOLS):
+        if world.cursor[which] > POOL - POOL_MARGIN:
+            world.pool[which * POOL : (which + 1) * POOL] = _numbers(
+                which=which, shape=shape, rng=rngs[which]
+            )
+            world.cursor[which] = 0
 
 
 def _opening_state(*, shape: Shape, depth: float) -> list[State]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from framework.compiled.bundles import bundle
 from framework.compiled.records import f8, i8, record
 
 RING = 8192
@@ -104,3 +107,25 @@ class State:
     mid: f8
     slow: f8
     depth: f8
+
+
+@bundle
+class World:
+    """All that a simulated market works on.
+
+    ``book`` is a ring of lots a side, ``profile`` what stands behind the touch by distance. ``signs`` holds
+    the signs of the last orders, then where the next one goes; ``lags`` how far back one is copied from.
+    ``cursor`` says how much of each ``pool`` of random numbers is used, ``out`` takes the events, ``mods``
+    gives the moods second by second.
+    """
+
+    model: Model
+    state: State
+    book: list[i8]
+    profile: Sequence[f8]
+    signs: list[i8]
+    lags: Sequence[i8]
+    pool: list[f8]
+    cursor: list[i8]
+    out: list[Row]
+    mods: Sequence[f8]

@@ -10,9 +10,6 @@ MOST_ARGUMENTS = 8
 MANY_ARGUMENTS = 6
 SHARE_OF_MANY = 0.02
 
-PENDING = ("framework/market/synthetic_core.py", "framework/market/synthetic_book.py")
-"""Compiled functions whose arguments are not bundled yet."""
-
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -43,7 +40,6 @@ def test_no_function_takes_more_than_eight_arguments() -> None:
     wide = [
         f"{name}:{function.lineno} {function.name}({arguments(function)})"
         for name, text in modules()
-        if name not in PENDING
         for function in functions(text)
         if arguments(function) > MOST_ARGUMENTS
     ]
