@@ -61,25 +61,14 @@ def propose(
     before = read_revision(git, commit=head, environment=state_dir.environment, scratch=state_dir.staging)
     if before.fault:
         raise GitopsError(f"{branch}: cannot be proposed to: {before.fault}")
-    if before.overrides is None:
-        raise GitopsError(
-            f"gitops/environments/{state_dir.environment}.yaml: names no overrides; allowed a file for values"
-        )
     files: dict[str, bytes | None] = {}
     if source is None:
         source, files = promotion_of(git, before, environment=state_dir.environment)
-    fields = rendered_of(before, environment=state_dir.environment, now=now).fields
-    values = {name: value for name, value in source.values.items() if fields.get(name) != value}
-    if not values:
-        raise GitopsError(f"{state_dir.environment}: has these values already; allowed a difference")
-    old = git.show(head, before.overrides)
-    text = patched(
-        old.decode() if old is not None else "", where=before.overrides, values=values, source=source
-    )
+    path, text, summary = _edited(git, before, source, environment=state_dir.environment, now=now)
     short = hashlib.sha256(f"{head}\n{text}".encode()).hexdigest()[:8]
-    title = title or f"feat({state_dir.environment}): {_summary(fields, values)}"
+    title = title or f"feat({state_dir.environment}): {summary}"
     message = f"{title}\n\n{source.reason}\n"
-    commit = git.commit_files(head, {**files, before.overrides: text.encode()}, message, sign)
+    commit = git.commit_files(head, {**files, path: text.encode()}, message, sign)
     after = read_revision(git, commit=commit, environment=state_dir.environment, scratch=state_dir.staging)
     if after.fault:
         raise GitopsError(f"{after.fault}")
@@ -87,10 +76,29 @@ def propose(
         git, remote, branch=f"quoteops/proposal-{state_dir.environment}-{short}", commit=commit, base=head
     )
     body = proposal_body(state_dir.environment, before=before, after=after, source=source)
-    path = state_dir.folder / "proposals" / f"{name.replace('/', '_')}.md"
-    write_atomic(path=path, data=body)
+    file = state_dir.folder / "proposals" / f"{name.replace('/', '_')}.md"
+    write_atomic(path=file, data=body)
     url = open_pull_request(remote=remote, branch=name, base=branch, title=title, body=body, token=token)
-    return Proposal(name, commit, head, title, path, url)
+    return Proposal(name, commit, head, title, file, url)
+
+
+def _edited(
+    git: Git, before: EnvironmentRevision, source: Source, *, environment: str, now: datetime
+) -> tuple[str, str, str]:
+    """Return the environment's patch with the values that differ: path, text, and the change in words."""
+    if before.overrides is None:
+        raise GitopsError(
+            f"gitops/environments/{environment}.yaml: names no overrides; allowed a file for values"
+        )
+    fields = rendered_of(before, environment=environment, now=now).fields
+    values = {name: value for name, value in source.values.items() if fields.get(name) != value}
+    if not values:
+        raise GitopsError(f"{environment}: has these values already; allowed a difference")
+    old = git.show(before.commit, before.overrides)
+    text = patched(
+        old.decode() if old is not None else "", where=before.overrides, values=values, source=source
+    )
+    return before.overrides, text, _summary(fields, values)
 
 
 def patched(text: str, *, where: str, values: dict[str, Any], source: Source) -> str:
