@@ -1,4 +1,4 @@
-"""On recorded markets, too, each half alone leaves what it leaves in the replay."""
+"""On recorded markets, too, each half alone, and a session of both, leave what the replay leaves."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from framework.market.importers.assemble import InstrumentFlags, assemble
 from framework.market.importers.collector import read_collector
 from framework.market.tape import Tape
 from framework.quoting.records import Params
+from framework.session.sim import sim_session
 from framework.settings.compose import compose_run
 from framework.units import DAY, HOUR, SECOND
 from tests.engine.halves import alone, fed, recorded
@@ -66,3 +67,17 @@ def test_halves_fed_from_a_recording_leave_what_the_replay_leaves(name: str) -> 
     fills, reports = alone(replay, crossing, until_ns=until, slice_ns=7 * SECOND)
     same(fills, replay.fill_rows(), OF_THE_DESK)
     same(reports, crossing.reports)
+
+
+@pytest.mark.parametrize("name", TAPES)
+def test_a_session_on_a_recording_trades_what_the_replay_trades(name: str) -> None:
+    fused, apart = _replay(name), _replay(name)
+    until = int(fused.tape.end_ns) + SECOND
+    fused.advance(until, end_runs=True)
+    session = sim_session(apart)
+    for stop in [*range(apart.start_ns, until, 600 * SECOND), until]:
+        session.advance(stop, end_runs=stop == until)
+    assert len(fused.fill_rows()) > 20
+    same(apart.fill_rows(), fused.fill_rows())
+    same(apart.audit_rows(), fused.audit_rows())
+    same(apart.sample_rows(), fused.sample_rows())
