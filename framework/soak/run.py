@@ -93,10 +93,7 @@ def run_soak(
         watch.lap("iterations")
         run.weigh_arms(live)
         watch.lap("arms")
-        progress("reports", 1.0)
-        write_run(run.result, folder)
-        watch.lap("reports")
-        folder.json("timing.json", _timing(run.result, watch, memory))
+        run.write(watch, memory)
         about = provenance_of(composed=composed, market=market, home=home)
         early = {"stopped_after_h": run.result.hours} if stop.wanted() else {}
         folder.complete(verdict=run.result.verdict.value, **about, **early)
@@ -183,6 +180,13 @@ class _Run:
         sign = slippage_marker(result.totals.percentiles["slippage_bps_p95"])
         for line in (sign, result.judged.marker, *verdict_lines(result)):
             self.say(line)
+
+    def write(self, watch: Stopwatch, memory: MemoryWatch) -> None:
+        """Write the reports of the whole run, and what it cost."""
+        self.progress("reports", 1.0)
+        write_run(self.result, self.folder)
+        watch.lap("reports")
+        self.folder.json("timing.json", _timing(self.result, watch, memory))
 
     def weigh_arms(self, live: LiveSettings) -> None:
         """Play what the tuned run is compared with, and say what a person wants last."""
