@@ -117,9 +117,7 @@ def test_a_range_holds_everything_known_with_room_to_spare() -> None:
 
 
 def test_boxes_share_a_chart_in_their_proportions() -> None:
-    first, second = stacked(
-        width=100, height=200, rows=(2.0, 1.0), left=10, right=10, top=10, bottom=10, between=30
-    )
+    first, second = stacked(width=100, height=200, rows=(2.0, 1.0), left=10, right=10, top=10, bottom=10)
     assert (first, second) == (Box(10, 10, 80, 100), Box(10, 140, 80, 50))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 Range = tuple[float, float]
+BETWEEN = 30
+"""Pixels between two boxes, for the title of the lower one."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,14 @@ def stacked(
     left: int = 52,
     right: int = 12,
     bottom: int = 26,
-    between: int = 30,
     top: int = 24,
 ) -> list[Box]:
     """Divide a chart into boxes one above the other, their heights in the given proportions."""
-    scale = (height - top - bottom - between * (len(rows) - 1)) / sum(rows)
+    scale = (height - top - bottom - BETWEEN * (len(rows) - 1)) / sum(rows)
     boxes, y = [], float(top)
     for share in rows:
         boxes.append(Box(float(left), y, float(width - left - right), share * scale))
-        y += share * scale + between
+        y += share * scale + BETWEEN
     return boxes
 
 
