@@ -121,6 +121,38 @@ def test_what_joins_a_level_that_reaches_our_order_fills_it_once() -> None:
     assert trader.play(60)["qty_lots"].tolist() == [3, 2, 3]
 
 
+def test_what_was_taken_of_a_level_is_not_taken_again_after_it_has_shrunk() -> None:
+    # 5 of 9 filled at 20; 2 of the 5 are left at 30 and stay at 40; of 1 + 2 at 50 only the 1 is new
+    rows = [bid(20, 10002, 5), bid(30, 10002, 2), bid(40, 10002, 2), bid(50, 10003, 1)]
+    trader = Trader([*BOOK, *rows])
+    trader.place(10, 1, side=SELL, tick=10002, lots=9, m0=1000.0)
+    assert trader.play(50)["qty_lots"].tolist() == [5, 1]
+
+
+def test_a_level_that_is_deleted_and_shown_again_is_new() -> None:
+    # 5 of 9 filled at 20; gone at 30; 3 others at 40
+    trader = Trader([*BOOK, bid(20, 10002, 5), bid(30, 10002, 0), bid(40, 10002, 3)])
+    trader.place(10, 1, side=SELL, tick=10002, lots=9, m0=1000.0)
+    assert trader.play(40)["qty_lots"].tolist() == [5, 3]
+
+
+def test_a_level_below_the_best_that_reaches_our_order_fills_it_when_it_is_new() -> None:
+    # 1 of 9 filled at 20 by the bid 10004; the bid 10003 is worse than that and new at 30
+    trader = Trader([*BOOK, bid(20, 10004, 1), bid(30, 10003, 2), bid(40, 10003, 3)])
+    trader.place(10, 1, side=SELL, tick=10002, lots=9, m0=1000.0)
+    assert trader.play(40)["qty_lots"].tolist() == [1, 2, 1]
+
+
+def test_orders_that_a_level_reaches_share_what_joins_it() -> None:
+    # at 20 the bids show 2: order 2, the better ask, gets 2 of its 3; at 30 of 4 more it gets 1 and order 1 3
+    trader = Trader([*BOOK, bid(20, 10003, 2), bid(30, 10003, 6)])
+    trader.place(10, 1, side=SELL, tick=10003, lots=9, m0=1000.0)
+    trader.place(10, 2, side=SELL, tick=10002, lots=3, m0=1000.0)
+    fills = trader.play(30)
+    assert fills["order_id"].tolist() == [2, 2, 1]
+    assert fills["qty_lots"].tolist() == [2, 1, 3]
+
+
 def test_a_fill_before_the_amend_arrives_belongs_to_the_old_decision() -> None:
     trader = Trader([*BOOK, bid(15, 9997, 3), sold(20, 9999, 6), sold(40, 9997, 9), bid(50, 9990, 1)])
     trader.place(10, 1, tick=9999, lots=4, m0=1000.0, version=1)

@@ -12,7 +12,7 @@ from framework.market.book import set_level
 from framework.market.events import BUY, SELL
 from framework.market.wire import Wire
 from framework.venue.matching.fills import fill_order, trim_reducing
-from framework.venue.matching.liquidity import consume, forget_taken, note_taken, passed_over, taken_lots
+from framework.venue.matching.liquidity import consume, keep_taken, note_taken, passed_over
 from framework.venue.matching.orders import open_lots
 from framework.venue.matching.records import RISK_AVERSE, Order, Sim, VenueRules
 
@@ -21,16 +21,17 @@ from framework.venue.matching.records import RISK_AVERSE, Order, Sim, VenueRules
 def on_depth(side: int, tick: int, lots: int, wire: Wire, sim: Sim) -> None:
     """Apply one level of the exchange's book, move the queues at it, fill orders it has reached.
 
-    A level that grows where it already reaches an order fills it from what has joined.
+    A level that grows where it already reaches an order fills it from what has joined; what was taken of it
+    stays taken when it shrinks, too.
     """
     ex, book, orders = sim.exchange, sim.book, sim.orders
     bid_before = book.best_bid
     ask_before = book.best_ask
     before = set_level(book, sim.levels, side, tick, lots)
     better = (side == BUY and book.best_bid > bid_before) or (side == SELL and book.best_ask < ask_before)
-    grown = before >= 0 and lots > before and not better and _first_through(side, tick, 1, sim) >= 0
-    if ex.taken > 0 and not grown:
-        forget_taken(ex, sim.taken, side, tick)
+    reaches = before >= 0 and not better and lots > 0 and _first_through(side, tick, 1, sim) >= 0
+    if ex.taken > 0:
+        keep_taken(ex, sim.taken, side, tick, lots if reaches else 0)
     if ex.live == 0 or before < 0:
         return
     for k in range(ex.live):
@@ -40,8 +41,8 @@ def on_depth(side: int, tick: int, lots: int, wire: Wire, sim: Sim) -> None:
     known = ex.fills
     if better:
         _fill_crossed(side, wire, sim)
-    elif grown:
-        _fill_grown(side, tick, lots - max(before, taken_lots(ex, sim.taken, side, tick)), wire, sim)
+    elif reaches and lots > before:
+        _fill_grown(side, tick, lots - before, wire, sim)
     if ex.fills > known:
         trim_reducing(wire, sim)
 

@@ -122,6 +122,18 @@ def note_taken(ex: Exchange, taken: list[Taken], side: int, tick: int, lots: int
 
 
 @core
+def keep_taken(ex: Exchange, taken: list[Taken], side: int, tick: int, lots: int) -> None:
+    """Hold at most ``lots`` of a level for consumed, 0 for a level that begins anew."""
+    if lots == 0:
+        forget_taken(ex, taken, side, tick)
+        return
+    for k in range(ex.taken):
+        if taken[k].price_ticks == tick and taken[k].side == side:
+            taken[k].lots = min(taken[k].lots, lots)
+            return
+
+
+@core
 def forget_taken(ex: Exchange, taken: list[Taken], side: int, tick: int) -> None:
     for k in range(ex.taken):
         if taken[k].price_ticks == tick and taken[k].side == side:

@@ -60,7 +60,9 @@ class Order:
 
 @record
 class Taken:
-    """Displayed liquidity that our orders have already consumed, until the feed next speaks of the level."""
+    """Displayed liquidity that our orders have already consumed: until the feed next speaks of the level, or,
+    while the level reaches an order of ours, until it is gone.
+    """
 
     side: i8
     price_ticks: i8
