@@ -6,6 +6,7 @@ neither the compiler nor type inference is imported; see ``cache.py`` for what m
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from framework.compiled.call import Call
 from framework.compiled.marks import core, hot
 from framework.compiled.records import interpreted
 from framework.compiled.signature import annotated, array, spec_of
+from framework.files.errors import FileError
 
 __all__ = ["Entry", "array", "cache_folder", "core", "entry", "hot", "source_digest"]
 
@@ -71,7 +73,8 @@ class Entry:
         from framework.compiled.build import build
 
         made = build(function=self.function, signature=self.signature, returns=self.returns)
-        machine.write(path, made)
+        with contextlib.suppress(FileError):  # a full disk costs the next process time, not this one its run
+            machine.write(path, made)
         return made
 
 

@@ -173,11 +173,15 @@ def _remembered(resolve: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _once_an_import(refresh: Callable[[Any], None]) -> Callable[[Any], None]:
-    seen: dict[int, int] = {}
+    loaded = 0
 
     def refresh_when_grown(context: Any) -> None:
-        if seen.get(id(context)) != len(sys.modules):
+        nonlocal loaded
+        if loaded != len(sys.modules):
             refresh(context)
-            seen[id(context)] = len(sys.modules)
+            loaded = len(sys.modules)
+        elif isinstance(context, base.BaseContext):
+            for registry in list(context._registries):  # intrinsics (min, max, int) add to one when typed
+                context.install_registry(registry)
 
     return refresh_when_grown
