@@ -1,5 +1,7 @@
 """The plan in the README is the plan of the code."""
 
+import re
+
 from tests.house.plan import PICTURE, drawing, floors, imports
 
 
@@ -9,4 +11,9 @@ def test_every_import_between_rooms_goes_down() -> None:
 
 
 def test_the_picture_is_that_of_the_code() -> None:
-    assert PICTURE.read_text("utf-8") == drawing(), "run: make plan"
+    """Rooms, their sentences, who imports whom; how much is told in widths and shades, which may lag."""
+    assert _structure(PICTURE.read_text("utf-8")) == _structure(drawing()), "run: make plan"
+
+
+def _structure(picture: str) -> str:
+    return re.sub(r'(opacity|width)="[^"]*"', "", picture)
