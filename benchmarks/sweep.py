@@ -126,8 +126,8 @@ def _played(*launcher: str, say: Callable[[str], None] = lambda _: None) -> Run:
             root=find_root(),
             pages=False,
         )
-        if sweep["trials"] != CELLS:
-            raise SystemExit(f"a cell could not run: {sweep['cells'][-1].get('error')}")
+        if sweep.trials != CELLS:
+            raise SystemExit(f"a cell could not run: {sweep.cells[-1].error}")
         timing = json.loads((folder / "timing.json").read_text())
         return _measured(timing, (folder / "SWEEP.json").read_bytes())
 

@@ -103,9 +103,8 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
             resume=None if resume is None else Path(resume),
         )
     if as_json:
-        print(canonical_json({**sweep, "run_dir": str(folder)}))
+        print(canonical_json({**sweep.as_dict(), "run_dir": str(folder)}))
     else:
         print(sweep_text(sweep), end="")
         print(f"page: {folder / 'SWEEP.html'}")
-    code: int = sweep["exit_code"]
-    return code
+    return sweep.verdict.exit_code

@@ -47,7 +47,8 @@ def nodes() -> Iterator[Any]:
 
 
 def swept(root: Path, *words: str, say: Any = lambda _: None) -> tuple[dict[str, Any], Path]:
-    return run_sweep(words=words, say=say, progress=lambda _d, _s: None, root=root, pages=False)
+    sweep, folder = run_sweep(words=words, say=say, progress=lambda _d, _s: None, root=root, pages=False)
+    return sweep.as_dict(), folder
 
 
 def test_a_tape_that_travels_is_the_tape_that_is_mapped(nodes: Any) -> None:

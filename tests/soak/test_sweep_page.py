@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from framework.soak.page.palette import COLOURS
-from framework.soak.sweep.grid import grid_of, markout
+from framework.soak.sweep.grid import grid_of
 from framework.soak.sweep.page import render_sweep
-from framework.soak.sweep.table import label_of, summary
+from framework.soak.sweep.row import Measured, SweepRow
+from framework.soak.sweep.table import Sweep, label_of, summary
 from tests.soak.page_reader import Reader
 
 HOUR = 3_600_000_000_000
@@ -20,26 +21,23 @@ Axes = dict[str, Sequence[Any]]
 AWKWARD = "<script>alert('&')</script>"
 
 
-def cell(n: int, values: dict[str, Any], *, worth: float | None) -> dict[str, Any]:
+def cell(n: int, values: dict[str, Any], *, worth: float | None) -> SweepRow:
     """Give a row as a sweep writes it; ``worth`` None is a cell that did not trade."""
     value = 0.0 if worth is None else worth
     known = worth is not None
-    return {
-        "cell": n,
-        "label": label_of(values),
-        "values": values,
-        "folder": str(n),
-        "verdict": "PASS" if value > 0.3 else "INCONCLUSIVE",
-        "net_bps": worth,
-        "net_bps_lower": value - 0.2 if known else None,
-        "net_bps_upper": value + 0.2 if known else None,
-        "markout_net_30s_bps": worth,
-        "markout_net_30s_se_bps": 0.1 if known else None,
-        "markout_blocks": 60.0 if known else None,
-        "fills": 400 + n if known else 0,
-        "turnover_quote": 1e5 + n if known else 0.0,
-        "tape": ["ab" * 32, HOUR, 4 * HOUR],
-    }
+    measured = Measured(
+        verdict="PASS" if value > 0.3 else "INCONCLUSIVE",
+        net_bps=worth,
+        net_bps_lower=value - 0.2 if known else None,
+        net_bps_upper=value + 0.2 if known else None,
+        markout_net_30s_bps=worth,
+        markout_net_30s_se_bps=0.1 if known else None,
+        markout_blocks=60.0 if known else None,
+        fills=400 + n if known else 0,
+        turnover_quote=1e5 + n if known else 0.0,
+    )
+    tape = ("ab" * 32, HOUR, 4 * HOUR)
+    return SweepRow(cell=n, label=label_of(values), values=values, measured=measured, tape=tape)
 
 
 def sweep(
@@ -49,12 +47,12 @@ def sweep(
     silent: Sequence[int] = (),
     worth: Callable[[int], float] = lambda n: 0.9 * ((n * 37) % 64) / 64 - 0.2,
     played: int | None = None,
-) -> dict[str, Any]:
+) -> Sweep:
     combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     rows = [
         cell(n, values, worth=None if n in silent else worth(n))
         if n not in failed
-        else {"cell": n, "label": label_of(values), "values": values, "folder": str(n), "error": AWKWARD}
+        else SweepRow(cell=n, label=label_of(values), values=values, error=AWKWARD)
         for n, values in enumerate(combinations[:played])
     ]
     words = [f"{name}={','.join(map(str, values))}" for name, values in axes.items()]
@@ -66,7 +64,7 @@ def sweep(
 SPREAD: Axes = {"params.base_spread_bps_delta": (0.0, 0.1, 0.2, 0.3)}
 INTERVAL: Axes = {"params.min_interval_ms": (60, 80, 100)}
 PROFILE: Axes = {"profile": ("S1", "conservative"), "params.tail_age_ms": (500, 1000)}
-CASES: dict[str, Callable[[], dict[str, Any]]] = {
+CASES: dict[str, Callable[[], Sweep]] = {
     "one parameter": lambda: sweep(SPREAD),
     "two parameters": lambda: sweep(SPREAD | INTERVAL),
     "four parameters, failures, silence": lambda: sweep(
@@ -147,7 +145,7 @@ def test_the_most_influential_parameter_comes_first() -> None:
     assert means[60,] == pytest.approx(0.015)
     assert means[100,] == pytest.approx(0.615)
     assert grid.means(first, second)[60, 0.3] == pytest.approx(0.03)
-    assert next(markout(row) for row in grid.measured) == pytest.approx(0.63)
+    assert grid.measured[0][1] == pytest.approx(0.63)
 
 
 def test_the_words_of_the_leader_alone_are_given() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
 
 from framework.soak.page.axes import axis_x, below, numbers_y, title
 from framework.soak.page.layout import Box, reach, stacked
@@ -11,7 +10,8 @@ from framework.soak.page.panel import FAINT, Panel, Pen, svg
 from framework.soak.page.paths import number
 from framework.soak.page.ticks import numbers
 from framework.soak.page.words import compact, num
-from framework.soak.sweep.grid import Axis, Grid, markout
+from framework.soak.sweep.grid import Axis, Grid
+from framework.soak.sweep.row import RankedRow
 from framework.soak.sweep.table import label_of
 
 PAIRED = 4
@@ -44,22 +44,21 @@ def parallel(grid: Grid, *, narrow: bool) -> str | None:
     return svg(panel, width=width, height=380, label=label)
 
 
-def _drawn(grid: Grid) -> list[dict[str, Any]]:
+def _drawn(grid: Grid) -> list[RankedRow]:
     """Give the rows to draw, the best last so that it lies on top."""
-    failed = [row for row in grid.rows if markout(row) is None]
-    return [*failed[:LINES], *reversed(grid.measured[:LINES])]
+    failed = [row for row in grid.rows if row.markout_bps is None]
+    return [*failed[:LINES], *(row for row, _ in reversed(grid.measured[:LINES]))]
 
 
-def _line(panel: Panel, grid: Grid, shown: tuple[Axis, ...], row: dict[str, Any]) -> None:
-    value = markout(row)
-    share = None if value is None else grid.share(value)
+def _line(panel: Panel, grid: Grid, shown: tuple[Axis, ...], row: RankedRow) -> None:
+    share = None if row.markout_bps is None else grid.share(row.markout_bps)
     # Lines that share a value lie side by side in the order of what they earned, not one on the other.
     crowded = len(grid.rows) > max(len(axis.values) for axis in shown)
     aside = SPREAD * (share - 0.5) if share is not None and crowded else 0.0
-    heights = [axis.place(row["values"][axis.name]) + aside for axis in shown]
+    heights = [axis.place(row.values[axis.name]) + aside for axis in shown]
     heights.append(NOWHERE if share is None else share)
     leads = row is grid.rows[0] and share is not None
-    name = "bad" if share is None else "good" if row["proven"] else "net"
+    name = "bad" if share is None else "good" if row.proven else "net"
     strength = 0.75 if share is None else 1.0 if leads else 0.12 + 0.55 * share**2
     panel.stroke(_curves(panel, heights), Pen(name, 2.6 if leads else 1.3, strength, dashed=share is None))
 
@@ -87,21 +86,21 @@ def _beside(panel: Panel, x: float, y: float) -> tuple[float, float]:
 def _result_axis(panel: Panel, grid: Grid, x: int) -> None:
     _upright(panel, x, "markout bps", kind="end strong")
     for name, proven in (("net", False), ("good", True)):
-        rows = [row for row in grid.measured if row["proven"] == proven]
-        places = [grid.share(markout(row) or 0.0) for row in rows]
-        panel.dots([x] * len(places), places, Pen(name, 4.0), words=[_cell_words(row) for row in rows])
+        found = [(row, value) for row, value in grid.measured if row.proven == proven]
+        places = [grid.share(value) for _, value in found]
+        panel.dots([x] * len(places), places, Pen(name, 4.0), words=[_cell_words(row) for row, _ in found])
     if grid.high > grid.low:
         for value, text in numbers(grid.low, grid.high, most=6):
             panel.text(*_beside(panel, x, grid.share(value)), text)
     elif grid.measured:
         panel.text(*_beside(panel, x, 1.0), compact(grid.high))
-    if any(markout(row) is None for row in grid.rows):
+    if any(row.markout_bps is None for row in grid.rows):
         panel.text(*_beside(panel, x, NOWHERE), "none", colour="bad")
 
 
-def _cell_words(row: dict[str, Any]) -> str:
+def _cell_words(row: RankedRow) -> str:
     """Say which cell it is and what it earned, for the pointer that rests on it."""
-    return f"{label_of(row['values'])}: {num(markout(row), plus=True)} bps"
+    return f"{label_of(row.values)}: {num(row.markout_bps, plus=True)} bps"
 
 
 def effects(grid: Grid) -> list[str]:
@@ -114,9 +113,9 @@ def effects(grid: Grid) -> list[str]:
 
 def _effect(grid: Grid, axis: Axis, *, wide: bool) -> str:
     width, height = (1040, 260) if wide else (330, 200)
-    xs = [axis.place(row["values"][axis.name]) for row in grid.measured]
-    ys = [markout(row) or 0.0 for row in grid.measured]
-    half = [Z90 * (row["markout_net_30s_se_bps"] or 0.0) if wide else 0.0 for row in grid.measured]
+    xs = [axis.place(row.values[axis.name]) for row, _ in grid.measured]
+    ys = [value for _, value in grid.measured]
+    half = [Z90 * _error(row) if wide else 0.0 for row, _ in grid.measured]
     low, high = ([y + sign * h for y, h in zip(ys, half, strict=True)] for sign in (-1.0, 1.0))
     y = reach(low, high, margin=0.12)
     panel = Panel(stacked(width=width, height=height, left=46)[0], x=(-0.14, 1.14), y=y)
@@ -125,7 +124,7 @@ def _effect(grid: Grid, axis: Axis, *, wide: bool) -> str:
     if wide:
         panel.uprights(xs, low, high, Pen("net", 1.2, 0.45))
     dots = Pen("net", 6.0) if wide else Pen("net", 4.0, 0.4)
-    panel.dots(xs, ys, dots, words=[_cell_words(row) for row in grid.measured])
+    panel.dots(xs, ys, dots, words=[_cell_words(row) for row, _ in grid.measured])
     means = {value[0]: mean for value, mean in grid.means(axis).items() if mean is not None}
     known_values = [value for value in axis.values if value in means]
     at = [axis.place(value) for value in known_values]
@@ -133,6 +132,10 @@ def _effect(grid: Grid, axis: Axis, *, wide: bool) -> str:
     axis_x(panel, axis.ticks())
     title(panel, axis.short)
     return svg(panel, width=width, height=height, label=f"Markout over {axis.name}")
+
+
+def _error(row: RankedRow) -> float:
+    return 0.0 if row.measured is None else row.measured.markout_net_30s_se_bps or 0.0
 
 
 def heat_maps(grid: Grid) -> list[str]:

@@ -22,6 +22,7 @@ from framework.files.errors import FileError
 from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, INCOMPLETE
 from framework.soak.sweep.cell import Cell, CellResult
+from framework.soak.sweep.row import SweepRow, played_row
 
 SNAPSHOT = ("conf", "runtime_overrides")
 PLAN = "plan.json"
@@ -64,39 +65,38 @@ class SweepFolder:
             if plan[part] != self.plan[part]:
                 raise SoakError(f"{self.path}: {said} than when the sweep began; allowed a new sweep")
 
-    def row(self, number: int) -> dict[str, Any] | None:
+    def row(self, number: int) -> SweepRow | None:
         """Give the row of a cell that was played whole under this plan."""
         assert self.plan is not None
         try:
             run = json.loads((self.path / str(number) / "run.json").read_text(encoding="utf-8"))
             done = run["status"] == COMPLETE and run["cell_digest"] == self.plan["cells"][number]
-            row: dict[str, Any] | None = run["row"] if done else None
+            return played_row(run["row"]) if done else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return row
 
-    def write_cell(self, *, cell: Cell, row: dict[str, Any], played: CellResult) -> None:
+    def write_cell(self, *, cell: Cell, row: SweepRow, played: CellResult) -> None:
         """Write what a cell came to; run.json last, with which it is done."""
         assert self.plan is not None
-        place = self.path / row["folder"]
+        place = self.path / row.folder
         write_json(path=place / "reports" / "EDGE_REPORT.json", value=played.report.as_dict())
         write_json(path=place / "reports" / "KPI_GATE.json", value=played.gate.as_dict())
         run = {
             "status": COMPLETE,
             "verdict": played.verdict,
-            "row": row,
-            "cell_digest": self.plan["cells"][row["cell"]],
+            "row": row.as_dict(),
+            "cell_digest": self.plan["cells"][row.cell],
             **_about(cell),
             "runtime": played.runtime,
         }
         write_json(path=place / "run.json", value=run)
 
-    def write_failure(self, *, cell: Cell, row: dict[str, Any], trace: str | None) -> None:
+    def write_failure(self, *, cell: Cell, row: SweepRow, trace: str | None) -> None:
         """Write why a cell could not be played."""
-        place = self.path / row["folder"]
+        place = self.path / row.folder
         if trace is not None:
             write_atomic(path=place / "error.txt", data=trace)
-        run = {"status": INCOMPLETE, "reason": row["error"], "row": row, **_about(cell)}
+        run = {"status": INCOMPLETE, "reason": row.error, "row": row.as_dict(), **_about(cell)}
         write_json(path=place / "run.json", value=run)
 
     def drop(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.soak.page.words import compact, known
+from framework.soak.sweep.row import RankedRow
+from framework.soak.sweep.table import Sweep
 
 NUMBERED = 12
 """An axis of more values is a scale of numbers, not a list of them."""
@@ -52,37 +54,37 @@ class Grid:
     """The rows of a sweep, best first, and their axes, the most influential first."""
 
     axes: tuple[Axis, ...]
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[RankedRow, ...]
 
     @property
-    def measured(self) -> list[dict[str, Any]]:
-        """The rows with a markout, best first."""
-        return [row for row in self.rows if markout(row) is not None]
+    def measured(self) -> list[tuple[RankedRow, float]]:
+        """The rows with a markout, best first, and their markouts."""
+        return [(row, row.markout_bps) for row in self.rows if row.markout_bps is not None]
 
     @property
     def low(self) -> float:
         """The least markout."""
-        return min((markout(row) or 0.0 for row in self.measured), default=0.0)
+        return min((value for _, value in self.measured), default=0.0)
 
     @property
     def high(self) -> float:
         """The greatest markout."""
-        return max((markout(row) or 0.0 for row in self.measured), default=0.0)
+        return max((value for _, value in self.measured), default=0.0)
 
     def share(self, value: float) -> float:
         """Give where a markout lies between the least (0) and the greatest (1)."""
         return (value - self.low) / (self.high - self.low) if self.high > self.low else 1.0
 
-    def shown(self, axis: Axis, row: dict[str, Any]) -> str:
+    def shown(self, axis: Axis, row: RankedRow) -> str:
         """Write a row's value of an axis."""
-        return text_of(row["values"][axis.name])
+        return text_of(row.values[axis.name])
 
     def means(self, *axes: Axis) -> dict[tuple[Any, ...], float | None]:
         """Give the mean markout for every combination of the axes' values; None where no cell has one."""
         found: dict[tuple[Any, ...], list[float]] = {}
         for row in self.rows:
-            here = found.setdefault(tuple(row["values"][axis.name] for axis in axes), [])
-            if (value := markout(row)) is not None:
+            here = found.setdefault(tuple(row.values[axis.name] for axis in axes), [])
+            if (value := row.markout_bps) is not None:
                 here.append(value)
         return {key: sum(values) / len(values) if values else None for key, values in found.items()}
 
@@ -92,20 +94,14 @@ class Grid:
         return max(means) - min(means) if means else 0.0
 
 
-def grid_of(sweep: dict[str, Any]) -> Grid:
-    """Read the grid from the content of SWEEP.json."""
-    rows = tuple(sweep["cells"])
-    played = sorted(rows, key=lambda row: row["cell"])
-    names = list(played[0]["values"]) if played else []
-    axes = tuple(Axis(name, _in_order([row["values"][name] for row in played])) for name in names)
-    grid = Grid(axes, rows)
+def grid_of(sweep: Sweep) -> Grid:
+    """Lay a sweep out as a grid."""
+    played = sorted(sweep.cells, key=lambda row: row.cell)
+    names = list(played[0].values) if played else []
+    axes = tuple(Axis(name, _in_order([row.values[name] for row in played])) for name in names)
+    grid = Grid(axes, sweep.cells)
     order = sorted(axes, key=lambda axis: (-grid.influence(axis), names.index(axis.name)))
-    return Grid(tuple(order), rows)
-
-
-def markout(row: dict[str, Any]) -> float | None:
-    """Give a row's markout net after 30 s in bps, None when it has none."""
-    return known(row.get("markout_net_30s_bps"))
+    return Grid(tuple(order), sweep.cells)
 
 
 def text_of(value: Any) -> str:

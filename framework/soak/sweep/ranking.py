@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from operator import attrgetter
 
 from framework.edge.quantiles import t_quantile
-from framework.edge.section import Section
 from framework.gates.verdict import Verdict, combine
+from framework.soak.sweep.row import Measured, RankedRow, Standing, SweepRow
 
 ALPHA = 0.05
-RESULTS = ("markout_net_30s_bps", "markout_net_30s_se_bps", "turnover_quote", "net_bps", "fills")
+RESULTS = attrgetter("markout_net_30s_bps", "markout_net_30s_se_bps", "turnover_quote", "net_bps", "fills")
+"""What two cells share of which one had no effect."""
 
 
 def level_for(*, trials: int) -> float:
@@ -33,71 +35,50 @@ def lower_bound(*, value: float | None, se: float | None, n_eff: float | None, l
     return bound if math.isfinite(bound) else None
 
 
-def cell_measures(*, totals: Section) -> dict[str, Any]:
-    """Read what the table shows of a cell from the totals of its edge report."""
-    markout, interval = totals.markout_30s, totals.intervals["net_bps"]
-    return {
-        "net_bps": totals.net_bps,
-        "net_bps_lower": interval.lower,
-        "net_bps_upper": interval.upper,
-        "markout_net_30s_bps": markout.net_bps,
-        "markout_net_30s_se_bps": markout.net_se_bps,
-        "markout_blocks": markout.net_n_eff,
-        "fills": totals.fills,
-        "turnover_quote": totals.turnover_quote,
-    }
-
-
-def ranked(*, cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def ranked(*, cells: Sequence[SweepRow]) -> list[RankedRow]:
     """Give the cells best first, each with its bounds and its turnover against the first cell's.
 
-    A cell has ``cell`` (its number, from 0), ``verdict`` and the fields of ``cell_measures``, or ``error``.
     Order: by the deflated lower bound of the 30-s markout net; then cells without one, then those that
     could not run; ties by number. ``same_as`` names an earlier cell with the very same results.
     """
-    trials = sum("error" not in cell for cell in cells)
-    first = next((cell for cell in cells if cell["cell"] == 0 and "error" not in cell), None)
-    rows = [_bounded(cell, first, trials) | _twin(cell, cells) for cell in cells]
-    order = sorted(rows, key=_order)
-    return [{"rank": n, **row} for n, row in enumerate(order, start=1)]
+    played = [(row.cell, row.measured) for row in cells if row.measured is not None]
+    standings = {number: _standing(number, measured, played) for number, measured in played}
+    order = sorted(cells, key=lambda row: _order(row.cell, standings.get(row.cell)))
+    return [
+        RankedRow(
+            rank=rank,
+            cell=row.cell,
+            label=row.label,
+            values=row.values,
+            error=row.error,
+            measured=standings.get(row.cell),
+        )
+        for rank, row in enumerate(order, start=1)
+    ]
 
 
-def _twin(cell: dict[str, Any], cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Name the first cell with the very same results: what differs between them had no effect."""
-    if "error" in cell:
-        return {}
-    same = (
-        other["cell"]
-        for other in cells
-        if "error" not in other and all(other[name] == cell[name] for name in RESULTS)
+def _standing(number: int, measured: Measured, played: Sequence[tuple[int, Measured]]) -> Standing:
+    value, se, n_eff = measured.markout_net_30s_bps, measured.markout_net_30s_se_bps, measured.markout_blocks
+    deflated = lower_bound(value=value, se=se, n_eff=n_eff, level=level_for(trials=len(played)))
+    base = next((first.turnover_quote for other, first in played if other == 0), 0.0)
+    twin = next(other for other, theirs in played if RESULTS(theirs) == RESULTS(measured))
+    return Standing(
+        **asdict(measured),
+        lower_bps=lower_bound(value=value, se=se, n_eff=n_eff, level=ALPHA),
+        deflated_lower_bps=deflated,
+        proven=deflated is not None and deflated > 0.0,
+        turnover_vs_first=measured.turnover_quote / base if base else None,
+        same_as=None if twin == number else twin,
     )
-    first = next(same)
-    return {"same_as": None if first == cell["cell"] else first}
 
 
-def _bounded(cell: dict[str, Any], first: dict[str, Any] | None, trials: int) -> dict[str, Any]:
-    if "error" in cell:
-        return cell
-    value, se, n_eff = (cell[k] for k in ("markout_net_30s_bps", "markout_net_30s_se_bps", "markout_blocks"))
-    alone = lower_bound(value=value, se=se, n_eff=n_eff, level=ALPHA)
-    deflated = lower_bound(value=value, se=se, n_eff=n_eff, level=level_for(trials=trials))
-    base = first["turnover_quote"] if first is not None else 0.0
-    return {
-        **cell,
-        "lower_bps": alone,
-        "deflated_lower_bps": deflated,
-        "proven": deflated is not None and deflated > 0.0,
-        "turnover_vs_first": cell["turnover_quote"] / base if base else None,
-    }
+def _order(number: int, standing: Standing | None) -> tuple[int, float, int]:
+    if standing is None:
+        return 2, 0.0, number
+    bound = standing.deflated_lower_bps
+    return (1, 0.0, number) if bound is None else (0, -bound, number)
 
 
-def _order(row: dict[str, Any]) -> tuple[int, float, int]:
-    if "error" in row:
-        return 2, 0.0, row["cell"]
-    bound = row["deflated_lower_bps"]
-    return (1, 0.0, row["cell"]) if bound is None else (0, -bound, row["cell"])
-
-
-def sweep_verdict(*, cells: Sequence[dict[str, Any]]) -> Verdict:
+def sweep_verdict(*, cells: Sequence[SweepRow]) -> Verdict:
     """Give the worst of all cells: ERROR (could not run), FAIL, INCONCLUSIVE, WARN, PASS."""
-    return combine(Verdict.ERROR if "error" in cell else Verdict(cell["verdict"]) for cell in cells)
+    return combine(Verdict(cell.verdict) for cell in cells)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ from framework.settings.resolve import find_root
 from framework.soak.run import Interrupted
 from framework.soak.sweep.cell import Cell, CellResult, PlayCell, cell_of, code_digest, warm_up
 from framework.soak.sweep.folder import PLAN, SweepFolder, begun_folder, new_folder
-from framework.soak.sweep.ranking import cell_measures
-from framework.soak.sweep.table import label_of, summary, values_of
+from framework.soak.sweep.row import SweepRow, measured_of
+from framework.soak.sweep.table import Sweep, label_of, summary, values_of
 from framework.soak.sweep.text import sweep_markdown
 from framework.soak.sweep.winner import play_winner
 from framework.soak.sweep.words import as_begun, own_folder
@@ -50,8 +51,8 @@ def run_sweep(
     root: Path | None = None,
     resume: Path | None = None,
     pages: bool = True,
-) -> tuple[dict[str, Any], Path]:
-    """Play every combination; give the content of SWEEP.json and the folder that holds it.
+) -> tuple[Sweep, Path]:
+    """Play every combination; give the sweep and the folder that holds it.
 
     A folder with a sweep begun, named by ``hydra.sweep.dir`` or ``resume``, is gone on with: only cells
     without a whole row are played. ``pages`` False leaves out the page and the winner's own run. Raises
@@ -97,7 +98,7 @@ class _Sweep:
         self.composed: list[Composed] = []
         self.cells: list[Cell] = []
         self.values: list[dict[str, Any]] = []
-        self.rows: dict[int, dict[str, Any]] = {}
+        self.rows: dict[int, SweepRow] = {}
         self.timing: dict[str, Any] = {"cells": {}, "seconds": {}}
         self._written = 0.0
 
@@ -120,7 +121,7 @@ class _Sweep:
         self.write(complete=False)
         if missing:
             self._spread(missing, spread)
-        return [self.rows[n].get("verdict", "ERROR") for n in range(len(self.cells))]
+        return [self.rows[n].verdict for n in range(len(self.cells))]
 
     def _spread(self, missing: list[int], spread: Spread) -> None:
         start = time.perf_counter()
@@ -178,41 +179,39 @@ class _Sweep:
 
     def _take(self, n: int, outcome: Outcome[CellResult]) -> None:
         """Write what a cell came to."""
-        row: dict[str, Any] = {
-            "cell": n,
-            "label": label_of(self.values[n]),
-            "values": self.values[n],
-            "folder": str(n),
-        }
-        cell = self.cells[n]
+        cell, row = self.cells[n], SweepRow(cell=n, label=label_of(self.values[n]), values=self.values[n])
         if outcome.ok:
             played = outcome.unwrap()
-            row |= {"verdict": played.verdict, **cell_measures(totals=played.report.totals)}
-            row["tape"] = [played.runtime["tape_digest"], *_span(played)]
+            totals = played.report.totals
+            row = replace(
+                row,
+                measured=measured_of(verdict=played.verdict, totals=totals),
+                tape=(played.runtime["tape_digest"], totals.start_ns, totals.end_ns),
+            )
             self.folder.write_cell(cell=cell, row=row, played=played)
             self.timing["cells"][str(n)] = [
                 outcome.worker, round(outcome.seconds, 4), round(played.replay_s, 4), outcome.attempts
             ]  # fmt: skip
         else:
             seen = f" (see {n}/error.txt)" if outcome.trace is not None else ""
-            row["error"] = f"{outcome.error}{seen}"
+            row = replace(row, error=f"{outcome.error}{seen}")
             self.folder.write_failure(cell=cell, row=row, trace=outcome.trace)
         self.rows[n] = row
-        self.say(f"| soak_sweep | {row.get('verdict', 'ERROR')} | cell={n} {row['label']} |")
+        self.say(f"| soak_sweep | {row.verdict} | cell={n} {row.label} |")
         self.progress(f"{len(self.rows)} of {len(self.cells)} cells", len(self.rows) / len(self.cells))
         if time.monotonic() - self._written > REWRITE_S:
             self.write(complete=False)
 
-    def finish(self, *, pages: bool) -> dict[str, Any]:
-        """Write the tables, the winner's own run and the page; give the content of SWEEP.json."""
+    def finish(self, *, pages: bool) -> Sweep:
+        """Write the tables, the winner's own run and the page; give the sweep."""
         sweep = self.write(complete=True)
         if pages:
             start = time.perf_counter()
-            best = next((row for row in sweep["cells"] if "error" not in row), None)
-            if best is not None:
+            if sweep.leader is not None:
+                best, _ = sweep.leader
                 self.progress("the winner's reports", 1.0)
                 play_winner(
-                    composed=self.composed[best["cell"]],
+                    composed=self.composed[best.cell],
                     row=best,
                     folder=self.folder.path,
                     home=self.home,
@@ -226,11 +225,11 @@ class _Sweep:
         write_json(path=self.folder.path / "timing.json", value=self.timing)
         return sweep
 
-    def write(self, *, complete: bool) -> dict[str, Any]:
+    def write(self, *, complete: bool) -> Sweep:
         """Write the table of the cells so far; give it."""
         rows = [self.rows[n] for n in sorted(self.rows)]
         sweep = summary(rows=rows, planned=len(self.cells), words=self.words, complete=complete)
-        write_json(path=self.folder.path / "SWEEP.json", value=sweep)
+        write_json(path=self.folder.path / "SWEEP.json", value=sweep.as_dict())
         write_atomic(path=self.folder.path / "SWEEP.md", data=sweep_markdown(sweep))
         self._written = time.monotonic()
         return sweep
@@ -246,8 +245,3 @@ class _Sweep:
 
     def _lap(self, name: str, start: float) -> None:
         self.timing["seconds"][name] = round(time.perf_counter() - start, 4)
-
-
-def _span(played: CellResult) -> tuple[int, int]:
-    totals = played.report.totals
-    return totals.start_ns, totals.end_ns

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from framework.gates.verdict import Verdict
 from framework.market.tape import utc
 from framework.settings.compose import Composed
 from framework.soak.sweep.ranking import ALPHA, level_for, ranked, sweep_verdict
+from framework.soak.sweep.row import RankedRow, Standing, Stretch, SweepRow
 
 
 def values_of(cells: Sequence[Composed], *, words: Sequence[str]) -> list[dict[str, Any]]:
@@ -18,7 +21,7 @@ def values_of(cells: Sequence[Composed], *, words: Sequence[str]) -> list[dict[s
     return [{key: values[key] for key in apart} for values in found]
 
 
-def label_of(values: dict[str, Any]) -> str:
+def label_of(values: Mapping[str, Any]) -> str:
     """Name a cell by its values."""
     return " ".join(f"{key}={value}" for key, value in values.items()) or "default"
 
@@ -32,23 +35,60 @@ def _value(composed: Composed, key: str) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def summary(
-    *, rows: Sequence[dict[str, Any]], planned: int, words: Sequence[str], complete: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """The ranked rows of a sweep and what they rest on."""
+
+    complete: bool
+    verdict: Verdict
+    planned: int
+    trials: int
+    level: float
+    words: tuple[str, ...]
+    tapes: tuple[Stretch, ...]
+    cells: tuple[RankedRow, ...]
+
+    @property
+    def leader(self) -> tuple[RankedRow, Standing] | None:
+        """Give the best of the cells that ran, and how it stands."""
+        return next(((row, row.measured) for row in self.cells if row.measured is not None), None)
+
+    @property
+    def failed(self) -> int:
+        """Count the cells that could not run."""
+        return len(self.cells) - self.trials
+
+    @property
+    def seen(self) -> list[dict[str, str]]:
+        """Name the stretches of tape that were seen, in UTC."""
+        return [{"tape": tape, "start": utc(ns=start), "end": utc(ns=end)} for tape, start, end in self.tapes]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the content of SWEEP.json."""
+        return {
+            "status": "complete" if self.complete else "incomplete",
+            "verdict": self.verdict.value,
+            "exit_code": self.verdict.exit_code,
+            "planned": self.planned,
+            "trials": self.trials,
+            "alpha": ALPHA,
+            "level": self.level,
+            "words": list(self.words),
+            "tapes": self.seen,
+            "cells": [row.as_dict() for row in self.cells],
+        }
+
+
+def summary(*, rows: Sequence[SweepRow], planned: int, words: Sequence[str], complete: bool) -> Sweep:
     """Rank the rows and say what the sweep found, on which stretches of which tapes."""
-    verdict = sweep_verdict(cells=rows)
-    trials = sum("error" not in row for row in rows)
-    seen = sorted({tuple(row["tape"]) for row in rows if "tape" in row})
-    shown = [{name: value for name, value in row.items() if name != "tape"} for row in rows]
-    return {
-        "status": "complete" if complete else "incomplete",
-        "verdict": verdict.value,
-        "exit_code": verdict.exit_code,
-        "planned": planned,
-        "trials": trials,
-        "alpha": ALPHA,
-        "level": level_for(trials=trials),
-        "words": list(words),
-        "tapes": [{"tape": tape, "start": utc(ns=start), "end": utc(ns=end)} for tape, start, end in seen],
-        "cells": ranked(cells=shown),
-    }
+    trials = sum(row.measured is not None for row in rows)
+    return Sweep(
+        complete=complete,
+        verdict=sweep_verdict(cells=rows),
+        planned=planned,
+        trials=trials,
+        level=level_for(trials=trials),
+        words=tuple(words),
+        tapes=tuple(sorted({row.tape for row in rows if row.tape is not None})),
+        cells=tuple(ranked(cells=rows)),
+    )

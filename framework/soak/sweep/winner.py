@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, RUN
 from framework.settings.compose import Composed
 from framework.soak.run import run_soak
-from framework.soak.sweep.ranking import cell_measures
+from framework.soak.sweep.row import Measured, SweepRow, measured_of
 
 WINNER = "winner"
 
 
-def play_winner(*, composed: Composed, row: dict[str, Any], folder: Path, home: Path) -> None:
+def play_winner(*, composed: Composed, row: SweepRow, folder: Path, home: Path) -> None:
     """Play the cell once more, here, and leave all artifacts in winner/; one that is there already stays.
 
     Raises SoakError when it comes out otherwise than in its worker: then no row can be trusted.
@@ -32,11 +31,12 @@ def play_winner(*, composed: Composed, row: dict[str, Any], folder: Path, home: 
         home=home,
         publish=False,
     )
-    again = {"verdict": result.verdict.value, **cell_measures(totals=result.totals)}
-    other = sorted(name for name, value in again.items() if row[name] != value)
+    again = measured_of(verdict=result.verdict.value, totals=result.totals)
+    names = sorted(field.name for field in fields(Measured))
+    other = [name for name in names if getattr(row.measured, name) != getattr(again, name)]
     if other:
         raise SoakError(
-            f"{place}: cell {row['cell']} played again differs from its row in {', '.join(other)}; the sweep"
+            f"{place}: cell {row.cell} played again differs from its row in {', '.join(other)}; the sweep"
             f" is not to be trusted"
         )
 

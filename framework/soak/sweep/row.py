@@ -1,0 +1,117 @@
+"""A row of a sweep: a cell with what it came to, and where that stands among all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from framework.edge.section import Section
+
+Stretch = tuple[str, int, int]
+"""The digest of a tape, and the first and last instant of it that a cell saw."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What the table shows of a cell that was played; None is what could not be known."""
+
+    verdict: str
+    net_bps: float | None
+    net_bps_lower: float | None
+    net_bps_upper: float | None
+    markout_net_30s_bps: float | None
+    markout_net_30s_se_bps: float | None
+    markout_blocks: float | None
+    fills: int
+    turnover_quote: float
+
+
+def measured_of(*, verdict: str, totals: Section) -> Measured:
+    """Read what the table shows of a cell from the totals of its edge report."""
+    markout, interval = totals.markout_30s, totals.intervals["net_bps"]
+    return Measured(
+        verdict=verdict,
+        net_bps=totals.net_bps,
+        net_bps_lower=interval.lower,
+        net_bps_upper=interval.upper,
+        markout_net_30s_bps=markout.net_bps,
+        markout_net_30s_se_bps=markout.net_se_bps,
+        markout_blocks=markout.net_n_eff,
+        fills=totals.fills,
+        turnover_quote=totals.turnover_quote,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing(Measured):
+    """A played cell among the others: its bounds, and an earlier cell with the very same results."""
+
+    lower_bps: float | None
+    deflated_lower_bps: float | None
+    proven: bool
+    turnover_vs_first: float | None
+    same_as: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRow:
+    """A cell with what was measured of it, or the ``error`` for which it could not be played."""
+
+    cell: int
+    label: str
+    values: Mapping[str, Any]
+    error: str | None = None
+    measured: Measured | None = None
+    tape: Stretch | None = None
+
+    @property
+    def folder(self) -> str:
+        """Give the name of its folder in that of the sweep."""
+        return str(self.cell)
+
+    @property
+    def verdict(self) -> str:
+        """Give its verdict; ERROR when it could not be played."""
+        return "ERROR" if self.measured is None else self.measured.verdict
+
+    @property
+    def markout_bps(self) -> float | None:
+        """Give its markout net of fees after 30 s."""
+        return None if self.measured is None else self.measured.markout_net_30s_bps
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as files hold it: a cell has either what was measured or ``error``."""
+        found = {"cell": self.cell, "label": self.label, "values": dict(self.values), "folder": self.folder}
+        if self.tape is not None:
+            found["tape"] = list(self.tape)
+        return {**found, **({"error": self.error} if self.measured is None else asdict(self.measured))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedRow(SweepRow):
+    """A row in its place."""
+
+    rank: int
+    measured: Standing | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Tell whether it is proven to earn."""
+        return self.measured is not None and self.measured.proven
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as SWEEP.json holds it."""
+        return {"rank": self.rank, **super().as_dict()}
+
+
+def played_row(data: Mapping[str, Any]) -> SweepRow:
+    """Read back the row of a played cell; raises KeyError, TypeError or ValueError for anything else."""
+    digest, start_ns, end_ns = data["tape"]
+    return SweepRow(
+        cell=data["cell"],
+        label=data["label"],
+        values=data["values"],
+        measured=Measured(**{field.name: data[field.name] for field in fields(Measured)}),
+        tape=(digest, start_ns, end_ns),
+    )
