@@ -1,7 +1,8 @@
 """Machine code on disk and in memory: written once by the compiler, loaded ever after without it.
 
-A file is a line of JSON and the code. The code is an ``image``, which runs wherever it is put and needs
-nothing besides, or, where none can be made (see ``image.py``), an ``object`` that LLVM has to link.
+A file is a line of JSON and the code, sealed by a digest of both and of the file's place. The code is an
+``image``, which runs wherever it is put and needs nothing besides, or, where none can be made (see
+``image.py``), an ``object`` that LLVM has to link.
 """
 
 from __future__ import annotations
@@ -41,29 +42,33 @@ class Machine:
 
 
 def read(path: Path) -> Machine | None:
-    """Give what a file holds; None when it is missing, damaged, or was written by somebody else."""
+    """Give what a file holds; None when it is missing, damaged, or somebody else's."""
     try:
         with path.open("rb") as file:
             if not is_ours(os.fstat(file.fileno())):
                 return None
             said = json.loads(file.readline())
             code = file.read()
-        if said["sha256"] != hashlib.sha256(code).hexdigest():
-            return None
-        return Machine(said["kind"], said["start"], [tuple(fault) for fault in said["faults"]], code)
+        made = Machine(said["kind"], said["start"], [tuple(fault) for fault in said["faults"]], code)
+        return made if said["sha256"] == _seal(path, made) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def write(path: Path, machine: Machine) -> None:
     """Write code for the next process. Raises ``FileError``."""
-    said = {
-        "kind": machine.kind,
-        "start": machine.start,
-        "faults": machine.faults,
-        "sha256": hashlib.sha256(machine.code).hexdigest(),
-    }
+    said = {**_said(machine), "sha256": _seal(path, machine)}
     write_atomic(path=path, data=canonical_json(said).encode() + b"\n" + machine.code)
+
+
+def _said(machine: Machine) -> dict[str, Any]:
+    return {"kind": machine.kind, "start": machine.start, "faults": machine.faults}
+
+
+def _seal(path: Path, machine: Machine) -> str:
+    """Digest the code, what is said of it, and whose it is: what runs at a wrong place ends the process."""
+    whose = [path.parent.name, path.name, _said(machine)]
+    return hashlib.sha256(canonical_json(whose).encode() + b"\0" + machine.code).hexdigest()
 
 
 def _mapped(code: bytes) -> int:

@@ -59,6 +59,8 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "one bit": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
     "empty": lambda data: b"",
     "no head": lambda data: data.partition(b"\n")[2],
+    "another start": lambda data: data.replace(b'"start":', b'"start":9', 1),
+    "another kind": lambda data: data.replace(b'"image"', b'"object"', 1),
 }
 
 
@@ -70,6 +72,13 @@ def test_a_damaged_file_is_compiled_anew(damage: str) -> None:
     assert machine.read(kept()) is None
     assert made()(3, VALUES) == 3.0
     assert kept().read_bytes() == whole
+
+
+def test_the_file_of_another_entry_is_not_run() -> None:
+    made().load()
+    other = kept().with_name(kept().name.replace("halves", "thirds"))
+    other.write_bytes(kept().read_bytes())
+    assert machine.read(other) is None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX")
