@@ -33,17 +33,15 @@ Part = Literal["guards", "net"]
 PARTS: tuple[Part, Part] = ("guards", "net")
 
 
-def proven(*, metric: str, base: Sums, candidate: Sums, margin: float, rules: EvidenceRules) -> Bools:
+def proven(pair: Pair, *, rules: EvidenceRules) -> Bools:
     """Tell after which blocks a metric is proven good enough, one drawn tape a row.
 
     After the last block it is exactly what the gate says. Of a ratio the mean is exact throughout, while its
     spread so far is that of influence values over the whole tape.
     """
-    sample = paired_sample(Pair(metric, base, candidate, margin))
-    moments = running_moments(sample=sample, rules=rules)
-    if METRICS[metric].kind is Kind.RATIO:
-        mean = running_ratio_mean(metric=metric, base=base, candidate=candidate, margin=margin)
-        moments = replace(moments, mean=mean)
+    moments = running_moments(sample=paired_sample(pair), rules=rules)
+    if pair.spec.kind is Kind.RATIO:
+        moments = replace(moments, mean=running_ratio_mean(pair))
     above, _ = p_values(moments, rho=rules.rho)
     good: Bools = above <= rules.alpha
     return good
@@ -104,13 +102,13 @@ def _of_change(question: Question, parts: Sequence[Stretch], stream: int) -> _Ta
     everything = candidate
     moved: dict[str, tuple[str, Sums]] = {}
     for metric, margin in margins.items():
-        everything = at_margin(metric=metric, base=base, candidate=everything, margin=margin)
+        everything = at_margin(Pair(metric, base, everything, margin))
         for own in (False, True):
             if metric != "net" and _differs(metric, base, candidate):
-                at = at_margin(metric=metric, base=base, candidate=candidate, margin=margin, own_blocks=own)
+                at = at_margin(Pair(metric, base, candidate, margin), own_blocks=own)
                 moved[f"{metric} at margin{', own' * own}"] = (metric, at)
-    lossy = at_margin(metric="net", base=base, candidate=candidate, margin=margins["net"])
-    idle = at_margin(metric="net", base=base, candidate=candidate, margin=0.0)
+    lossy = at_margin(Pair("net", base, candidate, margins["net"]))
+    idle = at_margin(Pair("net", base, candidate, 0.0))
 
     def look(index: Ints) -> dict[str, Bools]:
         drawn = gather(base, index)
@@ -170,13 +168,8 @@ def _tally(
 
 
 def _look(question: Question, metric: str, arms: Arms, margin: float | None = None) -> Bools:
-    return proven(
-        metric=metric,
-        base=arms[0],
-        candidate=arms[1],
-        margin=question.margins[metric] if margin is None else margin,
-        rules=question.rules,
-    )
+    allowed = question.margins[metric] if margin is None else margin
+    return proven(Pair(metric, *arms, allowed), rules=question.rules)
 
 
 def _only_net(arm: Sums, index: Ints) -> Sums:

@@ -62,7 +62,7 @@ def false_promotions(
     margin = margin_bps or 0.0
     for k, parts in enumerate(tapes.live.values()):
         base, candidate = joined(parts)
-        moved = at_margin(metric="net", base=base, candidate=candidate, margin=margin, own_blocks=own_blocks)
+        moved = at_margin(Pair("net", base, candidate, margin), own_blocks=own_blocks)
         drawn = _drawn(tapes, parts, (base, moved), design, stream=k)
         rows.append(_rates(drawn, rules, design, margin_bps=margin))
     return list(tapes.live), _stack(rows)
@@ -92,7 +92,7 @@ def power(
     rows = []
     for k, parts in enumerate(tapes.live.values()):
         base, candidate = joined(parts)
-        gaining = at_margin(metric="net", base=base, candidate=candidate, margin=-effect_bps)
+        gaining = at_margin(Pair("net", base, candidate, -effect_bps))
         reached = []
         for drawn in _drawn(tapes, parts, (base, gaining), design, stream=k, blocks=longest):
             first = _first(_looks(_sample(drawn, 0.0), rules), rules.alpha)

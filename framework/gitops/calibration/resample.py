@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from framework.gates.paired import Floats
-from framework.gates.paired_metrics import METRICS, Kind, Pair, Sums, allowed_ratio, paired_sample
+from framework.gates.paired_metrics import Kind, Pair, Sums, allowed_ratio, paired_sample
 from framework.gitops.gate.arms import ArmBlocks, Cut
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -135,14 +135,14 @@ class Draw:
             yield index, np.repeat(coin, self.run, axis=1)[:, :blocks]
 
 
-def at_margin(*, metric: str, base: Sums, candidate: Sums, margin: float, own_blocks: bool = False) -> Sums:
+def at_margin(pair: Pair, *, own_blocks: bool = False) -> Sums:
     """Return the candidate moved to be worse by exactly the margin in one metric, on average over all blocks.
 
     It is moved by the same in every block (of a ratio: by unit of its denominator), or with ``own_blocks``
     only where the arms differ, in proportion.
     """
-    spec = METRICS[metric]
-    sample = paired_sample(Pair(metric, base, candidate, margin))
+    spec, candidate = pair.spec, pair.candidate
+    sample = paired_sample(pair)
     surplus = float(sample.values.mean())
     column = candidate[spec.column]
     where = np.ones(len(column))
@@ -162,15 +162,15 @@ def gather(arm: Sums, index: Ints) -> Sums:
     return {name: column[index] for name, column in arm.items()}
 
 
-def running_ratio_mean(*, metric: str, base: Sums, candidate: Sums, margin: float) -> Floats:
+def running_ratio_mean(pair: Pair) -> Floats:
     """Return the mean of x after each block of a metric that is a ratio: of the ratios of the sums so far."""
-    spec = METRICS[metric]
+    spec = pair.spec
     assert spec.per is not None
-    grown, more = allowed_ratio(metric=metric, margin=margin)
+    grown, more = allowed_ratio(metric=pair.metric, margin=pair.margin)
     with np.errstate(divide="ignore", invalid="ignore"):
         before, after = (
             spec.scale * np.cumsum(arm[spec.column], axis=-1) / np.cumsum(arm[spec.per], axis=-1)
-            for arm in (base, candidate)
+            for arm in (pair.base, pair.candidate)
         )
         mean: Floats = grown * before + more - after
     return mean

@@ -37,6 +37,18 @@ class Source:
     trials: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Totals:
+    """What a proposal says of a run: its window, and what it earned, None where that is unknown."""
+
+    start: datetime
+    end: datetime
+    fills: int
+    net_bps: float | None
+    markout_net_30s_bps: float | None
+    markout_net_30s_se_bps: float | None
+
+
 def read_source(path: Path, *, anyway: bool = False) -> Source:
     """Read a run's folder, a sweep's, a tuned package, SWEEP.json or a patch.
 
@@ -75,25 +87,40 @@ def _run(folder: Path, anyway: bool) -> Source:
     if run.get("status") != "complete":
         raise GitopsError(f"{folder / RUN}: status is {run.get('status')}; allowed a complete run")
     patch = parse_patch(read_text(folder / TUNED), where=str(folder / TUNED), json=True)
-    totals = _object(folder / "reports" / "EDGE_REPORT.json")["totals"]
-    start, end = (_at(totals[key]) for key in ("start_ns", "end_ns"))
-    windows = tuple(Window(digest, start, end) for digest in sorted(set(run["tapes"].values())))
+    totals = _totals(folder / "reports" / "EDGE_REPORT.json")
+    windows = tuple(Window(digest, totals.start, totals.end) for digest in sorted(set(run["tapes"].values())))
     rows = [
         ("verdict", run.get("verdict")),
         ("config_sha", run.get("config_sha")),
         ("code", run.get("code_sha")),
         ("seed", run.get("seed")),
         ("tape", (run.get("runtime") or {}).get("tape")),
-        ("window", f"{start.isoformat()} to {end.isoformat()}"),
-        ("fills", totals.get("fills")),
-        ("net, bps", _number(totals.get("net_bps"))),
+        ("window", f"{totals.start.isoformat()} to {totals.end.isoformat()}"),
+        ("fills", totals.fills),
+        ("net, bps", _number(totals.net_bps)),
         (
             "30-s markout net, bps",
-            f"{_number(totals.get('markout_net_30s_bps'))} ± {_number(totals.get('markout_net_30s_se_bps'))}",
+            f"{_number(totals.markout_net_30s_bps)} ± {_number(totals.markout_net_30s_se_bps)}",
         ),
     ]
     note = "The values were found on this window; it cannot judge them, so the gate leaves it out."
     return Source(dict(patch.values), f"tuned in soak {folder.name}", windows, (*_table(rows), "", note))
+
+
+def _totals(path: Path) -> _Totals:
+    report = _object(path)
+    try:
+        totals = report["totals"]
+        return _Totals(
+            start=_at(totals["start_ns"]),
+            end=_at(totals["end_ns"]),
+            fills=totals["fills"],
+            net_bps=totals["net_bps"],
+            markout_net_30s_bps=totals["markout_net_30s_bps"],
+            markout_net_30s_se_bps=totals["markout_net_30s_se_bps"],
+        )
+    except (KeyError, TypeError) as error:
+        raise GitopsError(f"{path}: no totals to read ({error}); allowed what a run has written") from error
 
 
 def _sweep(folder: Path, anyway: bool) -> Source:

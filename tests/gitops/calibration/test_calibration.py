@@ -126,9 +126,7 @@ def test_a_change_without_effect_is_named_and_not_counted() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_candidate_is_moved_to_exactly_the_margin_of_a_metric(metric: str, own_blocks: bool) -> None:
     base, candidate = joined((stretch_of(1),))
-    moved = at_margin(
-        metric=metric, base=base, candidate=candidate, margin=MARGINS[metric], own_blocks=own_blocks
-    )
+    moved = at_margin(Pair(metric, base, candidate, MARGINS[metric]), own_blocks=own_blocks)
     pair = Pair(metric, base, moved, MARGINS[metric])
     found = compare(pair=pair, rules=RULES, alpha=0.005, block_hours=1 / 60)
     assert found.claim.mean == pytest.approx(0.0, abs=1e-9 * max(1.0, abs(found.base or 1.0)))
@@ -145,7 +143,7 @@ def test_after_the_last_block_a_metric_is_proven_as_the_gate_proves_it(metric: s
             pair = Pair(metric, arms[0], arms[1], margin)
             said = compare(pair=pair, rules=RULES, alpha=0.005, block_hours=1 / 60)
             rows = [{name: column[None, :] for name, column in arm.items()} for arm in arms]
-            found = proven(metric=metric, base=rows[0], candidate=rows[1], margin=margin, rules=RULES)
+            found = proven(Pair(metric, rows[0], rows[1], margin), rules=RULES)
             assert bool(found[0, -1]) == said.claim.above(alpha=RULES.alpha)
 
 

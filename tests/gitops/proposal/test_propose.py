@@ -185,6 +185,14 @@ def test_a_run_that_was_cut_off_is_no_evidence(tmp_path: Path) -> None:
         read_source(tuned_run(tmp_path, status="incomplete"))
 
 
+@pytest.mark.parametrize("report", ["{}", '{"totals": {"start_ns": 1}}', '{"totals": 1}'])
+def test_a_report_without_totals_is_named(tmp_path: Path, report: str) -> None:
+    run = tuned_run(tmp_path)
+    (run / "reports" / "EDGE_REPORT.json").write_text(report)
+    with pytest.raises(GitopsError, match=r"EDGE_REPORT.json: no totals to read \(.*\); allowed what a run"):
+        read_source(run)
+
+
 def test_values_that_are_there_already_are_nothing_to_propose(world: World, tmp_path: Path) -> None:
     patch = tmp_path / "same.yaml"
     patch.write_text("reason: r\nowner: o\noverrides: {tail_age_ms: 650}\n")
