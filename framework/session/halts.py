@@ -9,17 +9,18 @@ from framework.gates.gate import Gate, Halt
 from framework.quoting.records import HALT, LOSS, NO_MARKET, WITHHELD_NAMES
 
 
-def halts_of(window: WindowData) -> tuple[Halt, ...]:
-    """Give the kinds of halt in the order of their first.
+def halts_of(*windows: WindowData) -> tuple[Halt, ...]:
+    """Give the kinds of halt in the order of their first; windows are of several symbols at one time.
 
     A loss halt lasts to the end of the run; the others end when their cause does.
     """
-    rows = window.audit[window.audit["action"] == HALT]
+    rows = [row for window in windows for row in window.audit[window.audit["action"] == HALT]]
     times: dict[str, list[int]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: int(row["ts_ns"])):
         times.setdefault(WITHHELD_NAMES[int(row["reason"])], []).append(int(row["ts_ns"]))
     return tuple(
-        Halt(name, len(at_ns), at_ns[0], (at_ns[0] - window.start_ns) / 1e9) for name, at_ns in times.items()
+        Halt(name, len(at_ns), at_ns[0], (at_ns[0] - windows[0].start_ns) / 1e9)
+        for name, at_ns in times.items()
     )
 
 

@@ -33,12 +33,12 @@ class Judge:
     runtime: Mapping[str, Any]
     wall_clock: bool
 
-    def report(self, window: WindowData) -> EdgeReport:
-        """Build the edge report of a window; raises LedgerError when attribution and books disagree."""
-        return build_edge_report(windows=[window], runtime=self.runtime)
+    def report(self, *windows: WindowData) -> EdgeReport:
+        """Build the edge report of a window a symbol; raises LedgerError when books disagree with it."""
+        return build_edge_report(windows=windows, runtime=self.runtime)
 
-    def gate(self, report: EdgeReport, window: WindowData | None = None) -> Gate:
-        """Judge a report by every profile; a halt in its window, if that is given, joins the sentence."""
+    def gate(self, report: EdgeReport, *windows: WindowData) -> Gate:
+        """Judge a report's totals by every profile; a halt in its windows, if given, joins the sentence."""
         gate = build_gate(
             totals=totals_of(report.totals),
             runtime=self.runtime,
@@ -46,7 +46,7 @@ class Judge:
             shown=self.shown,
             wall_clock=self.wall_clock,
         )
-        halts = () if window is None else halts_of(window)
+        halts = halts_of(*windows)
         parts = (gate.sentence, halts_sentence(halts))
         return replace(gate, halts=halts, sentence="; ".join(part for part in parts if part))
 

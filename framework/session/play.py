@@ -12,6 +12,7 @@ from framework.gates.gate import Gate
 from framework.rollout.route import CANARY
 from framework.session.halts import loss_halted
 from framework.session.judge import Judge
+from framework.session.portfolio import Played
 from framework.session.replay import SoakReplay
 from framework.session.routes import route_split
 from framework.session.tuners import Ran, Tuner, Untuned
@@ -24,21 +25,26 @@ Moved = Callable[[int, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Iteration:
-    """What one iteration (from 1) left; without a judge there is neither report nor gate.
+    """What one iteration (from 1) left, a window a symbol; without a judge there is neither report nor gate.
 
     ``package`` is what the engine ran, read back from it; of the candidate, in a canary.
     """
 
     number: int
-    window: WindowData
+    windows: tuple[WindowData, ...]
     package: TuningParams
     report: EdgeReport | None
     gate: Gate | None
     decision: TuningDecision | None
 
+    @property
+    def window(self) -> WindowData:
+        """Return the window of the first symbol, or of the only one."""
+        return self.windows[0]
+
 
 def play(
-    replay: SoakReplay,
+    replay: Played,
     judge: Judge | None = None,
     tuner: Tuner | None = None,
     *,
@@ -51,38 +57,46 @@ def play(
         number = replay.done + 1
         moved(number, 0.0)
         package = tuner.package(number, replay.package)
-        window = replay.run(package, moved=partial(moved, number))
+        windows = replay.windows(package, moved=partial(moved, number))
         patched, ran = replay.live.rebased(), replay.package_tried()
         report: EdgeReport | None = None
         gate: Gate | None = None
         decision: TuningDecision | None = None
         if judge is not None:
-            report = judge.report(window)
-            gate = _since_halt(judge.gate(report, window), halted)
+            report = judge.report(*windows)
+            gate = _since_halt(judge.gate(report, *windows), halted)
             halted = halted or (number if loss_halted(gate) else None)
             last = number == replay.market.iterations
             decision = tuner.learn(
                 Ran(number=number, package=ran, report=report, gate=gate, patched=patched, last=last)
             )
         yield Iteration(
-            number=number, window=window, package=ran, report=report, gate=gate, decision=decision
+            number=number, windows=windows, package=ran, report=report, gate=gate, decision=decision
         )
 
 
-def weigh(replay: SoakReplay, judge: Judge) -> tuple[WindowData, EdgeReport, Gate]:
-    """Report and judge everything played, the routes apart where a canary was split off."""
-    whole, versions = replay.whole(), replay.timeline.versions
-    report = judge.report(whole)
-    if any(version.route == CANARY for version in versions):
-        split = route_split(
-            window=whole,
-            versions=versions,
-            end_ns=whole.end_ns,
-            guard=replay.settings.rollout_guard,
-            reloads=replay.live.log,
-        )
-        report = replace(report, routes=split)
-    return whole, report, judge.gate(report, whole)
+def weigh(replay: Played, judge: Judge) -> tuple[tuple[WindowData, ...], EdgeReport, Gate]:
+    """Report and judge everything played; of one symbol, the routes apart where a canary was split off."""
+    wholes = replay.wholes()
+    report = judge.report(*wholes)
+    if len(wholes) == 1:
+        report = with_routes(report, replay.each()[0], wholes[0])
+    return wholes, report, judge.gate(report, *wholes)
+
+
+def with_routes(report: EdgeReport, replay: SoakReplay, whole: WindowData) -> EdgeReport:
+    """Add to a symbol's report its routes apart, where a canary was split off."""
+    versions = replay.timeline.versions
+    if all(version.route != CANARY for version in versions):
+        return report
+    split = route_split(
+        window=whole,
+        versions=versions,
+        end_ns=whole.end_ns,
+        guard=replay.settings.rollout_guard,
+        reloads=replay.live.log,
+    )
+    return replace(report, routes=split)
 
 
 def _since_halt(gate: Gate, halted: int | None) -> Gate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,7 @@ def runtime_of(settings: RunSettings, market: ReplayWindow) -> dict[str, Any]:
     return {
         "version": version("quoteops"),
         "config_sha": settings.config_sha,
-        "tape": market.tape.meta.source,
-        "tape_digest": market.tape.meta.digest,
+        **_tapes(market),
         "seed": settings.soak.seed,
         "clock": settings.soak.clock,
         "rollout": settings.rollout.mode,
@@ -30,6 +30,19 @@ def runtime_of(settings: RunSettings, market: ReplayWindow) -> dict[str, Any]:
         "taker_fee_bps": settings.exchange.taker_fee_bps,
         "iterations": settings.soak.iterations,
     }
+
+
+def _tapes(market: ReplayWindow) -> dict[str, Any]:
+    """Name the tapes; several together have a digest of their digests."""
+    named = {
+        tape.instrument.symbol: {"tape": tape.meta.source, "tape_digest": tape.meta.digest}
+        for tape in market.tapes
+    }
+    if len(named) == 1:
+        return dict(*named.values())
+    digests = " ".join(one["tape_digest"] for one in named.values())
+    sources = ", ".join(one["tape"] for one in named.values())
+    return {"tape": sources, "tape_digest": sha256(digests.encode()).hexdigest(), "tapes": named}
 
 
 def provenance_of(*, composed: Composed, market: ReplayWindow, home: Path) -> dict[str, Any]:
@@ -43,7 +56,7 @@ def provenance_of(*, composed: Composed, market: ReplayWindow, home: Path) -> di
         "sources": {key: str(source) for key, source in composed.sources.items()},
         "code_sha": code_sha(home),
         "compiled_digest": source_digest(Path(loop.__file__)),
-        "tapes": {market.tape.instrument.symbol: market.tape.meta.digest},
+        "tapes": {tape.instrument.symbol: tape.meta.digest for tape in market.tapes},
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }
 

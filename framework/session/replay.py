@@ -89,7 +89,7 @@ class SoakReplay:
         self.seconds = 0.0
         self._at = market.start_ns - 1
         self._now = self.replay.snapshot()
-        self._first = (self._now, self._counters())
+        self._first = self._began = (self._now, self._counters())
 
     @property
     def params(self) -> list[Params]:
@@ -126,9 +126,8 @@ class SoakReplay:
         """Play the next iteration under a package and give what it left; ``moved`` gets the share that is
         done.
         """
-        k = self.done
-        self._put_in_force(package, k)
-        opening, before, began = self._now, self._counters(), time.perf_counter()
+        began, k = time.perf_counter(), self.done
+        self.begin(package)
         start, end = self.market.boundaries[k], self.market.boundaries[k + 1]
         for part in range(1, PARTS + 1):
             self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
@@ -136,10 +135,32 @@ class SoakReplay:
                 self._end_here(k)
                 break
             moved(part / PARTS)
+        self.seconds += time.perf_counter() - began
+        return self.finish()
+
+    def begin(self, package: TuningParams) -> None:
+        """Put a package in force for the next iteration, for whoever plays it."""
+        self.live.adopt(package)
+        self.plan(self.market.boundaries[self.done])
+        self._began = (self._now, self._counters())
+
+    def finish(self) -> WindowData:
+        """Give what the iteration left that has been played."""
         self._now = self.replay.snapshot()
         self.done += 1
-        self.seconds += time.perf_counter() - began
-        return self._window(k, k + 1, opening, before)
+        return self._window(self.done - 1, self.done, *self._began)
+
+    def windows(self, package: TuningParams, *, moved: Moved = lambda _: None) -> tuple[WindowData, ...]:
+        """Play the next iteration as ``run`` does; give the window of each symbol."""
+        return (self.run(package, moved=moved),)
+
+    def wholes(self) -> tuple[WindowData, ...]:
+        """Give everything played, as one window a symbol."""
+        return (self.whole(),)
+
+    def each(self) -> list[SoakReplay]:
+        """Give the replay of each symbol."""
+        return [self]
 
     def left(self) -> bool:
         """Tell whether an iteration is left to play; whoever stops between two ends with the one before."""
@@ -152,14 +173,15 @@ class SoakReplay:
         played = self._at if self.stepped is None else self.stepped.at_ns
         end = max(played, self.market.boundaries[k]) + 1
         self.replay.advance(end - 1, end_runs=True)
-        self.market = replace(self.market, boundaries=(*self.market.boundaries[: k + 1], end))
+        self.cut_short(end)
 
-    def _put_in_force(self, package: TuningParams, k: int) -> None:
-        self.live.adopt(package)
-        self._plan(self.market.boundaries[k], k)
+    def cut_short(self, end_ns: int) -> None:
+        """Let the iteration that is being played, and the market with it, end at an instant."""
+        self.market = replace(self.market, boundaries=(*self.market.boundaries[: self.done + 1], end_ns))
 
-    def _plan(self, start_ns: int, k: int) -> None:
-        """Write what is in force from an instant to the end of iteration ``k`` (from 0)."""
+    def plan(self, start_ns: int) -> None:
+        """Write what is in force from an instant to the end of the iteration that is being played."""
+        k = self.done
         so_far = [version.route for version in self.timeline.versions if version.start_ns < start_ns]
         rows = spans(
             self.live.settings,
@@ -190,10 +212,18 @@ class SoakReplay:
             self._beat(at_ns)
         if self._stopping():
             return at_ns
-        moved = self.live.poll(at_ns, flat=self._flat)
-        if self._guarded(at_ns) or moved:
-            self._plan(at_ns + 1, self.done)
-            self.replay.wake(at_ns + 1)  # the tick that brings it comes now, not with the next update
+        moved = self.live.poll(at_ns, flat=self.flat)
+        if self.guarded(at_ns) or moved:
+            self.change(at_ns)
+        return self.limit(at_ns)
+
+    def change(self, at_ns: int) -> None:
+        """Bring what has changed into force once the tape is played up to an instant."""
+        self.plan(at_ns + 1)
+        self.replay.wake(at_ns + 1)  # the tick that brings it comes now, not with the next update
+
+    def limit(self, at_ns: int) -> int:
+        """Give how far (ns) to play before patches and the guard are asked again."""
         limit = self.live.limit(at_ns)
         return limit if self._watched() is None else min(limit, (at_ns + 1) // MINUTE * MINUTE + MINUTE - 1)
 
@@ -201,7 +231,7 @@ class SoakReplay:
         """Return what watches the canary that trades now; None when there is none."""
         return self.watch if self.live.settings.rollout.mode == "canary" else None
 
-    def _guarded(self, at_ns: int) -> bool:
+    def guarded(self, at_ns: int) -> bool:
         """Take a canary back that has lost by the end of a minute; tell whether it was."""
         watch = self._watched()
         if watch is None or (at_ns + 1) % MINUTE:
@@ -212,7 +242,7 @@ class SoakReplay:
             self.live.take_back(at_ns + 1, why)
         return bool(why)
 
-    def _flat(self) -> bool:
+    def flat(self) -> bool:
         """Tell whether the desk holds less than half a lot: a spot fee can leave dust."""
         return abs(self.replay.snapshot().position) < 0.5 * self.market.tape.instrument.lot
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from framework.edge.measures import equity_at
 from framework.edge.profile_switch import WINDOW_MIN, QuotingProfile, SwitchState, step
-from framework.edge.window import WindowData
+from framework.edge.window import Rows, WindowData
 from framework.files.atomic import canonical_json, read_text, sha256_of
 from framework.files.hints import shown
 from framework.session.errors import SoakError
+from framework.session.portfolio import Played
 from framework.session.reload import LiveSettings, Offer
-from framework.session.replay import SoakReplay
 from framework.settings.compose import Composed
 from framework.settings.documents import parse_yaml
 from framework.settings.patch import parse_patch
@@ -51,15 +51,13 @@ class SwitchRow:
         return asdict(self)
 
 
-def switch_rows(window: WindowData) -> list[SwitchRow]:
-    """Give one row per whole 30-minute window."""
-    count = (window.end_ns - window.start_ns) // WINDOW_NS
-    edges = window.start_ns + np.arange(count + 1, dtype=np.int64) * WINDOW_NS
-    net = np.diff(equity_at(window, times=edges))
-    fills = window.fills
-    part = np.searchsorted(edges, fills["exch_ts_ns"], side="right") - 1
-    inside = (part >= 0) & (part < count)
-    worth = np.bincount(part[inside], weights=(fills["price"] * fills["qty"])[inside], minlength=count)
+def switch_rows(*windows: WindowData) -> list[SwitchRow]:
+    """Give one row per whole 30-minute window of the account; windows are of its symbols."""
+    start_ns = windows[0].start_ns
+    count = (windows[0].end_ns - start_ns) // WINDOW_NS
+    edges = start_ns + np.arange(count + 1, dtype=np.int64) * WINDOW_NS
+    net = np.sum([np.diff(equity_at(window, times=edges)) for window in windows], axis=0)
+    worth = np.sum([_turnover(window, edges) for window in windows], axis=0)
     rows, state = [], SwitchState()
     for start, earned, turnover in zip(edges[:-1].tolist(), net.tolist(), worth.tolist(), strict=True):
         bps = earned / turnover * 1e4 if turnover > 0.0 else None
@@ -76,6 +74,14 @@ def switch_rows(window: WindowData) -> list[SwitchRow]:
             )
         )
     return rows
+
+
+def _turnover(window: WindowData, edges: Rows) -> Rows:
+    """Add up what was traded from each edge to the next."""
+    fills, count = window.fills, len(edges) - 1
+    part = np.searchsorted(edges, fills["exch_ts_ns"], side="right") - 1
+    inside = (part >= 0) & (part < count)
+    return np.bincount(part[inside], weights=(fills["price"] * fills["qty"])[inside], minlength=count)
 
 
 def switch_sentence(rows: Sequence[SwitchRow], *, acted: bool = False) -> str:
@@ -102,9 +108,9 @@ class ProfileSwitch:
     traits: dict[str, dict[str, Any]]
     now: str = SwitchState().profile.value
 
-    def look(self, replay: SoakReplay) -> None:
+    def look(self, replay: Played) -> None:
         """Judge the whole half-hours played so far; what they ask for comes with the next iteration."""
-        rows = switch_rows(replay.whole())
+        rows = switch_rows(*replay.wholes())
         wanted = rows[-1].profile if rows else self.now
         if wanted == self.now or not replay.left():
             return

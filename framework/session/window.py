@@ -1,8 +1,10 @@
-"""The market a soak replays: the recorded tape or the synthetic one, and the window it covers."""
+"""The market a soak replays: recorded tapes or synthetic ones, and the window they cover together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 
@@ -18,10 +20,33 @@ from framework.units import HOUR, SECOND
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayWindow:
-    """A tape and the boundaries of the iterations on it (ns; one more than there are iterations)."""
+    """A tape and the boundaries of the iterations on it (ns; one more than there are iterations).
+
+    ``beside`` are the tapes of the account's other symbols, on the same clock.
+    """
 
     tape: Tape
     boundaries: tuple[int, ...]
+    beside: tuple[Tape, ...] = ()
+
+    @property
+    def tapes(self) -> tuple[Tape, ...]:
+        """Return the tape of every symbol."""
+        return (self.tape, *self.beside)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the name of every symbol."""
+        return tuple(tape.instrument.symbol for tape in self.tapes)
+
+    def until(self, end_ns: int) -> ReplayWindow:
+        """Return the same, but ended in or after an iteration that runs to this instant."""
+        kept = tuple(edge for edge in self.boundaries if edge < end_ns)
+        return replace(self, boundaries=(*kept, end_ns))
+
+    def each(self) -> list[ReplayWindow]:
+        """Return the window of each symbol by itself."""
+        return [ReplayWindow(tape=tape, boundaries=self.boundaries) for tape in self.tapes]
 
     @property
     def iterations(self) -> int:
@@ -39,27 +64,41 @@ class ReplayWindow:
         return self.boundaries[-1]
 
 
-def tape_source(settings: RunSettings) -> TapeSource:
-    """Say which tape settings mean; raises SoakError when a synthetic one has no length."""
+def tape_sources(settings: RunSettings) -> list[TapeSource]:
+    """Say which tapes settings mean; raises SoakError when a synthetic one has no length."""
     market, hours = settings.market, settings.soak.hours
+    names = (market.symbol,) if market.symbols is None else market.symbols
     if isinstance(market, TapeMarket):
-        return Recorded(path=market.path, symbol=market.symbol, start=market.start, end=market.end)
+        paths = (market.path,) * len(names) if isinstance(market.path, str) else market.path
+        both = zip(paths, names, strict=True)
+        return [Recorded(path=path, symbol=s, start=market.start, end=market.end) for path, s in both]
     if hours == "tape":
         raise SoakError(
             "soak.hours: tape needs market=tape; allowed a number of hours for a synthetic market"
         )
-    return Made(
-        preset=market.preset,
-        regime=market.regime,
-        hours=float(hours),
-        seed=settings.soak.seed,
-        symbol=market.symbol,
-    )
+    seed, drawn = settings.soak.seed, market.symbols is not None
+    return [
+        Made(
+            preset=market.preset,
+            regime=market.regime,
+            hours=float(hours),
+            seed=seed_of(seed, name) if drawn else seed,
+            symbol=name,
+        )
+        for name in names
+        if name is not None
+    ]
+
+
+def seed_of(seed: int, symbol: str) -> int:
+    """Give the seed of one of several symbols: the same with whichever others it is played."""
+    return int.from_bytes(sha256(f"{seed} {symbol}".encode()).digest()[:4], "big")
 
 
 def open_window(*, settings: RunSettings, tapes: TapeCache | None = None) -> ReplayWindow:
-    """Open or make the tape and cut the asked hours into iterations; raises SoakError and TapeError."""
-    return cut_window(settings=settings, tape=(tapes or TapeCache()).tape(tape_source(settings)))
+    """Open or make the tapes and cut the asked hours into iterations; raises SoakError and TapeError."""
+    cache = tapes or TapeCache()
+    return join_window(settings=settings, tapes=[cache.tape(source) for source in tape_sources(settings)])
 
 
 def cut_window(*, settings: RunSettings, tape: Tape) -> ReplayWindow:
@@ -68,17 +107,54 @@ def cut_window(*, settings: RunSettings, tape: Tape) -> ReplayWindow:
     Raises SoakError for a tape that is empty, shorter than asked or whose feed breaks inside an iteration,
     for fees the instrument does not know and for orders that are meant to be real.
     """
+    return join_window(settings=settings, tapes=[tape])
+
+
+def join_window(*, settings: RunSettings, tapes: Sequence[Tape]) -> ReplayWindow:
+    """Cut the asked hours of the time that all tapes cover into iterations, as ``cut_window`` does of one.
+
+    Raises SoakError also for tapes that do not overlap and for what cannot share an account.
+    """
     _refuse_real_orders(settings)
-    _refuse_fees(tape, settings)
-    boundaries = _boundaries(tape, settings)
-    _refuse_gaps(tape, boundaries)
-    return ReplayWindow(tape=tape, boundaries=boundaries)
+    for tape in tapes:
+        _refuse_fees(tape, settings)
+        if len(tape) == 0:
+            raise SoakError(
+                f"{tape.meta.source}: the tape holds no event; allowed a tape with a market in it"
+            )
+    if len(tapes) > 1:
+        tapes = _together(tapes, settings)
+    boundaries = _boundaries(tapes, settings)
+    for tape in tapes:
+        _refuse_gaps(tape, boundaries)
+    return ReplayWindow(tape=tapes[0], boundaries=boundaries, beside=tuple(tapes[1:]))
 
 
-def _boundaries(tape: Tape, settings: RunSettings) -> tuple[int, ...]:
-    if len(tape) == 0:
-        raise SoakError(f"{tape.meta.source}: the tape holds no event; allowed a tape with a market in it")
-    start, stop = tape.start_ns, tape.end_ns
+def _together(tapes: Sequence[Tape], settings: RunSettings) -> list[Tape]:
+    """Let all tapes begin where the last of them does, each with its book as it stood then."""
+    if settings.soak.clock == "wall":
+        raise SoakError(
+            f"soak.clock: wall, but market.symbols names {len(tapes)};"
+            f" allowed one symbol, or soak.clock=replay"
+        )
+    quotes = sorted({tape.instrument.quote for tape in tapes})
+    if len(quotes) > 1:
+        raise SoakError(
+            f"market.symbols: paid in {' and '.join(quotes)};"
+            " allowed symbols of one quote currency, the account's"
+        )
+    last, first = max(tapes, key=lambda t: t.start_ns), min(tapes, key=lambda t: t.end_ns)
+    if last.start_ns >= first.end_ns:
+        raise SoakError(
+            f"market.symbols: {first.instrument.symbol} ends at {utc(ns=first.end_ns)}, before"
+            f" {last.instrument.symbol} begins at {utc(ns=last.start_ns)}; allowed tapes that overlap"
+        )
+    return [tape.window(start_ns=last.start_ns) for tape in tapes]
+
+
+def _boundaries(tapes: Sequence[Tape], settings: RunSettings) -> tuple[int, ...]:
+    start, tape = tapes[0].start_ns, min(tapes, key=lambda t: t.end_ns)
+    stop = tape.end_ns
     if settings.soak.hours != "tape":
         asked = round(settings.soak.hours * HOUR)
         held = stop - start

@@ -11,8 +11,8 @@ import numpy as np
 from framework.edge.section import EdgeReport, Section
 from framework.session.judge import Judge
 from framework.session.play import play
+from framework.session.portfolio import make_replay
 from framework.session.reload import LiveSettings
-from framework.session.replay import SoakReplay
 from framework.session.tuners import Planned
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
@@ -88,7 +88,7 @@ def _played(
     settings: RunSettings, market: ReplayWindow, judge: Judge, arm: Arm, live: LiveSettings | None
 ) -> tuple[EdgeReport, TuningParams]:
     """Play an arm; give its report and the package it ended with."""
-    replay = SoakReplay(settings=settings, market=market, live=live)
+    replay = make_replay(settings=settings, market=market, live=live)
     for _ in play(replay, tuner=Planned(arm.packages)):
         pass
-    return judge.report(replay.whole()), replay.package
+    return judge.report(*replay.wholes()), replay.package

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import merge
 from typing import Any
 
 from framework.edge.canonical import canonical
 from framework.edge.rows import audit_rows, trade_rows
+from framework.edge.section import EdgeReport
+from framework.gates.gate import Gate
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import written_schedule
 from framework.session.switching import switch_rows
@@ -21,6 +24,9 @@ ROW_METRICS = (
     "requests_per_fill", "neg_edge_drivers", "markout_net_30s_bps", "markout_net_30s_se_bps",
 )  # fmt: skip
 BLOCKS = ("block_reasons", "at_position_limit")
+SYMBOL_METRICS = (
+    "fills", "turnover_quote", "net_quote", "net_bps", "max_drawdown_quote", "closing_position_base",
+)  # fmt: skip
 DRIVER_METRICS = ("neg_edge_drivers", "cost_ranking", "net_bps", "component_breakdown")
 
 
@@ -36,7 +42,17 @@ def iteration_row(result: SoakResult, k: int) -> dict[str, Any]:
         "params": result.packages[k - 1].mapping(),
         **{name: totals[name] for name in ROW_METRICS},
         "tuning": None if decision is None else [row.as_dict() for row in decision.rows],
+        **_symbols({one.symbol: (one.reports[k - 1], one.gates[k - 1]) for one in result.symbols}),
     }
+
+
+def _symbols(named: Mapping[str, tuple[EdgeReport, Gate]]) -> dict[str, Any]:
+    """Give what each of several symbols came to beside the account; nothing of a single one."""
+    rows = {
+        name: {"verdict": gate.verdict.value, **{key: report.totals.as_dict()[key] for key in SYMBOL_METRICS}}
+        for name, (report, gate) in named.items()
+    }
+    return {"symbols": rows} if rows else {}
 
 
 def write_iteration(result: SoakResult, k: int, folder: RunFolder) -> None:
@@ -72,12 +88,11 @@ def write_run(result: SoakResult, folder: RunFolder) -> None:
     from framework.soak.page.render import render_page
     from framework.soak.text import results_markdown, summary_text
 
-    assert result.whole is not None
     folder.text("soak/summary.txt", summary_text(result))
     folder.json("soak/runtime_overrides.json", final_package(result).mapping())
     folder.json("soak/TUNING_REPORT.json", tuning_report(result))
-    folder.lines("soak/audit.jsonl", audit_rows(result.whole))
-    folder.lines("edge/trades.jsonl", _trades(result))
+    folder.lines("soak/audit.jsonl", _by_time(audit_rows(whole) for whole in result.wholes))
+    folder.lines("edge/trades.jsonl", _by_time(_trades(one) for one in result.each))
     _write_reloads(result, folder)
     folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
     folder.text("reports/report.html", render_page(result))
@@ -88,6 +103,11 @@ def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:
     assert result.whole is not None
     shas = [version.config_sha for version in result.versions]
     return trade_rows(symbol=result.whole.symbol, fills=result.whole.fills, config_shas=shas)
+
+
+def _by_time(rows: Iterable[Iterator[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Give the rows of all symbols on their one clock."""
+    return merge(*rows, key=lambda row: row["ts_ms"])
 
 
 def _write_reloads(result: SoakResult, folder: RunFolder) -> None:
@@ -106,12 +126,12 @@ def final_package(result: SoakResult) -> TuningParams:
 
 def soak_metrics(result: SoakResult) -> dict[str, Any]:
     """Give the run's totals, one row an iteration, and where profile switching would have led."""
-    assert result.whole is not None
     return {
         "runtime": result.runtime,
         "totals": result.totals.as_dict(),
-        "profile_switch": [canonical(row).as_dict() for row in switch_rows(result.whole)],
+        "profile_switch": [canonical(row).as_dict() for row in switch_rows(*result.wholes)],
         "iterations": [iteration_row(result, k) for k in range(1, len(result.reports) + 1)],
+        **_symbols({one.symbol: (one.reported, one.judged) for one in result.symbols}),
     }
 
 
@@ -126,6 +146,7 @@ def gates_summary(result: SoakResult) -> dict[str, Any]:
         "halts": [halt.as_dict() for halt in gate.halts or ()],
         "profiles": {name: judged.verdict.value for name, judged in gate.profiles.items()},
         "iterations": [gate.verdict.value for gate in result.gates],
+        **({"symbols": {one.symbol: one.verdict.value for one in result.symbols}} if result.symbols else {}),
     }
 
 

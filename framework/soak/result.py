@@ -50,10 +50,12 @@ class SoakResult:
     arms: list[ArmRow] = field(default_factory=list)
     untuned: str | None = None
     """Why no package was tuned, when none was."""
+    symbols: list[SoakResult] = field(default_factory=list)
+    """Of several symbols on one account, what each by itself came to; ``whole`` and windows are theirs."""
 
     def take(self, played: Iteration) -> None:
         """Add the next iteration."""
-        self.windows.append(played.window)
+        self.windows += played.windows if not self.symbols else ()
         self.packages.append(played.package)
         assert played.report is not None
         assert played.gate is not None
@@ -61,6 +63,21 @@ class SoakResult:
         self.gates.append(played.gate)
         if played.decision is not None:
             self.decisions.append(played.decision)
+
+    @property
+    def symbol(self) -> str:
+        """Give the name of the symbol, or of the symbols."""
+        return " + ".join(self.market.symbols)
+
+    @property
+    def each(self) -> list[SoakResult]:
+        """Give the result of every symbol: of the only one, this."""
+        return self.symbols or [self]
+
+    @property
+    def wholes(self) -> list[WindowData]:
+        """Give everything played, as one window a symbol."""
+        return [one.whole for one in self.each if one.whole is not None]
 
     @property
     def totals(self) -> Section:

@@ -22,6 +22,7 @@ from framework.market.tapes.open import TapeCache
 from framework.session.errors import SoakError
 from framework.session.judge import Judge, make_judge
 from framework.session.play import play, weigh
+from framework.session.portfolio import Played, make_replay
 from framework.session.provenance import provenance_of, runtime_of
 from framework.session.reload import LiveSettings
 from framework.session.replay import SoakReplay
@@ -36,6 +37,7 @@ from framework.soak.baselines import compare_arms
 from framework.soak.reports import write_iteration, write_run, write_verdict
 from framework.soak.resources import MemoryWatch, Stopwatch, time_stages
 from framework.soak.result import SoakResult
+from framework.soak.symbols import begin_symbols, take_symbols, weigh_symbols
 from framework.soak.text import closing_lines, iteration_line, notices, opening_line, verdict_lines
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ def _begun(
     settings = composed.settings
     result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
     result.untuned = why_untuned(settings)
+    begin_symbols(result)
     judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
     for line in (opening_line(result), *notices(result)):
         say(line)
@@ -142,7 +145,7 @@ class _Run:
     say: Say
     progress: Progress
 
-    def play(self, replay: SoakReplay, switch: ProfileSwitch | None) -> MemoryWatch:
+    def play(self, replay: Played, switch: ProfileSwitch | None) -> MemoryWatch:
         """Play every iteration; write its artifacts before the next begins."""
         result, last = self.result, replay.market.iterations
         memory, watch = MemoryWatch(), Stopwatch()
@@ -153,6 +156,7 @@ class _Run:
         tuner = make_tuner(settings=result.settings, judge=self.judge)
         for played in play(replay, self.judge, tuner, moved=moved):
             result.take(played)
+            take_symbols(result, played, self.judge)
             for line in played.decision.markers if played.decision is not None else ():
                 self.say(line)
             if switch is not None:
@@ -170,12 +174,14 @@ class _Run:
             )
         return memory
 
-    def weigh(self, replay: SoakReplay) -> None:
+    def weigh(self, replay: Played) -> None:
         """Report and judge the whole run."""
         result = self.result
-        result.versions = replay.timeline.versions
+        result.versions = replay.each()[0].timeline.versions
         result.reloads, result.offers = replay.live.log, replay.live.offers
-        result.whole, result.report, result.gate = weigh(replay, self.judge)
+        wholes, result.report, result.gate = weigh(replay, self.judge)
+        result.whole = wholes[0] if len(wholes) == 1 else None
+        weigh_symbols(result, replay, self.judge)
         write_verdict(result, self.folder)
         sign = slippage_marker(result.totals.percentiles["slippage_bps_p95"])
         for line in (sign, result.judged.marker, *verdict_lines(result)):
@@ -219,8 +225,8 @@ def _bot(
 
 def _replay(
     result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bot | None, stop: Stop
-) -> SoakReplay:
-    replay = SoakReplay(
+) -> Played:
+    replay = make_replay(
         settings=result.settings,
         market=result.market,
         clock=None if bot is None else clock or MonotonicClock(),
@@ -229,7 +235,7 @@ def _replay(
         stopping=stop.wanted,
         guard=True,
     )
-    if bot is not None:
+    if bot is not None and isinstance(replay, SoakReplay):  # of several symbols none is paced
         bot.start(replay)
     return replay
 

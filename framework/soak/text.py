@@ -14,6 +14,7 @@ from framework.soak.kpi_text import profile_lines, profile_table
 if TYPE_CHECKING:
     from framework.edge.routes import Estimate, GuardCall, RouteSplit
     from framework.edge.section import Section
+    from framework.session.window import ReplayWindow
     from framework.soak.baselines import ArmRow
     from framework.soak.result import SoakResult
 
@@ -27,9 +28,13 @@ def opening_line(result: SoakResult) -> str:
     if settings.soak.clock == "wall" and settings.soak.environment is not None:
         paced += f" and following artifacts/gitops/{settings.soak.environment}"
     return (
-        f"soak: {market.tape.instrument.symbol}, {hours:.3g} h in {market.iterations} iterations{paced}"
-        f"{routes}, from {market.tape.meta.source}, config {settings.config_sha[:12]}"
+        f"soak: {_named(market)}, {hours:.3g} h in {market.iterations} iterations{paced}"
+        f"{routes}, from {result.runtime['tape']}, config {settings.config_sha[:12]}"
     )
+
+
+def _named(market: ReplayWindow) -> str:
+    return f"{' and '.join(market.symbols)} on one account" if market.beside else market.symbols[0]
 
 
 def _rollout(result: SoakResult) -> str:
@@ -91,6 +96,7 @@ def verdict_lines(result: SoakResult) -> list[str]:
     return [
         f"{result.judged.verdict.value}: {result.judged.sentence}",
         _edge_line(result.totals),
+        *_symbol_lines(result),
         *_pace_lines(result),
         *_reload_lines(result),
         *_route_lines(result),
@@ -116,6 +122,16 @@ def _edge_line(totals: Section) -> str:
         f" {_fills(totals.fills)}, turnover {_amount(totals.turnover_quote)},"
         f" 30-s markout net {_markout_30s(totals)}"
     )
+
+
+def _symbol_lines(result: SoakResult) -> list[str]:
+    """Say what each of several symbols came to; their results add up to the account's."""
+    return [
+        f"symbol {one.symbol}: {one.verdict.value}, net {_bps(one.totals.net_bps)},"
+        f" {_num(one.totals.net_quote)} {one.reported.quote} in {_fills(one.totals.fills)},"
+        f" 30-s markout net {_markout_30s(one.totals)}"
+        for one in result.symbols
+    ]
 
 
 def _markout_30s(totals: Section) -> str:
@@ -144,16 +160,22 @@ def _reload_lines(result: SoakResult) -> list[str]:
 
 
 def _route_lines(result: SoakResult) -> list[str]:
+    return [
+        line for one in result.each for line in _routes_of(one, f"{one.symbol} " if result.symbols else "")
+    ]
+
+
+def _routes_of(result: SoakResult, of: str) -> list[str]:
     split = result.reported.routes
     if split is None:
         return []
     lines = [
-        f"route {name}: {route.minutes:.4g} min, {_fills(route.fills)}, markout net"
+        f"{of}route {name}: {route.minutes:.4g} min, {_fills(route.fills)}, markout net"
         f" {_error(route.markout_net['5s'])} after 5 s, {_error(route.markout_net['30s'])} after 30 s"
         for name, route in split.routes.items()
     ]
     apart = split.difference
-    less = f"canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"
+    less = f"{of}canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"
     return [*lines, less, _guard(split.guard)]
 
 
@@ -164,9 +186,8 @@ def _guard(call: GuardCall) -> str:
 
 
 def _switching(result: SoakResult) -> str:
-    assert result.whole is not None
     acted = result.settings.soak.profile_switch == "act"
-    return switch_sentence(switch_rows(result.whole), acted=acted)
+    return switch_sentence(switch_rows(*result.wholes), acted=acted)
 
 
 def _error(given: Estimate) -> str:
@@ -199,8 +220,12 @@ def results_markdown(result: SoakResult) -> str:
         "## Iterations",
         _iterations(result),
     ]
-    if (split := result.reported.routes) is not None:
-        parts += ["## Routes", _routes(split), _guard(split.guard)]
+    if result.symbols:
+        parts += ["## Symbols", _symbols(result)]
+    for one in result.each:
+        if (split := one.reported.routes) is not None:
+            of = f" of {one.symbol}" if result.symbols else ""
+            parts += [f"## Routes{of}", _routes(split), _guard(split.guard)]
     if result.arms:
         parts += ["## Tuned against not tuning", _arms(result.arms)]
     matrix = "\n".join(matrix_lines(gate.decision))
@@ -212,6 +237,20 @@ def results_markdown(result: SoakResult) -> str:
 def _edge_table(totals: Section) -> str:
     rows = [[name, _num(part.bps), _num(part.quote)] for name, part in totals.parts.items()]
     return _table(["component", "bps", "quote"], rows)
+
+
+def _symbols(result: SoakResult) -> str:
+    quote = result.reported.quote
+    head = ["symbol", "verdict", "net bps", f"net {quote}", "gross", "slippage", "inventory", "fills"]
+    named = [(one.symbol, one.verdict.value, one.totals) for one in result.symbols]
+    rows = [
+        [
+            name, verdict, _num(t.net_bps), _num(t.net_quote),
+            *(_num(t.parts[part].bps) for part in ("gross", "slippage", "inventory")), str(t.fills),
+        ]
+        for name, verdict, t in [*named, ("the account", result.verdict.value, result.totals)]
+    ]  # fmt: skip
+    return _table(head, rows)
 
 
 def _iterations(result: SoakResult) -> str:

@@ -177,7 +177,7 @@ def test_a_hot_patch_brings_its_tick_and_that_moves_the_resting_quotes(market: R
     live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(wider, "sha")),)))
     replay = SoakReplay(settings=composed.settings, market=market, live=live)
     replay.live.adopt(replay.package)
-    replay._plan(market.boundaries[0], 0)
+    replay.plan(market.boundaries[0])
     replay._advance(instant - 1, end_runs=False)
     ticks, before = int(at(replay.replay.desk, 0).ticks), resting(replay)
     replay._advance(instant, end_runs=False)
@@ -202,7 +202,7 @@ def test_a_next_quote_patch_leaves_resting_orders_and_sizes_the_next(
     live = live_settings(composed, Schedule(((instant, Offer(smaller, "sha")),)))
     replay = SoakReplay(settings=composed.settings, market=market, live=live)
     replay.live.adopt(replay.package)
-    replay._plan(market.boundaries[0], 0)
+    replay.plan(market.boundaries[0])
     replay._advance(instant - 1, end_runs=False)
     before = resting(replay)
     sizes = [lots for order, _, lots in before if order]
@@ -225,7 +225,7 @@ def test_a_lower_cap_shrinks_what_rests_at_once(market: ReplayWindow) -> None:
     live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(lower, "sha")),)))
     replay = SoakReplay(settings=composed.settings, market=market, live=live)
     replay.live.adopt(replay.package)
-    replay._plan(market.boundaries[0], 0)
+    replay.plan(market.boundaries[0])
     replay._advance(instant - 1, end_runs=False)
     instrument = market.tape.instrument
     assert max(lots * instrument.lot * price * instrument.tick for _, price, lots in resting(replay)) > 200.0
@@ -243,13 +243,13 @@ def test_a_flat_only_patch_waits_until_the_position_is_nothing(
     )
     replay = SoakReplay(settings=composed.settings, market=market, live=live)
     seen: list[tuple[int, bool, float]] = []
-    flat = replay._flat
+    flat = replay.flat
 
     def asked() -> bool:
         seen.append((replay._at, flat(), live.settings.sizing.leverage))
         return flat()
 
-    replay._flat = asked  # type: ignore[method-assign]
+    replay.flat = asked  # type: ignore[method-assign]
     played(replay)
     assert {leverage for _, is_flat, leverage in seen if not is_flat} <= {composed.settings.sizing.leverage}
     released = [r for r in live.log if r.result == APPLIED and r.fields == ("sizing.leverage",)]

@@ -84,7 +84,7 @@ def test_an_order_that_never_came_into_force_is_found(settings: RunSettings, mar
     replay = SoakReplay(settings=settings, market=market)
     start = package_of(settings)
     replay.run(start)
-    replay._put_in_force = lambda package, k: None  # type: ignore[method-assign]
+    replay.begin = lambda package: None  # type: ignore[method-assign]
     replay.run(other(start))
     ran = replay.package_in_force()
     assert ran == start

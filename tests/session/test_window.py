@@ -14,7 +14,7 @@ from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.market.tape import EVENT_COLUMNS, Tape
 from framework.session.errors import SoakError
-from framework.session.window import ReplayWindow, cut_window, open_window
+from framework.session.window import ReplayWindow, cut_window, join_window, open_window
 from framework.settings.compose import compose_run
 from tests.command import REPOSITORY
 
@@ -119,3 +119,76 @@ def test_a_replay_refuses_orders_that_are_meant_to_be_real(tape: Tape) -> None:
         SoakError, match=r"exchange.mode: is real, but .* nothing would be sent; allowed paper"
     ):
         cut_window(settings=real, tape=tape)
+
+
+def beside(tape: Tape, *, name: str = "ETHUSDT", quote: str = "USDT", shift_ns: int = 0) -> Tape:
+    """The same market under another name, later by so much."""
+    instrument = replace(tape.instrument, symbol=name, quote=quote)
+    times = {"exch_ts_ns": tape.exch_ts_ns + shift_ns, "recv_ts_ns": tape.recv_ts_ns + shift_ns}
+    return replace(tape, instrument=instrument, **times)
+
+
+def joined(tapes: list[Tape], *words: str) -> ReplayWindow:
+    names = ",".join(tape.instrument.symbol for tape in tapes)
+    given = ["market=tape", "market.path=x", f"market.symbols=[{names}]", "soak.iterations=3", *words]
+    settings = compose_run(words=given, root=REPOSITORY, environ={}).settings
+    return join_window(settings=settings, tapes=tapes)
+
+
+def test_tapes_of_one_account_are_played_over_the_time_all_of_them_cover(tape: Tape) -> None:
+    later = beside(tape, shift_ns=MINUTE)
+    market = joined([tape, later], "soak.hours=tape")
+    assert (market.start_ns, market.end_ns) == (later.start_ns, tape.end_ns)
+    assert {one.start_ns for one in market.tapes} == {market.start_ns}
+    assert market.tapes[0].meta.digest == tape.window(start_ns=later.start_ns).meta.digest
+    assert [one.tape for one in market.each()] == list(market.tapes)
+
+
+def test_tapes_that_do_not_overlap_are_refused(tape: Tape) -> None:
+    later = beside(tape, shift_ns=60 * MINUTE)
+    with pytest.raises(
+        SoakError,
+        match=r"^market.symbols: SYNTHUSDT ends at .*, before ETHUSDT begins at .*; allowed tapes that overl",
+    ):
+        joined([later, tape], "soak.hours=tape")
+
+
+def test_tapes_that_overlap_for_less_than_asked_are_refused(tape: Tape) -> None:
+    assert joined([tape, beside(tape)], "soak.hours=0.09").iterations == 3
+    with pytest.raises(SoakError, match=r"^soak.hours: 0.09 h asked, .* holds 0.0333 h; allowed up to that"):
+        joined([tape, beside(tape, shift_ns=4 * MINUTE)], "soak.hours=0.09")
+
+
+def test_a_gap_in_any_of_the_tapes_is_refused(tape: Tape) -> None:
+    kind = tape.kind.copy()
+    kind[len(tape) // 2] = GAP
+    with pytest.raises(SoakError, match="the feed breaks at 2025-01-06T06:3"):
+        joined([tape, beside(columns(tape, kind=kind))], "soak.hours=tape")
+
+
+@pytest.mark.parametrize(
+    ("quote", "word", "said"),
+    [
+        ("BTC", "soak.clock=replay", r"^market.symbols: paid in BTC and USDT; allowed symbols of one quote"),
+        ("USDT", "soak.clock=wall", r"^soak.clock: wall, but market.symbols names 2; allowed one symbol, or"),
+    ],
+)
+def test_what_cannot_share_an_account_is_refused(tape: Tape, quote: str, word: str, said: str) -> None:
+    with pytest.raises(SoakError, match=said):
+        joined([tape, beside(tape, quote=quote)], "soak.hours=tape", word)
+
+
+def test_the_archives_of_several_symbols_are_one_folder_or_one_for_each(tape: Tape, tmp_path: Path) -> None:
+    other = generate(preset="thin_spot", regime="normal", hours=0.1, seed=2, symbol="ETHUSDT")
+    for folder in ("shared", "first"):
+        write_tape(tape=tape, root=tmp_path / folder)
+    for folder in ("shared", "second"):
+        write_tape(tape=other, root=tmp_path / folder)
+    found = []
+    for path in (f"{tmp_path}/shared", f"[{tmp_path}/first,{tmp_path}/second]"):
+        words = ["market=tape", f"market.path={path}", "market.symbols=[SYNTHUSDT,ETHUSDT]"]
+        words += ["soak.hours=tape", "soak.iterations=1"]
+        market = open_window(settings=compose_run(words=words, root=REPOSITORY, environ={}).settings)
+        found.append((market.symbols, [one.meta.digest for one in market.tapes]))
+    assert found[0] == found[1]
+    assert found[0][0] == ("SYNTHUSDT", "ETHUSDT")

@@ -193,6 +193,19 @@ def test_a_word_that_means_nothing_is_refused(compose: Compose, word: str, said:
             "market.path does not belong to this kind of market; allowed kind, preset, regime, symbol",
         ),
         (["market.kind=film"], "market.kind is film; allowed synthetic, tape"),
+        (["market.symbols=[AUSDT,AUSDT]"], "market.symbols: AUSDT, AUSDT names a symbol twice; allowed each"),
+        (
+            ["market.symbols=AUSDT"],
+            "market.symbols is AUSDT; allowed a list of a symbol like BTCUSDT or null",
+        ),
+        (
+            ["market=tape", "market.path=[/a,/b]"],
+            "market.path lists 2 archives for 0 of market.symbols; allowed one archive for all, or one for",
+        ),
+        (
+            ["market=tape", "market.path=/a", "market.symbol=AUSDT", "market.symbols=[BUSDT]"],
+            "market.symbol and market.symbols are both given; allowed one of them",
+        ),
         (["market=tape", "market.path=/x", "market.start=2025-02-30T00:00:00Z"], "allowed a real moment"),
         (["soak.hours=tape"], "soak.hours is tape but market is synthetic; use market=tape"),
         (["soak.hours=forever"], "soak.hours is forever; allowed above 0.0 to 720.0 or tape"),

@@ -15,7 +15,7 @@ from framework.fanout.errors import FanoutError
 from framework.fanout.run import open_fanout
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.share import share_tape
-from framework.session.window import tape_source
+from framework.session.window import tape_sources
 from framework.settings.compose import compose_run
 from framework.soak.sweep.cell import PlayCell, cell_of, code_digest, play_cell
 from framework.soak.sweep.run import run_sweep
@@ -54,7 +54,7 @@ def swept(root: Path, *words: str, say: Any = lambda _: None) -> tuple[dict[str,
 def test_a_tape_that_travels_is_the_tape_that_is_mapped(nodes: Any) -> None:
     """On a machine without the tape's folder the columns come through the object store, once a node."""
     cell = cell_of(compose_run(words=QUICK, root=REPOSITORY, environ={}))
-    source = tape_source(cell.settings)
+    (source,) = tape_sources(cell.settings)
     handle = share_tape(source, cache=TapeCache(), travels=True)
     mapped = play_cell(cell=cell, tapes={source: handle})
     job = PlayCell({source: replace(handle, folder="/nowhere")}, code_digest())

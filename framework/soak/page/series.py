@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,20 @@ def money_over_time(window: WindowData) -> Money:
     return Money(
         seconds_of(window, times)[keep], net[keep], {name: values[keep] for name, values in parts.items()}
     )
+
+
+def added_up(moneys: Sequence[Money]) -> Money:
+    """Add the results of symbols over the same time; each is taken to move evenly between its samples."""
+    if len(moneys) == 1:
+        return moneys[0]
+    seconds = np.unique(np.concatenate([money.seconds for money in moneys]))
+
+    def total(lines: list[Floats]) -> Floats:
+        on_one = [np.interp(seconds, money.seconds, y) for money, y in zip(moneys, lines, strict=True)]
+        return np.asarray(np.sum(on_one, axis=0), dtype=np.float64)
+
+    parts = {name: total([money.parts[name] for money in moneys]) for name in moneys[0].parts}
+    return Money(seconds, total([money.net for money in moneys]), parts)
 
 
 def thin(x: Floats, y: Floats, *, columns: int) -> tuple[Floats, Floats]:

@@ -121,17 +121,16 @@ ITERATION_HEAD = (
 def iterations(result: SoakResult) -> list[dict[str, Any]]:
     """Give one row an iteration."""
     rows = []
-    for k, (report, gate, window) in enumerate(
-        zip(result.reports, result.gates, result.windows, strict=True), 1
-    ):
-        t = report.totals
-        form = "%H:%M:%S" if window.hours < 0.05 else "%H:%M"
+    edges = result.market.boundaries
+    for k, (report, gate) in enumerate(zip(result.reports, result.gates, strict=True), 1):
+        t, start_ns, end_ns = report.totals, edges[k - 1], edges[k]
+        form = "%H:%M:%S" if t.hours < 0.05 else "%H:%M"
         rows.append(
             {
                 "k": k,
                 "verdict": gate.verdict.value,
                 "tint": tint(gate.verdict.value),
-                "window": f"{utc(window.start_ns, form=form)}–{utc(window.end_ns, form=form)}",
+                "window": f"{utc(start_ns, form=form)}–{utc(end_ns, form=form)}",
                 "net": fixed(t.net_bps, plus=True),
                 "net_tint": "bad" if (t.net_bps or 0.0) < 0.0 else "good",
                 "cells": [
@@ -241,14 +240,14 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
     """Give what was run on what, so that the same command gives the same page; no wall time."""
     runtime, settings, totals = result.runtime, result.settings, result.totals
     exchange, sizing = settings.exchange, settings.sizing
-    instrument = result.market.tape.instrument
+    quote, instruments = result.reported.quote, [tape.instrument for tape in result.market.tapes]
     return [
         ("tape", str(runtime["tape"])),
         ("tape digest", str(runtime["tape_digest"])),
         ("window", f"{utc(totals.start_ns)} to {utc(totals.end_ns)} UTC, {hours(totals.hours)}"),
-        (
-            "instrument",
-            f"{instrument.symbol}, {instrument.kind}, tick {instrument.tick_size}, lot {instrument.lot_size}",
+        *(
+            ("instrument", f"{one.symbol}, {one.kind}, tick {one.tick_size}, lot {one.lot_size}")
+            for one in instruments
         ),
         ("clock", str(runtime["clock"])),
         ("fees", f"maker {num(runtime['maker_fee_bps'])} bps, taker {num(runtime['taker_fee_bps'])} bps"),
@@ -264,7 +263,7 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         ),
         (
             "sizing",
-            f"quotes of {num(sizing.quote_notional_usd)} {instrument.quote}, position limit"
+            f"quotes of {num(sizing.quote_notional_usd)} {quote}, position limit"
             f" {num(sizing.max_position_quotes)} quotes",
         ),
         ("blocks for intervals", f"{totals.block_count} of {totals.block_s} s"),

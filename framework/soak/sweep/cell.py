@@ -19,8 +19,8 @@ from framework.market.tapes.sources import TapeSource
 from framework.session.errors import SoakError
 from framework.session.judge import Judge, choose_profiles
 from framework.session.play import play, weigh
+from framework.session.portfolio import make_replay
 from framework.session.provenance import runtime_of
-from framework.session.replay import SoakReplay
 from framework.session.tuners import make_tuner
 from framework.session.window import open_window
 from framework.settings.compose import Composed
@@ -105,7 +105,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     market = open_window(settings=settings, tapes=SharedTapes(tapes))
     runtime = runtime_of(settings, market)
     judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
-    replay = SoakReplay(settings=settings, market=market, guard=True)
+    replay = make_replay(settings=settings, market=market, guard=True)
     tuner = make_tuner(settings=settings, judge=judge)
     for _ in play(replay, None if tuner is None else judge, tuner):  # untuned, nobody asks how one went
         pass

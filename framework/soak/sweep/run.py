@@ -24,7 +24,7 @@ from framework.files.atomic import locked, write_atomic, write_json
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.share import TapeHandle, share_tape
 from framework.market.tapes.sources import TapeSource
-from framework.session.window import tape_source
+from framework.session.window import tape_sources
 from framework.settings.compose import Composed
 from framework.settings.compose_many import compose_cells
 from framework.settings.resolve import find_root
@@ -144,11 +144,10 @@ class _Sweep:
         sources: list[TapeSource] = []
         for n in missing:
             try:
-                source = tape_source(self.cells[n].settings)
+                wanted = tape_sources(self.cells[n].settings)
             except QuoteopsError:  # the cell says so itself
                 continue
-            if source not in sources:
-                sources.append(source)
+            sources += [source for source in wanted if source not in sources]
         self.progress("market", 0.0)
         here: list[TapeSource | None] = [] if travels else list(sources)
         here += [None] * (fanout.size - len(here))
