@@ -124,7 +124,10 @@ def test_a_replay_refuses_orders_that_are_meant_to_be_real(tape: Tape) -> None:
 def beside(tape: Tape, *, name: str = "ETHUSDT", quote: str = "USDT", shift_ns: int = 0) -> Tape:
     """The same market under another name, later by so much."""
     instrument = replace(tape.instrument, symbol=name, quote=quote)
-    times = {"exch_ts_ns": tape.exch_ts_ns + shift_ns, "recv_ts_ns": tape.recv_ts_ns + shift_ns}
+    times: dict[str, Any] = {
+        "exch_ts_ns": tape.exch_ts_ns + shift_ns,
+        "recv_ts_ns": tape.recv_ts_ns + shift_ns,
+    }
     return replace(tape, instrument=instrument, **times)
 
 
