@@ -209,10 +209,7 @@ class ExchangeHalf:
 
 
 class DeskHalf:
-    """The trading side of one symbol; ``params`` are versions by ``from_ns``, ``ladder`` its book's.
-
-    Every ``row_every``-th tick leaves a row (0: none does).
-    """
+    """The trading side of one symbol; ``params`` are versions by ``from_ns``, ``ladder`` its book's."""
 
     def __init__(
         self,
@@ -220,7 +217,6 @@ class DeskHalf:
         params: list[Params],
         ladder: tuple[int, int],
         start_ns: int,
-        row_every: int = 0,
     ) -> None:
         self._advance: Callable[..., int] | None = None
         self._pause: Callable[..., int] | None = None
@@ -234,7 +230,6 @@ class DeskHalf:
         self.book, levels = _book(ladder)
         self.clock = zeros(DeskClock, 1)
         at(self.clock, 0).last_tick_ns = start_ns - HOUR
-        at(self.clock, 0).row_every = row_every
         self.desk = zeros(Desk, 1)
         at(self.desk, 0).wake_ns = FOREVER
         at(self.desk, 0).tokens = at(params, 0).replace_capacity
@@ -296,6 +291,10 @@ class DeskHalf:
     def reconsider(self) -> None:
         """Let the next tick work everything out: what the driver wrote of exposure or account has changed."""
         at(self.repeat, 0).until_ns = 0
+
+    def sample_ticks(self, *, every: int) -> None:
+        """Let one tick in so many leave a row from now on (0: none), for whoever takes them."""
+        at(self.clock, 0).row_every = every
 
     def take_ticks(self) -> tuple[NDArray[Any], int]:
         """Give the sampled ticks since the last call, oldest first, and how many the ring had no room for."""

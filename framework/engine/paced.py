@@ -119,6 +119,10 @@ class Paced:
         """Return the instant up to which it has been played."""
         return self._at
 
+    def now_ns(self) -> int:
+        """Return the instant of the tape that real time has come to; before the first slice, its start."""
+        return self.start_ns if self._offset_ns is None else self.clock.now_ns() - self._offset_ns
+
     def _next_due(self, until_ns: int) -> int:
         """Give the instant of the desk's next market event, at least a slice and at most LOOK_NS away."""
         nearest = self._at + self.slice_ns

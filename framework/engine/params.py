@@ -85,7 +85,6 @@ def _fill_strategy(row: Any, settings: DeskSettings) -> None:
     )
     row.plan = pack_plan([STAGES[name] for name in strategy.stages])
     row.tick_interval_ns = strategy.tick_ms * MS
-    row.deadline_ns = strategy.deadline_ms * MS
     row.base_half_spread_bps = strategy.base_half_spread_bps
     row.min_half_spread_bps = strategy.min_half_spread_bps
     row.glft_base_bps = base

@@ -77,7 +77,6 @@ class Params:
     route: i8
     plan: i8
     tick_interval_ns: i8
-    deadline_ns: i8
     min_interval_ns: i8
     replace_per_ns: f8
     replace_capacity: f8
@@ -212,14 +211,16 @@ class Repeat:
 
 @record
 class TickRow:
-    """One sampled tick as collectors and loggers want it; ages and waits in ns, depth at the touch."""
+    """One sampled tick as collectors and loggers want it; ages and waits in ns, depth at the touch.
+
+    How late it was in real time is the driver's to say: the desk reads no clock.
+    """
 
     ts_ns: i8
     cache_hit: i8
     cache_age_ns: i8
     used_stale: i8
     waited_ns: i8
-    deadline_miss: i8
     mid: f8
     bid_lots: i8
     ask_lots: i8

@@ -134,7 +134,6 @@ def note_tick(now: int, p: Params, state: DeskState) -> None:
     row.cache_age_ns = now - view.copied_ns
     row.used_stale = 1 if p.md_enabled == 1 and view.silent_ns > p.md_gap_ns else 0
     row.waited_ns = clock.waited_ns
-    row.deadline_miss = 1 if clock.waited_ns > p.deadline_ns else 0
     row.mid = view.mid
     row.bid_lots = level_lots(book, state.levels, BUY, view.best_bid)
     row.ask_lots = level_lots(book, state.levels, SELL, view.best_ask)

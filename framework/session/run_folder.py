@@ -90,6 +90,7 @@ class RunFolder:
         """Add JSON objects to a file that grows while the run does; raises FileError."""
         path = self.path / name
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8", newline="\n") as file:
                 file.writelines(_lines(rows))
         except OSError as error:

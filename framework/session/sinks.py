@@ -8,10 +8,15 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from framework.compiled.records import at, rows_in
+from framework.engine.halves import DeskHalf
 from framework.engine.replay import Replay
 from framework.market.records import Fill
 
 Take = Callable[[NDArray[Any]], None]
+TakeTicks = Callable[[NDArray[Any], int, int], None]
+"""Gets rows, how many more there was no room for, and when they were done (ns, on the tape's clock)."""
+EVERY = 10
+"""One tick in so many is kept; source: spec/calibration_readiness.md, the tick logger's default."""
 
 
 class Sink(Protocol):
@@ -34,3 +39,17 @@ class FillSink:
         if settled > self._taken:
             self._take(rows_in(Fill, self._replay.fills, self._taken, settled).copy())
             self._taken = settled
+
+
+class TickSink:
+    """Hand on every tenth tick of a desk, with when it was done and how many more there was no room for."""
+
+    def __init__(self, desk: DeskHalf, *, now_ns: Callable[[], int], take: TakeTicks) -> None:
+        self._desk, self._now_ns, self._take = desk, now_ns, take
+        desk.sample_ticks(every=EVERY)
+
+    def drain(self) -> None:
+        """Hand on those since the last call."""
+        rows, lost = self._desk.take_ticks()
+        if len(rows) or lost:
+            self._take(rows, lost, self._now_ns())

@@ -7,21 +7,18 @@ disk is no lag of the desk. A soak of an environment follows the overrides that 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from queue import Full, Queue
 from typing import Any
 
 from framework.compiled.records import to_array
 from framework.edge.rows import trade_rows
 from framework.engine.snapshot import DeskSnapshot
-from framework.files.atomic import write_json
-from framework.files.errors import FileError
 from framework.files.moments import iso_utc
 from framework.market.records import ROUTE_NAMES, Fill
 from framework.quoting.records import WITHHELD_NAMES
@@ -39,96 +36,20 @@ from framework.session.reload import (
 )
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
-from framework.session.sinks import FillSink
+from framework.session.sinks import FillSink, TickSink
+from framework.session.status_writer import FEEDS, StatusWriter
+from framework.session.tick_log import tick_rows
 from framework.session.timeline import Version
 from framework.settings.compose import Composed, live_overrides
 from framework.settings.errors import ConfigError
 from framework.settings.watch import OverridesWatcher, Snapshot
 from framework.telemetry.alerts import Severity, alert
 from framework.telemetry.metrics import Metrics, Silent, serve
-from framework.units import SECOND
+from framework.units import MS, SECOND
 
 MINUTE_BEATS = 60
 LATE_SHARE = 0.05
 """Of the slices of a minute served later than the deadline, more are a degraded bot."""
-TRADES = "edge/trades.jsonl"
-BATCHES = 1_024
-"""Lots of fills that may wait for the disk; one comes a step at most."""
-
-
-class StatusWriter:
-    """Write on a thread of its own: rows in order, of a status only the latest.
-
-    At most BATCHES wait; what has no room is counted in ``dropped`` and said once.
-    """
-
-    def __init__(self, *, folder: RunFolder, bot_file: Path | None) -> None:
-        self._folder, self._bot_file = folder, bot_file
-        self._jobs: Queue[tuple[str, Any, list[Version]]] = Queue(BATCHES)
-        self.dropped = 0
-        self._status: dict[str, Any] | None = None
-        self._failed: set[str] = set()
-        self._wake, self._stopping = threading.Event(), False
-        self._thread = threading.Thread(target=self._run, name="status writer", daemon=True)
-        self._thread.start()
-
-    def trades(self, symbol: str, fills: Any, versions: list[Version]) -> None:
-        """Append fills to the run's trades."""
-        try:
-            self._jobs.put_nowait((symbol, fills, versions))
-        except Full:
-            self._full(len(fills))
-        self._wake.set()
-
-    def status(self, status: dict[str, Any]) -> None:
-        """Replace bot.json."""
-        if self._bot_file is not None:
-            self._status = status
-            self._wake.set()
-
-    def close(self) -> None:
-        """Write what is left and end."""
-        self._stopping = True
-        self._wake.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            last = self._stopping
-            self._write()
-            if last:
-                return
-
-    def _write(self) -> None:
-        while not self._jobs.empty():
-            symbol, fills, versions = self._jobs.get_nowait()
-            rows = traded(symbol=symbol, fills=fills, versions=versions)
-            self._try("trades", lambda rows=rows: self._folder.append(TRADES, rows))
-        status, self._status = self._status, None
-        if status is not None and self._bot_file is not None:
-            file = self._bot_file
-            staging = file.parent / "staging"
-            self._try("status", lambda: write_json(path=file, value=status, staging=staging))
-
-    def _full(self, fills: int) -> None:
-        if not self.dropped:
-            text = (
-                f"{self._folder.path / TRADES}: the disk is too slow; fills are left out until the run ends"
-            )
-            alert(name="diary_not_written", severity=Severity.WARNING, text=text)
-        self.dropped += fills
-
-    def _try(self, what: str, write: Any) -> None:
-        """Write, or say once that it fails: the desk goes on trading without a diary."""
-        try:
-            write()
-            self._failed.discard(what)
-        except FileError as error:
-            if what not in self._failed:
-                self._failed.add(what)
-                alert(name="diary_not_written", severity=Severity.WARNING, text=str(error))
 
 
 def traded(*, symbol: str, fills: Any, versions: list[Version]) -> list[dict[str, Any]]:
@@ -155,6 +76,7 @@ class Bot:
         self.replay: SoakReplay | None = None
         self.started_at = self.since = self.refused_at = _now()
         self._counted = self._missed = self._next_ns = 0
+        self._dropped = dict.fromkeys(FEEDS, 0)
         self._minute: list[tuple[int, int]] = []
         self._snapshot: Snapshot[Offer] | None = None
         bot_file = None
@@ -173,7 +95,11 @@ class Bot:
         """Begin to follow and to tell of a replay."""
         self.replay = replay
         assert replay.session is not None
-        replay.session.sinks.append(FillSink(replay.replay, take=self._filled))
+        assert replay.stepped is not None
+        replay.session.sinks += [
+            FillSink(replay.replay, take=self._filled),
+            TickSink(replay.session.desk, now_ns=replay.stepped.now_ns, take=self._ticked),
+        ]
         if self.live.watcher is not None:
             self.live.watcher.start()
 
@@ -198,7 +124,28 @@ class Bot:
         """Append fills to the run's trades; a row is never rewritten while the run goes on."""
         assert self.replay is not None
         symbol = self.replay.market.tape.instrument.symbol
-        self._writer.trades(symbol, rows, self.replay.timeline.versions)
+        make = partial(traded, symbol=symbol, fills=rows, versions=self.replay.timeline.versions)
+        self._writer.append("trades", len(rows), make)
+
+    def _ticked(self, ticks: Any, lost: int, served_ns: int) -> None:
+        """Append sampled ticks to the run's feed."""
+        assert self.replay is not None
+        instrument = self.replay.market.tape.instrument
+        make = partial(
+            tick_rows,
+            symbol=instrument.symbol,
+            lot=instrument.lot,
+            ticks=ticks,
+            served_ns=served_ns,
+            deadline_ns=self.settings.strategy.deadline_ms * MS,
+        )
+        self._writer.append("ticks", len(ticks), make)
+        self._writer.drop("ticks", lost)
+
+    @property
+    def feeds(self) -> dict[str, dict[str, int]]:
+        """Return of each feed how many rows were written and how many were left out."""
+        return {feed: self._writer.counts(feed) for feed in FEEDS}
 
     def _load(self, data: bytes) -> Offer:
         """Judge the bytes of the watched file, on the watcher's thread."""
@@ -274,6 +221,7 @@ class Bot:
                 "refused": self._refused(),
                 "health": health,
                 "health_reason": why,
+                "feeds": self.feeds,
                 "fills": now.fills,
                 "last_fill": None
                 if last is None
@@ -332,6 +280,9 @@ class Bot:
             self.metrics.add("fills_total", int((new == code).sum()), symbol=symbol, route=route)
         self.metrics.add("deadline_misses_total", misses - self._missed)
         self._counted, self._missed = now.fills, misses
+        for feed, counts in self.feeds.items():
+            self.metrics.add("feed_rows_dropped_total", counts["dropped"] - self._dropped[feed], feed=feed)
+            self._dropped[feed] = counts["dropped"]
         self.metrics.set("position", now.position, symbol=symbol)
         if replay.watch is not None and self.live.settings.rollout.mode == "canary":
             tried, real = (replay.watch.record(self.live.settings, route) for route in (CANARY, REAL))

@@ -95,7 +95,7 @@ def run_soak(
         watch.lap("iterations")
         run.weigh_arms(live)
         watch.lap("arms")
-        run.write(watch, memory)
+        run.write(watch, memory, {} if bot is None else {"feeds": bot.feeds})
         about = provenance_of(composed=composed, market=market, home=home)
         early = {"stopped_after_h": run.result.hours} if stop.wanted() else {}
         folder.complete(verdict=run.result.verdict.value, **about, **early)
@@ -187,12 +187,12 @@ class _Run:
         for line in (sign, result.judged.marker, *verdict_lines(result)):
             self.say(line)
 
-    def write(self, watch: Stopwatch, memory: MemoryWatch) -> None:
-        """Write the reports of the whole run, and what it cost."""
+    def write(self, watch: Stopwatch, memory: MemoryWatch, told: dict[str, Any]) -> None:
+        """Write the reports of the whole run, and what it cost, beside what it ``told`` while it ran."""
         self.progress("reports", 1.0)
         write_run(self.result, self.folder)
         watch.lap("reports")
-        self.folder.json("timing.json", _timing(self.result, watch, memory))
+        self.folder.json("timing.json", {**_timing(self.result, watch, memory), **told})
 
     def weigh_arms(self, live: LiveSettings) -> None:
         """Play what the tuned run is compared with, and say what a person wants last."""

@@ -30,6 +30,7 @@ class Metric:
 
 ANY: tuple[str, ...] = ()
 ROUTES = ("real", "canary")
+GROWING = ("trades", "ticks")
 RESULTS = ("applied", "pending", "refused", "recovered")
 SHORT_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -54,6 +55,12 @@ TABLE: dict[str, Metric] = {
         Kind.GAUGE, "s", "worst lag of a slice of market data behind real time, over the last second"
     ),
     "deadline_misses_total": Metric(Kind.COUNTER, "", "slices served later than strategy.deadline_ms"),
+    "feed_rows_dropped_total": Metric(
+        Kind.COUNTER,
+        "",
+        "rows of a growing file that a slow or full disk left out",
+        (("feed", GROWING),),
+    ),
     "winrate_canary": Metric(Kind.GAUGE, "%", "closed lots of the canary that won; 0 without one: unknown"),
     "winrate_baseline_active": Metric(Kind.GAUGE, "%", "closed lots of real that won, beside a canary"),
     "sample_canary": Metric(Kind.GAUGE, "lots", "closed lots of the canary"),

@@ -564,7 +564,7 @@ def test_every_request_fill_and_row_names_its_route_and_every_fill_its_request()
 def test_sampled_ticks_leave_rows_and_those_the_ring_had_no_room_for_are_counted() -> None:
     def rows(count: int, every: int) -> tuple[Any, int]:
         replay = quoter([*opening(), *(bid(10 + k, 9000, k + 1) for k in range(count))])
-        at(replay.clock, 0).row_every = every
+        replay.desk_half.sample_ticks(every=every)
         replay.advance(ns(20 + count))
         return replay.desk_half.take_ticks()
 

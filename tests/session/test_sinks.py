@@ -15,8 +15,9 @@ from framework.compiled.records import dtype_of
 from framework.market.records import Fill
 from framework.session.run_folder import RunFolder
 from framework.session.sim import sim_session
-from framework.session.sinks import FillSink
-from framework.session.status import BATCHES, StatusWriter
+from framework.session.sinks import EVERY, FillSink, TickSink
+from framework.session.status_writer import BATCHES, StatusWriter
+from framework.session.tick_log import tick_rows
 from framework.units import MS, SECOND
 from tests.engine.digest import replayed
 
@@ -52,16 +53,64 @@ def test_a_slow_disk_holds_nobody_up_and_what_is_left_out_is_counted(
 ) -> None:
     folder = Stuck(tmp_path)
     writer = StatusWriter(folder=folder, bot_file=None)
-    none = np.zeros(0, dtype_of(Fill))
-    writer.trades("TESTUSDT", none, [])
+    writer.append("ticks", 0, list)
     assert folder.asked.wait(60)  # the first is with the disk, the others wait
     for _ in range(BATCHES):
-        writer.trades("TESTUSDT", none, [])
-    assert writer.dropped == 0
+        writer.append("ticks", 1, list)
+    assert writer.counts("ticks") == {"rows": 0, "dropped": 0}
     for _ in range(3):
-        writer.trades("TESTUSDT", np.zeros(2, dtype_of(Fill)), [])
-    assert writer.dropped == 6
+        writer.append("ticks", 2, list)
+    assert writer.counts("ticks") == {"rows": 0, "dropped": 6}
+    writer.append("trades", 1, list)  # a full feed takes no room from another
     folder.go.set()
     writer.close()
+    assert writer.counts("ticks") == {"rows": BATCHES, "dropped": 6}
+    assert writer.counts("trades") == {"rows": 1, "dropped": 0}
     (alert,) = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert alert["alert"] == "diary_not_written"
+
+
+def test_rows_that_the_disk_refuses_are_counted_and_the_next_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "edge").write_text("a file where a folder belongs")
+    writer = StatusWriter(folder=RunFolder(tmp_path, artifacts=tmp_path), bot_file=None)
+    writer.append("ticks", 3, lambda: [{"a": 1}] * 3)
+    writer.close()
+    assert writer.counts("ticks") == {"rows": 0, "dropped": 3}
+    assert "cannot append" in capsys.readouterr().err
+
+
+def test_every_tenth_tick_is_handed_on_with_how_late_it_was() -> None:
+    replay = replayed(play=False)
+    session, taken = sim_session(replay), []
+    late = iter(range(10**9))
+    session.sinks.append(
+        TickSink(
+            session.desk,
+            now_ns=lambda: session.at_ns + next(late) % 2 * 200 * MS,
+            take=lambda rows, lost, served_ns: taken.append((rows, lost, served_ns)),
+        )
+    )
+    session.advance(replay.start_ns + 20 * SECOND)
+    ticks = replay.counters()["ticks"]
+    assert sum(len(rows) for rows, _, _ in taken) == ticks // EVERY > 10
+    assert not any(lost for _, lost, _ in taken)
+    rows = [
+        row
+        for ticks, _, served_ns in taken
+        for row in tick_rows(
+            symbol="TESTUSDT", lot=0.001, ticks=ticks, served_ns=served_ns, deadline_ns=150 * MS
+        )
+    ]
+    assert [row["ts"] for row in rows] == sorted(row["ts"] for row in rows)
+    assert all(row["deadline_miss"] == (row["tick_total_ms"] > 150) for row in rows)
+    assert {row["lag_ms"] for row in rows} == {0.0, 200.0}
+    assert all(row["cache_age_ms"] >= 0.0 and row["bid_depth"] >= 0.0 for row in rows)
+
+
+def test_a_desk_that_nobody_listens_to_keeps_no_ticks() -> None:
+    replay = replayed(play=False)
+    session = sim_session(replay)
+    session.advance(replay.start_ns + 5 * SECOND)
+    assert len(session.desk.take_ticks()[0]) == 0

@@ -144,6 +144,18 @@ def test_fills_are_appended_while_the_run_goes_on(agent: Agent) -> None:
     assert all(json.loads(line)["mid_after_1s"] is not None for line in whole[: grown[1]])
 
 
+def test_a_run_leaves_sampled_ticks_with_how_late_they_were(agent: Agent) -> None:
+    result, folder, _ = soaked(agent.root, *SHORT, clock=Staged({20.0: lambda: time.sleep(0.5)}))
+    rows = [json.loads(line) for line in (folder / "edge" / "feeds" / "ticks.jsonl").read_text().splitlines()]
+    told = json.loads((folder / "timing.json").read_text())["feeds"]
+    assert told["ticks"]["rows"] == len(rows) > 0
+    assert len(rows) + told["ticks"]["dropped"] == result.totals.counters["ticks"] // 10
+    assert [row["ts"] for row in rows] == sorted(row["ts"] for row in rows)
+    assert {row["symbol"] for row in rows} == {result.market.tape.instrument.symbol}
+    assert all(0.0 <= row["lag_ms"] <= row["tick_total_ms"] for row in rows)
+    assert agent.bot()["feeds"]["ticks"]["dropped"] == told["ticks"]["dropped"]
+
+
 def test_a_waiting_value_is_shown_with_its_class(agent: Agent) -> None:
     seen: list[Any] = []
     patch = agent.rendered("c1", 1, **{"sizing.leverage": 2.0})
@@ -201,7 +213,7 @@ def test_a_full_disk_costs_the_diary_and_not_the_run(
     agent: Agent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from framework.files.errors import FileError
-    from framework.session import status as bot
+    from framework.session import status_writer as bot
 
     def full(**_: Any) -> None:
         raise FileError("bot.json: cannot write: No space left on device")
