@@ -20,6 +20,7 @@ from numba.core.base import llvmir
 from numba.core.callconv import CPUCallConv
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, ll
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.types.containers import NamedTuple
 from numba.core.types.functions import BaseFunction
 
 from framework.compiled.faults import return_fault
@@ -82,6 +83,7 @@ def one_module(call_type: Callable[[Any, Any], Any]) -> Iterator[None]:
             (base.BaseContext, "refresh", _once_an_import(base.BaseContext.refresh)),
             (typing.BaseContext, "refresh", _once_an_import(typing.BaseContext.refresh)),
             (typing.BaseContext, "_get_global_type", known_type),
+            (NamedTuple, "mangling_args", property(_short_name)),
             (errors, "_termcolor_inst", _Plain()),
         ):
             stack.enter_context(_patched(owner, attribute, value))
@@ -151,6 +153,11 @@ def _parsed(module: Any, *, visible: bool) -> Any:
         if not function.is_declaration and function.linkage == ll.Linkage.external:
             function.linkage = ll.Linkage.linkonce_odr
     return parsed
+
+
+def _short_name(bundle: Any) -> tuple[str, tuple[Any, ...]]:
+    """Name a bundle in symbols by its class: with every field they are twenty thousand letters long."""
+    return bundle.instance_class.__name__, ()
 
 
 class _Plain:

@@ -27,6 +27,11 @@ class Rows(types.Type):
         self.dtype = dtype
         super().__init__(name=f"rows({dtype})")
 
+    @property
+    def mangling_args(self) -> tuple[str, tuple[Any, ...]]:
+        """Give the parts of a symbol's name: of a record its number instead of a thousand letters."""
+        return "rows", (self.dtype,)
+
 
 @register_default(Rows)
 class _RowsModel(models.StructModel):  # type: ignore[misc]

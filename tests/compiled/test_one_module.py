@@ -101,6 +101,7 @@ def numba_insides() -> list[Any]:
             (base.BaseContext, "refresh"),
             (typing.BaseContext, "refresh"),
             (typing.BaseContext, "_get_global_type"),
+            (numba.types.NamedTuple, "mangling_args"),
             (errors, "_termcolor_inst"),
         )
     ]
