@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from framework.market.tape import utc
 from framework.soak.result import SoakResult
 from tests.command import private_copy, quoteops, soaked
 from tests.e2e.test_soak import REPORTS, files
@@ -108,3 +109,22 @@ def test_the_same_words_on_a_recording_give_the_same_bytes(run: Run, tmp_path: P
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
     assert json.loads((again / "run.json").read_text())["status"] == "complete"
+
+
+def test_two_recordings_on_one_account_trade_what_each_trades_alone(root: Path, tmp_path: Path) -> None:
+    home = private_copy(tmp_path)
+    hours = ("market=tape", "soak.hours=0.13", "soak.auto_tune=false")
+    names = {"BTCUSDT": "btc24", "ETHUSDT": "eth24"}
+    paths = ",".join(str(root / name) for name in names.values())
+    pair, _, _ = soaked(home, *hours, f"market.path=[{paths}]", f"market.symbols=[{','.join(names)}]")
+    start = f"market.start={utc(ns=pair.market.start_ns)}"
+    for (symbol, name), both in zip(names.items(), pair.wholes, strict=True):
+        alone = soaked(home, *hours, f"market.path={root / name}", start)[0].whole
+        assert alone is not None
+        assert both.symbol == alone.symbol == symbol
+        assert len(both.fills) > 10
+        assert both.fills.tobytes() == alone.fills.tobytes()
+        assert both.audit.tobytes() == alone.audit.tobytes()
+        balanced(both, pair.reported.symbols[symbol].as_dict())
+    moved = math.fsum(one.closing.equity - one.opening.equity for one in pair.wholes)
+    assert abs(pair.totals.net_quote - moved) <= 1e-9 * pair.totals.turnover_quote
