@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -59,7 +58,7 @@ def traded(*, symbol: str, fills: Any, versions: list[Version]) -> list[dict[str
 
 
 class Bot:
-    """One running soak under the wall clock."""
+    """One running soak under the wall clock, until it is closed."""
 
     def __init__(
         self,
@@ -68,9 +67,10 @@ class Bot:
         home: Path,
         folder: RunFolder,
         live: LiveSettings,
-        metrics: Metrics,
+        say: Callable[[str], None],
     ) -> None:
-        self.settings, self.live, self.metrics = composed.settings, live, metrics
+        self.settings, self.live = composed.settings, live
+        self.metrics = _served(composed.settings.soak.metrics_port, say)
         self.environment = composed.settings.soak.environment
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
@@ -295,24 +295,13 @@ class Bot:
         self.metrics.set("overrides_generation", float(self._generation() or 0))
 
 
-@contextmanager
-def running(
-    *, composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, say: Any
-) -> Iterator[Bot | None]:
-    """Make a soak on the wall clock a bot for as long as it plays; None under the replay clock."""
-    settings = composed.settings
-    if settings.soak.clock != "wall":
-        yield None
-        return
-    metrics: Metrics = Silent()
-    if settings.soak.metrics_port is not None:
-        metrics = served = serve(settings.soak.metrics_port)
-        say(f"| metrics | SERVED | http://127.0.0.1:{served.port}/metrics |")
-    bot = Bot(composed=composed, home=home, folder=folder, live=live, metrics=metrics)
-    try:
-        yield bot
-    finally:
-        bot.close()
+def _served(port: int | None, say: Callable[[str], None]) -> Metrics:
+    """Serve metrics on a port and say where; without one they go nowhere."""
+    if port is None:
+        return Silent()
+    served = serve(port)
+    say(f"| metrics | SERVED | http://127.0.0.1:{served.port}/metrics |")
+    return served
 
 
 def _hash(snapshot: Snapshot[Offer]) -> None:

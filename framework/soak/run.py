@@ -8,7 +8,7 @@ incomplete.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,9 +218,9 @@ def _bot(
     """Make the run a bot under the wall clock; its libraries are loaded for it alone."""
     if composed.settings.soak.clock != "wall":
         return nullcontext()
-    from framework.session.status import running
+    from framework.session.status import Bot
 
-    return running(composed=composed, home=home, folder=folder, live=live, say=say)
+    return closing(Bot(composed=composed, home=home, folder=folder, live=live, say=say))
 
 
 def _replay(
