@@ -18,7 +18,20 @@ from framework.market.events import BUY, DEPTH, SELL, TRADE
 from framework.market.records import IOC, LIMIT, MARKET, POST_ONLY
 from framework.quoting.records import CANCEL_QUOTE, PLACE, REPLACE, Desk
 from framework.units import MS
-from tests.engine.tapes import LOT, START, TICK, Trader, latency, ns, quoter, quoting, venue, versions
+from tests.engine.tapes import (
+    LOT,
+    START,
+    TICK,
+    Trader,
+    ask,
+    bid,
+    latency,
+    ns,
+    quoter,
+    quoting,
+    venue,
+    versions,
+)
 from tests.properties.markets import conventions, knobs, market
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -315,3 +328,28 @@ def test_a_thinned_replay_fills_less_and_keeps_its_books(seed: int) -> None:
     check_identity(thin, position=0.0, mid=1000.0, funding=[])
     if at(plain.exchange, 0).fills > 40:
         assert at(thin.exchange, 0).draws > 0
+
+
+@FEW
+@given(
+    st.lists(st.tuples(st.integers(9_998, 10_006), st.integers(0, 9)), min_size=1, max_size=40),
+    st.integers(1, 60),
+    st.sampled_from([0, 1]),
+)
+def test_every_displayed_lot_that_reaches_an_order_fills_it_at_most_once(
+    shown: list[tuple[int, int]], lots: int, model: int
+) -> None:
+    price = 10_002
+    rows = [bid(20.0 + k, tick, size) for k, (tick, size) in enumerate(shown)]
+    trader = Trader([bid(0, 9_990, 5), ask(0, 10_003, 5), *rows], rules=venue(queue_model=model))
+    trader.place(10, 1, side=SELL, tick=price, lots=lots, m0=1000.0)
+    fills = trader.play(20.0 + len(rows))
+    taken, left = dict.fromkeys(range(9_998, 10_007), 0), lots
+    expected: list[tuple[int, int]] = []
+    for k, (tick, size) in enumerate(shown):
+        taken[tick] = min(taken[tick], size)
+        now = min(left, size - taken[tick]) if tick >= price else 0
+        if now:
+            taken[tick], left = taken[tick] + now, left - now
+            expected.append((ns(20.0 + k), now))
+    assert list(zip(fills["exch_ts_ns"].tolist(), fills["qty_lots"].tolist(), strict=True)) == expected
