@@ -109,8 +109,20 @@ def _dispatch(words: list[str]) -> int:
         )
     from importlib import import_module
 
+    _check_utf8(words)
     code: int = import_module(VERBS[verb][0]).run(rest)
     return code
+
+
+def _check_utf8(words: Sequence[str]) -> None:
+    """Refuse what no file or page could name: every text that is written is UTF-8."""
+    for text in (*words, os.getcwd()):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise QuoteopsError(
+                f"command line: {text}: is not UTF-8; allowed words and a working folder in UTF-8"
+            ) from error
 
 
 def usage() -> str:

@@ -38,6 +38,9 @@ def run(argv: Sequence[str]) -> int:
         if exports:
             raise ConfigError("quoteops soak: a sweep exports nothing; its table is SWEEP.json in its folder")
         return _sweep(words, as_json, resume)
+    for target in exports.values():
+        if target.is_dir():
+            raise ConfigError(f"quoteops soak: {target} is a folder; allowed a file to export to")
     return _soak(words, as_json, exports)
 
 

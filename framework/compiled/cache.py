@@ -26,6 +26,7 @@ from framework.files.cache import user_cache
 _PACKAGE = Path(__file__).resolve().parent.parent
 _IMPORT = re.compile(r"^(?:from|import) (framework[\w.]*)(?: import ([^#\n]+))?", re.MULTILINE)
 _COMPILER = ("numba", "llvmlite")
+_ORDERS = ("CPU_NAME", "CPU_FEATURES", "OPT", "BOUNDSCHECK", "DEBUGINFO", "LOOP_VECTORIZE", "SLP_VECTORIZE")
 _PROCESSOR = re.compile(r"^(?:vendor_id|cpu family|model|model name|flags|Features|CPU \w+)\s*:.*$", re.M)
 
 
@@ -70,7 +71,7 @@ def _version_file(package: str) -> bytes:
 def processor() -> str:
     """Digest what this machine's code depends on: the processor's kind and features, and numba's orders."""
     known = [platform.machine(), sys.platform]
-    known += [os.environ.get(f"NUMBA_CPU_{name}", "") for name in ("NAME", "FEATURES")]
+    known += [os.environ.get(f"NUMBA_{name}", "") for name in _ORDERS]
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             known += _PROCESSOR.findall(file.read(8192).partition("\n\n")[0])

@@ -7,6 +7,7 @@ A file is a line of JSON and the code, sealed by a digest of both and of the fil
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -59,6 +60,8 @@ def write(path: Path, machine: Machine) -> None:
     """Write code for the next process. Raises ``FileError``."""
     said = {**_said(machine), "sha256": _seal(path, machine)}
     write_atomic(path=path, data=canonical_json(said).encode() + b"\n" + machine.code)
+    with contextlib.suppress(OSError):  # what a umask lets everybody write would never be read
+        path.chmod(0o644)
 
 
 def _said(machine: Machine) -> dict[str, Any]:

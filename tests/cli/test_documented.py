@@ -116,3 +116,11 @@ def test_a_misspelt_flag_is_answered_with_the_word_that_means_it(
 ) -> None:
     assert main(["soak", flag]) == 2
     assert capsys.readouterr().err.endswith(f"; did you mean {meant}?\n")
+
+
+def test_a_folder_to_export_to_is_refused_before_the_soak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["soak", "--hours=0.1", f"--export-json={tmp_path}"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"error: quoteops soak: {tmp_path} is a folder; allowed a file to export to\n")

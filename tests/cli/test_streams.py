@@ -122,3 +122,18 @@ def test_a_polite_kill_is_one_line_for_every_verb(root: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (2, "error: interrupted\n")
+
+
+@pytest.mark.parametrize("where", ["word", "folder"])
+def test_a_name_that_is_not_utf8_is_one_line(
+    where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if where == "folder":
+        monkeypatch.setattr("os.getcwd", lambda: "/bad\udcff")
+    words = ["hydra.run.dir=/bad\udcff"] if where == "word" else []
+    assert main(["soak", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: command line: ")
+    assert err.count("\n") == 1
+    assert err.endswith("is not UTF-8; allowed words and a working folder in UTF-8\n")

@@ -54,6 +54,31 @@ def test_a_second_load_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     assert made()(3, VALUES) == 3.0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
+def test_a_second_load_compiles_nothing_where_files_are_made_for_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = os.umask(0)
+    try:
+        made()(3, VALUES)
+    finally:
+        os.umask(before)
+    assert machine.read(kept()) is not None
+
+
+@pytest.mark.parametrize("name", ["NUMBA_OPT", "NUMBA_BOUNDSCHECK", "NUMBA_CPU_NAME"])
+def test_what_numba_was_told_to_make_differently_is_kept_apart(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = cache.processor()
+    monkeypatch.setenv(name, "0")
+    cache.processor.cache_clear()
+    try:
+        assert cache.processor() != usual
+    finally:
+        cache.processor.cache_clear()
+
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut short": lambda data: data[:-1],
     "one bit": lambda data: data[:-1] + bytes([data[-1] ^ 1]),

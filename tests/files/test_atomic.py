@@ -8,6 +8,7 @@ import pytest
 
 from framework.files import atomic as files
 from framework.files.atomic import canonical_json, read_text, sha256_of, write_atomic, write_json
+from framework.files.cache import user_cache
 from framework.files.errors import FileError
 
 
@@ -67,3 +68,12 @@ def test_canonical_json_is_sorted_compact_and_finite() -> None:
 
 def test_the_hash_of_a_text_is_its_sha256() -> None:
     assert sha256_of("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows knows a home in other ways")
+def test_a_user_without_a_home_is_told_how_to_name_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QUOTEOPS_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    with pytest.raises(FileError, match="this user has no home; allowed QUOTEOPS_CACHE=FOLDER"):
+        user_cache()
