@@ -25,6 +25,7 @@ Scripts may say some words as flags: --hours N, --iterations N, --auto-tune.
 soak_metrics.json, SOAK_RESULTS.md and gates_summary.json there.
 
   quoteops soak market=tape market.path=artifacts/tapes/NAME soak.hours=tape
+  quoteops soak "market.symbols=[AUSDT,BUSDT]" soak.hours=0.5
   quoteops soak profile=conservative params.base_spread_bps_delta=0.2
   quoteops soak -m params.base_spread_bps_delta=0.0,0.1,0.3
 """

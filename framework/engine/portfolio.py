@@ -26,6 +26,11 @@ class Portfolio:
         self.account = zeros(Account, 1)
         for replay in self.replays:
             replay.desk_half.share(self.account)
+        # One row of each is looked at every step; to make it anew costs more than to read it.
+        self._row = at(self.account, 0)
+        self._desks = [at(replay.desk, 0) for replay in self.replays]
+        self._held = [(0.0, 0.0)] * len(self.replays)
+        self._halted = int(self._row.loss_halted)
         self._at = min(replay.start_ns for replay in self.replays) - 1
 
     def advance(self, until_ns: int, *, end_runs: bool = False) -> None:
@@ -33,9 +38,9 @@ class Portfolio:
         while self._at < until_ns:
             stop = min(until_ns, (self._at // self.grid_ns + 1) * self.grid_ns)
             for replay in self.replays:
-                halted = at(self.account, 0).loss_halted
                 replay.advance(stop, end_runs=end_runs and stop == until_ns)
-                if at(self.account, 0).loss_halted != halted:
+                if self._row.loss_halted != self._halted:
+                    self._halted = int(self._row.loss_halted)
                     self._wake(stop)
             self._at = stop
             self._share()
@@ -46,9 +51,11 @@ class Portfolio:
             replay.wake(at_ns + 1)
 
     def _share(self) -> None:
-        """Tell every symbol what the others have lost and bind."""
-        desks = [at(replay.desk, 0) for replay in self.replays]
-        held = [(float(desk.loss), float(desk.margin)) for desk in desks]
+        """Tell every symbol what the others have lost and bind, where that has changed."""
+        held = [(float(desk.loss), float(desk.margin)) for desk in self._desks]
+        if held == self._held:
+            return
+        self._held = held
         for k, replay in enumerate(self.replays):
             others = held[:k] + held[k + 1 :]
             loss, margin = sum(row[0] for row in others), sum(row[1] for row in others)

@@ -161,8 +161,9 @@ def _boundaries(tapes: Sequence[Tape], settings: RunSettings) -> tuple[int, ...]
         # A recording rarely has an event in its very last instant: a minute of silence at the end is still
         # the hour.
         if held < asked - 60 * SECOND:
+            holds = f"{tape.meta.source} holds" if len(tapes) == 1 else "the tapes have in common"
             raise SoakError(
-                f"soak.hours: {settings.soak.hours:g} h asked, {tape.meta.source} holds"
+                f"soak.hours: {settings.soak.hours:g} h asked, {holds}"
                 f" {held / HOUR:.3g} h; allowed up to that, or soak.hours=tape for all of it"
             )
         stop = start + asked

@@ -176,7 +176,7 @@ def _routes_of(result: SoakResult, of: str) -> list[str]:
     ]
     apart = split.difference
     less = f"{of}canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"
-    return [*lines, less, _guard(split.guard)]
+    return [*lines, less, of + _guard(split.guard)]
 
 
 def _guard(call: GuardCall) -> str:
