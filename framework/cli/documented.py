@@ -40,8 +40,8 @@ def translated(argv: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
             if not equals and left and not left[0].startswith("-"):
                 value = left.pop(0)
             if not value:
-                means = f"the word {VALUES[flag]}=N" if flag in VALUES else "a FILE"
-                raise ConfigError(f"quoteops soak: {flag} needs a value; allowed {flag} and it, or {means}")
+                means = f"{flag} N, or the word {VALUES[flag]}=N" if flag in VALUES else f"{flag} FILE"
+                raise ConfigError(f"quoteops soak: {flag} needs a value; allowed {means}")
             if flag in VALUES:
                 rest.append(f"{VALUES[flag]}={value}")
             else:
@@ -50,9 +50,11 @@ def translated(argv: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
 
 
 def meant_by(flag: str, allowed: Sequence[str]) -> str:
-    """Return what a misspelt flag means, with the word a documented one stands for."""
+    """Return what a misspelt flag means: a flag, the word a documented one stands for, or words at all."""
     hint = did_you_mean(flag, [*allowed, *DOCUMENTED])
     near = hint.rpartition(" ")[2].rstrip("?")
+    if not near:
+        return "; did you mean a word, like profile=conservative?"
     word = f"{VALUES[near]}=N" if near in VALUES else SWITCHES.get(near)
     return hint if word is None else f"; did you mean the word {word}, or {near}?"
 

@@ -80,7 +80,8 @@ def _content(path: Path, git: Git, args: argparse.Namespace) -> Content:
         return content
     if published is None:
         nor = f" and none published at {args.remote}" if args.remote is not None else ""
-        raise QuoteopsError(f"{path}: no journal here{nor}; allowed an environment that an agent has served")
+        served = "an environment that an agent has served, or NAME.gate once a gate was recorded"
+        raise QuoteopsError(f"{path}: no journal here{nor}; allowed {served}")
     return Content(published.entries, 0, b"")
 
 

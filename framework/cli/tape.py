@@ -178,7 +178,8 @@ def _gaps(words: argparse.Namespace) -> int:
     else:
         for row in rows:
             print(f"{row['kind']:<9}{row['start']} to {row['end']}  {row['seconds']:.3f} s")
-        print(f"{len(rows)} gaps in {utc(ns=tape.start_ns)} to {utc(ns=tape.end_ns)}")
+        noun = "gap" if len(rows) == 1 else "gaps"
+        print(f"{len(rows)} {noun} in {utc(ns=tape.start_ns)} to {utc(ns=tape.end_ns)}")
     return int(any(gap.kind == SEQUENCE or words.silence is not None for gap in gaps))
 
 

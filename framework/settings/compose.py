@@ -213,8 +213,10 @@ def _hydra_says(plan: Plan, error: Exception) -> str:
     word = next((w for w in plan.hydra_words if w in str(error) or w == getattr(error, "override", "")), None)
     if word is None:
         return f"conf/{plan.primary}.yaml: {first}"
-    what = "gives several values" if "Ambiguous" in first else "cannot be read"
-    return f"command line: {word.removeprefix('++')} {what}; allowed one value, or -m to run each of a list"
+    several = "Ambiguous" in first
+    what = "gives several values" if several else "cannot be read"
+    told = f"{word.removeprefix('++')} {what}; allowed one value, or -m to run each of a list"
+    return f"command line: {told}{', or [A,B] where the value is a list' if several else ''}"
 
 
 def _first_line(error: Exception) -> str:

@@ -98,7 +98,7 @@ def test_documented_flags_are_words() -> None:
     words, exports = translated(["--hours", "3", "--iterations=6", "--auto-tune", "profile=S1", "--json"])
     assert words == ["soak.hours=3", "soak.iterations=6", "soak.auto_tune=true", "profile=S1", "--json"]
     assert exports == {}
-    with pytest.raises(ConfigError, match=r"--hours needs a value; allowed --hours and it, or the word"):
+    with pytest.raises(ConfigError, match=r"--hours needs a value; allowed --hours N, or the word"):
         translated(["--hours", "--auto-tune"])
 
 
@@ -109,6 +109,7 @@ def test_documented_flags_are_words() -> None:
         ("--hour=3", "the word soak.hours=N, or --hours"),
         ("--autotune", "the word soak.auto_tune=true, or --auto-tune"),
         ("--export-jsn", "--export-json"),
+        ("--profile", "a word, like profile=conservative"),
     ],
 )
 def test_a_misspelt_flag_is_answered_with_the_word_that_means_it(

@@ -51,7 +51,7 @@ class TapeMarket(StrictModel):
     )
     symbols: Symbols | None = knob(
         unit="",
-        help="several symbols on one account, their tapes on one clock",
+        help="several symbols on one account as [BTCUSDT,ETHUSDT], their tapes on one clock",
         default=None,
     )
     start: UtcTime | None = knob(

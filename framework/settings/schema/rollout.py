@@ -51,7 +51,7 @@ class Rollout(StrictModel):
         if self.mode != "disabled" and self.candidate is None:
             raise ValueError(
                 f"mode is {self.mode} without a candidate; allowed with one: rollout.candidate_file=PATCH,"
-                " or candidate in gitops/environments/NAME.yaml"
+                " rollout.candidate.NAME=VALUE, or candidate in gitops/environments/NAME.yaml"
             )
         return self
 
