@@ -1,9 +1,8 @@
-"""A wish to end early: noted while a run on the wall clock plays, an interrupt at any other time."""
+"""A wish to end early: noted once a run on the wall clock plays, an interrupt before that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 Stopping = Callable[[], bool]
@@ -17,7 +16,7 @@ def never() -> bool:
 class Stop:
     """A handler of signals that ends a run at the next slice, with the report of what it has traded.
 
-    Whoever insists, or asks while nothing is armed, gets KeyboardInterrupt, as without it.
+    Whoever insists, or asks before it is armed, gets KeyboardInterrupt, as without it.
     """
 
     def __init__(self) -> None:
@@ -34,11 +33,6 @@ class Stop:
         """Tell whether it is time to end."""
         return self.heard is not None
 
-    @contextmanager
-    def armed(self) -> Iterator[None]:
-        """Note signals from here on instead of breaking off."""
+    def arm(self) -> None:
+        """Note signals from here on instead of breaking off: real time cannot be repeated."""
         self._armed = True
-        try:
-            yield
-        finally:
-            self._armed = False

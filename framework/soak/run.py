@@ -89,8 +89,9 @@ def run_soak(
         with _bot(composed, home, folder, live, say) as bot:
             replay = _replay(run.result, live, clock, bot, stop)
             switch = make_switch(composed=composed, live=live)
-            with nullcontext() if bot is None else stop.armed():
-                memory = run.play(replay, switch)
+            if bot is not None:
+                stop.arm()
+            memory = run.play(replay, switch)
         run.weigh(replay)
         watch.lap("iterations")
         run.weigh_arms(live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
@@ -58,16 +59,27 @@ def test_a_stopped_run_is_the_beginning_of_the_whole_one(
     assert (folder / "reports" / "report.html").is_file()
 
 
-def test_a_signal_is_noted_once_while_it_is_armed_and_breaks_off_otherwise() -> None:
+def test_a_signal_while_the_report_is_made_does_not_cost_the_report(tmp_path: Path) -> None:
+    root, stop = private_copy(tmp_path), Stop()
+
+    def at(doing: str, _done: float) -> None:
+        if doing == "reports":
+            stop(signal.SIGINT)
+
+    _, folder, _ = soaked(root, *WALL, clock=NoWaiting(), stop=stop, progress=at)
+    assert stop.heard == signal.SIGINT
+    assert (folder / "reports" / "report.html").is_file()
+    assert json.loads((folder / "run.json").read_text())["status"] == "complete"
+
+
+def test_a_signal_is_noted_once_after_it_is_armed_and_breaks_off_otherwise() -> None:
     stop = Stop()
     with pytest.raises(KeyboardInterrupt):
         stop(signal.SIGINT)
-    with stop.armed():
-        assert not stop.wanted()
-        stop(signal.SIGTERM)
-        assert stop.wanted()
-        with pytest.raises(KeyboardInterrupt):
-            stop(signal.SIGINT)
-    assert stop.heard == signal.SIGTERM
+    stop.arm()
+    assert not stop.wanted()
+    stop(signal.SIGTERM)
+    assert stop.wanted()
     with pytest.raises(KeyboardInterrupt):
         stop(signal.SIGINT)
+    assert stop.heard == signal.SIGTERM
