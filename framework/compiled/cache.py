@@ -17,6 +17,7 @@ import re
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from framework.files.cache import user_cache
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _IMPORT = re.compile(r"^(?:from|import) (framework[\w.]*)(?: import ([^#\n]+))?", re.MULTILINE)
+STARTED_NS = time.time_ns() - time.process_time_ns()
+"""About when this process began to import: a source that changed later may not be what it runs."""
 _COMPILER = ("numba", "llvmlite")
 _ORDERS = ("CPU_NAME", "CPU_FEATURES", "OPT", "BOUNDSCHECK", "DEBUGINFO", "LOOP_VECTORIZE", "SLP_VECTORIZE")
 _PROCESSOR = re.compile(r"^(?:vendor_id|cpu family|model|model name|flags|Features|CPU \w+)\s*:.*$", re.M)
@@ -32,7 +35,11 @@ _PROCESSOR = re.compile(r"^(?:vendor_id|cpu family|model|model name|flags|Featur
 
 @functools.cache
 def source_digest(source: Path) -> str:
-    """Digest a source file, every framework source it imports in turn, and the compiler's versions."""
+    """Digest a source file, every framework source it imports in turn, and the compiler's versions.
+
+    A file that changed after this process began may not be what it imported (somebody pulls or edits): the
+    digest is then this process's alone, so that it neither uses nor leaves what belongs to other code.
+    """
     seen: dict[Path, bytes] = {}
     waiting = [source.resolve(), *Path(__file__).resolve().parent.glob("*.py")]
     while waiting:
@@ -49,7 +56,15 @@ def source_digest(source: Path) -> str:
     digest.update(f"{sys.version_info[:2]} {np.__version__}".encode())
     for name in _COMPILER:
         digest.update(_version_file(name))
+    if any(map(_changed_since_start, seen)):
+        digest.update(f"{os.getpid()} {STARTED_NS}".encode())
     return digest.hexdigest()[:16]
+
+
+def _changed_since_start(path: Path) -> bool:
+    """Tell whether a file was written after this process began; a time to come says nothing."""
+    found = path.stat()
+    return STARTED_NS < max(found.st_ctime_ns, found.st_mtime_ns) <= time.time_ns()
 
 
 def _files_of(module: str, names: str) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,16 @@ def test_a_damaged_file_is_compiled_anew(damage: str) -> None:
     assert machine.read(kept()) is None
     assert made()(3, VALUES) == 3.0
     assert kept().read_bytes() == whole
+
+
+def test_code_of_a_source_that_changed_after_its_import_is_kept_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "changed.py"
+    source.write_text("")
+    alone = cache.source_digest.__wrapped__(source)
+    monkeypatch.setattr(cache, "STARTED_NS", time.time_ns() + 10**9)
+    assert cache.source_digest.__wrapped__(source) != alone
 
 
 def test_the_file_of_another_entry_is_not_run() -> None:
