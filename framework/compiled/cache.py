@@ -103,9 +103,8 @@ def cache_folder(source: Path) -> Path:
     The one cache folder, or a private temporary one of this user where that cannot be written. What lies in
     it is run, so a folder that somebody else owns is refused.
     """
-    candidates = [user_cache(), Path(tempfile.gettempdir()) / f"quoteops-{_user()}"]
-    for root in candidates:
-        folder = root / "compiled" / source_digest(source)
+    candidates = _candidates(source)
+    for folder in candidates:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
             if not is_ours(folder.stat()):
@@ -115,6 +114,16 @@ def cache_folder(source: Path) -> Path:
             continue
         return folder
     raise OSError(f"no folder for compiled code can be written; tried {', '.join(map(str, candidates))}")
+
+
+def warm_folders(source: Path) -> list[Path]:
+    """Give the folders in which code of a source may lie already; to read it nothing need be written."""
+    return [folder for folder in _candidates(source) if folder.is_dir() and is_ours(folder.stat())]
+
+
+def _candidates(source: Path) -> list[Path]:
+    roots = (user_cache(), Path(tempfile.gettempdir()) / f"quoteops-{_user()}")
+    return [root / "compiled" / source_digest(source) for root in roots]
 
 
 def is_ours(found: os.stat_result) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from framework.compiled import machine
-from framework.compiled.cache import cache_folder, processor, source_digest
+from framework.compiled.cache import cache_folder, processor, source_digest, warm_folders
 from framework.compiled.call import Call
 from framework.compiled.marks import core, hot
 from framework.compiled.records import interpreted
@@ -59,15 +59,16 @@ class Entry:
         return self.load()(*args)
 
     def _machine(self) -> machine.Machine:
-        folder = cache_folder(Path(self.function.__code__.co_filename))
-        path = folder / f"{self.function.__qualname__}-{processor()}.code"
-        found = machine.read(path)
-        if found is None:
-            from filelock import FileLock
+        source = Path(self.function.__code__.co_filename)
+        name = f"{self.function.__qualname__}-{processor()}.code"
+        for folder in warm_folders(source):
+            if (found := machine.read(folder / name)) is not None:
+                return found
+        from filelock import FileLock
 
-            with FileLock(path.with_suffix(".lock")):
-                found = machine.read(path) or self._compiled(path)
-        return found
+        path = cache_folder(source) / name
+        with FileLock(path.with_suffix(".lock")):
+            return machine.read(path) or self._compiled(path)
 
     def _compiled(self, path: Path) -> machine.Machine:
         from framework.compiled.build import build

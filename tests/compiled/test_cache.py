@@ -55,6 +55,17 @@ def test_a_second_load_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     assert made()(3, VALUES) == 3.0
 
 
+def test_a_warm_cache_that_cannot_be_written_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made()(3, VALUES)
+
+    def read_only(**_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    monkeypatch.setattr(build, "build", read_only)
+    assert made()(3, VALUES) == 3.0
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
 def test_a_second_load_compiles_nothing_where_files_are_made_for_everybody(
     monkeypatch: pytest.MonkeyPatch,
