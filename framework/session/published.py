@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 from framework.files.atomic import read_text, sha256_of, write_atomic
@@ -28,6 +29,7 @@ def publish(run: Path, *, artifacts: Path) -> None:
     place, source = artifacts / "soak", run / "soak"
     if place.is_symlink():
         place.unlink()
+    _keep_aside(artifacts)
     _fill(place, source)
     text = read_text(source / OVERRIDES)
     write_atomic(path=place / OURS, data=f"{sha256_of(text)}\n")
@@ -47,6 +49,18 @@ def written_by_hand(artifacts: Path) -> Path | None:
         return None if ours == sha256_of(file.read_text(encoding="utf-8")) else file
     except (OSError, UnicodeDecodeError):  # whoever reads the file says what is wrong with it
         return file
+
+
+def _keep_aside(artifacts: Path) -> None:
+    """Keep what somebody wrote by hand beside the run's file that takes its place: nobody's work is lost."""
+    file = written_by_hand(artifacts)
+    if file is None:
+        return
+    try:
+        digest = sha256(file.read_bytes()).hexdigest()
+        file.replace(file.with_name(f"{file.stem}.by-hand-{digest[:8]}.json"))
+    except OSError as error:
+        raise FileError(f"{file}: cannot keep: {error.strerror or error}") from error
 
 
 def behind(path: Path) -> Path:

@@ -77,6 +77,8 @@ def test_what_a_person_writes_is_told_from_what_a_run_left_and_stays_out_of_it(a
     assert (run / "soak" / "runtime_overrides.json").read_text() == OVERRIDES
     publish(a_run(artifacts, "two"), artifacts=artifacts)
     assert written_by_hand(artifacts) is None
+    (kept,) = (artifacts / "soak").glob("runtime_overrides.by-hand-*.json")
+    assert kept.read_text() == '{"min_interval_ms": 70}'
 
 
 def test_an_entry_that_the_next_run_lacks_is_no_longer_shown(tmp_path: Path) -> None:
