@@ -21,11 +21,13 @@ class Stop:
 
     def __init__(self) -> None:
         self.heard: int | None = None
+        self.insisted = False
         self._armed = False
 
     def __call__(self, number: int, _frame: Any = None) -> None:
         """Take a signal."""
         if not self._armed or self.heard is not None:
+            self.insisted = True  # whatever a library makes of the interrupt, it was one
             raise KeyboardInterrupt
         self.heard = number
 

@@ -80,7 +80,7 @@ def run_soak(
     watch, stop = Stopwatch(), stop or Stop()
     own_name = not publish or any(w.startswith("hydra.run.dir=") for w in composed.ground.plan.hydra_words)
     folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed}, own_name=own_name)
-    with _marked(folder, say):
+    with _marked(folder, say, stop):
         progress("market", 0.0)
         market = open_window(settings=settings, tapes=tapes or TapeCache(say=say))
         watch.lap("market")
@@ -121,17 +121,17 @@ def _begun(
 
 
 @contextmanager
-def _marked(folder: RunFolder, say: Say) -> Iterator[None]:
+def _marked(folder: RunFolder, say: Say, stop: Stop) -> Iterator[None]:
     """Leave the folder of a run that breaks off marked incomplete, with the reason."""
     try:
         yield
     except INTERNAL as error:
         _end_in_error(folder, error, say)
         raise
-    except KeyboardInterrupt as error:
-        folder.incomplete(reason="interrupted")
-        raise Interrupted(f"interrupted; {folder.path} is marked incomplete") from error
     except BaseException as error:
+        if stop.insisted or isinstance(error, KeyboardInterrupt):
+            folder.incomplete(reason="interrupted")
+            raise Interrupted(f"interrupted; {folder.path} is marked incomplete") from error
         folder.incomplete(reason=_one_line(error))
         raise
 

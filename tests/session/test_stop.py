@@ -10,7 +10,8 @@ import pytest
 
 from framework.compiled.records import interpreted
 from framework.session.stop import Stop
-from tests.command import private_copy, soaked
+from framework.soak.run import Interrupted
+from tests.command import only_run, private_copy, soaked
 
 WALL = (
     "soak.hours=0.1", "soak.iterations=3", "soak.clock=wall", "market.preset=thin_spot",
@@ -83,3 +84,18 @@ def test_a_signal_is_noted_once_after_it_is_armed_and_breaks_off_otherwise() -> 
     with pytest.raises(KeyboardInterrupt):
         stop(signal.SIGINT)
     assert stop.heard == signal.SIGTERM
+
+
+def test_an_interrupt_that_a_library_answers_with_a_fault_of_its_own_is_an_interrupt(tmp_path: Path) -> None:
+    stop = Stop()
+
+    def library(*_: object) -> None:
+        try:
+            stop(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise ValueError("cannot build a serializer: KeyboardInterrupt") from error
+
+    root = private_copy(tmp_path)
+    with pytest.raises(Interrupted, match="is marked incomplete"):
+        soaked(root, *WALL, stop=stop, progress=library)
+    assert json.loads((only_run(root) / "run.json").read_text())["reason"] == "interrupted"
