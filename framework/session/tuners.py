@@ -16,6 +16,7 @@ from framework.tuning.rules import TuningRules
 from framework.tuning.state import TunerState, rebase, start_state
 from framework.tuning.step import TuningDecision, step
 from framework.tuning.totals import input_from_totals
+from framework.tuning.turn import Turn
 
 Patched = Sequence[dict[str, float]]
 """Tuned parameters that patches have set during an iteration, in their order."""
@@ -99,9 +100,8 @@ class RuleTuner:
             verdict=ran.gate.verdict,
             wall_clock=self.wall_clock,
         )
-        decision = step(
-            self.rules, state, measured, ran.package, iteration=ran.number, last_iteration=ran.last
-        )
+        turn = Turn(self.rules, state, ran.package, iteration=ran.number, last=ran.last)
+        decision = step(turn, measured)
         self._state, self._next = decision.state, decision.new_params
         return decision
 

@@ -5,21 +5,14 @@ from dataclasses import replace
 
 from framework.tuning.evidence import Finding, Standing
 from framework.tuning.measure import TuningInput, margin_over
-from framework.tuning.params import Field, TuningParams
+from framework.tuning.params import Field
 from framework.tuning.rules import TuningRules
 from framework.tuning.state import Trail, TunerState, rebase
 from framework.tuning.turn import Turn
 from framework.tuning.verify import Verification, tallied
 
 
-def adopt(
-    *,
-    rules: TuningRules,
-    state: TunerState,
-    params: TuningParams,
-    found: Verification,
-    iteration: int,
-) -> TunerState:
+def adopt(*, turn: Turn, found: Verification) -> TunerState:
     """Take the package the engine ran as the truth.
 
     What changed without an order counts as a patch from outside: rebased and frozen. An order that was not in
@@ -30,11 +23,12 @@ def adopt(
     def forget(field: Field, trail: Trail) -> Trail:
         return replace(trail, changed_at=trail.changed_at[:-1]) if field in missed else trail
 
-    state = tallied(state=state, found=found).map_trails(forget)
+    state = tallied(state=turn.state, found=found).map_trails(forget)
     if found.outside:
         patch = {delta.field.value: delta.after for delta in found.outside}
-        state, _ = rebase(state=state, patch=patch, bounds=rules.bounds)
-    return replace(state, expected=params, iteration=iteration).with_signature(params)
+        state, _ = rebase(state=state, patch=patch, bounds=turn.rules.bounds)
+    expected = replace(state, expected=turn.params, iteration=turn.iteration)
+    return expected.with_signature(turn.params)
 
 
 def observe(*, turn: Turn, measurement: TuningInput, findings: Mapping[str, Finding]) -> TunerState:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from framework.tuning.evidence import Evidence, Finding, Standing
 from framework.tuning.measure import DRIVER_METRICS
 from framework.tuning.params import Field, quantise
-from framework.tuning.rows import Reason, Row, return_marker, whole_row
+from framework.tuning.rows import Reason, Row, return_marker
 from framework.tuning.rules import FieldStep, Kind, TuningRules
 from framework.tuning.turn import Turn
 
@@ -112,7 +112,15 @@ def propose(*, turn: Turn, findings: Mapping[str, Finding]) -> Proposal:
             return Proposal(moves_of(fallback), ())
         rule = fallback.rule
         refused.append(
-            whole_row(iteration, rule.kind, rule.name, rule.marker, *hold, evidence=fallback.evidence)
+            Row(
+                iteration=iteration,
+                kind=rule.kind,
+                rule=rule.name,
+                marker=rule.marker,
+                reason=hold[0],
+                detail=hold[1],
+                evidence=fallback.evidence,
+            )
         )
     fails = failing(rules=rules, findings=findings)
     tried = [findings[r.name] for r in rules.rules if not (r.only_without_fails and fails)]

@@ -39,7 +39,7 @@ class Reason(StrEnum):
         return self in (Reason.APPLIED, Reason.CLAMPED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One proposed move of one parameter (``field`` None: about the whole step)."""
 
@@ -47,10 +47,10 @@ class Row:
     kind: str
     rule: str
     marker: str
-    field: Field | None
-    before: float | None
-    proposed: float | None
-    after: float | None
+    field: Field | None = None
+    before: float | None = None
+    proposed: float | None = None
+    after: float | None = None
     reason: Reason
     detail: str
     evidence: tuple[Evidence, ...] = ()
@@ -75,20 +75,6 @@ class Row:
             "detail": self.detail,
             "evidence": [{**asdict(item), "standing": item.standing.name.lower()} for item in self.evidence],
         }
-
-
-def whole_row(
-    iteration: int,
-    kind: str,
-    rule: str,
-    marker: str,
-    reason: Reason,
-    detail: str,
-    *,
-    evidence: tuple[Evidence, ...] = (),
-) -> Row:
-    """Write down a refusal that is about a whole package or step."""
-    return Row(iteration, kind, rule, marker, None, None, None, None, reason, detail, evidence)
 
 
 def markers_of(rows: tuple[Row, ...]) -> tuple[str, ...]:

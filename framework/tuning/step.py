@@ -16,7 +16,7 @@ from framework.tuning.params import (
     signature,
 )
 from framework.tuning.propose import propose
-from framework.tuning.rows import Reason, Row, markers_of, whole_row
+from framework.tuning.rows import Reason, Row, markers_of
 from framework.tuning.rules import Kind, TuningRules, lenient_verdict
 from framework.tuning.state import Delta, Trail, TunerState
 from framework.tuning.turn import Turn
@@ -44,37 +44,29 @@ class TuningDecision:
     verdict: Verdict
 
 
-def step(
-    rules: TuningRules,
-    state: TunerState,
-    measurement: TuningInput,
-    params: TuningParams,
-    *,
-    iteration: int,
-    last_iteration: bool,
-) -> TuningDecision:
+def step(turn: Turn, measurement: TuningInput) -> TuningDecision:
     """Decide the package of the next iteration from the measurement of this one.
 
-    ``params`` is the package the engine ran in this iteration, read back from the engine, not from what the
-    tuner wrote. Iterations count from 1 and rise. Raises TuningError for a package outside its limits, a
-    measurement in another unit than the deciding profile's, or an iteration out of order.
+    Raises TuningError for a package outside its limits, a measurement in another unit than the deciding
+    profile's, or an iteration out of order.
     """
-    if iteration <= state.iteration:
-        raise TuningError(f"tuning: iteration {iteration} after {state.iteration}; allowed: a later one")
-    check_params(where="tuning: package in force", params=params, bounds=rules.bounds)
+    rules, iteration = turn.rules, turn.iteration
+    if iteration <= turn.state.iteration:
+        raise TuningError(f"tuning: iteration {iteration} after {turn.state.iteration}; allowed: a later one")
+    check_params(where="tuning: package in force", params=turn.params, bounds=rules.bounds)
+    params = turn.params
     for field in Field:
         params = params.with_value(field, params.value(field))
+    turn = replace(turn, params=params)
     measured = read(rules=rules, measurement=measurement)
-    found = verify(state=state, params=params)
-    state = adopt(rules=rules, state=state, params=params, found=found, iteration=iteration)
-    about = verification_rows(found=found, iteration=iteration)
-    turn = Turn(rules, state, params, iteration=iteration, last=last_iteration)
-    state, draft = _drafted(turn, measurement, measured)
-    write = signature(draft.params) != signature(params)
-    rows = (*about, *draft.rows)
+    found = verify(state=turn.state, params=turn.params)
+    turn = replace(turn, state=adopt(turn=turn, found=found))
+    turn, draft = _drafted(turn, measurement, measured)
+    write = signature(draft.params) != signature(turn.params)
+    rows = (*verification_rows(found=found, iteration=iteration), *draft.rows)
     return TuningDecision(
         new_params=draft.params,
-        state=settled(rules=rules, state=state, draft=draft, iteration=iteration),
+        state=settled(turn=turn, draft=draft),
         rows=rows,
         markers=markers_of(rows),
         verify=found,
@@ -85,19 +77,18 @@ def step(
     )
 
 
-def _drafted(
-    turn: Turn, measurement: TuningInput, measured: Mapping[str, Metric]
-) -> tuple[TunerState, Draft]:
+def _drafted(turn: Turn, measurement: TuningInput, measured: Mapping[str, Metric]) -> tuple[Turn, Draft]:
     """Observe and draft the next package; an iteration that is no evidence drafts the same one."""
     unusable = _unusable(rules=turn.rules, measurement=measurement)
     if unusable is not None:
-        row = whole_row(turn.iteration, "step", "", "STEP", *unusable)
-        return observe_nothing(state=turn.state), Draft(turn.params, (row,))
+        reason, detail = unusable
+        row = Row(iteration=turn.iteration, kind="step", rule="", marker="STEP", reason=reason, detail=detail)
+        return replace(turn, state=observe_nothing(state=turn.state)), Draft(turn.params, (row,))
     findings = weigh_all(rules=turn.rules, measured=measured)
     turn = replace(turn, state=observe(turn=turn, measurement=measurement, findings=findings))
     asked = propose(turn=turn, findings=findings)
     draft = guarded(turn=turn, moves=asked.moves)
-    return turn.state, Draft(draft.params, (*asked.refused, *draft.rows))
+    return turn, Draft(draft.params, (*asked.refused, *draft.rows))
 
 
 def _unusable(*, rules: TuningRules, measurement: TuningInput) -> tuple[Reason, str] | None:
@@ -120,48 +111,47 @@ def verification_rows(*, found: Verification, iteration: int) -> tuple[Row, ...]
     """Write down orders that were not in force, and changes nobody ordered."""
     missed = [
         Row(
-            iteration,
-            "verify",
-            "verify",
-            "VERIFY",
-            m.field,
-            m.before,
-            m.expected,
-            m.found,
-            Reason.NOT_IN_FORCE,
-            f"ordered {m.expected}, found {m.found}",
+            iteration=iteration,
+            kind="verify",
+            rule="verify",
+            marker="VERIFY",
+            field=m.field,
+            before=m.before,
+            proposed=m.expected,
+            after=m.found,
+            reason=Reason.NOT_IN_FORCE,
+            detail=f"ordered {m.expected}, found {m.found}",
         )
         for m in found.misses
     ]
     outside = [
         Row(
-            iteration,
-            "verify",
-            "verify",
-            "PATCH",
-            d.field,
-            d.before,
-            None,
-            d.after,
-            Reason.CHANGED_OUTSIDE,
-            "changed without an order: rebased and frozen",
+            iteration=iteration,
+            kind="verify",
+            rule="verify",
+            marker="PATCH",
+            field=d.field,
+            before=d.before,
+            after=d.after,
+            reason=Reason.CHANGED_OUTSIDE,
+            detail="changed without an order: rebased and frozen",
         )
         for d in found.outside
     ]
     return (*missed, *outside)
 
 
-def settled(*, rules: TuningRules, state: TunerState, draft: Draft, iteration: int) -> TunerState:
+def settled(*, turn: Turn, draft: Draft) -> TunerState:
     """Remember what the decision ordered and what moved each parameter."""
-    before, after = state.expected, draft.params
-    kept = max(rules.guards.velocity_window, 1)
+    before, after = turn.state.expected, draft.params
+    kept = max(turn.rules.guards.velocity_window, 1)
 
     def remember(field: Field, trail: Trail) -> Trail:
         value = after.value(field)
         if value == before.value(field):
             return trail
         moves = [row for row in draft.rows if row.applied and row.field is field]
-        changed = (*trail.changed_at, iteration)[-kept:]
+        changed = (*trail.changed_at, turn.iteration)[-kept:]
         if all(row.kind == Kind.RETURN for row in moves):
             moved = replace(trail, changed_at=changed, returned=True)
         else:
@@ -182,7 +172,7 @@ def settled(*, rules: TuningRules, state: TunerState, draft: Draft, iteration: i
         for field in Field
         if after.value(field) != before.value(field)
     )
-    state = replace(state.map_trails(remember), expected=after, pending=pending)
+    state = replace(turn.state.map_trails(remember), expected=after, pending=pending)
     if any(row.applied and row.kind == Kind.FALLBACK for row in draft.rows):
-        state = replace(state, last_fallback=iteration, negative_streak=0, evident_streak=0)
+        state = replace(state, last_fallback=turn.iteration, negative_streak=0, evident_streak=0)
     return state

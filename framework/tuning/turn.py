@@ -9,7 +9,11 @@ from framework.tuning.state import TunerState
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What every part of a step is told; after the ``last`` iteration nothing is left to move."""
+    """What every part of a step is told; after the ``last`` iteration nothing is left to move.
+
+    ``params`` is the package the engine ran in this iteration, read back from the engine, not from what the
+    tuner wrote. Iterations count from 1 and rise.
+    """
 
     rules: TuningRules
     state: TunerState

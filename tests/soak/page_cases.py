@@ -20,6 +20,7 @@ from framework.soak.result import SoakResult
 from framework.tuning.state import start_state
 from framework.tuning.step import step
 from framework.tuning.totals import input_from_totals
+from framework.tuning.turn import Turn
 from tests.edge.builders import FLAT, S, fill, window
 from tests.tuning.tuning_cases import SCALED, START
 
@@ -141,7 +142,7 @@ def _tune(made: SoakResult) -> None:
         given = input_from_totals(
             totals=report.totals, unit=SCALED.unit, verdict=gate.verdict, wall_clock=False
         )
-        decision = step(SCALED, state, given, package, iteration=k, last_iteration=k == last)
+        decision = step(Turn(SCALED, state, package, iteration=k, last=k == last), given)
         made.decisions.append(decision)
         package, state = decision.new_params, decision.state
     made.arms = [ArmRow(name, made.totals, package) for name in ("tuned", "static", "corner", "placebo")]

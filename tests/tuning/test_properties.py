@@ -15,6 +15,7 @@ from framework.tuning.rows import Reason, Row
 from framework.tuning.rules import PACKAGES, TuningRules
 from framework.tuning.state import TunerState, rebase, start_state
 from framework.tuning.step import TuningDecision, step
+from framework.tuning.turn import Turn
 from tests.tuning.tuning_cases import AUDIT, SCALED, START, WARM, measured, run, sure
 
 
@@ -128,16 +129,16 @@ def test_any_step_from_anywhere_keeps_every_promise(
     measurement: TuningInput, params: TuningParams, streak: int
 ) -> None:
     state = replace(start_state(params=params), evident_streak=streak, negative_streak=streak)
-    decision = step(AUDIT, state, measurement, params, iteration=5, last_iteration=False)
+    decision = step(Turn(AUDIT, state, params, iteration=5, last=False), measurement)
     check(AUDIT, params, decision)
-    again = step(AUDIT, state, measurement, params, iteration=5, last_iteration=False)
+    again = step(Turn(AUDIT, state, params, iteration=5, last=False), measurement)
     assert again == decision
 
 
 @given(measurement=inputs("u"), params=packages())
 def test_the_last_iteration_never_moves_anything(measurement: TuningInput, params: TuningParams) -> None:
     state = start_state(params=params)
-    decision = step(SCALED, state, measurement, params, iteration=1, last_iteration=True)
+    decision = step(Turn(SCALED, state, params, iteration=1, last=True), measurement)
     assert decision.new_params == params
     assert not decision.write
 
@@ -152,7 +153,7 @@ def test_without_intervals_nothing_ever_moves(measurement: TuningInput, params: 
     drivers = tuple(EdgeDriver(d.name, bare(d.bps)) for d in measurement.neg_edge_drivers)
     guess = replace(measurement, **values, neg_edge_drivers=drivers)
     state = replace(start_state(params=params), negative_streak=5)
-    decision = step(AUDIT, state, guess, params, iteration=1, last_iteration=False)
+    decision = step(Turn(AUDIT, state, params, iteration=1, last=False), guess)
     assert decision.new_params == params
 
 
@@ -190,9 +191,8 @@ class Soak(RuleBasedStateMachine):
     @rule(measurement=inputs("bps"), lost=st.booleans(), skipped=st.integers(0, 1))
     def iterate(self, measurement: TuningInput, lost: bool, skipped: int) -> None:
         self.iteration += 1 + skipped
-        decision = step(
-            self.tuned, self.state, measurement, self.params, iteration=self.iteration, last_iteration=False
-        )
+        turn = Turn(self.tuned, self.state, self.params, iteration=self.iteration, last=False)
+        decision = step(turn, measurement)
         check(self.tuned, self.params, decision)
         self._check_guards(decision)
         self.history = [*self.history[-1:], signature(self.params)]

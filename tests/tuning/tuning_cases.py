@@ -13,6 +13,7 @@ from framework.tuning.params import TuningParams
 from framework.tuning.rules import TuningRules
 from framework.tuning.state import TunerState, start_state
 from framework.tuning.step import TuningDecision, step
+from framework.tuning.turn import Turn
 
 CONF = Path(__file__).parents[2] / "conf" / "tuning"
 START = TuningParams(70, 280, 0.10, 650, 0.09, 0.14)
@@ -80,7 +81,7 @@ def one_step(
 ) -> TuningDecision:
     """Take one step, from a fresh start unless a state is given."""
     state = start_state(params=params) if state is None else state
-    return step(rules, state, measurement, params, iteration=iteration, last_iteration=last)
+    return step(Turn(rules, state, params, iteration=iteration, last=last), measurement)
 
 
 def run(
@@ -94,6 +95,6 @@ def run(
     state, params, found = start_state(params=start), start, []
     for iteration, measurement in enumerate(measurements, start=1):
         ends = last and iteration == len(measurements)
-        found.append(step(rules, state, measurement, params, iteration=iteration, last_iteration=ends))
+        found.append(step(Turn(rules, state, params, iteration=iteration, last=ends), measurement))
         state, params = found[-1].state, found[-1].new_params
     return found
