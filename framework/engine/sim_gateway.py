@@ -67,8 +67,10 @@ class SimGateway:
         return self._tape.instrument
 
     def state(self, *, since_ns: int) -> VenueState:
-        """Give position, resting orders and the fills at or after an instant."""
+        """Give position, resting orders and the fills at or after an instant; raises GatewayError."""
         ledger, count = self._ledger, int(at(self.exchange.state, 0).live)
+        if at(self.exchange.state, 0).overflow:
+            raise GatewayError(f"{self._symbol}: the exchange has lost rows; allowed a whole state")
         fills = self.exchange.fill_rows()
         return VenueState(
             at_ns=self.at_ns,
@@ -99,11 +101,13 @@ class SimGateway:
         if symbol is not None:
             self.instrument(symbol)
         count = int(at(self.exchange.state, 0).live)
-        ids = [int(at(self.exchange.orders, k).order_id) for k in range(count)]
+        resting = [at(self.exchange.orders, k) for k in range(count)]
+        orders = [(int(order.order_id), int(order.side)) for order in resting]
         under_way = self.wire.pending_requests()
-        ids += under_way["order_id"][under_way["action"] == NEW].tolist()
-        rows = np.zeros(len(ids), dtype_of(Request))
-        rows["action"], rows["sent_ns"], rows["order_id"] = CANCEL, self.at_ns, ids
+        orders += under_way[["order_id", "side"]][under_way["action"] == NEW].tolist()
+        rows = np.zeros(len(orders), dtype_of(Request))
+        rows["action"], rows["sent_ns"] = CANCEL, self.at_ns
+        rows["order_id"], rows["side"] = zip(*orders, strict=True) if orders else ((), ())
         self.submit([RequestRow(self._symbol, row) for row in rows])
 
     def poll(self, into: GatewayBuffers, *, until_ns: int) -> Progress:

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from framework.market.records import (
-    CANCELLED,
-    DUPLICATE,
-    EXPIRED,
-    FILLED,
-    NEW,
-    REJECTED,
-)
-from framework.session.reconcile import Known
+from framework.session.memory import KEPT, Memory
+from framework.session.reconcile import Known, Reconciled
 from framework.venue.gateway import ReportRow, RequestRow
-
-OVER = (CANCELLED, REJECTED, EXPIRED)
 
 
 class IntentJournal(Protocol):
@@ -26,8 +17,12 @@ class IntentJournal(Protocol):
         """Keep requests that are about to be sent; raises what keeps them from being kept."""
         ...
 
-    def hear(self, reports: Sequence[ReportRow]) -> None:
-        """Keep what the exchange has answered."""
+    def hear(self, reports: Sequence[ReportRow]) -> list[ReportRow]:
+        """Keep what the exchange has said; give what of it is new, as a desk should see it."""
+        ...
+
+    def found(self, decision: Reconciled) -> None:
+        """Keep what was found at the exchange when the session began."""
         ...
 
     def known(self) -> Known:
@@ -41,46 +36,23 @@ class MemoryJournal:
     ``lots`` is the size of a lot by symbol.
     """
 
-    def __init__(self, *, lots: dict[str, float]) -> None:
-        self._lots = lots
-        self._orders: set[tuple[str, int]] = set()
-        self._positions = dict.fromkeys(lots, 0.0)
-        self._since_ns = 0
-        self._executions: set[tuple[str, int]] = set()
+    def __init__(self, *, lots: dict[str, float], kept: int = KEPT) -> None:
+        self._memory = Memory(lots=lots, kept=kept)
 
     def intend(self, requests: Sequence[RequestRow]) -> None:
-        """Keep the orders that are new."""
+        """Remember requests."""
         for request in requests:
-            if request.row["action"] == NEW:
-                self._orders.add((request.symbol, int(request.row["order_id"])))
+            self._memory.intend(request)
 
-    def hear(self, reports: Sequence[ReportRow]) -> None:
-        """Forget the orders that are over and add up fills."""
-        for report in reports:
-            if report.row["reason"] == DUPLICATE:  # of an order that lives on
-                continue
-            kind = int(report.row["report_kind"])
-            if kind == FILLED:
-                self._fill(report)
-            over = kind in OVER or (kind == FILLED and report.row["leaves_lots"] == 0)
-            if over:
-                self._orders.discard((report.symbol, int(report.row["order_id"])))
+    def hear(self, reports: Sequence[ReportRow]) -> list[ReportRow]:
+        """Remember reports; give what is new."""
+        heard = map(self._memory.hear, reports)
+        return [report for report in heard if report is not None]
+
+    def found(self, decision: Reconciled) -> None:
+        """Remember what was found at the exchange."""
+        self._memory.found(decision)
 
     def known(self) -> Known:
         """Give what is known."""
-        return Known(
-            orders=frozenset(self._orders),
-            executions=frozenset(self._executions),
-            positions=dict(self._positions),
-            since_ns=self._since_ns,
-        )
-
-    def _fill(self, report: ReportRow) -> None:
-        row, symbol = report.row, report.symbol
-        lots = float(row["side"] * row["qty_lots"])
-        self._positions[symbol] += lots * self._lots[symbol] - float(row["fee_base"])
-        # Who asks for executions asks from the newest on: only those of its instant can come again.
-        if int(row["exch_ts_ns"]) > self._since_ns:
-            self._since_ns = int(row["exch_ts_ns"])
-            self._executions.clear()
-        self._executions.add((symbol, int(row["exec_id"])))
+        return self._memory.known()

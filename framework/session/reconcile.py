@@ -13,12 +13,18 @@ EPSILON_LOTS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What the journal knows: orders sent and not known to be over, fills taken, the position they make."""
+    """What the journal knows: orders that live, orders that are over, fills taken, the position they make.
+
+    ``last_order`` and ``last_link`` are the highest numbers used, by symbol: none is used twice.
+    """
 
     orders: frozenset[tuple[str, int]] = frozenset()
+    ended: frozenset[tuple[str, int]] = frozenset()
     executions: frozenset[tuple[str, int]] = frozenset()
     positions: Mapping[str, float] = field(default_factory=dict)
     since_ns: int = 0
+    last_order: Mapping[str, int] = field(default_factory=dict)
+    last_link: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +51,19 @@ def reconcile(*, known: Known, state: VenueState, lots: Mapping[str, float]) -> 
     """
     missed = tuple(e for e in state.executions if (e.symbol, e.exec_id) not in known.executions)
     wrong = [
-        f"{order.symbol}: order {order.order_id} rests at the exchange and is not this session's"
+        f"{order.symbol}: order {order.order_id} rests at the exchange and "
+        + (
+            "was told to be over"
+            if (order.symbol, order.order_id) in known.ended
+            else "is not this session's"
+        )
         for order in state.orders
         if (order.symbol, order.order_id) not in known.orders
     ]
     wrong += [
         f"{fill.symbol}: fill {fill.exec_id} is of order {fill.order_id}, which is not this session's"
         for fill in missed
-        if (fill.symbol, fill.order_id) not in known.orders
+        if (fill.symbol, fill.order_id) not in known.orders | known.ended
     ]
     for symbol in sorted({*state.positions, *known.positions}):
         expected = known.positions.get(symbol, 0.0) + sum(

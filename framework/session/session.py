@@ -68,7 +68,11 @@ class Session:
         found = self.reconcile()
         if isinstance(found, Refused):
             raise SoakError(f"session: {'; '.join(found.unexplained)}; allowed what this session has done")
+        self._journal.found(found)
+        known = self._journal.known()
         at(self.desk.exposure, 0).position = found.positions.get(self.symbol, 0.0)
+        at(self.desk.desk, 0).next_order_id = known.last_order.get(self.symbol, 0)
+        at(self._wire.rings, 0).requests = known.last_link.get(self.symbol, 0)
         if found.open:
             self.gateway.cancel_all(self.symbol)
 
@@ -88,9 +92,7 @@ class Session:
         due_ns = max(min(until_ns, desk.due_ns, self._observer.due_ns), self.at_ns)
         self.at_ns = now = self.gateway.poll(into, until_ns=due_ns).at_ns
         self._observer.arrived()
-        if into.reports:
-            self._journal.hear(into.reports)
-        for report in into.reports:
+        for report in self._journal.hear(into.reports) if into.reports else ():
             wire.put_report(report.row)
         if (account := into.accounts.get(self.symbol)) is not None:
             at(desk.exposure, 0).funding = account.funding

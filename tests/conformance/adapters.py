@@ -30,6 +30,16 @@ ADAPTERS: dict[str, Callable[..., Gateway]] = {"simulated": simulated}
 """A gateway on a market of rows (``tests/engine/tapes.py``), with a position from before."""
 
 
+def lose_a_row(gateway: Gateway) -> None:
+    """Let the simulated exchange lose a row, as a buffer that is too small would."""
+    assert isinstance(gateway, SimGateway)
+    at(gateway.exchange.state, 0).overflow = 1
+
+
+BREAKS: dict[str, Callable[[Gateway], None]] = {"simulated": lose_a_row}
+"""What keeps a gateway from seeing all that its exchange holds."""
+
+
 class Trader:
     """Send requests through a gateway and keep what it says; times are ms of the market."""
 

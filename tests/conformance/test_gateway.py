@@ -32,7 +32,7 @@ from framework.market.records import (
     WOULD_TAKE,
 )
 from framework.venue.gateway import Gateway, GatewayError
-from tests.conformance.adapters import ADAPTERS, SYMBOL, Trader
+from tests.conformance.adapters import ADAPTERS, BREAKS, SYMBOL, Trader
 from tests.engine.tapes import LOT, Row, ask, bid, ns, sold
 
 BOOK = (bid(0, 9_990, 50), ask(0, 10_010, 50))
@@ -145,7 +145,9 @@ def test_g11_cancel_all_reports_every_order_once(trader: Any, symbol: str | None
     for order_id in (1, 2, 3):
         place(here, order_id, price_ticks=9_990 - order_id)
     here.gateway.cancel_all(symbol)
-    assert sorted(said(here.run(100))) == [(CANCELLED, NO_REASON, k) for k in (1, 2, 3)]
+    reports = here.run(100)
+    assert sorted(said(reports)) == [(CANCELLED, NO_REASON, k) for k in (1, 2, 3)]
+    assert {row["side"] for row in reports} == {BUY}
     assert here.gateway.state(since_ns=0).orders == ()
 
 
@@ -248,6 +250,42 @@ def test_g23_health_counts_events_and_says_how_long_nothing_came(trader: Any) ->
     assert health.sequence == 3
     assert 399_000_000 <= health.staleness_ns <= 401_000_000
     assert abs(health.clock_offset_ns) < 1_000_000_000
+
+
+def test_g24_a_fill_is_reported_once(trader: Any) -> None:
+    here = trader((*BOOK, *(sold(100 * k, 9_980, 1) for k in range(1, 6)), sold(700, 9_980, 500)))
+    for order_id in (1, 2, 3):
+        place(here, order_id, price_ticks=9_980, qty_lots=7)
+    for ms in range(50, 1_000, 50):
+        here.run(ms)
+        here.gateway.state(since_ns=0)  # whoever asks does not hear it again
+    reported = [row["exec_id"] for row in here.reports if row["report_kind"] == FILLED]
+    assert len(reported) == len(set(reported)) > 2
+    assert reported == [fill.exec_id for fill in here.gateway.state(since_ns=0).executions]
+
+
+def test_g25_a_state_is_whole_however_much_there_is(trader: Any) -> None:
+    here = trader((*BOOK, *(sold(500 + k, 9_989, 1) for k in range(250))))
+    place(here, 1, price_ticks=9_990, qty_lots=1_000)
+    for order_id in range(2, 60):
+        place(here, order_id, price_ticks=9_900 - order_id)
+    here.run(1_300)
+    state = here.gateway.state(since_ns=0)
+    assert len(state.orders) == 59
+    assert [fill.exec_id for fill in state.executions] == [
+        row["exec_id"] for row in here.reports if row["report_kind"] == FILLED
+    ]
+    assert len(state.executions) > 200
+
+
+def test_g26_a_state_raises_when_it_is_not_whole_and_never_gives_a_part(
+    trader: Any, request: pytest.FixtureRequest
+) -> None:
+    here = trader((*BOOK, sold(500, 9_980, 500)))
+    place(here)
+    BREAKS[request.node.callspec.params["trader"]](here.gateway)
+    with pytest.raises(GatewayError, match=SYMBOL):
+        here.gateway.state(since_ns=0)
 
 
 def test_the_document_lists_every_case() -> None:

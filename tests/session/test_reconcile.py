@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
-from framework.compiled.records import dtype_of
 from framework.market.events import BUY, SELL
-from framework.market.records import CANCELLED, DUPLICATE, FILLED, NEW, REJECTED, Report, Request
-from framework.session.intents import MemoryJournal
 from framework.session.reconcile import Known, Reconciled, Refused, reconcile
-from framework.venue.gateway import Execution, OpenOrder, ReportRow, RequestRow, VenueState
+from framework.venue.gateway import Execution, OpenOrder, VenueState
 
 S = "TESTUSDT"
 LOTS = {S: 0.001}
-OWN = Known(orders=frozenset({(S, 1), (S, 2)}), executions=frozenset({(S, 7)}), positions={S: 0.005})
+OWN = Known(
+    orders=frozenset({(S, 1), (S, 2)}),
+    ended=frozenset({(S, 3)}),
+    executions=frozenset({(S, 7)}),
+    positions={S: 0.005},
+)
 
 
 def order(order_id: int) -> OpenOrder:
@@ -55,11 +56,18 @@ def test_a_fill_that_was_missed_is_taken_once() -> None:
     assert [e.exec_id for e in decision.missed] == [8]
 
 
+def test_a_late_fill_of_an_order_that_is_over_is_taken_and_attributed() -> None:
+    decision = found(fills=(fill(8, 3, lots=2),), position=0.007)
+    assert isinstance(decision, Reconciled)
+    assert [(e.exec_id, e.order_id) for e in decision.missed] == [(8, 3)]
+
+
 @pytest.mark.parametrize(
     ("state", "says"),
     [
         ({"orders": (9,)}, "TESTUSDT: order 9 rests at the exchange and is not this session's"),
         ({"fills": (fill(8, 9),), "position": 0.01}, "TESTUSDT: fill 8 is of order 9, which is not"),
+        ({"orders": (3,)}, "TESTUSDT: order 3 rests at the exchange and was told to be over"),
         ({"position": 0.012}, "TESTUSDT: position is 0.012, the session's fills make 0.005"),
         ({"fills": (fill(8),)}, "TESTUSDT: position is 0.005, the session's fills make 0.01"),
     ],
@@ -73,31 +81,3 @@ def test_what_nothing_explains_is_refused_and_not_explained_away(state: dict[str
 
 def test_dust_of_a_fee_in_the_base_coin_is_no_difference() -> None:
     assert isinstance(found(position=0.0050004), Reconciled)
-
-
-def asked(order_id: int) -> RequestRow:
-    row = np.zeros(1, dtype_of(Request))
-    row["action"], row["order_id"] = NEW, order_id
-    return RequestRow(S, row[0])
-
-
-def heard(kind: int, order_id: int, **fields: Any) -> ReportRow:
-    row = np.zeros(1, dtype_of(Report))
-    row["report_kind"], row["order_id"], row["side"] = kind, order_id, BUY
-    for name, value in fields.items():
-        row[name] = value
-    return ReportRow(S, row[0])
-
-
-def test_a_journal_knows_an_order_from_before_it_is_sent_until_it_is_over() -> None:
-    journal = MemoryJournal(lots=LOTS)
-    journal.intend([asked(1), asked(2), asked(3)])
-    journal.hear([heard(CANCELLED, 1), heard(REJECTED, 2, reason=DUPLICATE)])
-    journal.hear([heard(FILLED, 3, qty_lots=2, leaves_lots=3, exec_id=1, exch_ts_ns=5)])
-    assert journal.known().orders == {(S, 2), (S, 3)}
-    journal.hear([heard(FILLED, 3, qty_lots=3, leaves_lots=0, exec_id=2, exch_ts_ns=5)])
-    known = journal.known()
-    assert known.orders == {(S, 2)}
-    assert known.executions == {(S, 1), (S, 2)}
-    assert known.since_ns == 5
-    assert known.positions[S] == pytest.approx(0.005)
