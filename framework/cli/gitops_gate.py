@@ -88,14 +88,14 @@ def show(result: GateResult, *, out: Path | None, out_md: Path | None, as_json: 
 
     markdown = gate_markdown(result.report)
     if out is not None:
-        write_json(path=out / "gate.json", value=result.report)
+        write_json(path=out / "gate.json", value=result.report.as_dict())
         write_atomic(path=out / "gate.md", data=markdown)
     if out_md is not None:
         out_md.parent.mkdir(parents=True, exist_ok=True)
         # A job's summary already holds other steps' words.
         with out_md.open("a", encoding="utf-8") as file:
             file.write(markdown)
-    print(canonical_json(result.report) if as_json else "\n".join(gate_lines(result.report)))
+    print(canonical_json(result.report.as_dict()) if as_json else "\n".join(gate_lines(result.report)))
 
 
 def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any, Any]:

@@ -20,11 +20,11 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
 
     from framework.files.atomic import canonical_json
-    from framework.gitops.gate.promote import read_gate, record
+    from framework.gitops.gate.promote import read_rows, record
     from framework.gitops.repo.git import Git
     from framework.settings.resolve import find_root
 
-    written = record(Git(args.repo or find_root()), args.remote, read_gate(args.evidence))
+    written = record(Git(args.repo or find_root()), args.remote, read_rows(args.evidence))
     if args.json:
         print(canonical_json(written))
     for name, count in written.items() if not args.json else ():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from framework.edge.canonical import canonical
 from framework.gates.explain import hours_words
 from framework.gates.kpi import Profile
 from framework.gates.paired_metrics import METRICS, Effect
@@ -24,6 +25,8 @@ from framework.gitops.gate.judge import (
     tier_findings,
 )
 from framework.settings.schema.gitops import Policy
+
+Windows = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,11 @@ class TapeVerdict:
     evidence: Evidence
     arms: TapeArms
 
+    @property
+    def windows(self) -> Windows:
+        """Return what was replayed of it, in ns."""
+        return tuple(self.evidence.windows)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         tape, base, candidate = self.evidence.tape, self.arms.base, self.arms.candidate
@@ -64,7 +72,7 @@ class TapeVerdict:
             "market": tape.market,
             "synthetic": tape.is_synthetic,
             "digest": self.evidence.digest,
-            "windows_ns": [list(window) for window in self.evidence.windows],
+            "windows_ns": [list(window) for window in self.windows],
             "cut_out": self.evidence.cut,
             "hours": base.hours,
             "blocks": len(base.starts),
@@ -73,24 +81,47 @@ class TapeVerdict:
         }
 
 
-@dataclass(frozen=True)
-class SymbolVerdict:
-    """Every metric of one symbol over all its tapes, and net on each of them."""
+@dataclass(frozen=True, kw_only=True)
+class EffectRow:
+    """An effect as it is shown: both arms' values, their difference and interval, and what would tell more.
 
-    effects: SymbolEffects
-    tapes: Mapping[str, Effect]
+    ``hours_needed`` is the tape that is missing beside what there is.
+    """
+
+    metric: str
+    label: str
+    unit: str
+    relative: bool
+    base: float | None
+    candidate: float | None
+    effect: float | None
+    low: float | None
+    high: float | None
+    margin: float
+    power: float | None
+    hours_needed: float | None
+    blocks: int
+    effective_blocks: float
+    top_block_share: float
+    enough: bool
+    p_good: float
+    p_bad: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SymbolVerdict:
+    """Every metric of one symbol over all its tapes, and net by regime and on each tape."""
+
+    hours: float
+    identical: bool
+    effects: Mapping[str, EffectRow]
+    better: EffectRow
+    regimes: Mapping[str, EffectRow]
+    tapes: Mapping[str, EffectRow]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        whole = self.effects
-        return {
-            "hours": whole.hours,
-            "identical": whole.identical,
-            "effects": {name: _effect(e, have=whole.hours) for name, e in whole.effects.items()},
-            "better": _effect(whole.better, have=whole.hours),
-            "regimes": {name: _effect(e, have=whole.hours) for name, e in whole.regimes.items()},
-            "tapes": {name: _effect(e, have=whole.hours) for name, e in self.tapes.items()},
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +136,11 @@ class GateAnswer:
     symbols: Mapping[str, SymbolVerdict]
     tapes: tuple[TapeVerdict, ...]
     kpi: tuple[KpiRow, ...]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Return the codes of the findings, each once."""
+        return list(dict.fromkeys(f.code for f in self.findings))
 
     @property
     def sentence(self) -> str:
@@ -139,7 +175,7 @@ class GateAnswer:
             "exit_code": self.outcome.exit_code,
             "sentence": self.sentence,
             "hours_needed": self.hours_needed,
-            "reasons": list(dict.fromkeys(f.code for f in self.findings)),
+            "reasons": self.reasons,
             "findings": [_finding(f) for f in self.findings],
             "notes": list(self.notes),
             "changes": self.change.as_dict()["changes"],
@@ -162,7 +198,7 @@ def answer(question: Question, arms: Sequence[TapeArms], *, alpha: float) -> Gat
         findings=tuple(findings),
         notes=tuple(notes),
         symbols={
-            name: SymbolVerdict(
+            name: _symbol_verdict(
                 whole,
                 {t.name: tape_effect(tape=t, like=whole, rules=gate, alpha=alpha) for t in groups[name]},
             )
@@ -203,29 +239,45 @@ def _findings(
     return worst_first(findings), notes, rows
 
 
-def _effect(effect: Effect, *, have: float) -> dict[str, Any]:
-    """Return an effect as plain data; ``hours_needed`` is what is missing beside the ``have`` there are."""
+def _symbol_verdict(whole: SymbolEffects, tapes: Mapping[str, Effect]) -> SymbolVerdict:
+    def rows(effects: Mapping[str, Effect]) -> dict[str, EffectRow]:
+        return {name: _effect_row(effect, have=whole.hours) for name, effect in effects.items()}
+
+    shown: SymbolVerdict = canonical(
+        SymbolVerdict(
+            hours=whole.hours,
+            identical=whole.identical,
+            effects=rows(whole.effects),
+            better=_effect_row(whole.better, have=whole.hours),
+            regimes=rows(whole.regimes),
+            tapes=rows(tapes),
+        )
+    )
+    return shown
+
+
+def _effect_row(effect: Effect, *, have: float) -> EffectRow:
     claim = effect.claim
-    return {
-        "metric": effect.metric,
-        "label": METRICS[effect.metric].label,
-        "unit": effect.unit,
-        "relative": effect.relative,
-        "base": effect.base,
-        "candidate": effect.candidate,
-        "effect": effect.effect,
-        "low": effect.low,
-        "high": effect.high,
-        "margin": effect.margin,
-        "power": claim.power,
-        "hours_needed": more_hours(effect, have=have),
-        "blocks": claim.n,
-        "effective_blocks": claim.n_eff,
-        "top_block_share": claim.top_share,
-        "enough": claim.enough,
-        "p_good": claim.p_above,
-        "p_bad": claim.p_below,
-    }
+    return EffectRow(
+        metric=effect.metric,
+        label=METRICS[effect.metric].label,
+        unit=effect.unit,
+        relative=effect.relative,
+        base=effect.base,
+        candidate=effect.candidate,
+        effect=effect.effect,
+        low=effect.low,
+        high=effect.high,
+        margin=effect.margin,
+        power=claim.power,
+        hours_needed=more_hours(effect, have=have),
+        blocks=claim.n,
+        effective_blocks=claim.n_eff,
+        top_block_share=claim.top_share,
+        enough=claim.enough,
+        p_good=claim.p_above,
+        p_bad=claim.p_below,
+    )
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, int
 
     Raises GitopsError when the same inputs have left another result there already, FileError.
     """
-    report, witness = result.report, result.witness
+    report, witness = result.report.as_dict(), result.witness
     names = [environment["environment"] for environment in report["environments"]]
     inputs = {
         "base": report["base"],
@@ -161,12 +161,12 @@ def replay_bundle(
                 progress=progress,
             )
         )
-    text = canonical_json(result.report) + "\n"
+    text = canonical_json(result.report.as_dict()) + "\n"
     old = read_text(folder / "reports" / "gate.json")
     return Replay(
         identical=text == old,
         same_code=code_sha is not None and code_sha == inputs["code_sha"],
-        verdict=result.report["verdict"],
+        verdict=result.report.outcome.value,
         differs=() if text == old else tuple(_differs(json.loads(old), json.loads(text), ""))[:20],
     )
 

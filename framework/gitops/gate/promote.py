@@ -8,7 +8,7 @@ environment's agent goes back from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from framework.files.atomic import read_text
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.errors import GitopsError
+from framework.gitops.gate.report import ChangedEnvironment, GateReport, JournalRow, Judged
 from framework.gitops.gate.run import GateRequest, GateResult, run_gate
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import append_published, fetch_published, journal_name
@@ -24,8 +25,6 @@ from framework.settings.documents import parse_json
 
 NO_COMMIT = "0" * 40
 """What a push names as its base when the branch is new."""
-
-Row = tuple[Kind, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -36,24 +35,30 @@ class Promotion:
     promoted: tuple[str, ...]
 
 
-def read_gate(folder: Path) -> dict[str, Any]:
-    """Read the report a gate left in a folder. Raises GitopsError when it is none."""
+def read_rows(folder: Path) -> dict[str, list[JournalRow]]:
+    """Read what the report that a gate left in a folder adds to each environment's journal.
+
+    Raises GitopsError when it is none.
+    """
     path = folder / "gate.json"
     report = parse_json(read_text(path), where=str(path)).data
-    if not isinstance(report.get("environments"), list):
-        raise GitopsError(f"{path}: has no environments; allowed what quoteops gitops gate --out wrote")
-    return report
+    try:
+        return {
+            one["environment"]: [(Kind(row["kind"]), row["data"]) for row in one["journal"]]
+            for one in report["environments"]
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise GitopsError(
+            f"{path}: is no report of a gate; allowed what quoteops gitops gate --out wrote"
+        ) from error
 
 
-def record(git: Git, remote: str, report: Mapping[str, Any]) -> dict[str, int]:
+def record(git: Git, remote: str, rows: Mapping[str, Sequence[JournalRow]]) -> dict[str, int]:
     """Publish a gate's attempts and verdicts; return how many entries each environment got.
 
     What the published journal already holds is not written again. Raises JournalError and GitError.
     """
-    return {
-        environment["environment"]: _publish(git, remote, environment["environment"], _rows(environment))
-        for environment in report["environments"]
-    }
+    return {environment: _publish(git, remote, environment, added) for environment, added in rows.items()}
 
 
 def promote(request: GateRequest, *, remote: str, progress: Callable[[str], None] = print) -> Promotion:
@@ -63,18 +68,18 @@ def promote(request: GateRequest, *, remote: str, progress: Callable[[str], None
     """
     result = run_gate(replace(request, append=lambda _environment, _kind, _data: None))
     report = result.report
-    judged = {row["environment"]: row for row in report["environments"]}
+    judged = {one.environment: one for one in report.environments}
     promoted = []
-    for change in report["changed"]:
-        name = change["environment"]
-        row = judged.get(name)
-        rows = [] if row is None else _rows(row)
-        passed = _outcome(result, row) in ACCEPTED
+    for change in report.changed:
+        name = change.environment
+        one = judged.get(name)
+        rows = [] if one is None else one.journal
+        passed = _outcome(report, one) in ACCEPTED
         if passed:
             promoted.append(name)
-            rows.append((Kind.PROMOTED, _promotion(report, change, row)))
+            rows.append((Kind.PROMOTED, _promotion(report, change, one)))
         else:
-            rows.append((Kind.REFUSED, _refusal(report, change, row)))
+            rows.append((Kind.REFUSED, _refusal(report, change, one)))
         count = _publish(git=request.head.git, remote=remote, environment=name, rows=rows)
         progress(f"| promote | {'PROMOTED' if passed else 'REFUSED'} | environment={name} entries={count} |")
     return Promotion(result, tuple(promoted))
@@ -84,47 +89,39 @@ ACCEPTED = (Outcome.PASS, Outcome.WARN)
 DECISIONS = (Kind.PROMOTED, Kind.REFUSED)
 
 
-def _outcome(result: GateResult, row: Mapping[str, Any] | None) -> Outcome:
+def _outcome(report: GateReport, one: Judged | None) -> Outcome:
     """Return what came out for one environment; where others alone are judged, its check was enough."""
-    if row is not None:
-        return Outcome(row["verdict"])
-    return Outcome.PASS if result.report["environments"] else result.outcome
+    if one is not None:
+        return one.answer.outcome
+    return Outcome.PASS if report.environments else report.outcome
 
 
-def _promotion(
-    report: Mapping[str, Any], change: Mapping[str, Any], row: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _promotion(report: GateReport, change: ChangedEnvironment, one: Judged | None) -> dict[str, Any]:
     return {
-        "environment": change["environment"],
-        "base": report["base"],
-        "commit": report["head"],
-        "base_config_sha": change["base_config_sha"],
-        "config_sha": change["head_config_sha"],
-        "direction": change["direction"],
-        "by": "check" if row is None else row["inputs"]["attempt"],
-        "verdict": Outcome.PASS.value if row is None else row["verdict"],
+        "environment": change.environment,
+        "base": report.base,
+        "commit": report.head,
+        "base_config_sha": change.base_config_sha,
+        "config_sha": change.head_config_sha,
+        "direction": change.direction,
+        "by": "check" if one is None else one.inputs.attempt,
+        "verdict": Outcome.PASS.value if one is None else one.answer.outcome.value,
     }
 
 
-def _refusal(
-    report: Mapping[str, Any], change: Mapping[str, Any], row: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    row_or_report = report if row is None else row
+def _refusal(report: GateReport, change: ChangedEnvironment, one: Judged | None) -> dict[str, Any]:
+    why = report if one is None else one.answer
     return {
-        "environment": change["environment"],
-        "base": report["base"],
-        "commit": report["head"],
-        "config_sha": change["head_config_sha"],
-        "verdict": row_or_report["verdict"],
-        "sentence": row_or_report["sentence"],
+        "environment": change.environment,
+        "base": report.base,
+        "commit": report.head,
+        "config_sha": change.head_config_sha,
+        "verdict": why.outcome.value,
+        "sentence": why.sentence,
     }
 
 
-def _rows(environment: Mapping[str, Any]) -> list[Row]:
-    return [(Kind(entry["kind"]), entry["data"]) for entry in environment["journal"]]
-
-
-def _publish(git: Git, remote: str, environment: str, rows: list[Row]) -> int:
+def _publish(git: Git, remote: str, environment: str, rows: Sequence[JournalRow]) -> int:
     """Append the rows that the published journal of a gate does not hold yet; a decision counts anew when
     another one on the same settings has come between.
     """

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from framework.edge.canonical import canonical
 from framework.fanout.run import Fanout
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.kpi import profile_from
@@ -24,9 +23,10 @@ from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.change.restores_held import restores_held
 from framework.gitops.desired.revision import Revision
-from framework.gitops.gate.alpha_budget import Allowance, Attempt, allowance, attempt_entry
-from framework.gitops.gate.answer import GateAnswer, Question, answer
+from framework.gitops.gate.alpha_budget import Attempt, allowance, attempt_entry
+from framework.gitops.gate.answer import Question, answer
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
+from framework.gitops.gate.report import GateReport, Judged, changed_of, inputs_of
 from framework.holds.hold import newest_hold
 from framework.journal.entry import Kind, Row
 from framework.session.judge import SIDE_BY_SIDE
@@ -70,78 +70,15 @@ class Witness:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The verdict of a gate and its report, plain data that is the same bytes for the same inputs."""
+    """The report of a gate, and what it found in the journals."""
 
-    outcome: Outcome
-    report: dict[str, Any]
+    report: GateReport
     witness: Witness
 
-
-@dataclass(frozen=True, kw_only=True)
-class _JudgedChange:
-    """The answer to one environment, what it rests on, and the alpha it was given."""
-
-    request: GateRequest
-    change: EnvironmentChange
-    report: ChangeReport
-    answer: GateAnswer
-    attempt: Attempt
-    given: Allowance
-    alpha: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        journal = [] if self.given.repeated else [(Kind.ATTEMPT, attempt_entry(self.attempt, self.given))]
-        journal.append((Kind.VERDICT, self.verdict_entry()))
-        return {
-            **self.answer.as_dict(),
-            "inputs": self.inputs(),
-            "budget": {
-                "alpha": self.alpha,
-                "policy_alpha": self.report.policy.gate.alpha,
-                "given": self.given.alpha,
-                "left": self.given.left,
-                "quarter": self.given.quarter,
-                "attempt": self.given.number,
-                "repeated": self.given.repeated,
-            },
-            "journal": [{"kind": str(kind), "data": data} for kind, data in journal],
-        }
-
-    def verdict_entry(self) -> dict[str, Any]:
-        """Return the data of the VERDICT entry."""
-        return {
-            "subject": "gate",
-            "attempt": self.attempt.key,
-            "environment": self.change.name,
-            "commit": self.report.head,
-            "config_sha": self.attempt.head_config_sha,
-            "verdict": self.answer.outcome.value,
-            "sentence": self.answer.sentence,
-        }
-
-    def inputs(self) -> dict[str, Any]:
-        """Name by digest everything the verdict rests on; the same inputs give the same report."""
-        change, report = self.change, self.report
-        assert change.base is not None
-        return {
-            "gate_version": GATE_VERSION,
-            "code_sha": self.request.code_sha,
-            "environment": change.name,
-            "tier": change.tier,
-            "base": {"commit": report.base, "config_sha": self.attempt.base_config_sha},
-            "head": {"commit": report.head, "config_sha": self.attempt.head_config_sha},
-            "policy_sha": sha256_of(canonical_json(report.policy.model_dump(mode="json"))),
-            "kpi_sha": sha256_of(canonical_json(change.base.kpi.model_dump(mode="json"))),
-            "tapes": [_input(tape.as_dict()) for tape in self.answer.tapes],
-            "seed": change.base.soak.seed,
-            "alpha": self.alpha,
-            "attempt": self.attempt.key,
-        }
-
-
-def _input(tape: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tape[name] for name in ("name", "digest", "windows_ns")}
+    @property
+    def outcome(self) -> Outcome:
+        """Return the verdict."""
+        return self.report.outcome
 
 
 def run_gate(request: GateRequest) -> GateResult:
@@ -186,33 +123,22 @@ def _result(
     report: ChangeReport,
     outcome: Outcome,
     sentence: str,
-    judged: Sequence[_JudgedChange],
+    judged: Sequence[Judged],
     witness: Witness,
 ) -> GateResult:
-    plain: dict[str, Any] = canonical(
-        {
-            "gate_version": GATE_VERSION,
-            "base": report.base,
-            "head": report.head,
-            "classification": report.classification,
-            "verdict": outcome.value,
-            "exit_code": outcome.exit_code,
-            "sentence": sentence,
-            "changed": [_changed(change) for change in report.environments if change.needs != "none"],
-            "environments": [one.as_dict() for one in judged],
-        }
+    found = GateReport(
+        base=report.base,
+        head=report.head,
+        classification=report.classification,
+        outcome=outcome,
+        sentence=sentence,
+        changed=tuple(changed_of(change) for change in report.environments if change.needs != "none"),
+        environments=tuple(judged),
     )
-    return GateResult(outcome, plain, witness)
+    return GateResult(found, witness)
 
 
-def _changed(change: EnvironmentChange) -> dict[str, Any]:
-    plain = change.as_dict()
-    return {k: plain[k] for k in ("environment", "base_config_sha", "head_config_sha", "direction", "needs")}
-
-
-def _judge(
-    request: GateRequest, report: ChangeReport, change: EnvironmentChange, witness: Witness
-) -> _JudgedChange:
+def _judge(request: GateRequest, report: ChangeReport, change: EnvironmentChange, witness: Witness) -> Judged:
     """Judge one environment and journal the attempt before, the verdict after."""
     tapes = tapes_of(request.base.environment(change.name), load_tapes(request.base.root))
     with workers_for(tapes=len(tapes), workers=request.workers) as fanout:
@@ -222,7 +148,7 @@ def _judge(
 
 def _answered(
     request: GateRequest, report: ChangeReport, question: Question, fanout: Fanout, witness: Witness
-) -> _JudgedChange:
+) -> Judged:
     change, policy = question.change, report.policy
     assert change.base is not None
     assert change.head is not None
@@ -244,14 +170,13 @@ def _answered(
         moved=partial(request.progress, f"replay, {change.name}"),
     )
     alpha = min(policy.gate.alpha, given.alpha)
-    judged = _JudgedChange(
-        request=request,
-        change=change,
-        report=report,
-        answer=answer(question, arms, alpha=alpha),
+    found = answer(question, arms, alpha=alpha)
+    judged = Judged(
+        answer=found,
+        inputs=inputs_of(report, found, attempt, alpha=alpha, code_sha=request.code_sha),
         attempt=attempt,
         given=given,
-        alpha=alpha,
+        policy_alpha=policy.gate.alpha,
     )
     request.append(change.name, Kind.VERDICT, judged.verdict_entry())
     return judged

@@ -205,7 +205,7 @@ def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_pa
             workers=0,
         )
         result = run_gate(request)
-        assert "went back" in result.report["sentence"]
+        assert "went back" in result.report.sentence
         folder = write_bundle(request, result, markdown="", into=tmp_path)
     bundle, faults = check_bundle(folder)
     assert not faults

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,15 +91,15 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
 
 
 def of(result: GateResult) -> dict[str, Any]:
-    found: dict[str, Any] = result.report["environments"][0]
+    found: dict[str, Any] = result.report.as_dict()["environments"][0]
     return found
 
 
 def test_a_change_that_reduces_risk_needs_no_gate_and_says_so(gate: Gate) -> None:
     result = gate.judge(gate.change("base_spread_bps_delta: 0.10", "base_spread_bps_delta: 0.15"))
-    assert (result.outcome, result.report["exit_code"]) == (Outcome.PASS, 0)
-    assert "no gate is needed" in result.report["sentence"]
-    assert result.report["environments"] == []
+    assert (result.outcome, result.outcome.exit_code) == (Outcome.PASS, 0)
+    assert "no gate is needed" in result.report.sentence
+    assert result.report.environments == ()
 
 
 def test_a_change_of_documents_alone_needs_no_gate(gate: Gate) -> None:
@@ -106,7 +107,7 @@ def test_a_change_of_documents_alone_needs_no_gate(gate: Gate) -> None:
     gate.repo.write("docs/new.md", "text\n")
     result = gate.judge(gate.repo.commit())
     assert result.outcome is Outcome.PASS
-    assert "nothing that an environment runs changes" in result.report["sentence"]
+    assert "nothing that an environment runs changes" in result.report.sentence
 
 
 def test_a_change_of_the_gate_together_with_values_is_refused(gate: Gate) -> None:
@@ -114,7 +115,7 @@ def test_a_change_of_the_gate_together_with_values_is_refused(gate: Gate) -> Non
     gate.repo.edit("gitops/policy.yaml", "turnover_floor: 0.8", "turnover_floor: 0.1")
     result = gate.judge(gate.repo.commit())
     assert result.outcome is Outcome.FAIL
-    assert "refused" in result.report["sentence"]
+    assert "refused" in result.report.sentence
 
 
 def test_half_an_hour_of_tape_is_inconclusive_and_names_the_hours(gate: Gate) -> None:
@@ -122,7 +123,7 @@ def test_half_an_hour_of_tape_is_inconclusive_and_names_the_hours(gate: Gate) ->
     environment = of(result)
     assert result.outcome is Outcome.INCONCLUSIVE
     assert result.outcome.exit_code == 3
-    assert "more of such tape" in result.report["sentence"]
+    assert "more of such tape" in result.report.sentence
     assert environment["hours_needed"] > 0.0
     assert "regimes no tape shows: high_vol" in environment["notes"]
     effects = environment["symbols"]["SYNTHUSDT"]["effects"]
@@ -139,7 +140,7 @@ def test_the_same_inputs_give_the_same_bytes(gate: Gate, monkeypatch: pytest.Mon
     for name in ("KPI_NET_BPS_FAIL", "KPI_ADVERSE_FAIL", "KPI_NONSENSE"):
         monkeypatch.setenv(name, "1")
     two = gate.judge(head, rows=lambda _: (), append=lambda *_: None, workers=2)
-    assert canonical_json(one.report) == canonical_json(two.report)
+    assert canonical_json(one.report.as_dict()) == canonical_json(two.report.as_dict())
     assert gate_markdown(one.report) == gate_markdown(two.report)
 
 
@@ -182,8 +183,8 @@ def test_a_change_that_changes_nothing_on_the_tapes_has_no_effect_and_does_not_p
     gate = Gate(tmp_path, tapes=THIN)
     result = gate.judge(gate.change("replace_rate_per_min: 280", "replace_rate_per_min: 281"))
     assert result.outcome is Outcome.NO_EFFECT
-    assert result.report["exit_code"] == 3
-    assert "does nothing on these tapes" in result.report["sentence"]
+    assert result.outcome.exit_code == 3
+    assert "does nothing on these tapes" in result.report.sentence
 
 
 def test_paper_is_not_promoted_on_synthetic_tapes_alone(tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_nobody_goes_back_to_what_the_branch_has_never_held(tmp_path: Path) -> N
         forged = {"hold": "hold-1", "held": held, "quarantined": sides["base"]}
         row = Row(1, NOW.isoformat(), Kind.HOLD, forged)
         result = gate.judge(head, agent_rows=lambda _, row=row: [row])
-        assert result.report["environments"], "it was judged"
+        assert result.report.environments, "it was judged"
 
 
 def test_a_part_that_was_tuned_on_is_cut_out_of_its_tape(gate: Gate) -> None:
@@ -258,8 +259,9 @@ def test_a_part_that_was_tuned_on_is_cut_out_of_its_tape(gate: Gate) -> None:
 def test_the_text_says_the_verdict_last_and_takes_nothing_as_markup(gate: Gate) -> None:
     report = gate.judge(gate.change(*INTERVAL)).report
     assert gate_lines(report)[-1].startswith("INCONCLUSIVE: ")
-    report["environments"][0]["notes"].append("<img src=x> | `a` [b](c)")
-    text = gate_markdown(report)
+    (one,) = report.environments
+    hostile = replace(one.answer, notes=(*one.answer.notes, "<img src=x> | `a` [b](c)"))
+    text = gate_markdown(replace(report, environments=(replace(one, answer=hostile),)))
     assert "<img" not in text
     assert "| metric | baseline |" in text
 

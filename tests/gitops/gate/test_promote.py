@@ -8,18 +8,49 @@ from typing import Any
 
 import pytest
 
-from framework.gates.paired_verdict import Outcome
+from framework.gates.paired import GATE_VERSION
+from framework.gates.paired_verdict import Finding, Outcome
 from framework.gitops.agent.revocations import Revocation, fold_revocations
+from framework.gitops.change.report import EnvironmentChange
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate import promote as room
+from framework.gitops.gate.alpha_budget import Allowance, Attempt
+from framework.gitops.gate.answer import GateAnswer
+from framework.gitops.gate.report import ChangedEnvironment, GateInputs, GateReport, Judged, Side
 from framework.gitops.gate.run import GateRequest, GateResult, Witness
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import fetch_published
+from framework.settings.overrides import Direction
 from tests.gitops.agent_cases import START
 from tests.gitops.repository import bare
 
 BASE, HEAD = "a" * 40, "b" * 40
 OLD, NEW = "1" * 64, "2" * 64
+
+
+def judged(name: str, outcome: Outcome) -> Judged:
+    """Make the gate's answer to one environment, which has asked the same before."""
+    change = EnvironmentChange(
+        name=name, tier="sandbox", base=None, head=None, changes=(), direction=Direction.GATED, needs="gate",
+        approvals=0, net="better",
+    )  # fmt: skip
+    attempt = Attempt(
+        environment=name, base_config_sha=OLD, head_config_sha=NEW, tapes=(), gate_version=GATE_VERSION
+    )
+    return Judged(
+        answer=GateAnswer(
+            change=change, want="better", outcome=outcome, notes=(), symbols={}, tapes=(), kpi=(),
+            findings=(Finding(outcome, "GATE:net", f"{name} says {outcome.value}"),),
+        ),
+        inputs=GateInputs(
+            code_sha=None, environment=name, tier="sandbox", base=Side(commit=BASE, config_sha=OLD),
+            head=Side(commit=HEAD, config_sha=NEW), policy_sha="", kpi_sha="", tapes=(), seed=1, alpha=0.05,
+            attempt=attempt.key,
+        ),
+        attempt=attempt,
+        given=Allowance(quarter="2026-Q3", number=1, left=0.05, alpha=0.025, repeated=True),
+        policy_alpha=0.05,
+    )  # fmt: skip
 
 
 @dataclass
@@ -33,21 +64,25 @@ class Merge:
 
     def judged(self, outcome: Outcome, *, rows: dict[str, Outcome], changed: tuple[str, ...]) -> list[str]:
         """Let the gate answer, and promote; give the kinds of what was published for the sandbox."""
-        environments: list[dict[str, Any]] = [
-            {"environment": name, "verdict": one.value, "sentence": f"{name} says {one.value}",
-             "inputs": {"attempt": "k"}, "journal": []}
-            for name, one in rows.items()
-        ]  # fmt: skip
-        changes = [
-            {"environment": name, "base_config_sha": OLD, "head_config_sha": NEW, "direction": "gated",
-             "needs": "gate" if name in rows else "check"}
-            for name in changed
-        ]  # fmt: skip
-        report: dict[str, Any] = {
-            "base": BASE, "head": HEAD, "verdict": outcome.value, "sentence": "all of it",
-            "changed": changes, "environments": environments,
-        }  # fmt: skip
-        self.monkeypatch.setattr(room, "run_gate", lambda _: GateResult(outcome, report, Witness(START)))
+        report = GateReport(
+            base=BASE,
+            head=HEAD,
+            classification="gated",
+            outcome=outcome,
+            sentence="all of it",
+            changed=tuple(
+                ChangedEnvironment(
+                    environment=name,
+                    base_config_sha=OLD,
+                    head_config_sha=NEW,
+                    direction="gated",
+                    needs="gate" if name in rows else "check",
+                )
+                for name in changed
+            ),
+            environments=tuple(judged(name, one) for name, one in rows.items()),
+        )
+        self.monkeypatch.setattr(room, "run_gate", lambda _: GateResult(report, Witness(START)))
         request = GateRequest(
             base=Revision(self.git, BASE),
             head=Revision(self.git, HEAD),
@@ -58,8 +93,9 @@ class Merge:
         return [str(entry.kind) for entry in self.entries("sandbox")]
 
     def entries(self, environment: str) -> tuple[Any, ...]:
+        """Give what was decided; the gate's verdicts stand beside it."""
         found = fetch_published(self.git, self.remote, f"{environment}.gate")
-        return () if found is None else found.entries
+        return tuple(e for e in found.entries if e.kind in room.DECISIONS) if found is not None else ()
 
 
 @pytest.fixture

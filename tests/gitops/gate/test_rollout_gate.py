@@ -41,7 +41,7 @@ def test_a_canary_is_replayed_by_its_routes_and_may_stay_unclear(gate: Gate) -> 
     age = of(result)["symbols"]["SYNTHUSDT"]["effects"]["off_target_age"]
     whole = looked(gate, begun(gate, SLOWER, "full"))
     assert whole.outcome is Outcome.FAIL
-    assert "off-target age" in whole.report["sentence"]
+    assert "off-target age" in whole.report.sentence
     far = of(whole)["symbols"]["SYNTHUSDT"]["effects"]["off_target_age"]
     assert 0.0 < age["effect"] < far["effect"]  # half of the minutes, about half of the effect
 
@@ -66,7 +66,7 @@ def test_what_is_taken_back_needs_no_tapes(gate: Gate) -> None:
     gate.repo.edit(FILE, "rollout: full", "rollout: disabled")
     result = looked(gate, gate.repo.commit(), base)
     assert result.outcome is Outcome.PASS
-    assert "the check is enough for sandbox (reducing)" in result.report["sentence"]
+    assert "the check is enough for sandbox (reducing)" in result.report.sentence
 
 
 def test_hours_a_candidate_was_tuned_on_judge_nothing(gate: Gate, tmp_path: Path) -> None:
