@@ -16,6 +16,7 @@ from framework.session.errors import SoakError
 from framework.settings.errors import ConfigError
 from framework.soak.run import Interrupted
 from framework.soak.sweep.run import run_sweep
+from framework.soak.sweep.table import read_sweep
 from tests.command import QUICK, environment, line_of, private_copy
 
 pytestmark = [
@@ -68,6 +69,7 @@ def test_every_combination_is_a_soak_in_its_own_folder(grid: Swept) -> None:
     assert said == [f"| soak_sweep | {row['verdict']} | cell={row['cell']} {row['label']} |"
                     for row in sorted(sweep["cells"], key=lambda row: row["cell"])]  # fmt: skip
     assert json.loads((folder / "SWEEP.json").read_text()) == sweep
+    assert read_sweep(folder / "SWEEP.json").as_dict() == sweep
     assert (folder / "SWEEP.md").read_text().startswith(f"# Sweep: {sweep['verdict']}\n")
 
 

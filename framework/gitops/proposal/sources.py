@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,12 @@ from framework.errors import QuoteopsError
 from framework.files.atomic import read_text
 from framework.gitops.errors import GitopsError
 from framework.session.published import behind
+from framework.soak.sweep.row import Standing
+from framework.soak.sweep.table import SWEEP, Sweep, read_sweep
 
 if TYPE_CHECKING:
     from framework.settings.patch import Window
 
-SWEEP = "SWEEP.json"
 RUN = "run.json"
 TUNED = "soak/runtime_overrides.json"
 
@@ -88,7 +89,10 @@ def _run(folder: Path, anyway: bool) -> Source:
         raise GitopsError(f"{folder / RUN}: status is {run.get('status')}; allowed a complete run")
     patch = parse_patch(read_text(folder / TUNED), where=str(folder / TUNED), json=True)
     totals = _totals(folder / "reports" / "EDGE_REPORT.json")
-    windows = tuple(Window(digest, totals.start, totals.end) for digest in sorted(set(run["tapes"].values())))
+    tapes = run.get("tapes")
+    if not isinstance(tapes, dict) or not tapes:
+        raise GitopsError(f"{folder / RUN}: names no tapes; allowed what a run has written")
+    windows = tuple(Window(digest, totals.start, totals.end) for digest in sorted(set(tapes.values())))
     rows = [
         ("verdict", run.get("verdict")),
         ("config_sha", run.get("config_sha")),
@@ -126,50 +130,53 @@ def _totals(path: Path) -> _Totals:
 def _sweep(folder: Path, anyway: bool) -> Source:
     from framework.settings.patch import Window
 
-    sweep = _object(folder / SWEEP)
     where = folder / SWEEP
-    if sweep.get("status") != "complete":
-        raise GitopsError(f"{where}: status is {sweep.get('status')}; allowed a complete sweep")
-    first = next((cell for cell in sweep["cells"] if "error" not in cell), None)
-    if first is None:
+    try:
+        sweep = read_sweep(where)
+    except QuoteopsError as error:
+        raise GitopsError(str(error)) from error
+    if not sweep.complete:
+        raise GitopsError(f"{where}: status is incomplete; allowed a complete sweep")
+    if sweep.leader is None:
         raise GitopsError(f"{where}: no cell could run; allowed a sweep with results")
-    if not first["proven"] and not anyway:
+    first, standing = sweep.leader
+    if not standing.proven and not anyway:
         raise GitopsError(
-            f"{where}: nothing is proven: the best of {sweep['trials']} earns at least"
-            f" {_number(first['deflated_lower_bps'])} bps; allowed a bound above 0, or --anyway"
+            f"{where}: nothing is proven: the best of {sweep.trials} earns at least"
+            f" {_number(standing.deflated_lower_bps)} bps; allowed a bound above 0, or --anyway"
         )
-    windows = tuple(
-        Window(row["tape"], datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"]))
-        for row in sweep.get("tapes", ())
-    )
+    windows = tuple(Window(tape, _at(start_ns), _at(end_ns)) for tape, start_ns, end_ns in sweep.tapes)
+    reason = f"leader of {sweep.trials} cells of {folder.name}"
+    lines = _sweep_lines(sweep, first.label, standing)
+    return Source(_named(first.values, where), reason, windows, lines, trials=sweep.trials)
+
+
+def _sweep_lines(sweep: Sweep, label: str, first: Standing) -> tuple[str, ...]:
+    """Say what leads a sweep and how far that is proven, as Markdown."""
     rows = [
-        ("cell", first["label"]),
-        ("verdict", first.get("verdict")),
-        ("trials", sweep["trials"]),
-        ("fills", first["fills"]),
+        ("cell", label),
+        ("verdict", first.verdict),
+        ("trials", sweep.trials),
+        ("fills", first.fills),
         (
             "30-s markout net, bps",
-            f"{_number(first['markout_net_30s_bps'])} ± {_number(first['markout_net_30s_se_bps'])}",
+            f"{_number(first.markout_net_30s_bps)} ± {_number(first.markout_net_30s_se_bps)}",
         ),
-        ("at least, alone (95 %)", _number(first["lower_bps"])),
+        ("at least, alone (95 %)", _number(first.lower_bps)),
         (
-            f"at least, best of {sweep['trials']} (level {sweep['level']:.4g})",
-            _number(first["deflated_lower_bps"]),
+            f"at least, best of {sweep.trials} (level {sweep.level:.4g})",
+            _number(first.deflated_lower_bps),
         ),
-        ("turnover against the first cell", _number(first.get("turnover_vs_first"))),
+        ("turnover against the first cell", _number(first.turnover_vs_first)),
     ]
-    lines = list(_table(rows))
-    lines += [
-        "",
-        f"The bar is raised for {sweep['trials']} trials: the best of many worthless cells looks good.",
-    ]
-    if not first["proven"]:
-        lines += ["", "**Nothing is proven by this sweep**; it is proposed all the same, as asked."]
-    reason = f"leader of {sweep['trials']} cells of {folder.name}"
-    return Source(_named(first["values"], where), reason, windows, tuple(lines), trials=sweep["trials"])
+    bar = f"The bar is raised for {sweep.trials} trials: the best of many worthless cells looks good."
+    lines = (*_table(rows), "", bar)
+    if first.proven:
+        return lines
+    return (*lines, "", "**Nothing is proven by this sweep**; it is proposed all the same, as asked.")
 
 
-def _named(values: dict[str, Any], where: Path) -> dict[str, Any]:
+def _named(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
     from framework.settings.fields import runtime_fields, why_refused
 
     named = {key.removeprefix("params."): value for key, value in values.items()}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from framework.edge.section import Section
 
+T = TypeVar("T", bound="Measured")
 Stretch = tuple[str, int, int]
 """The digest of a tape, and the first and last instant of it that a cell saw."""
 
@@ -112,6 +113,31 @@ def played_row(data: Mapping[str, Any]) -> SweepRow:
         cell=data["cell"],
         label=data["label"],
         values=data["values"],
-        measured=Measured(**{field.name: data[field.name] for field in fields(Measured)}),
+        measured=read_back(Measured, data),
         tape=(digest, start_ns, end_ns),
     )
+
+
+def ranked_row(data: Mapping[str, Any]) -> RankedRow:
+    """Read back a row of SWEEP.json; raises KeyError, TypeError or ValueError for anything else."""
+    return RankedRow(
+        rank=data["rank"],
+        cell=data["cell"],
+        label=data["label"],
+        values={str(key): value for key, value in data["values"].items()},
+        error=data.get("error"),
+        measured=None if "error" in data else read_back(Standing, data),
+    )
+
+
+def read_back(kind: type[T], data: Mapping[str, Any]) -> T:
+    """Make a record of plain data that names every field; raises KeyError or TypeError for anything else."""
+    allowed = get_type_hints(kind)
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        value = found[field.name] = data[field.name]
+        wanted = allowed[field.name]
+        whole = isinstance(value, int) and not isinstance(value, bool) and wanted in (float, float | None)
+        if not (whole or isinstance(value, wanted)):
+            raise TypeError(f"{field.name} is {value!r}")
+    return kind(**found)

@@ -32,7 +32,7 @@ from framework.soak.run import Interrupted
 from framework.soak.sweep.cell import Cell, CellResult, PlayCell, cell_of, code_digest, warm_up
 from framework.soak.sweep.folder import PLAN, SweepFolder, begun_folder, new_folder
 from framework.soak.sweep.row import SweepRow, measured_of
-from framework.soak.sweep.table import Sweep, label_of, summary, values_of
+from framework.soak.sweep.table import SWEEP, Sweep, label_of, summary, values_of
 from framework.soak.sweep.text import sweep_markdown
 from framework.soak.sweep.winner import play_winner
 from framework.soak.sweep.words import as_begun, own_folder
@@ -228,7 +228,7 @@ class _Sweep:
         """Write the table of the cells so far; give it."""
         rows = [self.rows[n] for n in sorted(self.rows)]
         sweep = summary(rows=rows, planned=len(self.cells), words=self.words, complete=complete)
-        write_json(path=self.folder.path / "SWEEP.json", value=sweep.as_dict())
+        write_json(path=self.folder.path / SWEEP, value=sweep.as_dict())
         write_atomic(path=self.folder.path / "SWEEP.md", data=sweep_markdown(sweep))
         self._written = time.monotonic()
         return sweep
@@ -239,7 +239,7 @@ class _Sweep:
             self.folder.drop()
             return "interrupted before the first cell"
         self.write(complete=len(self.rows) == len(self.cells))
-        held = f"{self.folder.path / 'SWEEP.json'} holds {len(self.rows)} of {len(self.cells)} cells"
+        held = f"{self.folder.path / SWEEP} holds {len(self.rows)} of {len(self.cells)} cells"
         return f"interrupted; {held}; quoteops soak --resume {self.folder.path} plays the rest"
 
     def _lap(self, name: str, start: float) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from framework.files.atomic import read_text
 from framework.gates.verdict import Verdict
-from framework.market.tape import utc
-from framework.settings.compose import Composed
+from framework.market.errors import TapeError
+from framework.market.tape import parse_utc, utc
+from framework.session.errors import SoakError
 from framework.soak.sweep.ranking import ALPHA, level_for, ranked, sweep_verdict
-from framework.soak.sweep.row import RankedRow, Standing, Stretch, SweepRow
+from framework.soak.sweep.row import RankedRow, Standing, Stretch, SweepRow, ranked_row
+
+if TYPE_CHECKING:
+    from framework.settings.compose import Composed
+
+SWEEP = "SWEEP.json"
 
 
 def values_of(cells: Sequence[Composed], *, words: Sequence[str]) -> list[dict[str, Any]]:
@@ -77,6 +86,35 @@ class Sweep:
             "tapes": self.seen,
             "cells": [row.as_dict() for row in self.cells],
         }
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Read SWEEP.json; raises SoakError when it is not what a sweep has written, FileError without one."""
+    text = read_text(path)
+    try:
+        data = json.loads(text)
+        return Sweep(
+            complete=data["status"] == "complete",
+            verdict=Verdict(data["verdict"]),
+            planned=int(data["planned"]),
+            trials=int(data["trials"]),
+            level=float(data["level"]),
+            words=tuple(data["words"]),
+            tapes=tuple((one["tape"], _ns(one["start"]), _ns(one["end"])) for one in data["tapes"]),
+            cells=tuple(ranked_row(row) for row in data["cells"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, TapeError) as error:
+        said = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise SoakError(
+            f"{path}: is no table of a sweep ({said}); allowed what a sweep has written"
+        ) from error
+
+
+def _ns(text: str) -> int:
+    moment = parse_utc(value=text)
+    if not isinstance(text, str) or moment is None:
+        raise TypeError(f"a tape begins or ends at {text!r}")
+    return moment
 
 
 def summary(*, rows: Sequence[SweepRow], planned: int, words: Sequence[str], complete: bool) -> Sweep:

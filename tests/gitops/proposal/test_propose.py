@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from framework.files.atomic import write_json
+from framework.gates.verdict import Verdict
 from framework.gitops.change.classify import classify
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
@@ -20,6 +22,8 @@ from framework.gitops.proposal.propose import propose
 from framework.gitops.proposal.sources import Source, read_source
 from framework.gitops.repo.pull_request import open_pull_request
 from framework.settings.patch import parse_patch
+from framework.soak.sweep.row import RankedRow, Standing
+from framework.soak.sweep.table import SWEEP, Sweep
 from tests.gitops.agent_cases import PATCH, START, World
 
 DIGEST = "ab" * 32
@@ -55,23 +59,34 @@ def tuned_run(folder: Path, **more: Any) -> Path:
 
 def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
     """Leave what a sweep leaves."""
-    cell = {
-        "cell": 3,
-        "label": "params.tail_age_ms=800",
-        "values": values or {"params.tail_age_ms": 800},
-        "verdict": "PASS",
-        "fills": 300,
-        "markout_net_30s_bps": 0.9,
-        "markout_net_30s_se_bps": 0.2,
-        "lower_bps": 0.5,
-        "deflated_lower_bps": 0.2 if proven else -0.1,
-        "turnover_vs_first": 1.1,
-        "proven": proven,
-    }
-    window = {"tape": DIGEST, "start": "2025-10-10T00:00:00Z", "end": "2025-10-10T03:00:00Z"}
-    found = {"status": "complete", "trials": 64, "level": 0.0008, "cells": [cell], "tapes": [window]}
-    folder.mkdir()
-    (folder / "SWEEP.json").write_text(json.dumps(found))
+    standing = Standing(
+        verdict="PASS",
+        net_bps=0.8,
+        net_bps_lower=0.3,
+        net_bps_upper=1.3,
+        markout_net_30s_bps=0.9,
+        markout_net_30s_se_bps=0.2,
+        markout_blocks=40.0,
+        fills=300,
+        turnover_quote=1e5,
+        lower_bps=0.5,
+        deflated_lower_bps=0.2 if proven else -0.1,
+        proven=proven,
+        turnover_vs_first=1.1,
+        same_as=None,
+    )
+    values = values or {"params.tail_age_ms": 800}
+    found = Sweep(
+        complete=True,
+        verdict=Verdict.PASS,
+        planned=64,
+        trials=64,
+        level=0.0008,
+        words=("params.tail_age_ms=650,800",),
+        tapes=((DIGEST, 1_760_054_400_000_000_000, 1_760_065_200_000_000_000),),
+        cells=(RankedRow(rank=1, cell=3, label="params.tail_age_ms=800", values=values, measured=standing),),
+    )
+    write_json(path=folder / SWEEP, value=found.as_dict())
     return folder
 
 
@@ -162,6 +177,33 @@ def test_a_sweep_that_proved_nothing_is_refused_unless_asked_for_anyway(tmp_path
         read_source(folder)
     source = read_source(folder / "SWEEP.json", anyway=True)
     assert any("Nothing is proven" in line for line in source.lines)
+
+
+def broken(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """Leave a key out of a table, or of its first cell."""
+    found["cells"][0].pop(name, None)
+    return {key: value for key, value in found.items() if key != name or name in ("verdict",)}
+
+
+@pytest.mark.parametrize(
+    "name", ["status", "verdict", "trials", "level", "tapes", "cells", "label", "values", "proven", "fills"]
+)
+def test_a_table_with_a_key_missing_is_one_line_that_names_it(tmp_path: Path, name: str) -> None:
+    path = sweep(tmp_path / "s", proven=True) / SWEEP
+    path.write_text(json.dumps(broken(json.loads(path.read_text()), name)))
+    with pytest.raises(GitopsError, match=rf"SWEEP\.json: is no table of a sweep .*{name}") as refused:
+        read_source(path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["many", None, True, [1]])
+def test_a_table_with_a_value_of_another_kind_is_refused(tmp_path: Path, value: Any) -> None:
+    path = sweep(tmp_path / "s", proven=True) / SWEEP
+    found = json.loads(path.read_text())
+    found["cells"][0]["turnover_quote"] = value
+    path.write_text(json.dumps(found))
+    with pytest.raises(GitopsError, match="turnover_quote is"):
+        read_source(path)
 
 
 def test_the_number_of_trials_is_in_the_body(world: World, tmp_path: Path) -> None:
