@@ -2,22 +2,36 @@
 # A fresh machine needs `make soak` and `make test` only; both make .venv/ first when it is missing or older than its locks;
 # `make soak` installs what a soak needs, `make test` adds the developer tools.
 .DEFAULT_GOAL := help
-.PHONY: help venv soak test bench bench-reload format-check fmt lint types imports workflows conf unit reference plan lock clean
+.PHONY: FORCE help venv soak test bench bench-reload format-check fmt lint types imports workflows conf unit reference plan lock clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
 PYTHON ?= python
+NOTHING := nul
 else
+NOTHING := /dev/null
 BIN := .venv/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
+# A .venv whose Python is gone, or that was made where this folder lay before, is made again.
+STALE := $(shell [ -x $(BIN)/python ] && grep -qsF '$(CURDIR)/.venv' $(BIN)/quoteops || echo stale)
 endif
 # Bytecode is made at first use (see below), whatever the environment says: a start that never finds any takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
+# Settings of the user (environment or pip.conf) that would put files elsewhere or leave some out are not heard; where pip gets files
+# from (index, proxy, certificates, cache) stays theirs, since every file is checked against its hash.
+unexport PYTHONPATH PYTHONHOME PIP_PYTHON PIP_TARGET PIP_PREFIX PIP_ROOT
+export PIP_CONSTRAINT := $(NOTHING)
+export PIP_DRY_RUN := 0
+export PIP_REQUIRE_HASHES := 0
 CORE := .venv/core.stamp
 DEV := .venv/dev.stamp
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses=4
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
-PIP_SYNC := $(PIP) install --no-compile --no-deps --require-hashes --no-build-isolation
+PIP_INSTALL := $(PIP) install --no-user --target= --no-binary=:none: --only-binary=:none: \
+	--no-compile --no-deps --no-build-isolation
+PIP_SYNC := $(PIP_INSTALL) --require-hashes
+PIP_CHECK := $(BIN)/python -m pip --disable-pip-version-check check
+WHICH := "import sys; print(sys.base_prefix, sys.version)"
 PIP_COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate \
 	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
@@ -27,22 +41,30 @@ help: ## show the targets
 venv: $(DEV) ## create .venv/ from the locks, developer tools included
 
 # A lock is complete: every file is named, pinned and hashed, so pip resolves nothing (--no-deps), and `pip check` says that nothing is
-# missing. Bytecode is made at first use: it would take half of the time and a seventh of the room.
-$(CORE): requirements/build.txt requirements/core.txt pyproject.toml
+# missing. Bytecode is made at first use: it would take half of the time and a seventh of the room. What installs and builds is
+# removed again when all that is wanted is a soak; `make venv` and `make test` keep it, at the developer lock's versions.
+# Without its stamp a .venv is one whose installation was interrupted, or somebody else's; pip would trust its half-written packages.
+$(CORE): requirements/build.txt requirements/core.txt pyproject.toml $(if $(STALE),FORCE)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "error: %s is Python %d.%d; allowed 3.11 or later (make PYTHON=/path/to/python3.11)" % (sys.executable, v[0], v[1]))'
 	@echo "==> creating .venv/ with $$($(PYTHON) --version) (once; about half a minute)"
+	@[ -z "$(STALE)" ] && [ -e $@ ] && [ "$$($(BIN)/python -c $(WHICH))" = "$$($(PYTHON) -c $(WHICH))" ] || rm -rf .venv
+	@rm -f $@
 	@$(PYTHON) -m venv .venv
 	@echo "==> installing the locked dependencies into .venv/, every file checked against its hash"
 	@$(PIP_SYNC) -r requirements/build.txt
 	@$(PIP_SYNC) -r requirements/core.txt
-	@$(PIP) install --no-compile --no-deps --no-build-isolation --editable .
-	@$(PIP) check >/dev/null
+	@$(PIP_INSTALL) --editable .
+	@[ -e $(BIN)/quoteops ] || { echo "error: pip installed somewhere else; allowed .venv/: see '$(BIN)/python -m pip config list'"; exit 1; }
+	@$(PIP_CHECK) >/dev/null || $(PIP_CHECK)
+	@[ -n "$(filter-out soak,$(MAKECMDGOALS))" ] || [ -e $(DEV) ] || $(PIP) uninstall --yes pip setuptools wheel
 	@touch $@
 
 $(DEV): $(CORE) requirements/dev.txt
 	@echo "==> installing the locked developer tools into .venv/ (once; about half a minute)"
+	@rm -f $@
+	@$(BIN)/python -c "import pip" 2>/dev/null || $(PYTHON) -m venv .venv
 	@$(PIP_SYNC) -r requirements/dev.txt
-	@$(PIP) check >/dev/null
+	@$(PIP_CHECK) >/dev/null || $(PIP_CHECK)
 	@touch $@
 
 soak: $(CORE) ## run a soak: make soak ARGS="profile=moderate soak.hours=1"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
+
+BAR_CHARS = 40
+REFRESH_S = 0.1
 
 
 class Show:
@@ -14,47 +18,56 @@ class Show:
 
     def __init__(self, *, out: TextIO) -> None:
         self._out = out
-        self._bar: Any = None
-        self._task: Any = None
+        self._live = False
         self._doing = ""
+        self._drawn = ""
+        self._began_s = self._drawn_s = 0.0
 
     def __enter__(self) -> Self:
-        if self._out.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
-            self._bar = _bar(self._out)
-            self._task = self._bar.add_task("", total=1.0)
-            self._bar.start()
+        self._live = self._out.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+        self._began_s = time.monotonic()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._drawn:
+            self._draw("")
 
     def line(self, text: str) -> None:
         """Write one line."""
-        if self._bar is None:
-            print(text, file=self._out, flush=True)
-        else:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        bar = self._drawn
+        if bar:
+            self._draw("")
+        print(text, file=self._out, flush=True)
+        if bar:
+            self._draw(bar)
 
     def progress(self, doing: str, share: float) -> None:
         """Say what is being done and how much of it is."""
-        if self._bar is not None:
-            news = doing != self._doing
-            self._doing = doing
-            self._bar.update(self._task, description=doing, completed=share, refresh=news)
+        now_s = time.monotonic()
+        if not self._live or (doing == self._doing and now_s - self._drawn_s < REFRESH_S):
+            return
+        self._doing, self._drawn_s = doing, now_s
+        self._draw(bar_of(doing, share, seconds=int(now_s - self._began_s))[: _columns(self._out) - 1])
+
+    def _draw(self, bar: str) -> None:
+        """Put a bar in the place of the last one, with blanks: not every terminal knows a code to erase."""
+        blanks = " " * (len(self._drawn) - len(bar))
+        self._out.write(f"\r{bar}{blanks}" + ("" if bar else "\r"))
+        self._out.flush()
+        self._drawn = bar
 
 
-def _bar(out: TextIO) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+def bar_of(doing: str, share: float, *, seconds: int) -> str:
+    """Draw the bar: what is being done, how much of it is, and since when."""
+    full = round(BAR_CHARS * share)
+    minutes, rest = divmod(seconds, 60)
+    return f"{doing} [{'#' * full}{'.' * (BAR_CHARS - full)}] {share:4.0%} {minutes}:{rest:02d}"
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=Console(file=out),
-        transient=True,
-    )
+
+def _columns(out: TextIO) -> int:
+    try:
+        return os.get_terminal_size(out.fileno()).columns or 80  # a terminal without a size says 0
+    except OSError:
+        return 80

@@ -49,7 +49,7 @@ def test_nothing_happens_when_a_package_is_imported() -> None:
 
 
 def test_the_command_starts_without_loading_a_heavy_library() -> None:
-    heavy = "{'hydra', 'numba', 'numpy', 'omegaconf', 'pyarrow', 'pydantic', 'rich', 'scipy', 'yaml'}"
+    heavy = "{'hydra', 'numba', 'numpy', 'omegaconf', 'pyarrow', 'pydantic', 'scipy', 'yaml'}"
     code = f"import sys, framework.cli.main; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
