@@ -12,22 +12,25 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from framework.files.atomic import canonical_json, read_text
+from framework.files.atomic import canonical_json
 from framework.files.bounded import read_small
 from framework.files.hints import did_you_mean
 from framework.session.errors import SoakError
 from framework.session.reload import LiveSettings, Offer, Schedule
 from framework.session.window import ReplayWindow
 from framework.settings.compose import Composed
-from framework.settings.documents import Document, parse_json, parse_yaml
+from framework.settings.documents import Document, cut, parse_json, parse_yaml
 from framework.settings.fields import name_of
 from framework.settings.overrides import Patch, parse_patch
+from framework.settings.patch import named_file
 from framework.settings.provenance import Layer
 
 KEYS = ("after", "at", "file", "overrides", "reason", "owner", "commit")
 UNITS = {"h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)(h|ms|us|ns|m|s))")
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+LONGEST = 16_000_000
+"""Bytes of a schedule; one that repeats a month with a patch every minute takes ten million."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +40,7 @@ def read_schedule(path: Path, *, start_ns: int, end_ns: int) -> tuple[tuple[int,
     Raises SoakError, ConfigError or FileError naming the line of what is wrong.
     """
     parse = parse_json if path.suffix == ".json" else parse_yaml
-    document = parse(read_text(path), where=path.name)
+    document = parse(read_small(path, root=path.parent, limit=LONGEST), where=path.name)
     listed = document.data.get("patches")
     if set(document.data) != {"patches"} or not isinstance(listed, list) or not listed:
         raise SoakError(
@@ -75,8 +78,7 @@ def make_live_settings(
     entries: tuple[tuple[int, Offer], ...] = ()
     if settings.soak.patches_file is not None:
         source = composed.sources["soak.patches_file"]
-        base = Path() if source.layer is Layer.COMMAND_LINE else composed.root
-        path = base / settings.soak.patches_file
+        path = named_file(settings.soak.patches_file, source=source, root=composed.root)
         entries = read_schedule(path, start_ns=market.start_ns, end_ns=market.end_ns)
         for _, offer in entries:
             composed.patched(offer.patch)  # refused before anything is played
@@ -145,6 +147,8 @@ def _offer(document: Document, n: int, item: dict[str, Any], where: str, beside:
         if not isinstance(item["file"], str) or set(item) - {"after", "at", "file"}:
             raise SoakError(f"{where}: a file says its own reason and owner; allowed after or at beside it")
         path = beside / item["file"]
+        if not path.resolve().is_relative_to(beside.resolve()):
+            raise SoakError(f"{where}: file is {cut(item['file'])}; allowed a file beside the schedule")
         text, json, said = read_small(path, root=beside), path.suffix == ".json", path.name
     else:
         inline = {key: value for key, value in item.items() if key not in ("after", "at")}

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from framework.settings.compose_cache import NOW, composition_key, keep, named_n
 from framework.settings.documents import leaves, read_scalar
 from framework.settings.errors import ConfigError
 from framework.settings.fields import CANDIDATE, check_value, name_of, path_of, values_in
-from framework.settings.patch import Patch, patch_of_environment, read_candidate, read_patch
+from framework.settings.patch import Patch, named_file, patch_of_environment, read_candidate, read_patch
 from framework.settings.provenance import Layer, Source
 from framework.settings.resolve import ENVIRONMENT, Keys, Plan, find_root, make_plan, options_of
 from framework.settings.schema.profile import ProfileFile, ProfileTraits, RuntimeParams
@@ -22,6 +22,7 @@ from framework.settings.schema.run import RunSettings
 from framework.settings.validate import validated
 
 _STRENGTH = tuple(Layer)
+_PATCHES = (Layer.OVERRIDES, Layer.ENVIRONMENT)
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def settle(
     ground = Ground(plan, values, sources, patch_of_environment(environ))
     settings, values, sources = _lay(ground, _patch(ground))
     _known_judge(plan, settings, locate)
+    _one_naming(settings, locate)
     return Composed(
         settings=settings,
         sources={".".join(path): sources.get(path, Source(Layer.DEFAULT)) for path in _written(settings)},
@@ -284,10 +286,7 @@ def _candidate(plan: Plan, values: dict[str, Any], sources: dict[Keys, Source], 
     sources[CANDIDATE] = sources.get(("rollout", "candidate_file"), Source(Layer.DEFAULT))
     path = given
     if path is None and isinstance(name, str):
-        source = sources["rollout", "candidate_file"]
-        path = Path(name) if source.layer is Layer.COMMAND_LINE else plan.root / name
-        if not path.is_file():
-            raise ConfigError(f"{source.accused} is {name}; allowed a patch file that exists, or null")
+        path = named_file(name, source=sources["rollout", "candidate_file"], root=plan.root)
     if path is not None:
         patch = read_candidate(path, root=plan.root)
         rollout["candidate"] = patch.values
@@ -297,9 +296,24 @@ def _candidate(plan: Plan, values: dict[str, Any], sources: dict[Keys, Source], 
 def _lay(ground: Ground, file: Patch | None) -> tuple[RunSettings, dict[str, Any], dict[Keys, Source]]:
     """Lay patches over the ground and validate what comes out."""
     values, sources = _laid(ground, file)
-    plan = ground.plan
-    settings = validated(RunSettings, values, locate=lambda path: sources.get(path) or _source(plan, path))
-    return settings, values, sources
+
+    def locate(path: Keys) -> Source:
+        if found := sources.get(path):
+            return found
+        return _source_of_group(path, sources) or _source(ground.plan, path)
+
+    return validated(RunSettings, values, locate=locate), values, sources
+
+
+def _source_of_group(path: Keys, sources: dict[Keys, Source]) -> Source | None:
+    """Say where a whole group was touched by a patch, or by an environment's file; None where a word did."""
+    inner = [source for inside, source in sources.items() if path and inside[: len(path)] == path]
+    if any(source.layer is Layer.COMMAND_LINE for source in inner):
+        return None
+    patches = [source for source in inner if source.layer in _PATCHES]
+    files = [source for source in inner if source.where.startswith("gitops/")]
+    first = next(iter(patches + files), None)
+    return None if first is None else replace(first, key=".".join(path))
 
 
 def _laid(ground: Ground, file: Patch | None) -> tuple[dict[str, Any], dict[Keys, Source]]:
@@ -319,7 +333,7 @@ def _laid(ground: Ground, file: Patch | None) -> tuple[dict[str, Any], dict[Keys
 
 
 def _patch(ground: Ground) -> Patch | None:
-    """Read the overrides file; its path is relative to the root, as a word to the current folder.
+    """Read the overrides file.
 
     What an environment's agent has put in force wins over it, once there is any.
     """
@@ -332,10 +346,7 @@ def _patch(ground: Ground) -> Patch | None:
     if not isinstance(name, str) or not name:
         return None
     root, source = ground.plan.root, ground.sources["soak", "overrides_file"]
-    path = Path(name) if source.layer is Layer.COMMAND_LINE else root / name
-    if not path.is_file():
-        raise ConfigError(f"{source.accused} is {name}; allowed a patch file that exists, or null")
-    return read_patch(path, root=root)
+    return read_patch(named_file(name, source=source, root=root), root=root)
 
 
 def live_overrides(home: Path, environment: str) -> Path:
@@ -349,6 +360,16 @@ def _known_judge(plan: Plan, settings: RunSettings, locate: Any) -> None:
     if name not in known:
         accused = locate(("kpi", "decides")).accused
         raise ConfigError(f"{accused} is {name}; allowed {', '.join(known)}{did_you_mean(name, known)}")
+
+
+def _one_naming(settings: RunSettings, locate: Callable[[Keys], Source]) -> None:
+    """Refuse a symbol that somebody gave beside symbols; the one a market's own file names is its default."""
+    one, several = (locate(("market", name)) for name in ("symbol", "symbols"))
+    group = one.layer is Layer.GROUP and one.where.startswith("conf/market/")
+    if settings.market.symbols is None or (group and one.where.partition(":")[0] not in several.where):
+        return
+    if settings.market.symbol is not None:
+        raise ConfigError(f"{one.accused} beside market.symbols; allowed one of them")
 
 
 def _written(settings: RunSettings) -> list[Keys]:

@@ -87,11 +87,12 @@ def apply_patch(settings: RunSettings, patch: Patch) -> RunSettings:
 
     def locate(path: tuple[str, ...]) -> Source:
         name = name_of(path) if path else ""
-        return (
-            patch.source(name)
-            if name in patch.values
-            else Source(Layer.OVERRIDES, patch.document.where, name)
-        )
+        if name in patch.values:
+            return patch.source(name)
+        inside = (key for key in patch.values if path and path_of(key)[: len(path)] == path)
+        first = next(inside, None)  # of a whole group, the first of it that the patch holds
+        whole = Source(Layer.OVERRIDES, patch.document.where, name)
+        return whole if first is None else replace(patch.source(first), key=name)
 
     return validated(RunSettings, data, locate=locate)
 

@@ -70,6 +70,23 @@ def read_patch(path: Path, *, root: Path) -> Patch:
     return parse_patch(read_small(path, root=root), where=as_given(path, root), json=path.suffix == ".json")
 
 
+def named_file(name: str, *, source: Source, root: Path) -> Path:
+    """Return the file of the repository that a value names: from the root, as a word from the current folder.
+
+    Whatever dots and links it goes through, it ends inside ``root``. Raises ``ConfigError``.
+    """
+    path = Path(name) if source.layer is Layer.COMMAND_LINE else root / name
+    try:
+        inside, there = path.resolve().is_relative_to(root.resolve()), path.is_file()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a NUL
+        inside, there = True, False
+    if not there:
+        raise ConfigError(f"{source.accused} is {cut(name)}; allowed a patch file that exists, or null")
+    if not inside:
+        raise ConfigError(f"{source.accused} is {cut(name)}; allowed a file of the repository, or null")
+    return path
+
+
 def read_candidate(path: Path, *, root: Path) -> Patch:
     """Read and check a patch that makes a candidate; raises as ``read_patch`` does."""
     patch = read_patch(path, root=root)

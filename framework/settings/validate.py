@@ -97,12 +97,21 @@ def _line(model: type[BaseModel], data: dict[str, Any], fault: Any, locate: Loca
             f"; allowed {allowed(field)}" if field and not models_of(field.annotation) else ""
         )
     if kind == "value_error":
-        return f"{accused}: {fault['ctx']['error']}"
+        return _contradiction(model, path, str(fault["ctx"]["error"]), locate)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         name = fault["ctx"]["discriminator"].strip("'")
         tags = fault["ctx"].get("expected_tags", "one of the kinds").replace("'", "")
         return f"{locate((*path, name)).accused} is {shown_value(fault['input'].get(name))}; allowed {tags}"
     return refused(model, path, fault["input"], locate)
+
+
+def _contradiction(model: type[BaseModel], path: Path, said: str, locate: Locate) -> str:
+    """Say where values contradict each other: where the one is written that the message starts with."""
+    name, _, why = said.partition(": ")
+    named = tuple(name.split("."))
+    if not path and why and field_at(model, named):
+        return f"{locate(named).accused}: {why}"
+    return f"{locate(path).accused}: {said}"
 
 
 def refused(model: type[BaseModel], path: Path, value: Any, locate: Locate) -> str:

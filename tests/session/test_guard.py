@@ -23,7 +23,7 @@ from framework.settings.compose import Composed, compose_run
 from framework.settings.overrides import parse_patch
 from framework.settings.schema.run import RunSettings
 from framework.units import MINUTE, SECOND
-from tests.command import REPOSITORY
+from tests.command import REPOSITORY, private_copy
 from tests.session.test_reload import UnevenClock
 
 OUT = (
@@ -139,11 +139,12 @@ def test_without_the_guard_and_without_evidence_a_canary_goes_on(market: ReplayW
 def test_what_went_back_is_not_let_out_again_and_another_candidate_is(
     market: ReplayWindow, tmp_path: Path
 ) -> None:
-    (tmp_path / "try.yaml").write_text(
+    root = private_copy(tmp_path)
+    (root / "try.yaml").write_text(
         "reason: r\nowner: o\noverrides: {base_spread_bps_delta: 0.0, strategy.inventory_skew: 0.0}\n"
     )
-    words = (*WORDS, *OUT[:2], *EAGER, f"rollout.candidate_file={tmp_path / 'try.yaml'}")
-    found = compose_run(words=words, root=REPOSITORY, environ={})
+    words = (*WORDS, *OUT[:2], *EAGER, f"rollout.candidate_file={root / 'try.yaml'}")
+    found = compose_run(words=words, root=root, environ={})
     back_ns = played(found, market).live.log[0].at_ns
     tried = found.settings.rollout.candidate
     steps = [

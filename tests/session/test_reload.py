@@ -324,9 +324,10 @@ def test_a_rollout_begins_grows_and_ends_in_mid_run(composed: Composed, market: 
 )
 def test_what_a_reload_composes_is_what_a_start_composes(tmp_path: Path, values: dict[str, Any]) -> None:
     patch = {"overrides": values, "reason": "r", "owner": "o"}
-    (tmp_path / "p.json").write_text(json.dumps(patch))
-    words = (*WORDS[:-1], f"soak.overrides_file={tmp_path / 'p.json'}")
-    started = compose_run(words=words, root=REPOSITORY, environ={})
+    root = private_copy(tmp_path)
+    (root / "p.json").write_text(json.dumps(patch))
+    words = (*WORDS[:-1], f"soak.overrides_file={root / 'p.json'}")
+    started = compose_run(words=words, root=root, environ={})
     reloaded = compose_run(words=WORDS, root=REPOSITORY, environ={}).patched(
         parse_patch(json.dumps(patch), where="p", json=True)
     )
@@ -471,7 +472,8 @@ GOOD = {"after": "1s", "overrides": {"tail_age_ms": 800}, "reason": "r", "owner"
         ({**GOOD, "overrides": {"exchange.feed_ms": 5.0}}, "takes effect at a restart only"),
         ({**GOOD, "owner": ""}, "owner is missing or empty"),
         ({"after": "1s", "file": "absent.yaml"}, "absent.yaml: cannot read"),
-        ({"after": "1s", "file": "../secret.yaml"}, "secret.yaml"),
+        ({"after": "1s", "file": "../secret.yaml"}, "file is ../secret.yaml; allowed a file beside the"),
+        ({"after": "1s", "file": "/etc/hostname"}, "file is /etc/hostname; allowed a file beside the"),
         ("now", "is 'now'; allowed a mapping"),
     ],
 )

@@ -206,7 +206,7 @@ def test_values_that_contradict_each_other_are_refused_together() -> None:
     with pytest.raises(ConfigError) as caught:
         apply_patch(base(), patch)
     assert str(caught.value) == (
-        "p.yaml: sizing: quote_notional_usd is 30000; allowed up to notional_cap_usd, 20000"
+        "p.yaml:4: sizing: quote_notional_usd is 30000; allowed up to notional_cap_usd, 20000"
     )
 
 

@@ -206,6 +206,10 @@ def test_a_word_that_means_nothing_is_refused(compose: Compose, word: str, said:
             ["market=tape", "market.path=/a", "market.symbol=AUSDT", "market.symbols=[BUSDT]"],
             "market.symbol and market.symbols are both given; allowed one of them",
         ),
+        (
+            ["market.symbol=AUSDT", "market.symbols=[BUSDT,CUSDT]"],
+            "command line: market.symbol beside market.symbols; allowed one of them",
+        ),
         (["market=tape", "market.path=/x", "market.start=2025-02-30T00:00:00Z"], "allowed a real moment"),
         (["soak.hours=tape"], "soak.hours is tape but market is synthetic; use market=tape"),
         (["soak.hours=forever"], "soak.hours is forever; allowed above 0.0 to 720.0 or tape"),

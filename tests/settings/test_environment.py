@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from framework.settings.compose import Composed, compose_run, live_overrides
+from framework.settings.environment import compose_environment
 from framework.settings.errors import ConfigError
 from framework.settings.overrides import parse_patch
 from framework.settings.provenance import Layer
@@ -64,4 +65,36 @@ def test_a_patch_that_comes_later_ends_the_rollout_of_the_file(root: Path) -> No
 def test_a_candidate_that_is_not_there_is_refused_by_the_environments_file(root: Path) -> None:
     (root / "runtime_overrides" / "try.yaml").unlink()
     with pytest.raises(ConfigError, match=r"^gitops/environments/sandbox\.yaml: rollout\.candidate_file is"):
+        composed(root)
+
+
+def test_a_patch_that_contradicts_the_group_is_accused_with_its_line(root: Path) -> None:
+    patch = root / "runtime_overrides" / "sandbox.yaml"
+    text = patch.read_text().replace("overrides:\n", "overrides:\n  sizing.quote_notional_usd: 30000.0\n")
+    patch.write_text(text)
+    line = text.splitlines().index("  sizing.quote_notional_usd: 30000.0") + 1
+    told = f"^runtime_overrides/sandbox.yaml:{line}: sizing: quote_notional_usd is 30000; allowed up to"
+    with pytest.raises(ConfigError, match=told):
+        composed(root)
+    with pytest.raises(ConfigError, match=told):
+        compose_environment(root, "sandbox")
+    with pytest.raises(ConfigError, match=r"^command line: sizing: quote_notional_usd is 30000"):
+        composed(root, "sizing.notional_cap_usd=1000")
+
+
+def test_a_candidate_that_contradicts_its_baseline_is_accused_in_its_own_file(root: Path) -> None:
+    file = root / "runtime_overrides" / "try.yaml"
+    file.write_text("reason: r\nowner: o\noverrides:\n  sizing.quote_notional_usd: 30000.0\n")
+    with pytest.raises(
+        ConfigError, match=r"^runtime_overrides/try.yaml:3: overrides: quote_notional_usd is 30000"
+    ):
+        composed(root)
+
+
+def test_words_of_the_environments_file_that_contradict_each_other_are_accused_there(root: Path) -> None:
+    file = root / FILE
+    file.write_text(file.read_text().replace("max_position_quotes=3", "quote_notional_usd=30000"))
+    with pytest.raises(
+        ConfigError, match=r"^gitops/environments/sandbox.yaml: sizing: quote_notional_usd is"
+    ):
         composed(root)

@@ -1,13 +1,18 @@
 """Patch files that nobody should have written: each is refused in one line, quickly, and harms nothing."""
 
 import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from framework.errors import QuoteopsError
+from framework.settings.compose import compose_run
 from framework.settings.documents import parse_json, parse_yaml
+from framework.settings.errors import ConfigError
 from framework.settings.overrides import Patch, read_patch
+from tests.settings.conftest import REPOSITORY
 
 GOOD = "reason: r\nowner: o\noverrides:\n  tail_age_ms: 500\n"
 MEGABYTE = 1_000_000
@@ -165,3 +170,38 @@ def test_a_message_shows_a_hostile_name_as_text() -> None:
     with pytest.raises(QuoteopsError) as caught:
         parse_json('{"\\u001b[2J":1,"\\u001b[2J":1}', where="p.json")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("key", ["rollout.candidate_file", "soak.overrides_file"])
+@pytest.mark.parametrize("way", ["absolute", "dots", "link", "linked folder"])
+@pytest.mark.parametrize("by", ["word", "conf"])
+def test_a_patch_outside_the_repository_is_not_named_in_any_way(
+    tmp_path: Path, key: str, way: str, by: str
+) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "repository"
+    outside.mkdir()
+    root.mkdir()
+    for folder in ("conf", "runtime_overrides"):
+        shutil.copytree(REPOSITORY / folder, root / folder)
+    (outside / "p.yaml").write_text("reason: r\nowner: o\noverrides: {tail_age_ms: 700}\n")
+    (root / "link.yaml").symlink_to(outside / "p.yaml")
+    (root / "folder").symlink_to(outside)
+    name = {
+        "absolute": f"{outside}/p.yaml",
+        "dots": f"{root}/../outside/p.yaml" if by == "word" else "../outside/p.yaml",
+        "link": f"{root}/link.yaml" if by == "word" else "link.yaml",
+        "linked folder": f"{root}/folder/p.yaml" if by == "word" else "folder/p.yaml",
+    }[way]
+    words = [f"{key}={name}"] if by == "word" else []
+    if by == "conf":
+        group, leaf = key.split(".")
+        file = root / "conf" / group / {"rollout": "disabled.yaml", "soak": "mini_3h.yaml"}[group]
+        file.write_text(re.sub(rf"(?m)^{leaf}: \S+", f"{leaf}: {name}", file.read_text()))
+    with pytest.raises(
+        ConfigError, match=rf"{leaf_of(key)} is .*; allowed a file of the repository, or null"
+    ):
+        compose_run(words=words, root=root, environ={})
+
+
+def leaf_of(key: str) -> str:
+    return key.partition(".")[2]

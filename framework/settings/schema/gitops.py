@@ -18,6 +18,11 @@ Evidence = Literal["check", "gate"]
 Regime = Literal["normal", "event", "high_vol"]
 Horizon = Literal["1s", "5s", "30s"]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), "letters, digits, '.', '_', '-'"]
+PatchFile = Annotated[
+    str,
+    Field(pattern=r"^runtime_overrides/[A-Za-z0-9._-]+\.(yaml|json)$"),
+    "a file like runtime_overrides/paper.yaml",
+]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), "a SHA-256, 64 hexadecimal digits"]
 Text = Annotated[str, Field(min_length=1)]
 Weekday = Annotated[
@@ -245,13 +250,11 @@ class EnvironmentFile(StrictModel):
     )
     profile: Word = knob(unit="", help="file of conf/profile")
     rollout: Word = knob(unit="", help="file of conf/rollout", default="disabled")
-    overrides: Annotated[str, Field(pattern=r"^runtime_overrides/[A-Za-z0-9._-]+\.(yaml|json)$")] | None = (
-        knob(unit="", help="patch below runtime_overrides/; null for the profile alone", default=None)
+    overrides: PatchFile | None = knob(
+        unit="", help="patch below runtime_overrides/; null for the profile alone", default=None
     )
-    candidate: Annotated[str, Field(pattern=r"^runtime_overrides/[A-Za-z0-9._-]+\.(yaml|json)$")] | None = (
-        knob(
-            unit="", help="patch that makes the candidate of the baseline; null: there is none", default=None
-        )
+    candidate: PatchFile | None = knob(
+        unit="", help="patch that makes the candidate of the baseline; null: there is none", default=None
     )
     words: tuple[Text, ...] = knob(
         unit="", help="further words of the run, as on the command line", default=()

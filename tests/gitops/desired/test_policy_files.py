@@ -73,6 +73,8 @@ FAULTS = [
     (SANDBOX, "words: []", "words: [profile=moderate]", "which have keys of their own"),
     (SANDBOX, "words: []", "words: [sizing]", "allowed key=value"),
     (SANDBOX, "overrides/sandbox.yaml", "overrides/none.yaml", "allowed a patch file that exists"),
+    (SANDBOX, "overrides/sandbox.yaml", "overrides/../a.yaml", "allowed a file like runtime_overrides/"),
+    (SANDBOX, "candidate: null", "candidate: /etc/try.yaml", "allowed a file like runtime_overrides/"),
     (SANDBOX, "tapes: [liquid-normal,", "tapes: [liquid-norml,", "did you mean liquid-normal"),
 ]  # fmt: skip
 
