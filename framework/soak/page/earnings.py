@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from framework.edge.intervals import Interval
@@ -13,7 +14,36 @@ HIDDEN_CARRY = 0.5
 """From this share of the net on, carry is called out: it is luck with the position before it is edge."""
 
 
-def headline(totals: Section, quote: str) -> list[dict[str, str]]:
+@dataclass(frozen=True)
+class Tile:
+    """A number at the top: its name, its value, and what to read beside it."""
+
+    name: str
+    value: str
+    beside: str
+
+
+@dataclass(frozen=True)
+class CarryWords:
+    """What carry means for the net, and how loud to say it."""
+
+    tint: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentRow:
+    """A component of the net, in bps and in quote currency."""
+
+    name: str
+    tint: str
+    total: bool
+    bps: str
+    quote: str
+    interval: str
+
+
+def headline(totals: Section, quote: str) -> list[Tile]:
     """Give the numbers at the top of the page: name, value, and what to read beside it."""
     markout, error = totals.markout_30s.net_bps, totals.markout_30s.net_se_bps
     of_edge, worst = percent(totals.net_to_gross), num(totals.max_drawdown_quote)
@@ -32,8 +62,8 @@ def _in_bps(value: Any) -> str:
     return f"{fixed(value, plus=True)} bps"
 
 
-def _tile(name: str, value: str, beside: str) -> dict[str, str]:
-    return {"name": name, "value": value if not value.startswith(NONE) else NONE, "beside": beside}
+def _tile(name: str, value: str, beside: str) -> Tile:
+    return Tile(name, value if not value.startswith(NONE) else NONE, beside)
 
 
 def _range_words(given: Interval) -> str:
@@ -56,29 +86,29 @@ def _carry_share(totals: Section) -> str:
     return "carry share of net unknown" if share is None else f"carry is {percent(share)} of net"
 
 
-def carry_words(totals: Section) -> dict[str, str]:
+def carry_words(totals: Section) -> CarryWords:
     """Say how much of the net is carry, and how to read it."""
     net, carried, share = totals.net_bps, _carried(totals), totals.carry_share_of_net
     markout, error = totals.markout_30s.net_bps, totals.markout_30s.net_se_bps
     if net is None or carried is None:
-        return {"tint": "open", "text": "There are no fills, so there is no net to divide."}
+        return CarryWords("open", "There are no fills, so there is no net to divide.")
     beside = f"the 30-s markout net is {fixed(markout, plus=True)} ± {num(error)} bps"
     if share is None:
-        return {"tint": "open", "text": f"The net is zero; carry is {_in_bps(carried)} and {beside}."}
+        return CarryWords("open", f"The net is zero; carry is {_in_bps(carried)} and {beside}.")
     if share <= -HIDDEN_CARRY:
         reading = "what the position did after each fill's first second hides most of what the fills did"
     elif share >= HIDDEN_CARRY:
         reading = "most of it is what the position did after each fill's first second, luck before it is edge"
     else:
         reading = "the result is made by the fills, not by the position held after them"
-    return {
-        "tint": "warn" if abs(share) >= HIDDEN_CARRY else "open",
-        "text": f"Carry is {_in_bps(carried)}, {percent(share)} of the net of {_in_bps(net)}: {reading}."
+    return CarryWords(
+        "warn" if abs(share) >= HIDDEN_CARRY else "open",
+        f"Carry is {_in_bps(carried)}, {percent(share)} of the net of {_in_bps(net)}: {reading}."
         f" Without it the net is {_in_bps(net - carried)}; {beside}.",
-    }
+    )
 
 
-def components(totals: Section) -> list[dict[str, Any]]:
+def components(totals: Section) -> list[ComponentRow]:
     """Give each component with its share in bps and quote currency and its interval where there is one."""
     named = {
         **PARTS,
@@ -86,14 +116,14 @@ def components(totals: Section) -> list[dict[str, Any]]:
         "net": ("net", "net"),
     }
     return [
-        {
-            "name": named[name][0],
-            "tint": named[name][1],
-            "total": name in ("inventory", "net"),
-            "bps": fixed(part.bps, digits=3, plus=True),
-            "quote": fixed(part.quote, plus=True),
-            "interval": _interval_of(totals, f"{name}_bps"),
-        }
+        ComponentRow(
+            name=named[name][0],
+            tint=named[name][1],
+            total=name in ("inventory", "net"),
+            bps=fixed(part.bps, digits=3, plus=True),
+            quote=fixed(part.quote, plus=True),
+            interval=_interval_of(totals, f"{name}_bps"),
+        )
         for name, part in totals.parts.items()
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from framework.gates.gate import Gate
 from framework.gates.kpi import ProfileVerdict, RowVerdict
@@ -11,51 +11,90 @@ from framework.soak.page.palette import VERDICT_COLOURS
 from framework.soak.page.words import hours, interval, num
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gauge:
+    """Value, interval and limits on a line from 0 to 100; ``width`` None without an interval."""
+
+    value: float
+    start: float
+    width: float | None
+    limits: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpiRow:
+    """One KPI: what was measured, against which limits, and what that means."""
+
+    label: str
+    unit: str
+    value: str
+    interval: str
+    limits: list[str]
+    verdict: str
+    tint: str
+    note: str
+    hours: str | None
+    gauge: Gauge | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileTable:
+    """A KPI profile with its verdict and its rows."""
+
+    name: str
+    decides: bool
+    verdict: str
+    tint: str
+    how: str
+    hours: str | None
+    rows: list[KpiRow]
+
+
 def tint(verdict: str) -> str:
     """Give the colour name of a verdict."""
     return VERDICT_COLOURS.get(verdict, "muted")
 
 
-def profiles(gate: Gate) -> list[dict[str, Any]]:
+def profiles(gate: Gate) -> list[ProfileTable]:
     """Give each profile with its rows, the deciding one first."""
     names = sorted(gate.profiles, key=lambda name: (name != gate.decides, name))
     return [_profile(name, gate.profiles[name], decides=name == gate.decides) for name in names]
 
 
-def _profile(name: str, judged: ProfileVerdict, *, decides: bool) -> dict[str, Any]:
+def _profile(name: str, judged: ProfileVerdict, *, decides: bool) -> ProfileTable:
     how = (
         "judged on 90 % intervals" if judged.profile.judge == "interval" else "judged on the measured values"
     )
-    return {
-        "name": name,
-        "decides": decides,
-        "verdict": judged.verdict.value,
-        "tint": tint(judged.verdict.value),
-        "how": f"{how}, from {judged.profile.min_fills} fills",
-        "hours": None if judged.hours_needed is None else hours(judged.hours_needed),
-        "rows": [_kpi_row(row) for row in judged.rows],
-    }
+    return ProfileTable(
+        name=name,
+        decides=decides,
+        verdict=judged.verdict.value,
+        tint=tint(judged.verdict.value),
+        how=f"{how}, from {judged.profile.min_fills} fills",
+        hours=None if judged.hours_needed is None else hours(judged.hours_needed),
+        rows=[_kpi_row(row) for row in judged.rows],
+    )
 
 
-def _kpi_row(row: RowVerdict) -> dict[str, Any]:
+def _kpi_row(row: RowVerdict) -> KpiRow:
     metric, m = METRICS[row.metric], row.measured
     sign = "≥" if metric.higher_is_better else "≤"
     limits = (("limit", row.hard), ("target", row.soft), ("ideal", row.ideal))
-    return {
-        "label": metric.label,
-        "unit": metric.unit,
-        "value": num(m.value),
-        "interval": interval(m.lower, m.upper),
-        "limits": [f"{kind} {sign} {num(x)}" for kind, x in limits if x is not None],
-        "verdict": row.word,
-        "tint": tint(row.word),
-        "note": row.note,
-        "hours": None if row.hours_needed is None else f"{hours(row.hours_needed)} of tape would tell",
-        "gauge": gauge(row),
-    }
+    return KpiRow(
+        label=metric.label,
+        unit=metric.unit,
+        value=num(m.value),
+        interval=interval(m.lower, m.upper),
+        limits=[f"{kind} {sign} {num(x)}" for kind, x in limits if x is not None],
+        verdict=row.word,
+        tint=tint(row.word),
+        note=row.note,
+        hours=None if row.hours_needed is None else f"{hours(row.hours_needed)} of tape would tell",
+        gauge=gauge(row),
+    )
 
 
-def gauge(row: RowVerdict) -> dict[str, Any] | None:
+def gauge(row: RowVerdict) -> Gauge | None:
     """Place value, interval and limits of a KPI on a line from 0 to 100; None when nothing was measured."""
     value, lower, upper = row.measured.value, row.measured.lower, row.measured.upper
     limits = [x for x in (row.hard, row.soft) if x is not None]
@@ -70,9 +109,9 @@ def gauge(row: RowVerdict) -> dict[str, Any] | None:
 
     start, end = place(lower, 0.0), place(upper, 100.0)
     bounded = lower is not None or upper is not None
-    return {
-        "value": place(value, 0.0),
-        "start": start,
-        "width": round(max(end - start, 0.0), 1) if bounded else None,
-        "limits": [place(x, 0.0) for x in limits],
-    }
+    return Gauge(
+        value=place(value, 0.0),
+        start=start,
+        width=round(max(end - start, 0.0), 1) if bounded else None,
+        limits=[place(x, 0.0) for x in limits],
+    )

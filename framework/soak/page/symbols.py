@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from framework.soak.page.axes import end_labels, title
 from framework.soak.page.layout import reach, stacked
@@ -23,12 +24,25 @@ TINTS = ("gross", "carry", "slippage", "fees", "adverse", "good", "warn", "muted
 """Colours of the symbols' lines, in turn."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SymbolRow:
+    """One symbol, or the account: where its part begins, its verdict and figures."""
+
+    name: str
+    at: str
+    verdict: str
+    tint: str
+    net: str
+    net_tint: str
+    cells: list[str]
+
+
 def anchor(symbol: str) -> str:
     """Give where a symbol's sections begin on the page."""
     return f"of-{symbol}"
 
 
-def rows(result: SoakResult) -> list[dict[str, Any]]:
+def rows(result: SoakResult) -> list[SymbolRow]:
     """Give one row a symbol and the account's below them; none of a single symbol."""
     if not result.symbols:
         return []
@@ -36,16 +50,16 @@ def rows(result: SoakResult) -> list[dict[str, Any]]:
     return [*each, _row(result, "the account", "")]
 
 
-def _row(one: SoakResult, name: str, at: str) -> dict[str, Any]:
+def _row(one: SoakResult, name: str, at: str) -> SymbolRow:
     totals, verdict = one.totals, one.verdict.value
-    return {
-        "name": name,
-        "at": at,
-        "verdict": verdict,
-        "tint": tint(verdict),
-        "net": fixed(totals.net_bps, plus=True),
-        "net_tint": "bad" if (totals.net_bps or 0.0) < 0.0 else "good",
-        "cells": [
+    return SymbolRow(
+        name=name,
+        at=at,
+        verdict=verdict,
+        tint=tint(verdict),
+        net=fixed(totals.net_bps, plus=True),
+        net_tint="bad" if (totals.net_bps or 0.0) < 0.0 else "good",
+        cells=[
             num(totals.net_quote, plus=True),
             *(fixed(totals.parts[part].bps, plus=True) for part in ("gross", "slippage", "inventory")),
             whole(totals.fills),
@@ -53,7 +67,7 @@ def _row(one: SoakResult, name: str, at: str) -> dict[str, Any]:
             num(totals.max_drawdown_quote),
             num(totals.closing_position_base),
         ],
-    }
+    )
 
 
 def chart(result: SoakResult, *, narrow: bool) -> str:

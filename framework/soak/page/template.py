@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from framework.files.cache import user_cache
+from framework.soak.page.palette import COLOURS
+
+HERE = Path(__file__).parent
 
 
 def fill_template(path: Path, **words: Any) -> str:
-    """Fill in the words, all of them escaped; a word that is missing is an error."""
+    """Fill in the words, all of them escaped; a word that is missing is an error.
+
+    Templates of any folder may use those of this one.
+    """
     from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
     kept = user_cache() / "templates"
@@ -19,11 +25,11 @@ def fill_template(path: Path, **words: Any) -> str:
     except OSError:  # a home that cannot be written costs a hundredth of a second
         compiled = None
     environment = Environment(
-        loader=FileSystemLoader(path.parent),
+        loader=FileSystemLoader((path.parent, HERE)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         bytecode_cache=compiled,
     )
-    return environment.get_template(path.name).render(**words)
+    return environment.get_template(path.name).render(colours=COLOURS, **words)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from framework.soak.page.words import NONE, interval, num, percent
 from framework.tuning.evidence import Evidence, Standing
@@ -42,35 +43,67 @@ HELD = {
 }
 
 
-def decisions(result: SoakResult) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class MoveRow:
+    """A move that was made or held back, and what it rests on."""
+
+    iteration: int
+    field: str
+    before: str
+    after: str
+    rule: str
+    reason: str
+    why: str
+    evidence: list[str]
+
+
+@dataclass(frozen=True)
+class Held:
+    """How often a reason held a move back."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """The moves that were made, those held back, the tally of reasons, and how much was found in force."""
+
+    moved: list[MoveRow]
+    held: list[MoveRow]
+    counts: list[Held]
+    in_force: str
+
+
+def decisions(result: SoakResult) -> Decisions:
     """Give the moves that were made, those held back, and the tally of reasons."""
-    moved: list[dict[str, Any]] = []
-    held: list[dict[str, Any]] = []
+    moved: list[MoveRow] = []
+    held: list[MoveRow] = []
     for decision in result.decisions:
         for row in decision.rows:
             (moved if row.applied else held).append(_row(row))
-    counts = Counter(row["reason"] for row in held)
+    counts = Counter(row.reason for row in held)
     tally = result.decisions[-1].state.tally if result.decisions else None
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return {
-        "moved": moved,
-        "held": held,
-        "counts": [{"count": n, "reason": _plain(r), "why": HELD.get(r, "")} for r, n in ordered],
-        "in_force": NONE if tally is None else percent(tally.full_apply_ratio),
-    }
+    return Decisions(
+        moved=moved,
+        held=held,
+        counts=[Held(n, _plain(reason)) for reason, n in ordered],
+        in_force=NONE if tally is None else percent(tally.full_apply_ratio),
+    )
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return {
-        "iteration": row.iteration,
-        "field": "all parameters" if row.field is None else row.field.value,
-        "from": num(row.before),
-        "to": num(row.after if row.applied else row.proposed),
-        "rule": row.marker,
-        "reason": row.reason.value,
-        "why": row.detail or HELD.get(row.reason.value, ""),
-        "evidence": [_evidence(item) for item in row.evidence],
-    }
+def _row(row: Row) -> MoveRow:
+    return MoveRow(
+        iteration=row.iteration,
+        field="all parameters" if row.field is None else row.field.value,
+        before=num(row.before),
+        after=num(row.after if row.applied else row.proposed),
+        rule=row.marker,
+        reason=row.reason.value,
+        why=row.detail or HELD.get(row.reason.value, ""),
+        evidence=[_evidence(item) for item in row.evidence],
+    )
 
 
 def _plain(name: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from framework.soak.page.palette import COLOURS
+from framework.soak.page.earnings import Tile
 from framework.soak.page.standing import tint
 from framework.soak.page.template import fill_template
 from framework.soak.page.words import fixed, interval, num, percent, typeset, whole
@@ -24,6 +25,53 @@ SHOWN = 200
 """Rows of the table; SWEEP.json holds all."""
 
 
+@dataclass(frozen=True)
+class AxisHead:
+    """The head of a parameter's column: its name, and the short one as HTML that may break."""
+
+    name: str
+    broken: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellGauge:
+    """Bar, markout and zero on a line from 0 to 100."""
+
+    start: float
+    width: float
+    value: float
+    zero: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayedCell:
+    """What a cell came to, in words."""
+
+    markout: str
+    error_bps: str
+    bar: str
+    net: str
+    interval: str
+    fills: str
+    turnover: str
+    verdict: str
+    tint: str
+    tone: str
+    same_as: int | None
+    gauge: CellGauge | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRow:
+    """A cell in its place, played or with the error for which it could not be."""
+
+    rank: int
+    cell: int
+    shown: list[str]
+    error: str | None
+    played: PlayedCell | None
+
+
 def render_sweep(sweep: Sweep) -> str:
     """Render a sweep as one HTML page without scripts or wall time: the same bytes for the same sweep."""
     grid = grid_of(sweep)
@@ -31,7 +79,6 @@ def render_sweep(sweep: Sweep) -> str:
         HERE / "sweep.html",
         **_words(sweep, grid),
         figures=_figures(grid),
-        colours=COLOURS,
         style="".join(path.read_text("utf-8") for path in STYLES),
     )
 
@@ -52,7 +99,7 @@ def _words(sweep: Sweep, grid: Grid) -> dict[str, Any]:
         "span": _span(sweep),
         "headline": _headline(sweep),
         "repeat": None if sweep.leader is None else _repeat(sweep, sweep.leader[0]),
-        "axes": [{"name": axis.name, "broken": _broken(axis.short)} for axis in grid.axes],
+        "axes": [AxisHead(axis.name, _broken(axis.short)) for axis in grid.axes],
         "rows": _rows(sweep.cells[:SHOWN], grid),
         "hidden": max(0, len(sweep.cells) - SHOWN),
         "level": percent(sweep.level),
@@ -77,7 +124,7 @@ def _span(sweep: Sweep) -> str:
     return f"{start} to {end} UTC{several}"
 
 
-def _headline(sweep: Sweep) -> list[dict[str, str]]:
+def _headline(sweep: Sweep) -> list[Tile]:
     failed = f"{sweep.failed} could not run" if sweep.failed else "none failed"
     tiles = [("Cells played", f"{sweep.trials} of {sweep.planned}", failed)]
     if sweep.leader is not None:
@@ -92,7 +139,7 @@ def _headline(sweep: Sweep) -> list[dict[str, str]]:
             ("Its fills", whole(best.fills), f"turnover {percent(best.turnover_vs_first)} of cell 0's"),
         ]
     tiles.append(("Level of a cell", percent(sweep.level), f"one-sided, {percent(ALPHA)} together"))
-    return [{"name": name, "value": value, "beside": beside} for name, value, beside in tiles]
+    return [Tile(*tile) for tile in tiles]
 
 
 def _repeat(sweep: Sweep, row: RankedRow) -> str:
@@ -100,35 +147,35 @@ def _repeat(sweep: Sweep, row: RankedRow) -> str:
     return " ".join(["quoteops soak", *kept, *(f"{key}={value}" for key, value in row.values.items())])
 
 
-def _rows(rows: Sequence[RankedRow], grid: Grid) -> list[dict[str, Any]]:
+def _rows(rows: Sequence[RankedRow], grid: Grid) -> list[CellRow]:
     low, high = _reach(rows)
     return [
-        {
-            "rank": row.rank,
-            "cell": row.cell,
-            "values": [grid.shown(axis, row) for axis in grid.axes],
-            "error": row.error,
-            **({} if row.measured is None else _measured(row.measured, low, high)),
-        }
+        CellRow(
+            rank=row.rank,
+            cell=row.cell,
+            shown=[grid.shown(axis, row) for axis in grid.axes],
+            error=row.error,
+            played=None if row.measured is None else _played(row.measured, low, high),
+        )
         for row in rows
     ]
 
 
-def _measured(row: Standing, low: float, high: float) -> dict[str, Any]:
-    return {
-        "markout": fixed(row.markout_net_30s_bps),
-        "error_bps": fixed(row.markout_net_30s_se_bps),
-        "bar": fixed(row.deflated_lower_bps),
-        "net": fixed(row.net_bps),
-        "interval": interval(row.net_bps_lower, row.net_bps_upper, digits=2),
-        "fills": whole(row.fills),
-        "turnover": percent(row.turnover_vs_first),
-        "verdict": row.verdict,
-        "tint": tint(row.verdict),
-        "tone": "good" if row.proven else "net",
-        "same_as": row.same_as,
-        "gauge": _gauge(row, low, high),
-    }
+def _played(row: Standing, low: float, high: float) -> PlayedCell:
+    return PlayedCell(
+        markout=fixed(row.markout_net_30s_bps),
+        error_bps=fixed(row.markout_net_30s_se_bps),
+        bar=fixed(row.deflated_lower_bps),
+        net=fixed(row.net_bps),
+        interval=interval(row.net_bps_lower, row.net_bps_upper, digits=2),
+        fills=whole(row.fills),
+        turnover=percent(row.turnover_vs_first),
+        verdict=row.verdict,
+        tint=tint(row.verdict),
+        tone="good" if row.proven else "net",
+        same_as=row.same_as,
+        gauge=_gauge(row, low, high),
+    )
 
 
 def _band(row: Standing) -> tuple[float, float, float] | None:
@@ -142,7 +189,7 @@ def _reach(rows: Sequence[RankedRow]) -> tuple[float, float]:
     return min((0.0, *(band[0] for band in bands))), max((0.0, *(band[2] for band in bands)))
 
 
-def _gauge(row: Standing, low: float, high: float) -> dict[str, float] | None:
+def _gauge(row: Standing, low: float, high: float) -> CellGauge | None:
     band = _band(row)
     if band is None or high <= low:
         return None
@@ -150,9 +197,9 @@ def _gauge(row: Standing, low: float, high: float) -> dict[str, float] | None:
     def place(value: float) -> float:
         return round(100.0 * (value - low) / (high - low), 2)
 
-    return {
-        "start": place(band[0]),
-        "width": round(place(band[2]) - place(band[0]), 2),
-        "value": place(band[1]),
-        "zero": place(0.0),
-    }
+    return CellGauge(
+        start=place(band[0]),
+        width=round(place(band[2]) - place(band[0]), 2),
+        value=place(band[1]),
+        zero=place(0.0),
+    )
