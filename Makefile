@@ -13,7 +13,7 @@ NOTHING := /dev/null
 BIN := .venv/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
 # A .venv whose Python is gone, or that was made where this folder lay before, is made again.
-STALE := $(shell [ -x $(BIN)/python ] && grep -qsF '$(CURDIR)/.venv' $(BIN)/quoteops || echo stale)
+STALE := $(shell [ -x $(BIN)/python ] && grep -qsF "$$(pwd -P)/.venv" $(BIN)/quoteops || echo stale)
 endif
 # Bytecode is made at first use (see below), whatever the environment says: a start that never finds any takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
