@@ -32,6 +32,7 @@ from watchdog.events import FileMovedEvent, FileSystemEvent, FileSystemEventHand
 from watchdog.observers.inotify import InotifyObserver
 
 from framework.engine.paced import MonotonicClock
+from framework.session.iterations import Outside
 from framework.session.reload import LiveSettings, Offer, Reload
 from framework.session.replay import SoakReplay
 from framework.session.window import open_window
@@ -178,7 +179,9 @@ def in_a_soak(place: Place, *, count: int, gap_s: float) -> tuple[list[float], f
             raise Stop
 
     raise_stop = threading.Event()
-    replay = SoakReplay(settings=settings, market=market, clock=MonotonicClock(), live=place.live, beat=beat)
+    replay = SoakReplay(
+        settings=settings, market=market, outside=Outside(clock=MonotonicClock(), live=place.live, beat=beat)
+    )
     writer = threading.Thread(target=replacing)
     writer.start()
     with contextlib.suppress(Stop):

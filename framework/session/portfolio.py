@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from framework.edge.window import WindowData
-from framework.engine.paced import Clock
 from framework.engine.portfolio import Portfolio
+from framework.session.iterations import ALONE, Iterations, Moved, Outside
 from framework.session.reload import LiveSettings
-from framework.session.replay import PARTS, Moment, Moved, SoakReplay
-from framework.session.stop import Stopping, never
+from framework.session.replay import SoakReplay
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import TuningParams
@@ -56,32 +54,18 @@ class Played(Protocol):
         ...
 
 
-class SoakPortfolio:
+class SoakPortfolio(Iterations):
     """The engine on a market of several symbols; plays an iteration of all before the next.
 
     What comes from outside is for all at once: the package, patches, and a canary taken back because it lost
     on one of them; what waits until nothing is held waits for every position.
     """
 
-    def __init__(
-        self,
-        *,
-        settings: RunSettings,
-        market: ReplayWindow,
-        live: LiveSettings | None = None,
-        stopping: Stopping = never,
-        guard: bool = False,
-    ) -> None:
-        self.settings, self.market = settings, market
-        self.live = live or LiveSettings(settings)
-        self.symbols = [
-            SoakReplay(settings=settings, market=one, live=self.live, guard=guard) for one in market.each()
-        ]
+    def __init__(self, *, settings: RunSettings, market: ReplayWindow, outside: Outside = ALONE) -> None:
+        super().__init__(settings, market, outside)
+        for_each = Outside(live=self.live, guard=outside.guard)
+        self.symbols = [SoakReplay(settings=settings, market=one, outside=for_each) for one in market.each()]
         self.portfolio = Portfolio(replays=[symbol.replay for symbol in self.symbols])
-        self.done = 0
-        self.seconds = 0.0
-        self._stopping = stopping
-        self._at = market.start_ns - 1
 
     @property
     def package(self) -> TuningParams:
@@ -92,26 +76,10 @@ class SoakPortfolio:
         """Give the replay of each symbol."""
         return self.symbols
 
-    def left(self) -> bool:
-        """Tell whether an iteration is left to play; whoever stops between two ends with the one before."""
-        if self.done and self._stopping():
-            self.market = self.market.until(self.market.boundaries[self.done])
-        return self.done < self.market.iterations
-
     def windows(self, package: TuningParams, *, moved: Moved = lambda _: None) -> tuple[WindowData, ...]:
         """Play the next iteration under a package; give the window of each symbol."""
-        began, k = time.perf_counter(), self.done
-        for symbol in self.symbols:
-            symbol.begin(package)
-        start, end = self.market.boundaries[k], self.market.boundaries[k + 1]
-        for part in range(1, PARTS + 1):
-            self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
-            if self._stopping():
-                self._end_here(k)
-                break
-            moved(part / PARTS)
+        self._play(package, moved)
         self.done += 1
-        self.seconds += time.perf_counter() - began
         return tuple(symbol.finish() for symbol in self.symbols)
 
     def wholes(self) -> tuple[WindowData, ...]:
@@ -122,13 +90,13 @@ class SoakPortfolio:
         """Read the package that is tried, which is the same for all."""
         return self.symbols[0].package_tried()
 
-    def _advance(self, until_ns: int, *, end_runs: bool) -> None:
-        while self._at < until_ns:
-            stop = min(until_ns, self._between(self._at))
-            if stop <= self._at:
-                return
-            self.portfolio.advance(stop, end_runs=end_runs and stop == until_ns)
-            self._at = stop
+    def begin(self, package: TuningParams) -> None:
+        """Put a package in force for the next iteration of all."""
+        for symbol in self.symbols:
+            symbol.begin(package)
+
+    def _run_to(self, stop_ns: int, *, end_runs: bool) -> None:
+        self.portfolio.advance(stop_ns, end_runs=end_runs)
 
     def _between(self, at_ns: int) -> int:
         """Take what has come once the tapes are played up to an instant; give how far to play next."""
@@ -152,24 +120,8 @@ class SoakPortfolio:
 
 
 def make_replay(
-    *,
-    settings: RunSettings,
-    market: ReplayWindow,
-    live: LiveSettings | None = None,
-    guard: bool = False,
-    clock: Clock | None = None,
-    beat: Moment | None = None,
-    stopping: Stopping = never,
+    *, settings: RunSettings, market: ReplayWindow, outside: Outside = ALONE
 ) -> SoakReplay | SoakPortfolio:
-    """Make what plays a market; a ``clock`` and a ``beat`` are for one symbol."""
-    if market.beside:
-        return SoakPortfolio(settings=settings, market=market, live=live, stopping=stopping, guard=guard)
-    return SoakReplay(
-        settings=settings,
-        market=market,
-        clock=clock,
-        live=live,
-        beat=beat,
-        stopping=stopping,
-        guard=guard,
-    )
+    """Make what plays a market of one symbol or of several."""
+    made = SoakPortfolio if market.beside else SoakReplay
+    return made(settings=settings, market=market, outside=outside)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from framework.compiled.records import at
 from framework.edge.window import WindowData
-from framework.engine.paced import Clock, Paced
+from framework.engine.paced import Paced
 from framework.engine.params import make_costs, make_venue
 from framework.engine.replay import Latency, Replay
 from framework.engine.snapshot import DeskSnapshot
 from framework.quoting.records import Params
 from framework.rollout.route import REAL
 from framework.session.guard import RolloutWatch
-from framework.session.reload import LiveSettings, package_of, with_package
+from framework.session.iterations import ALONE, Iterations, Moved, Outside
+from framework.session.reload import package_of, with_package
 from framework.session.routes import spans
 from framework.session.session import Session
 from framework.session.sim import sim_session
-from framework.session.stop import Stopping, never
 from framework.session.timeline import Timeline, Version
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
@@ -28,12 +26,6 @@ from framework.tuning.params import Field, TuningParams, quantise
 from framework.units import MINUTE, MS
 
 __all__ = ["SoakReplay", "package_in", "package_of", "with_package"]
-
-PARTS = 20
-"""Pieces an iteration is played in, so that a person sees it move and Ctrl-C is heard."""
-
-Moved = Callable[[float], None]
-Moment = Callable[[int], None]
 
 
 def package_in(row: Params) -> TuningParams:
@@ -50,44 +42,27 @@ def package_in(row: Params) -> TuningParams:
     return TuningParams(**read)
 
 
-class SoakReplay:
+class SoakReplay(Iterations):
     """The engine on the soak's market; ``run`` plays the next iteration and gives its window.
 
-    Its rollout says what each minute trades. ``live`` brings patches in mid-run; a ``clock`` paces the
-    replay, otherwise it runs as fast as the machine can. ``beat`` is called with the instant played so far
-    whenever patches are looked for. With ``guard`` a canary that loses is taken back. ``seconds`` is the real
-    time that playing took.
+    Its rollout says what each minute trades.
     """
 
-    def __init__(
-        self,
-        *,
-        settings: RunSettings,
-        market: ReplayWindow,
-        clock: Clock | None = None,
-        live: LiveSettings | None = None,
-        beat: Moment | None = None,
-        stopping: Stopping = never,
-        guard: bool = False,
-    ) -> None:
-        self.settings, self.market = settings, market
-        self.live = live or LiveSettings(settings)
-        self._beat, self._stopping = beat, stopping
-        self.watch = RolloutWatch(lot=market.tape.instrument.lot) if guard else None
+    def __init__(self, *, settings: RunSettings, market: ReplayWindow, outside: Outside = ALONE) -> None:
+        super().__init__(settings, market, outside)
+        self._beat = outside.beat
+        self.watch = RolloutWatch(lot=market.tape.instrument.lot) if outside.guard else None
         self.timeline = Timeline(instrument=market.tape.instrument)
         self.timeline.put([Version(market.start_ns, REAL, 0, settings)])
         self.replay = self._replay()
         self.session: Session | None = None
         self.stepped: Paced | None = None
-        if clock is not None:
+        if outside.clock is not None:
             self.session = sim_session(self.replay)
             deadline_ns = settings.strategy.deadline_ms * MS
             self.stepped = Paced(
-                driven=self.session, replay=self.replay, deadline_ns=deadline_ns, clock=clock
+                driven=self.session, replay=self.replay, deadline_ns=deadline_ns, clock=outside.clock
             )
-        self.done = 0
-        self.seconds = 0.0
-        self._at = market.start_ns - 1
         self._now = self.replay.snapshot()
         self._first = self._began = (self._now, self._counters())
 
@@ -126,16 +101,7 @@ class SoakReplay:
         """Play the next iteration under a package and give what it left; ``moved`` gets the share that is
         done.
         """
-        began, k = time.perf_counter(), self.done
-        self.begin(package)
-        start, end = self.market.boundaries[k], self.market.boundaries[k + 1]
-        for part in range(1, PARTS + 1):
-            self._advance(start + (end - start) * part // PARTS - 1, end_runs=part == PARTS)
-            if self._stopping():
-                self._end_here(k)
-                break
-            moved(part / PARTS)
-        self.seconds += time.perf_counter() - began
+        self._play(package, moved)
         return self.finish()
 
     def begin(self, package: TuningParams) -> None:
@@ -162,12 +128,6 @@ class SoakReplay:
         """Give the replay of each symbol."""
         return [self]
 
-    def left(self) -> bool:
-        """Tell whether an iteration is left to play; whoever stops between two ends with the one before."""
-        if self.done and self._stopping():
-            self.market = replace(self.market, boundaries=self.market.boundaries[: self.done + 1])
-        return self.done < self.market.iterations
-
     def _end_here(self, k: int) -> None:
         """Let iteration ``k`` (from 0), and the market with it, end where it has been played to."""
         played = self._at if self.stepped is None else self.stepped.at_ns
@@ -177,7 +137,7 @@ class SoakReplay:
 
     def cut_short(self, end_ns: int) -> None:
         """Let the iteration that is being played, and the market with it, end at an instant."""
-        self.market = replace(self.market, boundaries=(*self.market.boundaries[: self.done + 1], end_ns))
+        self.market = self.market.until(end_ns)
 
     def plan(self, start_ns: int) -> None:
         """Write what is in force from an instant to the end of the iteration that is being played."""
@@ -197,12 +157,10 @@ class SoakReplay:
         if self.stepped is not None:
             self.stepped.advance(until_ns, end_runs=end_runs, between=self._between)
             return
-        while self._at < until_ns:
-            stop = min(until_ns, self._between(self._at))
-            if stop <= self._at:
-                return
-            self.replay.advance(stop, end_runs=end_runs and stop == until_ns)
-            self._at = stop
+        super()._advance(until_ns, end_runs=end_runs)
+
+    def _run_to(self, stop_ns: int, *, end_runs: bool) -> None:
+        self.replay.advance(stop_ns, end_runs=end_runs)
 
     def _between(self, at_ns: int) -> int:
         """Take what has come once the tape is played up to an instant; give how far to play before the

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from framework.edge.section import EdgeReport, Section
+from framework.session.iterations import Outside
 from framework.session.judge import Judge
 from framework.session.play import play
 from framework.session.portfolio import make_replay
@@ -88,7 +89,7 @@ def _played(
     settings: RunSettings, market: ReplayWindow, judge: Judge, arm: Arm, live: LiveSettings | None
 ) -> tuple[EdgeReport, TuningParams]:
     """Play an arm; give its report and the package it ended with."""
-    replay = make_replay(settings=settings, market=market, live=live)
+    replay = make_replay(settings=settings, market=market, outside=Outside(live=live))
     for _ in play(replay, tuner=Planned(arm.packages)):
         pass
     return judge.report(*replay.wholes()), replay.package

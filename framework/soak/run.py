@@ -20,6 +20,7 @@ from framework.engine.replay import EngineError
 from framework.gates.verdict import Verdict
 from framework.market.tapes.open import TapeCache
 from framework.session.errors import SoakError
+from framework.session.iterations import Outside
 from framework.session.judge import Judge, make_judge
 from framework.session.play import play, weigh
 from framework.session.portfolio import Played, make_replay
@@ -227,15 +228,14 @@ def _bot(
 def _replay(
     result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bot | None, stop: Stop
 ) -> Played:
-    replay = make_replay(
-        settings=result.settings,
-        market=result.market,
-        clock=None if bot is None else clock or MonotonicClock(),
+    outside = Outside(
         live=live,
-        beat=None if bot is None else bot.beat,
         stopping=stop.wanted,
         guard=True,
+        clock=None if bot is None else clock or MonotonicClock(),
+        beat=None if bot is None else bot.beat,
     )
+    replay = make_replay(settings=result.settings, market=result.market, outside=outside)
     if bot is not None and isinstance(replay, SoakReplay):  # of several symbols none is paced
         bot.start(replay)
     return replay

@@ -13,6 +13,7 @@ from framework.compiled.records import interpreted
 from framework.rollout.guard import Record
 from framework.rollout.route import CANARY, REAL
 from framework.session.guard import RolloutWatch
+from framework.session.iterations import Outside
 from framework.session.judge import make_judge
 from framework.session.play import weigh
 from framework.session.reload import APPLIED, TAKEN_BACK, LiveSettings, Offer, Reload, Schedule
@@ -94,7 +95,7 @@ def market() -> ReplayWindow:
 def played(
     found: Composed, market: ReplayWindow, live: LiveSettings | None = None, *, guard: bool = True
 ) -> SoakReplay:
-    replay = SoakReplay(settings=found.settings, market=market, live=live, guard=guard)
+    replay = SoakReplay(settings=found.settings, market=market, outside=Outside(live=live, guard=guard))
     for _ in range(market.iterations):
         replay.run(replay.package)
     return replay
@@ -122,7 +123,9 @@ def test_a_losing_canary_goes_back_at_the_end_of_a_minute_and_the_same_bytes_com
 def test_a_run_on_the_wall_clock_takes_it_back_at_the_same_instant(market: ReplayWindow) -> None:
     found = composed(*OUT, *EAGER)
     replayed = played(found, market)
-    paced = SoakReplay(settings=found.settings, market=market, clock=UnevenClock(), guard=True)
+    paced = SoakReplay(
+        settings=found.settings, market=market, outside=Outside(clock=UnevenClock(), guard=True)
+    )
     for _ in range(market.iterations):
         paced.run(paced.package)
     assert paced.live.log == replayed.live.log

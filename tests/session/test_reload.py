@@ -17,6 +17,7 @@ from framework.edge.window import WindowData
 from framework.quoting.records import PLACE, REPLACE
 from framework.rollout.route import CANARY, REAL
 from framework.session.errors import SoakError
+from framework.session.iterations import Outside
 from framework.session.reload import APPLIED, PENDING, REFUSED, LiveSettings, Offer, Schedule
 from framework.session.replay import SoakReplay
 from framework.session.schedule import read_schedule, span_ns, written_schedule
@@ -116,9 +117,11 @@ def test_the_same_patch_at_the_same_instant_is_the_same_run_by_either_way(
     live = LiveSettings(settings, composed.patched)
     watched = Watched(live, {market.boundaries[0] + round(s * SECOND): patch for s, patch in CHANGES})
     live.watcher = watched  # type: ignore[assignment]
-    paced = SoakReplay(settings=settings, market=market, clock=UnevenClock(), live=live, beat=watched.beat)
+    paced = SoakReplay(
+        settings=settings, market=market, outside=Outside(clock=UnevenClock(), live=live, beat=watched.beat)
+    )
     first = played(paced)
-    again = SoakReplay(settings=settings, market=market, live=live.again())
+    again = SoakReplay(settings=settings, market=market, outside=Outside(live=live.again()))
     replayed = played(again)
     assert len(first.fills) > 5
     assert first.fills.tobytes() == replayed.fills.tobytes()
@@ -135,12 +138,12 @@ def test_the_same_patch_at_the_same_instant_is_the_same_run_by_either_way(
 
 def test_a_written_schedule_repeats_the_run(composed: Composed, market: ReplayWindow, tmp_path: Path) -> None:
     live = live_settings(composed, offers(market, (33.3, patch_of(base_spread_bps_delta=0.45))))
-    first = played(SoakReplay(settings=composed.settings, market=market, live=live))
+    first = played(SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live)))
     path = tmp_path / "patches.json"
     path.write_text(json.dumps(written_schedule(live.offers, start_ns=market.boundaries[0])))
     entries = read_schedule(path, start_ns=market.boundaries[0], end_ns=market.boundaries[-1])
     repeated = live_settings(composed, Schedule(entries))
-    second = played(SoakReplay(settings=composed.settings, market=market, live=repeated))
+    second = played(SoakReplay(settings=composed.settings, market=market, outside=Outside(live=repeated)))
     assert first.fills.tobytes() == second.fills.tobytes()
     assert first.audit.tobytes() == second.audit.tobytes()
 
@@ -148,7 +151,7 @@ def test_a_written_schedule_repeats_the_run(composed: Composed, market: ReplayWi
 def test_a_patch_changes_nothing_before_it_comes(composed: Composed, market: ReplayWindow) -> None:
     plain = played(SoakReplay(settings=composed.settings, market=market))
     live = live_settings(composed, offers(market, (150.0, patch_of(base_spread_bps_delta=0.6))))
-    patched = played(SoakReplay(settings=composed.settings, market=market, live=live))
+    patched = played(SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live)))
     cut = market.boundaries[0] + 150 * SECOND
     before, same = (rows[rows["ts_ns"] < cut] for rows in (plain.audit, patched.audit))
     finished = before["action"] != 4  # a run of blocked ticks may end later
@@ -158,7 +161,7 @@ def test_a_patch_changes_nothing_before_it_comes(composed: Composed, market: Rep
 
 def test_every_row_names_the_settings_that_quoted_it(composed: Composed, market: ReplayWindow) -> None:
     live = live_settings(composed, offers(market, (100.0, patch_of(base_spread_bps_delta=0.6))))
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     whole = played(replay)
     instant = market.boundaries[0] + 100 * SECOND
     changed = composed.patched(patch_of(base_spread_bps_delta=0.6)).config_sha
@@ -175,7 +178,7 @@ def test_a_hot_patch_brings_its_tick_and_that_moves_the_resting_quotes(market: R
     instant = market.boundaries[0] + 100 * SECOND + 1
     wider = patch_of(base_spread_bps_delta=0.6, max_delta_ratio=0.2)
     live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(wider, "sha")),)))
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     replay.live.adopt(replay.package)
     replay.plan(market.boundaries[0])
     replay._advance(instant - 1, end_runs=False)
@@ -200,7 +203,7 @@ def test_a_next_quote_patch_leaves_resting_orders_and_sizes_the_next(
     instant = market.boundaries[0] + 100 * SECOND + 1
     smaller = patch_of(sizing__quote_notional_usd=130.0)
     live = live_settings(composed, Schedule(((instant, Offer(smaller, "sha")),)))
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     replay.live.adopt(replay.package)
     replay.plan(market.boundaries[0])
     replay._advance(instant - 1, end_runs=False)
@@ -223,7 +226,7 @@ def test_a_lower_cap_shrinks_what_rests_at_once(market: ReplayWindow) -> None:
     instant = market.boundaries[0] + 100 * SECOND + 1
     lower = patch_of(sizing__notional_cap_usd=125.0, sizing__quote_notional_usd=120.0)
     live = LiveSettings(composed.settings, composed.patched, Schedule(((instant, Offer(lower, "sha")),)))
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     replay.live.adopt(replay.package)
     replay.plan(market.boundaries[0])
     replay._advance(instant - 1, end_runs=False)
@@ -241,7 +244,7 @@ def test_a_flat_only_patch_waits_until_the_position_is_nothing(
     live = live_settings(
         composed, offers(market, *((s, patch_of(sizing__leverage=3.0)) for s in (20.7, 90.0)))
     )
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     seen: list[tuple[int, bool, float]] = []
     flat = replay.flat
 
@@ -262,7 +265,7 @@ def test_a_name_that_leaves_the_patch_goes_back(composed: Composed, market: Repl
     start = composed.settings.params
     first, second = patch_of(base_spread_bps_delta=0.5, tail_age_ms=900), patch_of(tail_age_ms=800)
     live = live_settings(composed, offers(market, (10.0, first), (20.0, second)))
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     played(replay)
     assert live.settings.params.base_spread_bps_delta == start.base_spread_bps_delta
     assert live.settings.params.tail_age_ms == 800
@@ -279,7 +282,7 @@ def test_a_patch_that_contradicts_itself_is_refused_whole(composed: Composed, ma
     mixed = patch_of(base_spread_bps_delta=0.5, rollout__mode="full")
     live = live_settings(composed, offers(market, (10.0, mixed)))
     before = live.settings
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     played(replay)
     assert live.settings == before
     (refused,) = live.log
@@ -297,7 +300,7 @@ def test_a_rollout_begins_grows_and_ends_in_mid_run(composed: Composed, market: 
     ]
     patches = [(s, parse_patch(json.dumps(values), where="p", json=True)) for s, values in steps]
     live = live_settings(composed, offers(market, *patches))
-    replay = SoakReplay(settings=composed.settings, market=market, live=live)
+    replay = SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live))
     whole = played(replay)
     assert [reload.result for reload in live.log] == [APPLIED] * 3
     versions = replay.timeline.versions
@@ -346,7 +349,7 @@ def test_a_word_on_the_command_line_wins_over_every_patch(market: ReplayWindow) 
     composed = compose_run(words=(*WORDS, "params.tail_age_ms=950"), root=REPOSITORY, environ={})
     patch = patch_of(tail_age_ms=500, base_spread_bps_delta=0.5)
     live = LiveSettings(composed.settings, composed.patched, offers(market, (10.0, patch)))
-    played(SoakReplay(settings=composed.settings, market=market, live=live))
+    played(SoakReplay(settings=composed.settings, market=market, outside=Outside(live=live)))
     assert live.settings.params.tail_age_ms == 950
     assert live.settings.params.base_spread_bps_delta == 0.5
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from framework.compiled.records import interpreted
+from framework.session.iterations import Outside
 from framework.session.judge import make_judge
 from framework.session.play import play
 from framework.session.portfolio import SoakPortfolio, make_replay
@@ -165,7 +166,7 @@ def test_a_stop_ends_every_symbol_at_the_same_instant() -> None:
         nonlocal parts
         parts += 1
 
-    replay = SoakPortfolio(settings=settings, market=market, stopping=enough)
+    replay = SoakPortfolio(settings=settings, market=market, outside=Outside(stopping=enough))
     windows = replay.windows(replay.package, moved=counted)
     assert {window.end_ns for window in windows} == {replay.market.end_ns}
     assert market.start_ns < replay.market.end_ns < market.boundaries[1]

@@ -17,6 +17,7 @@ from framework.market.tapes.open import TapeCache
 from framework.market.tapes.share import SharedTapes, TapeHandle, share_tape
 from framework.market.tapes.sources import TapeSource
 from framework.session.errors import SoakError
+from framework.session.iterations import Outside
 from framework.session.judge import Judge, choose_profiles
 from framework.session.play import play, weigh
 from framework.session.portfolio import make_replay
@@ -105,7 +106,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     market = open_window(settings=settings, tapes=SharedTapes(tapes))
     runtime = runtime_of(settings, market)
     judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
-    replay = make_replay(settings=settings, market=market, guard=True)
+    replay = make_replay(settings=settings, market=market, outside=Outside(guard=True))
     tuner = make_tuner(settings=settings, judge=judge)
     for _ in play(replay, None if tuner is None else judge, tuner):  # untuned, nobody asks how one went
         pass
