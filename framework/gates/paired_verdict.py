@@ -58,8 +58,9 @@ class Finding:
 class SymbolEffects:
     """The effects on one symbol: ``effects`` must all hold; ``better`` is net at margin 0.
 
-    ``regimes`` holds net (at its margin) by regime, each of which may fail the change but need not be proven
-    alone. ``identical``: fills and requests of both arms agree byte for byte.
+    ``regimes`` holds net (at its margin) by regime, ``routes`` every metric of a canary as its routes trade:
+    each of them may fail the change but need not be proven. ``identical``: fills and requests of both arms
+    agree byte for byte.
     """
 
     symbol: str
@@ -68,6 +69,7 @@ class SymbolEffects:
     effects: Mapping[str, Effect]
     better: Effect
     regimes: Mapping[str, Effect] = field(default_factory=dict)
+    routes: Mapping[str, Effect] = field(default_factory=dict)
 
 
 def alpha_of_any(*, symbols: Sequence[SymbolEffects], alpha: float) -> float:
@@ -90,6 +92,7 @@ def find(*, symbols: Sequence[SymbolEffects], want: Want, alpha: float) -> list[
         return [Finding(Outcome.NO_EFFECT, "GATE:no_effect", says)]
     strict = alpha_of_any(symbols=symbols, alpha=alpha)
     found = [f for s in live for f in _of_symbol(s, alpha=alpha, strict=strict)]
+    found += _by_routes(live, alpha=alpha)
     if want == "better":
         found += _better(live, alpha=alpha / len(live))
     if not found:
@@ -118,6 +121,17 @@ def _of_symbol(symbol: SymbolEffects, *, alpha: float, strict: float) -> list[Fi
             where = f"{symbol.symbol}, regime {regime}"
             found.append(Finding(Outcome.FAIL, f"GATE:net:{regime}", _worse(where, effect)))
     return found
+
+
+def _by_routes(live: Sequence[SymbolEffects], *, alpha: float) -> list[Finding]:
+    """Find what a canary's routes are proven worse in, at an alpha of their own."""
+    strict = alpha / max(sum(len(s.routes) for s in live), 1)
+    return [
+        Finding(Outcome.FAIL, f"GATE:{name}:routes", _worse(f"{s.symbol}, as its routes trade,", effect))
+        for s in live
+        for name, effect in s.routes.items()
+        if effect.claim.below(alpha=strict)
+    ]
 
 
 def _better(live: Sequence[SymbolEffects], *, alpha: float) -> list[Finding]:

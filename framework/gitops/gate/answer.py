@@ -12,6 +12,7 @@ from framework.gates.kpi import Profile
 from framework.gates.paired_metrics import METRICS, Effect
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find, more_hours, worst_first
 from framework.gitops.change.report import EnvironmentChange
+from framework.gitops.gate.compared import Compared
 from framework.gitops.gate.evidence import Evidence
 from framework.gitops.gate.judge import (
     KpiRow,
@@ -27,6 +28,7 @@ from framework.gitops.gate.judge import (
 from framework.settings.schema.gitops import Policy
 
 Windows = tuple[tuple[int, int], ...]
+CANARY_NOTE = "a canary is judged by its candidate alone beside the baseline alone, whatever its share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class Question:
     """One environment's question to the gate, with everything that decides the answer."""
 
     change: EnvironmentChange
+    compared: Compared
     policy: Policy
     opened: tuple[Evidence, ...]
     deciding: Profile
@@ -110,13 +113,14 @@ class EffectRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SymbolVerdict:
-    """Every metric of one symbol over all its tapes, and net by regime and on each tape."""
+    """Every metric of one symbol over all its tapes, of a canary by its routes; net by regime, by tape."""
 
     hours: float
     identical: bool
     effects: Mapping[str, EffectRow]
     better: EffectRow
     regimes: Mapping[str, EffectRow]
+    routes: Mapping[str, EffectRow]
     tapes: Mapping[str, EffectRow]
 
     def as_dict(self) -> dict[str, Any]:
@@ -221,6 +225,8 @@ def _findings(
         for one in question.opened
         if not one.windows
     ]
+    if question.compared.routes:
+        notes.append(CANARY_NOTE)
     rows: list[KpiRow] = []
     if findings[0].outcome is not Outcome.NO_EFFECT:
         rows = kpi_rows(tapes=arms, deciding=question.deciding, shown=question.shown)
@@ -250,6 +256,7 @@ def _symbol_verdict(whole: SymbolEffects, tapes: Mapping[str, Effect]) -> Symbol
             effects=rows(whole.effects),
             better=_effect_row(whole.better, have=whole.hours),
             regimes=rows(whole.regimes),
+            routes=rows(whole.routes),
             tapes=rows(tapes),
         )
     )

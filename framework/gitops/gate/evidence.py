@@ -14,6 +14,7 @@ from framework.fanout.run import Fanout, cores, open_fanout
 from framework.files.hints import did_you_mean
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.arms import ArmJob, Windows, replay_arm, usable_windows
+from framework.gitops.gate.compared import Compared
 from framework.gitops.gate.judge import TapeArms, cut_of
 from framework.market.tape import Tape
 from framework.market.tapes.open import TapeCache
@@ -138,8 +139,7 @@ def _counting(of: int, moved: Moved) -> Callable[[object], None]:
 def replay_evidence(
     *,
     evidence: Sequence[Evidence],
-    base: RunSettings,
-    head: RunSettings,
+    compared: Compared,
     rules: GateRules,
     home: Path,
     fanout: Fanout,
@@ -148,19 +148,22 @@ def replay_evidence(
     """Replay both arms on every tape, with delays drawn from the base's seed; give the tapes in order."""
     if not evidence:
         return []
+    arms, routes = _arms_of(compared)
     jobs = [
         ArmJob(
             settings=settings,
             opener=partial(open_evidence, one.tape, home=home),
-            seed=base.soak.seed,
+            seed=compared.base.soak.seed,
             cut=cut_of(rules, one.tape.market),
             windows=one.windows,
+            judged=k < 2,
         )
         for one in evidence
-        for settings in (base, head)
+        for k, settings in enumerate(arms)
     ]
     outcomes = fanout.run(replay_arm, jobs, on_done=_counting(len(jobs), moved))
-    arms = [outcome.unwrap() for outcome in outcomes]
+    blocks = [outcome.unwrap() for outcome in outcomes]
+    played = [blocks[k : k + len(arms)] for k in range(0, len(blocks), len(arms))]
     return [
         TapeArms(
             name=one.tape.name,
@@ -168,8 +171,21 @@ def replay_evidence(
             regime=one.tape.regime,
             market=one.tape.market,
             synthetic=one.tape.is_synthetic,
-            base=arms[2 * k],
-            candidate=arms[2 * k + 1],
+            base=played[k][0],
+            candidate=played[k][1],
+            routes=tuple(played[k][at] for at in routes),
         )
         for k, one in enumerate(evidence)
     ]
+
+
+def _arms_of(compared: Compared) -> tuple[list[RunSettings], list[int]]:
+    """Return what is replayed, what is compared first, and which of it each side's routes are."""
+    arms, routes = [compared.base, compared.candidate], list[int]()
+    for settings in compared.routes:
+        known = [arm.config_sha for arm in arms]
+        if settings.config_sha not in known:
+            arms.append(settings)
+            known.append(settings.config_sha)
+        routes.append(known.index(settings.config_sha))
+    return arms, routes

@@ -6,7 +6,7 @@ Nothing here replays, reads or writes: the same arms give the same findings.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +34,8 @@ class TapeArms:
     synthetic: bool
     base: ArmBlocks
     candidate: ArmBlocks
+    routes: tuple[ArmBlocks, ...] = ()
+    """Of a canary what runs now and what would, as their routes trade."""
 
     @property
     def identical(self) -> bool:
@@ -74,6 +76,8 @@ def effects_of(*, name: str, tapes: Sequence[TapeArms], rules: GateRules, alpha:
     whole = _Joined(tapes, rules, alpha)
     regimes = dict.fromkeys(tape.regime for tape in tapes)
     apart = {r: _Joined([t for t in tapes if t.regime == r], rules, alpha, whole.margins) for r in regimes}
+    mixed = [replace(tape, base=tape.routes[0], candidate=tape.routes[1]) for tape in tapes if tape.routes]
+    as_run = _Joined(mixed, rules, alpha, whole.margins) if mixed else None
     return SymbolEffects(
         symbol=name,
         hours=whole.hours,
@@ -81,6 +85,7 @@ def effects_of(*, name: str, tapes: Sequence[TapeArms], rules: GateRules, alpha:
         effects={metric: whole.effect(metric) for metric in whole.margins},
         better=whole.effect("net", margin=0.0),
         regimes={r: part.effect("net") for r, part in apart.items()} if len(regimes) > 1 else {},
+        routes={} if as_run is None else {metric: as_run.effect(metric) for metric in whole.margins},
     )
 
 

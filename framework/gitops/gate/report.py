@@ -44,6 +44,9 @@ class GateInputs:
     tier: str
     base: Side
     head: Side
+    compared: tuple[str, str]
+    """config_sha of both configurations that were compared, which of a canary are not the two that run."""
+
     policy_sha: str
     kpi_sha: str
     tapes: tuple[InputTape, ...]
@@ -59,12 +62,14 @@ def inputs_of(
     """Name by digest what one environment's answer rests on."""
     change = answer.change
     assert change.base is not None
+    assert change.head is not None
     return GateInputs(
         code_sha=code_sha,
         environment=change.name,
         tier=change.tier,
-        base=Side(commit=report.base, config_sha=attempt.base_config_sha),
-        head=Side(commit=report.head, config_sha=attempt.head_config_sha),
+        base=Side(commit=report.base, config_sha=change.base.config_sha),
+        head=Side(commit=report.head, config_sha=change.head.config_sha),
+        compared=(attempt.base_config_sha, attempt.head_config_sha),
         policy_sha=sha256_of(canonical_json(report.policy.model_dump(mode="json"))),
         kpi_sha=sha256_of(canonical_json(change.base.kpi.model_dump(mode="json"))),
         tapes=tuple(

@@ -25,6 +25,7 @@ from framework.gitops.change.restores_held import restores_held
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.alpha_budget import Attempt, allowance, attempt_entry
 from framework.gitops.gate.answer import Question, answer
+from framework.gitops.gate.compared import compared
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
 from framework.gitops.gate.report import GateReport, Judged, changed_of, inputs_of
 from framework.holds.hold import newest_hold
@@ -150,8 +151,6 @@ def _answered(
     request: GateRequest, report: ChangeReport, question: Question, fanout: Fanout, witness: Witness
 ) -> Judged:
     change, policy = question.change, report.policy
-    assert change.base is not None
-    assert change.head is not None
     attempt = _attempt(question)
     rows = tuple(request.rows(change.name))
     witness.attempts[change.name] = [
@@ -162,8 +161,7 @@ def _answered(
         request.append(change.name, Kind.ATTEMPT, attempt_entry(attempt, given))
     arms = replay_evidence(
         evidence=question.evidence,
-        base=change.base,
-        head=change.head,
+        compared=question.compared,
         rules=policy.gate,
         home=request.home,
         fanout=fanout,
@@ -183,16 +181,14 @@ def _answered(
 
 
 def _attempt(question: Question) -> Attempt:
-    change, evidence = question.change, question.evidence
-    assert change.base is not None
-    assert change.head is not None
+    both, evidence = question.compared, question.evidence
     return Attempt(
-        environment=change.name,
-        base_config_sha=change.base.config_sha,
-        head_config_sha=change.head.config_sha,
+        environment=question.change.name,
+        base_config_sha=both.base.config_sha,
+        head_config_sha=both.candidate.config_sha,
         tapes=tuple(one.digest for one in evidence),
         gate_version=GATE_VERSION,
-        look=sha256_of(canonical_json([change.base.soak.seed, [list(one.windows) for one in evidence]])),
+        look=sha256_of(canonical_json([both.base.soak.seed, [list(one.windows) for one in evidence]])),
     )
 
 
@@ -208,6 +204,7 @@ def _question(
     ``tapes`` are the base's, for which tapes count decides how a change is judged.
     """
     assert change.base is not None
+    assert change.head is not None
     opened = open_all(
         tapes=tapes,
         tuned=request.head.tuned_on(change.name),
@@ -224,6 +221,7 @@ def _question(
     )
     return Question(
         change=change,
+        compared=compared(base=change.base, head=change.head),
         policy=report.policy,
         opened=tuple(opened),
         deciding=deciding,

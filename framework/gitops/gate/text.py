@@ -33,7 +33,8 @@ def gate_markdown(report: GateReport) -> str:
         for name, symbol in one.answer.symbols.items():
             lines += ["", f"**{_plain(name)}**, {symbol.hours:.1f} h of tape", ""]
             lines += _markdown_table(COLUMNS, [_row(e) for e in symbol.effects.values()])
-            apart = {**symbol.regimes, **symbol.tapes}
+            mixed = {"as its routes trade": symbol.routes["net"]} if symbol.routes else {}
+            apart = {**symbol.regimes, **symbol.tapes, **mixed}
             rows = [(key, *_row(e)[3:5], f"{e.effective_blocks:.0f}") for key, e in apart.items()]
             lines += ["", *_markdown_table(("net by regime and tape", "effect", "interval", "n_eff"), rows)]
         lines += ["", *_kpi(one)]

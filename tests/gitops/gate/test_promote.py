@@ -45,7 +45,7 @@ def judged(name: str, outcome: Outcome) -> Judged:
         inputs=GateInputs(
             code_sha=None, environment=name, tier="sandbox", base=Side(commit=BASE, config_sha=OLD),
             head=Side(commit=HEAD, config_sha=NEW), policy_sha="", kpi_sha="", tapes=(), seed=1, alpha=0.05,
-            attempt=attempt.key,
+            attempt=attempt.key, compared=(OLD, NEW),
         ),
         attempt=attempt,
         given=Allowance(quarter="2026-Q3", number=1, left=0.05, alpha=0.025, repeated=True),

@@ -1,4 +1,4 @@
-"""A rollout at the gate: its routes are replayed, so that it passes, fails or stays unclear."""
+"""A rollout at the gate: a canary is judged by its candidate, so that it passes, fails or stays unclear."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 
 from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Outcome
+from framework.gitops.gate.answer import CANARY_NOTE
 from framework.gitops.gate.run import GateResult
+from framework.gitops.gate.text import gate_markdown
 from tests.gitops.change.test_rollout_changes import FILE, let_out, named, tried
 from tests.gitops.gate.test_gate_run import LIQUID, Gate, of
 
@@ -35,26 +37,45 @@ def looked(gate: Gate, head: str, base: str | None = None) -> GateResult:
     return gate.judge(head, base=base or gate.base, rows=lambda _: (), append=lambda *_: None)
 
 
-def test_a_canary_is_replayed_by_its_routes_and_may_stay_unclear(gate: Gate) -> None:
-    result = looked(gate, begun(gate, SLOWER, "canary"))
-    assert result.outcome is Outcome.INCONCLUSIVE
-    age = of(result)["symbols"]["SYNTHUSDT"]["effects"]["off_target_age"]
+def test_a_canary_of_any_share_is_held_to_what_its_candidate_is_held_to_alone(gate: Gate) -> None:
     whole = looked(gate, begun(gate, SLOWER, "full"))
     assert whole.outcome is Outcome.FAIL
     assert "off-target age" in whole.report.sentence
-    far = of(whole)["symbols"]["SYNTHUSDT"]["effects"]["off_target_age"]
-    assert 0.0 < age["effect"] < far["effect"]  # half of the minutes, about half of the effect
+    far = of(whole)["symbols"]["SYNTHUSDT"]
+    for fraction in (0.1, 0.5):
+        result = looked(gate, begun(gate, SLOWER, "canary", fraction))
+        assert result.outcome is Outcome.FAIL
+        near = of(result)["symbols"]["SYNTHUSDT"]
+        assert near["effects"] == far["effects"]
+        # What its routes do stands beside it: a share of the minutes, a share of the effect.
+        mixed = near["routes"]["off_target_age"]["effect"]
+        assert 0.0 < mixed < far["effects"]["off_target_age"]["effect"]
+        assert CANARY_NOTE in of(result)["notes"]
+        assert "as its routes trade" in gate_markdown(result.report)
+    assert far["routes"] == {}
 
 
-def test_a_canary_that_grows_and_a_candidate_that_changes_are_judged_against_what_runs(gate: Gate) -> None:
-    base = begun(gate, SLOWER, "canary", 0.1)
+def test_growing_a_canary_asks_the_same_question_and_another_candidate_a_new_one(gate: Gate) -> None:
+    first, base = looked(gate, begun(gate, SLOWER, "canary", 0.1)), gate.repo.commit()
     gate.repo.edit(FILE, "canary_fraction=0.1", "canary_fraction=0.9")
     grown = looked(gate, gate.repo.commit(), base)
-    assert grown.outcome not in (Outcome.NO_EFFECT, Outcome.PASS)
     assert of(grown)["changes"][0]["name"] == "rollout.canary_fraction"
+    assert of(grown)["inputs"]["attempt"] == of(first)["inputs"]["attempt"]
+    assert grown.outcome is first.outcome
+    verdict = of(grown)["journal"][-1]["data"]
+    assert verdict["config_sha"] == of(grown)["inputs"]["head"]["config_sha"]
     tried(gate.repo, "max_delta_ratio: 0.15")
     changed = looked(gate, gate.repo.commit(), base)
+    assert of(changed)["inputs"]["attempt"] != of(first)["inputs"]["attempt"]
     assert changed.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_baseline_that_changes_beneath_a_canary_is_compared_by_the_routes(gate: Gate) -> None:
+    base = begun(gate, "max_delta_ratio: 0.15", "canary", 0.1)
+    gate.repo.edit("runtime_overrides/sandbox.yaml", "min_interval_ms: 70", "min_interval_ms: 110")
+    result = looked(gate, gate.repo.commit(), base)
+    assert result.outcome is Outcome.FAIL
+    assert of(result)["symbols"]["SYNTHUSDT"]["routes"] == {}
 
 
 def test_a_candidate_that_changes_nothing_has_no_effect(gate: Gate) -> None:
