@@ -67,9 +67,14 @@ $(DEV): $(CORE) requirements/dev.txt
 	@$(PIP_CHECK) >/dev/null || $(PIP_CHECK)
 	@touch $@
 
-soak: $(CORE) ## run a soak: make soak ARGS="profile=moderate soak.hours=1"
-	@echo "==> $(BIN)/quoteops soak $(ARGS)"
-	@$(BIN)/quoteops soak $(ARGS) || { code=$$?; case $$code in \
+# What somebody gave make beside its own variables are words of the soak; flags and words that make would take for itself go into ARGS.
+OWN := ARGS BIN CORE DEV LOCK_ARGS PIP PIP_CHECK PIP_COMPILE PIP_INSTALL PIP_SYNC PYTEST PYTHON SHELL STALE WHICH
+GIVEN = $(sort $(filter-out $(OWN),$(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $v)),$v))))
+WORDS = $(foreach v,$(GIVEN),'$(subst ','\'',$v=$(value $v))')
+
+soak: $(CORE) ## run a soak: make soak profile=moderate soak.hours=1
+	@printf '==> %s\n' "$(BIN)/quoteops soak $$(echo $(WORDS) $(ARGS))"
+	@$(BIN)/quoteops soak $(WORDS) $(ARGS) || { code=$$?; case $$code in \
 		1|3) echo "==> the soak ran; the verdict above would end 'quoteops soak' with exit code $$code" ;; \
 		*) echo "==> the soak could not run or was not completed (exit code $$code); see the line above"; exit $$code ;; esac; }
 

@@ -1,4 +1,4 @@
-"""The documented paths: ``artifacts/reports`` and ``artifacts/soak`` show the latest complete run.
+"""The documented paths: ``artifacts/reports``, ``soak``, ``edge/trades.jsonl`` show the latest complete run.
 
 ``artifacts/soak`` is a folder of its own, for people write ``runtime_overrides.json`` there before a run:
 what they write must not reach into the run it shows, and is told from what the run left by its bytes.
@@ -19,6 +19,25 @@ POINTER = "LATEST"
 OVERRIDES = "runtime_overrides.json"
 OURS = f".{OVERRIDES}.sha256"
 REPORT = "EDGE_REPORT.json"
+TRADES = "edge/trades.jsonl"
+FILES = (
+    REPORT, TRADES, f"soak/{OVERRIDES}",
+    "soak/audit.jsonl", "soak/metrics.jsonl", "soak/summary.txt", "soak/TUNING_REPORT.json",
+    "reports/EDGE_REPORT.json", "reports/KPI_GATE.json", "reports/soak_metrics.json",
+    "reports/gates_summary.json", "reports/SOAK_RESULTS.md", "reports/report.html",
+)  # fmt: skip
+
+
+def check_places(artifacts: Path) -> None:
+    """Raise FileError where something of another kind lies in a documented path: asked before a run."""
+    for name in ("soak", "edge", "soak/iterations"):
+        place = artifacts / name
+        if place.exists() and not place.is_dir():
+            raise FileError(f"{place}: is not a folder; allowed a folder, or nothing")
+    for name in FILES:
+        place = artifacts / name
+        if place.exists() and not place.is_file():
+            raise FileError(f"{place}: is not a plain file; allowed a file, or nothing")
 
 
 def publish(run: Path, *, artifacts: Path) -> None:
@@ -36,6 +55,8 @@ def publish(run: Path, *, artifacts: Path) -> None:
     write_atomic(path=place / OVERRIDES, data=text)  # a file of its own in place of the link
     write_atomic(path=place / POINTER, data=f"{source}\n")
     _show(artifacts / REPORT, run / "reports" / REPORT)
+    _folder((artifacts / TRADES).parent)
+    _show(artifacts / TRADES, run / TRADES)
 
 
 def written_by_hand(artifacts: Path) -> Path | None:
@@ -75,10 +96,7 @@ def behind(path: Path) -> Path:
 
 def _fill(place: Path, source: Path) -> None:
     """Show every entry of a folder in another; a file in the way is replaced, a folder is filled likewise."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{place}: cannot create: {error.strerror or error}; allowed a folder") from error
+    _folder(place)
     for old in place.iterdir():
         if old.is_symlink() and not (source / old.name).exists():
             old.unlink()
@@ -88,6 +106,13 @@ def _fill(place: Path, source: Path) -> None:
             _show(shown, entry)
         elif not _linked(shown, entry):
             _fill(shown, entry)
+
+
+def _folder(place: Path) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{place}: cannot create: {error.strerror or error}; allowed a folder") from error
 
 
 def _show(shown: Path, target: Path) -> None:

@@ -25,6 +25,7 @@ from framework.session.judge import Judge, make_judge
 from framework.session.play import play, weigh
 from framework.session.portfolio import Played, make_replay
 from framework.session.provenance import provenance_of, runtime_of
+from framework.session.published import check_places
 from framework.session.reload import LiveSettings
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
@@ -77,6 +78,8 @@ def run_soak(
     """
     home = home or composed.root
     folder = RunFolder(composed.run_dir, artifacts=home / "artifacts")
+    if publish:
+        check_places(home / "artifacts")
     settings = composed.settings
     watch, stop = Stopwatch(), stop or Stop()
     own_name = not publish or any(w.startswith("hydra.run.dir=") for w in composed.ground.plan.hydra_words)

@@ -57,7 +57,7 @@ def test_the_documented_soak_reads_what_was_written_by_hand_and_leaves_what_is_r
     assert kept["sources"]["params.min_interval_ms"] == source
     for name in ("reports/EDGE_REPORT.json", "reports/KPI_GATE.json", "reports/soak_metrics.json",
                  "reports/SOAK_RESULTS.md", "soak/summary.txt", "soak/metrics.jsonl", "soak/audit.jsonl",
-                 "soak/runtime_overrides.json"):  # fmt: skip
+                 "soak/runtime_overrides.json", "edge/trades.jsonl"):  # fmt: skip
         assert (root / "artifacts" / name).read_bytes() == (run / name).read_bytes(), name
     assert (root / "out" / "gates_summary.json").read_bytes() == (
         run / "reports" / "gates_summary.json"
@@ -74,6 +74,14 @@ def extend(root: Path, run: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert (root / "artifacts" / "reports" / "EDGE_REPORT.json").read_bytes() == before
+
+
+def test_a_folder_in_the_place_of_the_overrides_is_refused_before_anything_is_played(root: Path) -> None:
+    (root / "artifacts" / "soak" / "runtime_overrides.json").mkdir(parents=True)
+    done = quoteops("soak", *FLAGS[:4], root=root)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.endswith("runtime_overrides.json: is not a plain file; allowed a file, or nothing\n")
+    assert not (root / "artifacts" / "runs").exists()
 
 
 def test_a_start_that_is_named_wins_and_what_is_wrong_is_one_line(root: Path) -> None:

@@ -1,6 +1,9 @@
 """Hooks, workflows and the build script: one recipe place, pinned actions, least permission."""
 
 import re
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,24 @@ def test_the_tests_run_in_two_parts_that_together_are_all_of_them() -> None:
         "-m slow",
         "$(ARGS)",
     ]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+def test_words_given_to_make_soak_are_words_of_the_soak() -> None:
+    given = [
+        "profile=moderate",
+        "market.symbols=[AUSDT,BUSDT]",
+        "x=it's a $HOME",
+        "ARGS=-m --json",
+        "PYTHON=python3",
+    ]
+    done = subprocess.run(
+        ["make", "-n", "-o", ".venv/core.stamp", "soak", *given],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(".venv/bin/quoteops soak ")]
+    words = shlex.split(line.partition(" || ")[0])[2:]
+    assert words == ["market.symbols=[AUSDT,BUSDT]", "profile=moderate", "x=it's a $HOME", "-m", "--json"]
 
 
 def test_the_build_script_calls_make_test() -> None:

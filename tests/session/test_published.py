@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from framework.files.errors import FileError
-from framework.session.published import behind, publish, written_by_hand
+from framework.session.published import behind, check_places, publish, written_by_hand
 
 OVERRIDES = '{"min_interval_ms":90}\n'
 MADE = (
     "reports/EDGE_REPORT.json", "reports/KPI_GATE.json", "soak/summary.txt", "soak/metrics.jsonl",
-    "soak/iterations/ITER_SUMMARY_iter1.json",
+    "soak/iterations/ITER_SUMMARY_iter1.json", "edge/trades.jsonl",
 )  # fmt: skip
 
 
@@ -98,3 +98,27 @@ def test_a_folder_in_the_place_of_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "other" / "soak").write_text("a file")
     with pytest.raises(FileError, match=r"soak: cannot create: .*; allowed a folder$"):
         publish(a_run(tmp_path, "two"), artifacts=tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["soak/runtime_overrides.json", "soak/summary.txt", "EDGE_REPORT.json"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_file_in_the_place_of_one_is_refused_before_a_run(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("/dev/null")
+    with pytest.raises(FileError, match=rf"{place.name}: is not a plain file; allowed a file, or nothing$"):
+        check_places(tmp_path)
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused_before_a_run(tmp_path: Path) -> None:
+    check_places(tmp_path)
+    (tmp_path / "soak").write_text("a file")
+    with pytest.raises(FileError, match=r"soak: is not a folder; allowed a folder, or nothing$"):
+        check_places(tmp_path)

@@ -159,7 +159,7 @@ def test_a_cell_that_cannot_run_is_a_row_and_hides_no_other(root: Path) -> None:
     assert sweep["cells"][1]["error"].startswith("exchange.fee_in_base: true, but SYNTHUSDT is linear")
     assert (sweep["verdict"], sweep["exit_code"]) == ("ERROR", 2)
     assert sweep["trials"] == 1
-    assert said[0] == "| soak_sweep | ERROR | cell=0 exchange.fee_in_base=True |"
+    assert said[0] == "| soak_sweep | ERROR | cell=0 exchange.fee_in_base=true |"
     assert "NOT RUN: exchange.fee_in_base" in (folder / "SWEEP.md").read_text()
     assert json.loads((folder / "0" / "run.json").read_text())["status"] == "incomplete"
 

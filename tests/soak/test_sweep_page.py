@@ -153,3 +153,16 @@ def test_the_words_of_the_leader_alone_are_given() -> None:
     assert re.search(
         r"quoteops soak soak.hours=3 params.base_spread_bps_delta=0\.\d params.min_interval_ms=\d+", text
     )
+
+
+def test_values_are_written_as_the_words_that_give_them() -> None:
+    values = {
+        "market.symbols": ["AUSDT", "BUSDT"],
+        "soak.auto_tune": False,
+        "market.start": None,
+        "params.x": 0.1,
+    }
+    assert (
+        label_of(values) == "market.symbols=[AUSDT,BUSDT] soak.auto_tune=false market.start=null params.x=0.1"
+    )
+    assert label_of({"rollout.candidate": {"tail_age_ms": 700}}) == "rollout.candidate={tail_age_ms:700}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from framework.soak.page.words import compact, known
 from framework.soak.sweep.row import RankedRow
-from framework.soak.sweep.table import Sweep
+from framework.soak.sweep.table import Sweep, as_word
 
 NUMBERED = 12
 """An axis of more values is a scale of numbers, not a list of them."""
@@ -107,7 +107,7 @@ def grid_of(sweep: Sweep) -> Grid:
 def text_of(value: Any) -> str:
     """Write a value of a parameter."""
     if isinstance(value, bool) or known(value) is None:
-        return str(value)
+        return as_word(value)
     return compact(value)
 
 

@@ -32,7 +32,18 @@ def values_of(cells: Sequence[Composed], *, words: Sequence[str]) -> list[dict[s
 
 def label_of(values: Mapping[str, Any]) -> str:
     """Name a cell by its values."""
-    return " ".join(f"{key}={value}" for key, value in values.items()) or "default"
+    return " ".join(f"{key}={as_word(value)}" for key, value in values.items()) or "default"
+
+
+def as_word(value: Any) -> str:
+    """Write a value as the word of a command line that gives it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{','.join(as_word(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key}:{as_word(item)}' for key, item in value.items())}}}"
+    return str(value)
 
 
 def _value(composed: Composed, key: str) -> Any:
@@ -41,7 +52,7 @@ def _value(composed: Composed, key: str) -> Any:
     value: Any = composed.settings.model_dump(mode="json")
     for name in key.split("."):
         value = value[name]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    return value if isinstance(value, (str, int, float, bool, type(None))) else as_word(value)
 
 
 @dataclass(frozen=True, kw_only=True)
