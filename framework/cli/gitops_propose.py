@@ -15,31 +15,7 @@ if TYPE_CHECKING:
 
 def run(argv: Sequence[str]) -> int:
     """Propose; 0 done, 2 could not."""
-    parser = Parser(
-        prog="quoteops gitops propose",
-        description="Ask an environment for tuned, swept or tried values: branch, commit, pull request.",
-    )
-    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "--from",
-        dest="source",
-        type=Path,
-        metavar="PATH",
-        help="a soak's folder or its soak/runtime_overrides.json, a sweep's folder or SWEEP.json, a patch",
-    )
-    what.add_argument(
-        "--promote",
-        action="store_true",
-        help="its candidate becomes its baseline, and nothing is out any more",
-    )
-    parser.add_argument("--remote", metavar="URL", help="where to push (origin of the checkout)")
-    parser.add_argument("--title", metavar="TEXT", help="of the commit and the pull request")
-    parser.add_argument("--anyway", action="store_true", help="a sweep's leader though nothing is proven")
-    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the commit")
-    parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
 
     from framework.files.atomic import canonical_json
     from framework.gitops.agent.serve import read_checkout, remote_of, token_of
@@ -78,6 +54,34 @@ def run(argv: Sequence[str]) -> int:
     print(f"| gitops_propose | CHECK | {result['check']} |")
     print(proposal.url or f"no token: open the pull request by hand, its text is in {proposal.body}")
     return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="quoteops gitops propose",
+        description="Ask an environment for tuned, swept or tried values: branch, commit, pull request.",
+    )
+    parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="PATH",
+        help="a soak's folder or its soak/runtime_overrides.json, a sweep's folder or SWEEP.json, a patch",
+    )
+    what.add_argument(
+        "--promote",
+        action="store_true",
+        help="its candidate becomes its baseline, and nothing is out any more",
+    )
+    parser.add_argument("--remote", metavar="URL", help="where to push (origin of the checkout)")
+    parser.add_argument("--title", metavar="TEXT", help="of the commit and the pull request")
+    parser.add_argument("--anyway", action="store_true", help="a sweep's leader though nothing is proven")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the commit")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
 
 
 def _checked(state_dir: StateDir, proposal: Proposal) -> str:

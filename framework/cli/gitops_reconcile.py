@@ -46,7 +46,7 @@ def run(argv: Sequence[str]) -> int:
             from framework.files.atomic import canonical_json
             from framework.gitops.agent.status import read_status
 
-            print(canonical_json(read_status(agent.state_dir, now=observed.now)))
+            print(canonical_json(read_status(agent.state_dir, now=observed.now).as_dict()))
         return exit_code(observed)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

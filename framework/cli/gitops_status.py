@@ -19,7 +19,8 @@ def run(argv: Sequence[str]) -> int:
     from framework.files.atomic import canonical_json
     from framework.files.hints import did_you_mean
     from framework.gitops.agent.state_dir import StateDir
-    from framework.gitops.agent.status import read_status, status_code, status_lines
+    from framework.gitops.agent.status import read_status
+    from framework.gitops.agent.status_text import status_lines
     from framework.gitops.errors import GitopsError
     from framework.journal.journal import utc_now
     from framework.settings.gitops_files import environment_names
@@ -31,5 +32,5 @@ def run(argv: Sequence[str]) -> int:
         hint = did_you_mean(args.environment, known)
         raise GitopsError(f"environment {args.environment}: is unknown; allowed {', '.join(known)}{hint}")
     status = read_status(state_dir, now=utc_now())
-    print(canonical_json(status) if args.json else "\n".join(status_lines(status)))
-    return status_code(status)
+    print(canonical_json(status.as_dict()) if args.json else "\n".join(status_lines(status)))
+    return status.exit_code

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from framework.gitops.agent.serve import once
-from framework.gitops.agent.status import read_status, status_lines
+from framework.gitops.agent.status import read_status
+from framework.gitops.agent.status_text import status_lines
 from framework.gitops.errors import GitError
 from framework.gitops.repo.git import check_apart, check_path, without_login
 from framework.journal.entry import Kind
@@ -44,7 +45,7 @@ def status(world: World) -> dict[str, Any]:
     """Give what status says, which can be written for people whatever it is."""
     found = read_status(world.state_dir, now=world.now)
     assert status_lines(found)
-    return found
+    return found.as_dict()
 
 
 @pytest.mark.parametrize(
