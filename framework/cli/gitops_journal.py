@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from framework.files.atomic import canonical_json
 
 if TYPE_CHECKING:
     from framework.gitops.repo.git import Git
+    from framework.journal.entry import Entry
     from framework.journal.journal import Content
 
 DIGEST = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
@@ -41,48 +42,61 @@ def _show(args: argparse.Namespace) -> int:
     root = find_root()
     path = args.file or root / "artifacts" / "gitops" / args.environment / "journal.jsonl"
     try:
-        content = _content(path, Git(root), args)
+        result, entries = _read(path, Git(root), args)
     except JournalError as error:
         print(canonical_json({"whole": False, "fault": str(error)}) if args.json else f"BROKEN: {error}")
         return 1
-    entries = content.entries[-args.last :] if args.last > 0 else content.entries
-    result: dict[str, Any] = {
-        "whole": True,
-        "entries": len(content.entries),
-        "head": {"seq": content.head.seq, "sha256": content.head.sha256},
-        "torn_tail_bytes": len(content.tail),
-    }
     if args.json:
-        rows = [] if args.verify else [_plain(entry) for entry in entries]
-        print(canonical_json({**result, "rows": rows}))
+        print(canonical_json({**result, "rows": [_plain(entry) for entry in entries]}))
         return 0
-    if not args.verify:
-        for entry in entries:
-            print(
-                f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{DIGEST.sub(_cut, canonical_json(entry.data))}"
-            )
-    torn = f", {len(content.tail)} bytes of a torn line at its end" if content.tail else ""
-    print(f"WHOLE: {len(content.entries)} entries, head {content.head.sha256[:16]}{torn}")
+    for entry in entries:
+        print(f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{DIGEST.sub(_cut, canonical_json(entry.data))}")
+    torn = (
+        f", {result['torn_tail_bytes']} bytes of a torn line at its end" if result["torn_tail_bytes"] else ""
+    )
+    many = f" in {result['segments']} segments" if result["segments"] > 1 else ""
+    print(f"WHOLE: {result['entries']} entries{many}, head {result['head']['sha256'][:16]}{torn}")
     return 0
 
 
-def _content(path: Path, git: Git, args: argparse.Namespace) -> Content:
-    """Return the journal here, held against the published head; the published one where there is none."""
+def _read(path: Path, git: Git, args: argparse.Namespace) -> tuple[dict[str, Any], list[Entry]]:
+    """Verify every segment and the state it carries; return what is said, and the entries to print."""
+    from collections import deque
+
+    from framework.gitops.desired.checkpoint import refold
+    from framework.gitops.desired.history import History
+
+    shown: deque[Entry] = deque(maxlen=0 if args.verify else args.last if args.last > 0 else None)
+    history, segments, content = History(), 0, None
+    for content in _contents(path, git, args):
+        segments += 1
+        if not args.environment.endswith(".gate"):  # those amount to nothing that a segment carries
+            history = refold(content.entries, into=history, where=str(path))
+        shown.extend(content.entries)
+    assert content is not None
+    head = {"seq": content.head.seq, "sha256": content.head.sha256}
+    tail = len(content.tail)
+    result = {"whole": True, "entries": head["seq"], "segments": segments, "head": head}
+    return {**result, "torn_tail_bytes": tail}, list(shown)
+
+
+def _contents(path: Path, git: Git, args: argparse.Namespace) -> Iterable[Content]:
+    """Give the journal here, held against the published head; the published one where there is none."""
     from framework.errors import QuoteopsError
     from framework.gitops.repo.journal_branch import fetch_published
-    from framework.journal.journal import Content, Journal, check_head
+    from framework.journal.journal import Content, Journal
 
     published = None if args.remote is None else fetch_published(git, args.remote, args.environment)
     if path.is_file():
-        content = Journal(path).content()
+        journal = Journal(path)
         if published is not None:
-            check_head(content.entries, published.head, where=str(path))
-        return content
+            journal.check_head(published.head)
+        return journal.walk()
     if published is None:
         nor = f" and none published at {args.remote}" if args.remote is not None else ""
         served = "an environment that an agent has served, or NAME.gate once a gate was recorded"
         raise QuoteopsError(f"{path}: no journal here{nor}; allowed {served}")
-    return Content(published.entries, 0, b"")
+    return [Content(published.entries, 0, b"")]
 
 
 def _cut(result: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ GENESIS = "0" * 64
 """What the first entry names as the hash before it."""
 
 KEYS = ("seq", "at", "kind", "data", "prev", "sha256")
+_HASHED = f',"sha256":"{GENESIS}"}}\n'
+"""How a line ends, by its length: what lies before it is what is hashed."""
 
 
 class Kind(StrEnum):
@@ -35,6 +38,8 @@ class Kind(StrEnum):
     PROPOSED = "proposed"
     PENDING = "pending"
     RECOVERED = "recovered"
+    SEGMENT = "segment"
+    ADOPTED = "adopted"
 
 
 class Row(Protocol):
@@ -94,8 +99,10 @@ def make_entry(*, after: Head, at: str, kind: Kind, data: Mapping[str, Any]) -> 
     return entry
 
 
-def parse_line(line: bytes, *, after: Head, where: str) -> Entry:
+def parse_line(line: bytes, *, after: Head | None, where: str) -> Entry:
     """Return the entry of one whole line that must follow ``after``; raises JournalError naming the fault.
+
+    Without ``after`` what it follows is not asked.
 
     The line must be, byte for byte, what its own content is written as, so that no byte of it is free.
     """
@@ -105,16 +112,18 @@ def parse_line(line: bytes, *, after: Head, where: str) -> Entry:
         raise JournalError(f"{where}: is not JSON; the journal was changed") from error
     if not isinstance(found, dict) or set(found) != set(KEYS):
         raise JournalError(f"{where}: is not an entry of {', '.join(KEYS)}; the journal was changed")
-    body = {key: value for key, value in found.items() if key != "sha256"}
     try:
-        written, hashed = (canonical_json(found) + "\n").encode(), sha256_of(canonical_json(body))
+        written = (canonical_json(found) + "\n").encode()
+        hashed = hashlib.sha256(written[: -len(_HASHED)] + b"}").hexdigest()  # sha256 is the last key
     except (ValueError, RecursionError) as error:
         raise JournalError(
             f"{where}: holds what an entry cannot ({error}); the journal was changed"
         ) from error
-    if hashed != found["sha256"] or written != line:
+    if written != line or hashed != found["sha256"]:
         raise JournalError(f"{where}: the content does not match its hash; the journal was changed")
-    if type(found["seq"]) is not int or found["seq"] != after.seq + 1 or found["prev"] != after.sha256:
+    if type(found["seq"]) is not int or found["seq"] < 1:
+        raise JournalError(f"{where}: seq is {found['seq']}; allowed 1, 2, 3 and so on")
+    if after is not None and (found["seq"] != after.seq + 1 or found["prev"] != after.sha256):
         raise JournalError(
             f"{where}: entry {found['seq']} does not follow entry {after.seq}; entries were removed, repeated"
             " or reordered"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from framework.files.atomic import append_durable, locked, sha256_of
+from framework.files.atomic import append_durable, locked, sha256_of, write_atomic
 from framework.files.errors import FileError
 from framework.files.moments import iso_utc
-from framework.journal.entry import EMPTY, Entry, Head, Kind, make_entry, parse_line
+from framework.journal import segments
+from framework.journal.cursor import Cursor
+from framework.journal.entry import EMPTY, Entry, Head, Kind, make_entry
 from framework.journal.errors import JournalError
+from framework.journal.segments import Content, parse_journal, parse_open, sealed_files
 
 __all__ = ["EMPTY", "Content", "Entry", "Head", "Journal", "Kind", "check_head", "parse_journal", "utc_now"]
 
@@ -21,54 +22,32 @@ LOCK_SECONDS = 30.0
 TAIL_SHOWN = 2_000
 """How much of a torn line the entry that records its removal keeps."""
 
+State = Callable[[Head], Mapping[str, Any]]
+"""What all entries up to a head amount to: what the first entry of the next segment carries."""
+
 
 def utc_now() -> datetime:
     """Return the wall clock in UTC."""
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True)
-class Content:
-    """What a journal's bytes hold: whole entries, verified, and an unterminated rest that a crash left."""
-
-    entries: tuple[Entry, ...]
-    size: int
-    """Bytes of the whole entries."""
-
-    tail: bytes
-    after: Head = EMPTY
-    """The head that the entries follow."""
-
-    @property
-    def head(self) -> Head:
-        """Return the newest entry's number and hash."""
-        return self.entries[-1].head if self.entries else self.after
-
-
-def parse_journal(data: bytes, *, where: str, after: Head = EMPTY) -> Content:
-    """Verify the bytes of a journal, or of the part that follows ``after``. Raises JournalError."""
-    *lines, tail = data.split(b"\n")
-    entries: list[Entry] = []
-    head = after
-    for line in lines:
-        entry = parse_line(line + b"\n", after=head, where=f"{where}:{head.seq + 1}")
-        entries.append(entry)
-        head = entry.head
-    return Content(tuple(entries), len(data) - len(tail), tail, after)
-
-
 class Journal:
     """An append-only file of entries. Any number of processes may append to it at once.
 
-    The whole chain is verified before this object's first append, and what others appended since before each
-    later one; ``entries`` verifies all of it anew.
+    The open segment is verified before this object's first append, and what others appended since before each
+    later one; ``walk`` and ``entries`` verify all of it anew. Who gives ``state`` seals a full segment.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, path: Path, *, now: Callable[[], datetime] = utc_now, state: State | None = None
+    ) -> None:
         self.path = path
+        self.stamp: Mapping[str, Any] = {}
+        """What each entry's data holds besides: the fencing token of an agent."""
+
         self._now = now
-        self._seen = (0, EMPTY)
-        """Bytes verified so far, and the head there."""
+        self._state = state
+        self._cursor = Cursor(path)
 
     def append(self, *, kind: Kind, data: Mapping[str, Any]) -> Entry:
         """Add an entry and return it once it is on the disk.
@@ -77,37 +56,71 @@ class Journal:
         JournalError when the chain is broken, the data is not plain JSON, or the disk refuses; nothing was
         appended then.
         """
+        data = {**data, **self.stamp}
         try:
             with locked(path=self.path, timeout_s=LOCK_SECONDS):
-                size, head, tail = self._catch_up()
-                entry = make_entry(after=head, at=self._moment(), kind=kind, data=data)
-                if tail:
-                    size, head = self._recover(size=size, head=head, tail=tail)
-                    entry = make_entry(after=head, at=entry.at, kind=kind, data=data)
+                self._catch_up()
+                make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=data)
+                if self._cursor.tail:
+                    self._recover()
+                if self._state is not None and self._is_full():
+                    self._seal(self._state)
+                entry = make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=data)
                 append_durable(path=self.path, data=entry.line())
-                self._seen = (size + len(entry.line()), entry.head)
                 return entry
         except FileError as error:
             raise JournalError(str(error)) from error
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every entry, oldest first. Raises JournalError naming file:line where the chain breaks."""
-        return self.content().entries
+        return tuple(entry for content in self.walk() for entry in content.entries)
+
+    def walk(self) -> Iterator[Content]:
+        """Give every segment, oldest first, verified against the one before; one is held at a time."""
+        content, head = self.content(), EMPTY
+        for path in sealed_files(self.path, before=content.after.seq + 1):
+            sealed = parse_journal(path.read_bytes(), where=str(path), after=head)
+            if sealed.tail:
+                raise JournalError(f"{path}: ends in the middle of a line; the journal was changed")
+            head = sealed.head
+            yield sealed
+        if head != content.after:
+            raise JournalError(
+                f"{segments.folder_of(self.path)}: ends at entry {head.seq}, and {self.path.name} follows"
+                f" entry {content.after.seq}; a segment was removed or changed, bring it back"
+            )
+        yield content
 
     def content(self) -> Content:
-        """Return every entry and the torn tail, if a crash left one. Raises JournalError."""
-        return parse_journal(self.read(), where=str(self.path))
+        """Return the open segment's entries and the torn tail, if a crash left one. Raises JournalError."""
+        return parse_open(self.read(), where=str(self.path))
 
     def head(self) -> Head:
-        """Return the newest entry's number and hash, the chain verified. Raises JournalError."""
+        """Return the newest entry's number and hash, the open segment verified. Raises JournalError."""
         return self.content().head
 
     def check_head(self, published: Head) -> None:
         """Raise JournalError unless the journal holds the published head: entries are missing or changed."""
-        check_head(self.entries(), published, where=str(self.path))
+        content = self.content()
+        if published.seq <= content.after.seq and published != EMPTY:
+            content = self.sealed_with(published.seq)
+        check_head(content.entries, published, where=str(self.path))
+
+    def sealed_with(self, seq: int) -> Content:
+        """Return the sealed segment that holds an entry. Raises JournalError when none does."""
+        holding = None
+        for path in sealed_files(self.path):
+            if segments.number_of(path) > seq:
+                break
+            holding = path
+        if holding is None:
+            raise JournalError(
+                f"{segments.folder_of(self.path)}: no segment holds entry {seq}; bring it back"
+            )
+        return parse_journal(holding.read_bytes(), where=str(holding), after=None)
 
     def read(self) -> bytes:
-        """Return the journal's bytes, none when there is no file yet. Raises JournalError."""
+        """Return the open segment's bytes, none when there is no file yet. Raises JournalError."""
         try:
             return self.path.read_bytes()
         except FileNotFoundError:
@@ -115,22 +128,12 @@ class Journal:
         except OSError as error:
             raise JournalError(f"{self.path}: cannot read: {error.strerror or error}") from error
 
-    def _catch_up(self) -> tuple[int, Head, bytes]:
-        size, head = self._seen
-        there = self.path.stat().st_size if self.path.exists() else 0
-        if there < size:
-            raise JournalError(
-                f"{self.path}: holds {there} bytes and held {size}; the journal was truncated, bring it back"
-            )
-        with open(self.path, "rb") if there else open(os.devnull, "rb") as file:
-            file.seek(size)
-            content = parse_journal(file.read(), where=str(self.path), after=head)
-        if content.entries:
-            head = content.head
-        self._seen = (size + content.size, head)
-        return *self._seen, content.tail
+    def _catch_up(self) -> None:
+        for _ in self._cursor.read():
+            pass
 
-    def _recover(self, *, size: int, head: Head, tail: bytes) -> tuple[int, Head]:
+    def _recover(self) -> None:
+        tail, size = self._cursor.tail, self._cursor.size
         text = tail.decode(errors="replace")
         lost = {
             "offset": size,
@@ -138,25 +141,46 @@ class Journal:
             "sha256": sha256_of(text),
             "text": text[:TAIL_SHOWN],
         }
-        entry = make_entry(after=head, at=self._moment(), kind=Kind.RECOVERED, data=lost)
+        entry = make_entry(after=self._cursor.head, at=self._moment(), kind=Kind.RECOVERED, data=lost)
         append_durable(path=self.path, data=entry.line(), keep=size)
-        self._seen = (size + len(entry.line()), entry.head)
-        return self._seen
+        self._catch_up()
+
+    def _seal(self, state: State) -> None:
+        """Put the open segment beside the file, whole, then begin the next one in its place.
+
+        A disk that has no room for that keeps the segment open: what matters is the entry that comes.
+        """
+        content = self.content()
+        first = content.after.seq + 1
+        data = {"first": first, "last": content.head.seq, **state(content.head)}
+        entry = make_entry(after=content.head, at=self._moment(), kind=Kind.SEGMENT, data=data)
+        try:
+            opening = self._cursor.opening
+            segments.seal(self.path, self.read()[: content.size], first=first, opening=opening)
+            write_atomic(path=self.path, data=entry.line(), staging=segments.folder_of(self.path))
+        except FileError:
+            return
+        self._catch_up()
+
+    def _is_full(self) -> bool:
+        return self._cursor.size - self._cursor.opening >= segments.SEGMENT_BYTES
 
     def _moment(self) -> str:
         return iso_utc(self._now(), timespec="microseconds")
 
 
 def check_head(entries: tuple[Entry, ...], published: Head, *, where: str) -> None:
-    """Raise JournalError unless the entries hold the published head."""
+    """Raise JournalError unless the entries, which need not begin with the first, hold the published head."""
     if published == EMPTY:
         return
-    if published.seq > len(entries):
+    last = entries[-1].seq if entries else 0
+    if published.seq > last:
         raise JournalError(
-            f"{where}: ends at entry {len(entries)}, but entry {published.seq} was published; the journal was"
+            f"{where}: ends at entry {last}, but entry {published.seq} was published; the journal was"
             " truncated"
         )
-    if entries[published.seq - 1].head != published:
+    at = published.seq - entries[0].seq
+    if at < 0 or entries[at].head != published:
         raise JournalError(
             f"{where}:{published.seq}: entry {published.seq} is not the one that was published; the journal"
             " was rewritten"

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from framework.gitops.agent.observed import Bot, Desired, Rules
-from framework.gitops.desired.history import History, fold
+from framework.gitops.desired.checkpoint import checkpoint, compact, refold, restored
+from framework.gitops.desired.history import History
 from framework.gitops.errors import GitopsError
+from framework.journal.cursor import Cursor
 from framework.journal.entry import EMPTY, Entry, Head, Kind
 from framework.journal.errors import JournalError
-from framework.journal.journal import Journal, parse_journal, utc_now
+from framework.journal.journal import Journal, utc_now
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 BOT_BYTES = 1_000_000
@@ -96,34 +98,59 @@ class StateDir:
 
 
 class JournalView:
-    """The journal and what it amounts to; what others append is folded in as it comes."""
+    """The journal and what it amounts to; what others append is folded in as it comes.
+
+    A restart reads the open segment alone: it begins with what all sealed ones amount to.
+    """
 
     def __init__(self, path: Path, *, now: Callable[[], datetime] = utc_now) -> None:
-        self.journal = Journal(path, now=now)
-        self._size, self._head, self._history = 0, EMPTY, History()
+        self.journal = Journal(path, now=now, state=self._sealing)
+        self._cursor, self._history = Cursor(path), History()
 
     @property
     def head(self) -> Head:
         """Return the newest entry folded in."""
-        return self._head
+        return self._cursor.head
 
     def history(self) -> History:
         """Return what the journal amounts to now. Raises JournalError where the chain breaks or was cut."""
-        data = self.journal.read()
-        if len(data) < self._size:
-            raise JournalError(
-                f"{self.journal.path}: holds {len(data)} bytes and held {self._size}; the journal was"
-                " truncated, bring it back"
-            )
-        if len(data) > self._size:
-            new = parse_journal(data[self._size :], where=str(self.journal.path), after=self._head)
-            self._history = fold(new.entries, into=self._history)
-            self._size, self._head = self._size + new.size, new.head
+        if self._cursor.unread():
+            fresh = self._cursor.first is None
+            for content in self._cursor.read():
+                if fresh and content.after != EMPTY:
+                    self._history = self._sealed(content.entries[0])
+                    content = replace(content, entries=content.entries[1:])
+                fresh = False
+                self._fold(content.entries)
         return self._history
 
     def note(self, kind: Kind, data: Mapping[str, Any]) -> Entry:
         """Append an entry; it is on the disk when this returns."""
         return self.journal.append(kind=kind, data=data)
+
+    def _fold(self, entries: tuple[Entry, ...]) -> None:
+        try:
+            self._history = refold(entries, into=self._history, where=str(self.journal.path))
+        except Exception:  # what was read is not folded in: the next look reads and refuses it again
+            self._cursor, self._history = Cursor(self.journal.path), History()
+            raise
+
+    def _sealed(self, opening: Entry) -> History:
+        """Return what an open segment begins with; when other code wrote it, what all before amounts to."""
+        history = restored(opening)
+        if history is not None:
+            return history
+        history = History()
+        for content in self.journal.walk():
+            before = [entry for entry in content.entries if entry.seq < opening.seq]
+            history = refold(before, into=history, where=str(self.journal.path))
+        return compact(history)
+
+    def _sealing(self, head: Head) -> Mapping[str, Any]:
+        history = self.history()
+        if self.head != head:
+            raise JournalError(f"{self.journal.path}: moved on while it was sealed; the lock was broken")
+        return checkpoint(compact(history))
 
 
 def read_bot(path: Path) -> Bot | None:

@@ -179,7 +179,7 @@ def read_status(state_dir: StateDir, *, now: datetime) -> Status:
             if q.until > now
         ),
         alerts=history.alerts,
-        last_verdict=_last_verdict(view),
+        last_verdict=_last_verdict(history),
         last_refused=next(iter(reversed([*history.refused.items()])), None),
         journal_seq=head.seq,
         journal_sha256=head.sha256,
@@ -250,16 +250,8 @@ def _sha(state_dir: StateDir) -> str | None:
         return None
 
 
-def _last_verdict(view: JournalView) -> VerdictStatus | None:
-    for entry in reversed(view.journal.entries()):
-        if entry.kind is Kind.VERDICT:
-            return VerdictStatus(
-                at=entry.at,
-                verdict=entry.data.get("verdict"),
-                subject=entry.data.get("subject") or entry.data.get("bundle") or "",
-                commit=entry.data.get("commit") or "",
-            )
-    return None
+def _last_verdict(history: History) -> VerdictStatus | None:
+    return None if history.last_verdict is None else VerdictStatus(**history.last_verdict)
 
 
 def _next_poll(state: dict[str, Any]) -> str | None:

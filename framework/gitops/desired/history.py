@@ -86,6 +86,9 @@ class History:
     done: frozenset[tuple[str, Kind]] = frozenset()
     """Hold and kind of entry, for each entry that a hold has left already."""
 
+    last_verdict: Mapping[str, Any] | None = None
+    """When, by what, on which commit and how was judged last."""
+
     drift: Drift | None = None
     drift_at: datetime | None = None
     alerts: Mapping[str, str] = field(default_factory=dict)
@@ -180,6 +183,15 @@ def _quarantined(history: History, row: Row) -> History:
 
 
 def _verdict(history: History, row: Row) -> History:
+    history = replace(
+        history,
+        last_verdict={
+            "at": row.at,
+            "verdict": row.data.get("verdict"),
+            "subject": row.data.get("subject") or row.data.get("bundle") or "",
+            "commit": row.data.get("commit") or "",
+        },
+    )
     if row.data.get("subject") != "probation" or row.data["verdict"] != "PASS":
         return history
     return replace(history, proven=history.proven | {row.data["config_sha"]})
