@@ -65,12 +65,15 @@ def _read(path: Path, git: Git, args: argparse.Namespace) -> tuple[dict[str, Any
 
     from framework.gitops.desired.checkpoint import refold
     from framework.gitops.desired.history import History
+    from framework.journal.journal import Journal
 
     shown: deque[Entry] = deque(maxlen=0 if args.verify else args.last if args.last > 0 else None)
     history, segments, content = History(), 0, None
+    opening = Journal(path).content().entries[:1]
+    carried = any("state" in entry.data for entry in opening)  # a gate's journal carries none
     for content in _contents(path, git, args):
         segments += 1
-        if not args.environment.endswith(".gate"):  # those amount to nothing that a segment carries
+        if carried:
             history = refold(content.entries, into=history, where=str(path))
         shown.extend(content.entries)
     assert content is not None
