@@ -120,6 +120,7 @@ def test_a_losing_canary_goes_back_at_the_end_of_a_minute_and_the_same_bytes_com
 
 
 @needs_core
+@pytest.mark.slow
 def test_a_run_on_the_wall_clock_takes_it_back_at_the_same_instant(market: ReplayWindow) -> None:
     found = composed(*OUT, *EAGER)
     replayed = played(found, market)

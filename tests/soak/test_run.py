@@ -254,6 +254,7 @@ class LateClock(SkippingClock):
         self.now = max(self.now, ns) + 200_000_000
 
 
+@pytest.mark.slow
 def test_a_feed_that_lags_is_judged_and_tuned_against(root: Path) -> None:
     words = ("soak.hours=0.4", "soak.iterations=2", "soak.clock=wall", "kpi=audit_3h")
     result, folder, said = soaked(root, *words, clock=LateClock())
