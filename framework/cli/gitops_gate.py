@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
+    from framework.gitops.gate.report import GateReport
     from framework.gitops.gate.run import GateRequest, GateResult
 
 
@@ -41,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
         result = run_gate(request)
         if not args.json:
             print(head.uncommitted_note(), end="", file=sys.stderr)
-        show(result, out=args.out, out_md=args.out_md, as_json=args.json)
+        show(result.report, out=args.out, out_md=args.out_md, as_json=args.json)
         if args.out is not None:
             _write_bundle(request, result, args.out / "bundles")
     return result.outcome.exit_code
@@ -81,21 +82,21 @@ def _parser() -> Parser:
     return parser
 
 
-def show(result: GateResult, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:
+def show(report: GateReport, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:
     """Write a gate's report where it is asked for, and print it."""
     from framework.files.atomic import canonical_json, write_atomic, write_json
     from framework.gitops.gate.text import gate_lines, gate_markdown
 
-    markdown = gate_markdown(result.report)
+    markdown = gate_markdown(report)
     if out is not None:
-        write_json(path=out / "gate.json", value=result.report.as_dict())
+        write_json(path=out / "gate.json", value=report.as_dict())
         write_atomic(path=out / "gate.md", data=markdown)
     if out_md is not None:
         out_md.parent.mkdir(parents=True, exist_ok=True)
         # A job's summary already holds other steps' words.
         with out_md.open("a", encoding="utf-8") as file:
             file.write(markdown)
-    print(canonical_json(result.report.as_dict()) if as_json else "\n".join(gate_lines(result.report)))
+    print(canonical_json(report.as_dict()) if as_json else "\n".join(gate_lines(report)))
 
 
 def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any, Any]:

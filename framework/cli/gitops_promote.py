@@ -51,5 +51,5 @@ def run(argv: Sequence[str]) -> int:
             remote=args.remote,
             progress=(lambda _: None) if args.json else print,
         )
-    show(promotion.result, out=args.out, out_md=args.out_md, as_json=args.json)
-    return promotion.result.outcome.exit_code
+    show(promotion.report, out=args.out, out_md=args.out_md, as_json=args.json)
+    return promotion.exit_code

@@ -190,6 +190,14 @@ def test_a_merged_change_runs_hot_a_broken_one_is_refused_and_what_went_back_agr
             assert jobs["gate"].status == "success", jobs["gate"].printed
             assert jobs["record"].status == "success", jobs["record"].printed
             before, after = team.merge("quicker")
+            until(
+                "that it waits",
+                lambda: status(desk)["permission"] == {"is": "Waiting", "why": "waiting for promotion"},
+                log=agent_log,
+            )
+            assert bot()["in_force"]["config_sha"] == first
+            jobs = team.promote(before, after)
+            assert jobs["promote"].status == "success", jobs["promote"].printed
             applied = until(
                 "the new value in force",
                 lambda: bot()["in_force"] if bot()["in_force"].get("commit") == after else None,
@@ -199,8 +207,6 @@ def test_a_merged_change_runs_hot_a_broken_one_is_refused_and_what_went_back_agr
             assert json.loads((place / "live" / "overrides.json").read_text())["overrides"][
                 "max_delta_ratio"
             ] == pytest.approx(0.15)
-            jobs = team.promote(before, after)
-            assert jobs["promote"].status == "success", jobs["promote"].printed
             last = team.published("sandbox.gate")[-1]
             assert (last["kind"], last["data"]["commit"]) == ("promoted", after)
             assert last["data"]["config_sha"] == applied["config_sha"]
@@ -276,9 +282,7 @@ def test_a_change_that_cannot_be_told_is_refused_with_the_hours_it_needs(team: T
     assert kinds == ["attempt", "verdict"]
 
 
-def test_a_worse_change_fails_and_a_merge_without_a_pass_promotes_nothing_and_is_taken_back(
-    team: Team,
-) -> None:
+def test_a_worse_change_fails_and_a_merge_without_a_pass_is_never_in_force(team: Team) -> None:
     base, head = team.branch("slower", setting("min_interval_ms", "70", "100"))
     jobs = team.gate(base, head)
     assert jobs["gate"].status == "failure"
@@ -294,17 +298,23 @@ def test_a_worse_change_fails_and_a_merge_without_a_pass_promotes_nothing_and_is
     with running("gitops", "reconcile", "--environment", "sandbox", root=desk, log=log):
         until("a first content", live, log=log)
         before, after = team.merge("slower")
-        until("what nobody judged in force", lambda: live()["min_interval_ms"] == 100, log=log)
+        until("that it waits", lambda: status(desk)["permission"]["is"] == "Waiting", log=log)
         jobs = team.promote(before, after)
         assert jobs["promote"].status == "failure"
         assert "promoted" not in [row["kind"] for row in team.published("sandbox.gate")]
         last = team.published("sandbox.gate")[-1]
         assert (last["kind"], last["data"]["commit"], last["data"]["verdict"]) == ("refused", after, "FAIL")
-        until("the old value again", lambda: live()["min_interval_ms"] == 70, log=log)
-        until("a revert on the remote", lambda: revert_of(team), log=log)
-        hold = status(desk)["hold"]
-        assert (hold["cause"], hold["quarantined"]["commit"]) == ("revoked", after)
-        assert "off-target age" in hold["reason"]
+        until("that it is refused", lambda: status(desk)["permission"]["is"] == "Refused", log=log)
+        assert "off-target age" in status(desk)["permission"]["why"]
+        # The same values on another commit, before anybody looks: the content is refused, not the commit.
+        team.person.write("README.md", "words\n")
+        team.person.commit("docs: words")
+        team.person.git("push", "--quiet", "origin", "main")
+        until("the newest commit seen", lambda: status(desk)["desired"]["commit"] == team.tip, log=log)
+        assert status(desk)["permission"]["is"] == "Refused"
+        assert live()["min_interval_ms"] == 70
+        applied = [json.loads(line) for line in (place / "journal.jsonl").read_text().splitlines()]
+        assert [e["data"]["commit"] for e in applied if e["kind"] == "applied"] == [before]
 
 
 def test_a_soak_leaves_its_report_in_the_job_s_summary(team: Team) -> None:

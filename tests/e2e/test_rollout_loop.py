@@ -57,10 +57,10 @@ def test_a_canary_is_judged_merged_traded_and_taken_back(tmp_path: Any) -> None:
             before, after = team.merge("canary")
             asked = compose_environment(team.person.path, "sandbox").settings
             assert asked.candidate is not None
-            until("the canary in force", lambda: in_force().get("commit") == after, log=agent_log)
-            assert in_force()["config_sha"] == asked.config_sha
             jobs = team.promote(before, after)
             assert jobs["promote"].status == "success", jobs["promote"].printed
+            until("the canary in force", lambda: in_force().get("commit") == after, log=agent_log)
+            assert in_force()["config_sha"] == asked.config_sha
             last = team.published("sandbox.gate")[-1]
             assert (last["kind"], last["data"]["config_sha"]) == ("promoted", asked.config_sha)
 

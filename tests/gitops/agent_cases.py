@@ -21,8 +21,10 @@ from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.state_dir import JournalView, StateDir
-from framework.gitops.desired.environment_revision import EnvironmentRevision
+from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
+from framework.gitops.desired.rendered import rendered_of
 from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import append_published
 from framework.journal.entry import Entry, Kind
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -48,6 +50,8 @@ class World:
     now: datetime = START
     said: list[str] = field(default_factory=list)
     bootstrap: EnvironmentRevision | None = None
+    promotes: bool = True
+    """Whether what is pushed is promoted at once, as where every merge is judged and passes."""
 
     def __post_init__(self) -> None:
         self.remote = self.folder / "remote.git"
@@ -75,7 +79,27 @@ class World:
         base = self.author.rev(parent) if parent is not None else None
         sha = self.author.commit_files(base, files, message, sign)
         self.author.run("update-ref", "refs/heads/main", sha)
+        if self.promotes:
+            self.promote(sha)
         return sha
+
+    def edit(self, path: str, old: str, new: str, /, **values: Any) -> str:
+        """Commit an edit of a file and a patch of the sandbox together; give the commit."""
+        text = (self.author.show("main", path) or b"").decode()
+        assert old in text
+        return self.commit({path: text.replace(old, new).encode(), PATCH: patch_text(**values).encode()})
+
+    def promote(self, commit: str, kind: Kind = Kind.PROMOTED, /, **more: Any) -> None:
+        """Let the workflow that follows a merge decide on a commit, where it composes."""
+        revision = read_revision(self.author, commit=commit, environment=self.environment)
+        if revision.fault:
+            return
+        sha = rendered_of(revision, environment=self.environment, now=self.now).config_sha
+        data = {"environment": self.environment, "commit": commit, "config_sha": sha, "verdict": "PASS"}
+        append_published(
+            self.author, str(self.remote), f"{self.environment}.gate", [(kind, {**data, **more})],
+            now=lambda: self.now,
+        )  # fmt: skip
 
     def ask(self, *, message: str = "change\n", **values: Any) -> str:
         """Commit a patch of the sandbox; give the commit."""

@@ -38,6 +38,7 @@ class Permission(StrEnum):
     FROZEN = "Frozen"
     QUARANTINED = "Quarantined"
     REFUSED = "Refused"
+    WAITING = "Waiting"
 
 
 def sync_of(observed: Observed) -> tuple[Sync, str]:
@@ -93,17 +94,41 @@ def permission_of(observed: Observed) -> tuple[Permission, str]:
     """Say whether what git asks for may be put in force."""
     if observed.hold is not None:
         return Permission.HELD, observed.hold.fault or observed.hold.reason
-    desired = observed.desired
-    if desired is None:
+    if observed.desired is None:
         return Permission.ALLOWED, ""
-    if refusal := refusal_of(observed, desired):
+    return admission_of(observed, observed.desired)
+
+
+def admission_of(observed: Observed, desired: Desired) -> tuple[Permission, str]:
+    """Say whether a content may be put in force, were nothing held: what reduces risk, and what was promoted.
+
+    What the gate refused is let in by nothing, and what ran badly by no promotion of before.
+    """
+    if refusal := refusal_of(observed, desired) or desired.denied:
         return Permission.REFUSED, refusal
+    if not is_new(observed, desired):
+        return Permission.ALLOWED, ""
     bad = observed.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=observed.now)
-    if bad is not None and is_new(observed, desired):
+    if bad is not None:
         return Permission.QUARANTINED, f"until {bad.until.isoformat()}: {bad.reason}"
-    if desired.frozen and is_new(observed, desired) and not desired.reducing:
+    if desired.reducing:
+        return Permission.ALLOWED, ""
+    if desired.frozen:
         return Permission.FROZEN, desired.frozen
-    return Permission.ALLOWED, ""
+    if desired.adopted and observed.history.applied is None:
+        return Permission.ALLOWED, ""
+    lacks = desired.lacks or _outdated(observed, desired)
+    if desired.promoted_at and not lacks:
+        return Permission.ALLOWED, ""
+    return Permission.WAITING, "waiting for promotion" + (f": {lacks}" if lacks else "")
+
+
+def _outdated(observed: Observed, desired: Desired) -> str:
+    """Say since when a content that ran badly needs another promotion than the one it has."""
+    since = [row.at for row in observed.history.quarantines if row.config_sha == desired.config_sha]
+    if not desired.promoted_at or not since or datetime.fromisoformat(desired.promoted_at) > max(since):
+        return ""
+    return f"it ran badly at {max(since).isoformat()}, after it was promoted"
 
 
 def fresh(observed: Observed) -> bool:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from framework.gitops.agent.conditions import Permission, fresh, is_new, permission_of, refusal_of
+from framework.gitops.agent.conditions import (
+    Permission,
+    admission_of,
+    fresh,
+    is_new,
+    permission_of,
+    refusal_of,
+)
 from framework.gitops.agent.observed import Bot, Desired, Observed
 from framework.gitops.desired.history import Applied, Drift, History
 from framework.holds.hold import Hold
@@ -54,12 +61,10 @@ def decide(observed: Observed) -> Action:
     return WAIT
 
 
-def rollback_target(
-    history: History, *, now: datetime, revoked: Container[tuple[str, str]] = ()
-) -> Applied | None:
+def rollback_target(history: History, *, now: datetime, revoked: Container[str] = ()) -> Applied | None:
     """Give the newest earlier content that differs from the one in force, still holds and is not quarantined.
 
-    Those ``revoked``, by config_sha and commit, are left out. A content whose health was good for the
+    Those ``revoked``, by config_sha, are left out. A content whose health was good for the
     probation time comes before one of unknown health.
     """
     bad = history.applied
@@ -70,7 +75,7 @@ def rollback_target(
         for item in reversed(history.trail)
         if item.config_sha != bad.config_sha
         and (item.lapses_at is None or now < item.lapses_at)
-        and (item.config_sha, item.commit) not in revoked
+        and item.config_sha not in revoked
         and history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now) is None
     ]
     return next((item for item in fit if item.config_sha in history.proven), fit[0] if fit else None)
@@ -138,10 +143,17 @@ def _lost(observed: Observed) -> Action | None:
 
 
 def _cleared(observed: Observed) -> Action | None:
-    if observed.hold is None or observed.desired is None or refusal_of(observed, observed.desired):
+    """A commit ends a hold by name, or by asking for what may be put in force then."""
+    hold, desired = observed.hold, observed.desired
+    if hold is None or desired is None or refusal_of(observed, desired):
         return None
-    why = clears(observed.hold, observed.desired)
+    if hold.name not in desired.clears and admission_of(observed, desired)[0] not in _ADMITTED:
+        return None
+    why = clears(hold, desired)
     return Action(Do.CLEAR, why) if why else None
+
+
+_ADMITTED = (Permission.ALLOWED, Permission.FROZEN)
 
 
 def _failed(observed: Observed) -> Action | None:
@@ -179,7 +191,7 @@ def _fail_ended(observed: Observed) -> Action | None:
 def _revoked(observed: Observed) -> Action | None:
     """What did not pass when it was judged again goes back, unless git asks for something else by now."""
     applied, asked = observed.history.applied, observed.desired
-    why = observed.revoked.get((applied.config_sha, applied.commit), "") if applied is not None else ""
+    why = observed.revoked.get(applied.config_sha, "") if applied is not None else ""
     if applied is None or not why:
         return _alerting(observed, "revoked", "")
     if asked is not None and is_new(observed, asked) and permission_of(observed)[0] is Permission.ALLOWED:
@@ -289,13 +301,20 @@ def _refused(observed: Observed) -> Action | None:
     return None
 
 
+def _denied(observed: Observed) -> Action | None:
+    """What the gate refused is said once and not taken; a later promotion of it may lift that."""
+    desired = observed.desired
+    new = desired is not None and is_new(observed, desired)
+    return _alerting(observed, "refused", desired.denied if desired is not None and new else "")
+
+
 def _late(observed: Observed) -> Action | None:
     return _alerting(observed, "late", observed.desired.late if observed.desired is not None else "")
 
 
-def _frozen(observed: Observed) -> Action | None:
+def _not_admitted(observed: Observed) -> Action | None:
     desired = observed.desired
-    if desired is None or not desired.frozen or desired.reducing or not is_new(observed, desired):
+    if desired is None or admission_of(observed, desired)[0] is Permission.ALLOWED:
         return None
     return WAIT
 
@@ -333,7 +352,8 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a loosening patch out of time", _run_out),
     ("a hold", _held),
     ("a commit that may not be taken", _refused),
+    ("a content that the gate refused", _denied),
     ("a tightening patch out of time", _late),
-    ("a freeze window", _frozen),
+    ("a content that nothing has let in", _not_admitted),
     ("a new content", _apply),
 )

@@ -49,6 +49,18 @@ class Desired:
     clears: frozenset[str] = frozenset()
     """Holds that commits since name in a trailer."""
 
+    denied: str = ""
+    """Why the gate refused this content, on whatever commit it did."""
+
+    promoted_at: str = ""
+    """When the gate let this content in, by its newest decision that counts; empty when none does."""
+
+    lacks: str = ""
+    """What is the matter with the permission that it lacks, where more is known than that there is none."""
+
+    adopted: bool = False
+    """Whether it may be the first content of all without a promotion."""
+
 
 @dataclass(frozen=True)
 class Bot:
@@ -83,8 +95,8 @@ class Observed:
     gate_journal_fault: str = ""
     """Why the gate's journal cannot be read: nothing of it counts then that was not read before."""
 
-    revoked: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """config_sha and commit of contents put in force that the gate refused after their merge, and why."""
+    revoked: Mapping[str, str] = field(default_factory=dict)
+    """config_sha of contents put in force that the gate has refused since, and why."""
 
     tightens: bool = False
     """Whether the content in force is one of them, and going back from it would only add risk."""

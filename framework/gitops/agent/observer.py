@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from framework.gitops.agent.decide import rollback_target
+from framework.gitops.agent.decisions import Answer, Decision, GateJournal, read_gate_journal
 from framework.gitops.agent.observed import Desired, Observed, Rules
-from framework.gitops.agent.revocations import GateJournal, Revocations, read_gate_journal
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.history import History
@@ -79,7 +79,6 @@ class Observer:
         """The journal's branch as it was last seen: one that does not contain it was forced."""
         self._revisions: dict[str, EnvironmentRevision] = {}
         self._refusals: dict[str, str] = {}
-        self._revocations = Revocations(self.git, self.state_dir.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
 
     def fetch(self) -> None:
@@ -93,13 +92,8 @@ class Observer:
             self.incoming = replace(self.incoming, fault=str(error))
 
     def _read_gate_journal(self) -> GateJournal:
-        """Read the gate's journal, where the tier asks for a gate at all; until that is known, it may."""
+        """Read what the gate has decided: what adds risk is in force by its word alone."""
         before = self.incoming.gate_journal
-        anchor = self._revisions.get(self.good) if self.good is not None else self.bootstrap
-        if anchor is not None and anchor.policy is not None:
-            rules = anchor.policy.rules(anchor.tier)
-            if "gate" not in (rules.reducing, rules.increasing, rules.gated):
-                return replace(before, fault="")
         gate_journal = read_gate_journal(
             self.git, self.remote, self.state_dir.environment, before, known=self.published
         )
@@ -157,7 +151,7 @@ class Observer:
         now = self.now()
         hold = read_hold(self.state_dir.hold, history.hold)
         live_sha = self._live_sha()
-        revoked = self._revocations.of(history.trail, self.fetched.gate_journal.revocations)
+        revoked = self._revoked(history)
         return Observed(
             now=now,
             history=history,
@@ -167,7 +161,7 @@ class Observer:
             fetched_at=self.fetched.at,
             fetch_fault=self.fetched.fault,
             publish_fault=publish_fault,
-            gate_journal_fault=self.fetched.gate_journal.fault,
+            gate_journal_fault=self.fetched.gate_journal.fault if self.fetched.at is not None else "",
             revoked=revoked,
             tightens=self._tightens(history, revoked, now),
             hold=hold,
@@ -224,24 +218,72 @@ class Observer:
             return Desired(head, refusal=refusal)
         revision = self.of(head)
         rendered = rendered_of(revision, environment=self.state_dir.environment, now=now)
-        in_force = self.in_force()
+        in_force = self._whole(self.in_force())
         policy = self.policy()
         window = policy.frozen(tier=self._anchor().tier, now=now) if policy is not None else None
         since = hold.head if hold is not None else None
+        answer = self._answer(rendered.config_sha, head)
         return Desired(
             commit=head,
             config_sha=rendered.config_sha,
             cause=rendered.cause,
-            reducing=in_force is not None and reduces(in_force.fields, rendered.fields),
+            reducing=in_force is not None and reduces(in_force, rendered),
+            denied=answer.refused,
+            promoted_at=answer.promoted.at if answer.promoted is not None else "",
+            lacks=self.fetched.gate_journal.fault or "; ".join(answer.faults[:1]),
+            adopted=self._adopts(),
             frozen=window.reason if window is not None else "",
             late=late_tightenings(revision, now),
             clears=self._named(since, head) if since is not None else frozenset(),
         )
 
-    def _tightens(self, history: History, revoked: Container[tuple[str, str]], now: datetime) -> bool:
+    def _answer(self, config_sha: str, commit: str) -> Answer:
+        """Return what the gate's journal says of a content that a commit asks for."""
+        decisions = self.fetched.gate_journal.decisions
+        return decisions.on(config_sha=config_sha, commit=commit, counts=self._uncounted)
+
+    def _uncounted(self, decision: Decision) -> str:
+        """Say why a promotion does not count, or nothing: the policy in force says who may sign one."""
+        if decision.data.get("environment") != self.state_dir.environment:
+            return f"the promotion of {decision.at} is another environment's"
+        anchor = self._trusted()
+        if anchor is None:
+            return "no policy here says who may promote; start the agent in a checkout (--home)"
+        assert anchor.policy is not None
+        return "it is not signed" if anchor.policy.signs_promotions(anchor.tier) else ""
+
+    def _trusted(self) -> EnvironmentRevision | None:
+        """Return the commit whose policy says what counts as a promotion; before any, a sandbox's own."""
+        anchor = self._anchor()
+        own = self.good is None and self.bootstrap is None
+        return None if anchor.policy is None or (own and anchor.tier != "sandbox") else anchor
+
+    def _adopts(self) -> bool:
+        """Say whether a first content needs no promotion: a sandbox's, of which nobody decided anything."""
+        journal, anchor = self.fetched.gate_journal, self._trusted()
+        if anchor is None or anchor.policy is None or journal.fault or journal.served:
+            return False
+        return anchor.tier == "sandbox" and not anchor.policy.signs_promotions(anchor.tier)
+
+    def _revoked(self, history: History) -> dict[str, str]:
+        """Return the contents put in force that the gate refuses now, and why."""
+        decisions = self.fetched.gate_journal.decisions
+        revoked = {}
+        for item in history.trail:
+            rows = decisions.by_config.get(item.config_sha, ())
+            if item.config_sha in revoked or (
+                all(row.promotes for row in rows) and item.commit not in decisions.by_commit
+            ):
+                continue
+            refused = self._answer(item.config_sha, item.commit).refused
+            if refused:
+                revoked[item.config_sha] = refused
+        return revoked
+
+    def _tightens(self, history: History, revoked: Container[str], now: datetime) -> bool:
         """Say whether what is in force was revoked and takes risk away from what it would go back to."""
         applied = history.applied
-        if applied is None or applied.restart or (applied.config_sha, applied.commit) not in revoked:
+        if applied is None or applied.restart or applied.config_sha not in revoked:
             return False
         target = rollback_target(history, now=now, revoked=revoked)
         old = (
@@ -249,8 +291,20 @@ class Observer:
             if target is not None
             else None
         )
-        new = self.in_force()
-        return old is not None and new is not None and reduces(old.fields, new.fields)
+        old, new = self._whole(old), self._whole(self.in_force())
+        return old is not None and new is not None and reduces(old, new)
+
+    def _whole(self, rendered: Rendered | None) -> Rendered | None:
+        """Return a content with all that it trades, which one that an older agent has stored does not say."""
+        if rendered is None or rendered.traded:
+            return rendered
+        revision = self.of(rendered.commit)
+        again = (
+            None
+            if revision.fault
+            else rendered_of(revision, environment=self.state_dir.environment, now=self.now())
+        )
+        return again if again is not None and again.config_sha == rendered.config_sha else rendered
 
     def _named(self, since: str, head: str) -> frozenset[str]:
         """Return the holds that commits after ``since`` name."""

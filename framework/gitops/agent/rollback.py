@@ -26,7 +26,7 @@ def roll_back(
     *,
     cooldown_s: float,
     to: str | None = None,
-    revoked: Container[tuple[str, str]] = (),
+    revoked: Container[str] = (),
 ) -> tuple[Hold, Applied]:
     """Put the last good content back, hold it against git, and quarantine what was in force.
 

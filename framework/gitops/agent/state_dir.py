@@ -219,7 +219,8 @@ def _rules(value: Mapping[str, Any]) -> Rules:
 
 
 def _desired(value: Mapping[str, Any]) -> Desired:
-    texts = {name: _text(item) for name, item in value.items() if name not in ("reducing", "clears")}
+    others = ("reducing", "adopted", "clears")
+    texts = {name: _text(item) for name, item in value.items() if name not in others}
     return Desired(
         **{**value, **texts, "commit": _commit(value["commit"]), "clears": frozenset(value["clears"])}
     )

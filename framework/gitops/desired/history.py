@@ -47,6 +47,8 @@ class Quarantine:
     commit: str
     until: datetime
     reason: str
+    at: datetime
+    """When it was put there; a promotion of before no longer lets it in."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,8 @@ def _cleared(history: History, row: Row) -> History:
 
 def _quarantined(history: History, row: Row) -> History:
     data = row.data
-    item = Quarantine(data["config_sha"], data["commit"], moment(data["until"]), data["reason"])
+    until, at = moment(data["until"]), moment(row.at)
+    item = Quarantine(data["config_sha"], data["commit"], until, data["reason"], at)
     return _done(replace(history, quarantines=(*history.quarantines, item)), row)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,12 @@ class Rendered:
     expires: str | None = None
     lapses: bool = False
     """Whether something is set back when the patch ends."""
+
+    traded: Mapping[str, Any] = field(default_factory=dict)
+    """Every value that decides what trades, those that only a restart changes among them."""
+
+    ended: Mapping[str, Any] = field(default_factory=dict)
+    """The same once the patch has ended; empty where its end sets nothing back."""
 
     def live_bytes(self) -> bytes:
         """Return the bytes of the live file: the patch's own words, the values, and where they come from."""
@@ -146,6 +152,8 @@ def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetim
     fields = _fields(settings)
     ends = patch.expires if patch is not None else None
     last = revision.left(ends) if ends is not None else None
+    lapses = cause == "commit" and last is not None and bool(last.reverted)
+    ended = apply_patch(revision.bare, last.patch) if lapses and last is not None and revision.bare else None
     return Rendered(
         environment=environment,
         commit=revision.commit,
@@ -156,7 +164,9 @@ def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetim
         values={name: fields.get(name, value) for name, value in values.items()},
         fields=fields,
         expires=iso_utc(ends) if ends is not None else None,
-        lapses=cause == "commit" and last is not None and bool(last.reverted),
+        lapses=lapses,
+        traded=_traded(settings),
+        ended={} if ended is None else _traded(ended),
     )
 
 
@@ -182,12 +192,16 @@ def with_restart(
     return replace(rendered, restart=tuple(names))
 
 
-def reduces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Say whether going from one set of run-time fields to another takes risk away and adds none."""
+def reduces(before: Rendered, after: Rendered) -> bool:
+    """Say whether going from one content to another takes risk away and adds none, now and when it ends."""
     from framework.settings.overrides import Direction, direction_of
     from framework.settings.traded import traded_changes
 
-    return direction_of(traded_changes(before, after)) is Direction.REDUCING
+    if not before.traded or not after.traded:  # of an older agent: nobody can tell
+        return False
+    now = direction_of(traded_changes(before.traded, after.traded))
+    then = direction_of(traded_changes(before.traded, after.ended or after.traded))
+    return now is Direction.REDUCING and then in (Direction.REDUCING, Direction.NEUTRAL)
 
 
 def _is_behaviour(name: str) -> bool:
@@ -214,6 +228,15 @@ def _fields(settings: RunSettings) -> dict[str, Any]:
         if here is not _NOTHING:
             values[name] = here
     return values
+
+
+def _traded(settings: RunSettings) -> dict[str, Any]:
+    """Return what decides what trades, as it is after a round through JSON."""
+    from framework.settings.traded import traded_fields
+
+    values = {name: value for name, value in traded_fields(settings).items() if not name.startswith("kpi.")}
+    plain: dict[str, Any] = json.loads(canonical_json(values))
+    return plain
 
 
 _NOTHING = object()

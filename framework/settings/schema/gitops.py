@@ -65,6 +65,11 @@ class TierRules(StrictModel):
     synthetic_alone: bool = knob(unit="", help="synthetic tapes alone may promote")
     warn_promotes: bool = knob(unit="", help="a WARN may be merged when an owner approves it")
     signed: bool = knob(unit="", help="every commit must be signed by one of the signers")
+    promotion_signed: bool | None = knob(
+        unit="",
+        help="a promotion counts only when a signer has signed it; null: not in sandbox",
+        default=None,
+    )
     approvals: int = knob(unit="owners", help="approvals a change needs", ge=0, le=10)
 
 
@@ -226,6 +231,11 @@ class Policy(StrictModel):
         """Return the rules of a tier."""
         rules: TierRules = getattr(self.tiers, tier)
         return rules
+
+    def signs_promotions(self, tier: str) -> bool:
+        """Tell whether a promotion in a tier counts only when one of the signers has signed it."""
+        asked = self.rules(tier).promotion_signed
+        return tier != "sandbox" if asked is None else asked
 
     def rule_of(self, name: str) -> KeyRule | None:
         """Return a field's own rule, else that of the first pattern that matches; None: it may not change."""

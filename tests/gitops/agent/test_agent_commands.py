@@ -67,6 +67,9 @@ def test_a_rewritten_branch_is_taken_by_name(world: World, capsys: pytest.Captur
     assert reconcile(world) == 1
     assert run(world, "release", "--reason", "rebased", "--accept", "deadbeef") == 2
     assert run(world, "release", "--reason", "rebased", "--accept", world.first) == 0
+    assert reconcile(world) == 1
+    assert world.live() == {"tail_age_ms": 700}
+    world.promote(world.first)
     assert reconcile(world) == 0
     assert world.live() == {"tail_age_ms": 650}
 

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from framework.gitops.agent import decide as table
-from framework.gitops.agent.conditions import Health, Permission, Sync, health_of, permission_of, sync_of
+from framework.gitops.agent.conditions import (
+    Health,
+    Permission,
+    Sync,
+    admission_of,
+    health_of,
+    permission_of,
+    sync_of,
+)
 from framework.gitops.agent.decide import ROWS, Do, clears, decide, rollback_target
 from framework.gitops.agent.observed import Bot, Desired, Observed, Rules
 from framework.gitops.desired.history import History, fold
@@ -101,14 +109,41 @@ HELD = replace(in_force("a", "b"), done=frozenset({("hold-1", Kind.HOLD)}))
 WENT_BACK = replace(
     back_at_a(), done=frozenset(("hold-1", k) for k in (Kind.HOLD, Kind.ROLLBACK, Kind.QUARANTINED))
 )
-NO = {("b", "commit-b"): "FAIL"}
+NO = {"b": "FAIL"}
+
+
+def asked(commit: str, config: str, **more: Any) -> Desired:
+    """Give what a commit asks for, and its promotion a moment ago."""
+    return Desired(commit, config, **{"promoted_at": (NOW - timedelta(seconds=1)).isoformat(), **more})
+
+
 CASES: list[tuple[str, Observed, Do]] = [
     ("nothing is known", observed(History()), Do.WAIT),
-    ("a first content", observed(History(), desired=Desired("c", "a")), Do.APPLY),
+    ("a first content", observed(History(), desired=Desired("c", "a", adopted=True)), Do.APPLY),
+    ("a first content, promoted", observed(History(), desired=asked("c", "a")), Do.APPLY),
+    ("a first content that waits", observed(History(), desired=Desired("c", "a")), Do.WAIT),
     ("the same content", observed(in_force("a"), desired=Desired("c2", "a")), Do.WAIT),
-    ("another content", observed(in_force("a"), desired=Desired("c", "b")), Do.APPLY),
+    ("another content", observed(in_force("a"), desired=asked("c", "b")), Do.APPLY),
+    ("another that waits", observed(in_force("a"), desired=Desired("c", "b", adopted=True)), Do.WAIT),
+    ("another that is safer", observed(in_force("a"), desired=Desired("c", "b", reducing=True)), Do.APPLY),
+    (
+        "one badly promoted",
+        observed(in_force("a"), desired=asked("c", "b", lacks="x")),
+        Do.WAIT,
+    ),
+    ("one that the gate refused", observed(in_force("a"), desired=Desired("c", "b", denied="no")), Do.ALERT),
+    (
+        "a refused one that is safer",
+        observed(said(in_force("a"), refused="no"), desired=Desired("c", "b", denied="no", reducing=True)),
+        Do.WAIT,
+    ),
+    (
+        "one that is refused no more",
+        observed(said(in_force("a"), refused="no"), desired=asked("c", "b")),
+        Do.RESOLVE,
+    ),
     ("a wrong commit", observed(in_force("a"), desired=Desired("c", refusal="no")), Do.REFUSE),
-    ("frozen", observed(in_force("a"), desired=Desired("c", "b", frozen="weekend")), Do.WAIT),
+    ("frozen", observed(in_force("a"), desired=asked("c", "b", frozen="weekend")), Do.WAIT),
     (
         "frozen, safer",
         observed(in_force("a"), desired=Desired("c", "b", frozen="w", reducing=True)),
@@ -145,8 +180,9 @@ CASES: list[tuple[str, Observed, Do]] = [
     ),
     ("a tightening out of time", observed(in_force("a"), desired=Desired("c", "a", late="ended")), Do.ALERT),
     ("a failure that ended", observed(said(in_force("a"), failing="it fails")), Do.RESOLVE),
-    ("under a hold", observed(HELD, hold=a_hold(), desired=Desired("c", "z")), Do.WAIT),
-    ("a hold that is named", observed(HELD, hold=a_hold(), desired=Desired("c", "a")), Do.CLEAR),
+    ("under a hold", observed(HELD, hold=a_hold(), desired=asked("c", "z")), Do.WAIT),
+    ("a hold that is named", observed(HELD, hold=a_hold(), desired=asked("c", "a")), Do.CLEAR),
+    ("a hold whose end waits", observed(HELD, hold=a_hold(), desired=Desired("c", "a")), Do.WAIT),
     (
         "no revert",
         observed(WENT_BACK, hold=a_hold(quarantined="b"), desired=Desired("commit-b", "b")),
@@ -161,25 +197,25 @@ CASES: list[tuple[str, Observed, Do]] = [
     ),
     (
         "revoked, git asks for another",
-        observed(in_force("a", "b"), desired=Desired("c", "z"), revoked=NO),
+        observed(in_force("a", "b"), desired=asked("c", "z"), revoked=NO),
         Do.APPLY,
     ),
     (
-        "revoked, the other is frozen",
-        observed(in_force("a", "b"), desired=Desired("c", "z", frozen="w"), revoked=NO),
+        "revoked, the other waits",
+        observed(in_force("a", "b"), desired=Desired("c", "z"), revoked=NO),
         Do.ROLLBACK,
     ),
     (
-        "revoked under another commit",
-        observed(in_force("a", "b"), revoked={("b", "commit-x"): "no"}),
-        Do.WAIT,
+        "revoked, the other is frozen",
+        observed(in_force("a", "b"), desired=asked("c", "z", frozen="w"), revoked=NO),
+        Do.ROLLBACK,
     ),
     ("an older one revoked", observed(in_force("b", "a"), revoked=NO), Do.WAIT),
     ("revoked, the first of all", observed(in_force("b"), revoked=NO), Do.ALERT),
-    ("revoked, all of them", observed(in_force("a", "b"), revoked={**NO, ("a", "commit-a"): "no"}), Do.ALERT),
+    ("revoked, all of them", observed(in_force("a", "b"), revoked={**NO, "a": "no"}), Do.ALERT),
     ("revoked, it tightens", observed(in_force("a", "b"), revoked=NO, tightens=True), Do.ALERT),
     ("revoked and held", observed(HELD, revoked=NO, hold=a_hold()), Do.ALERT),
-    ("revoked, gone back to", observed(back_at_a(), revoked={("a", "commit-a"): "no"}), Do.ALERT),
+    ("revoked, gone back to", observed(back_at_a(), revoked={"a": "no"}), Do.ALERT),
     ("revoked no more", observed(said(in_force("a"), revoked="no")), Do.RESOLVE),
     ("revoked, said before", observed(said(in_force("b"), revoked="no"), revoked=NO), Do.WAIT),
 ]
@@ -318,9 +354,22 @@ class Life(RuleBasedStateMachine):
         config=st.sampled_from("abcd"),
         refusal=st.sampled_from(["", "", "", "unsigned"]),
         frozen=st.booleans(),
+        promoted=st.booleans(),
     )
-    def somebody_commits(self, config: str, refusal: str, frozen: bool) -> None:
-        self._commit(config, refusal, frozen="weekend" if frozen else "")
+    def somebody_commits(self, config: str, refusal: str, frozen: bool, promoted: bool) -> None:
+        self._commit(config, refusal, frozen="weekend" if frozen else "", promoted=promoted)
+
+    @rule()
+    def the_gate_promotes(self) -> None:
+        if self.head is not None and not self.head.refusal:
+            self.head = replace(self.head, promoted_at=self.now.isoformat(), denied="")
+            self._agent()
+
+    @rule()
+    def the_gate_refuses(self) -> None:
+        if self.head is not None and not self.head.refusal:
+            self.head = replace(self.head, denied="worse", promoted_at="")
+            self._agent()
 
     @rule(seconds=st.sampled_from([1, 15, 70, 700]))
     def time_passes(self, seconds: int) -> None:
@@ -393,8 +442,8 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def a_hold_that_a_commit_ends_has_ended(self) -> None:
-        refused = self.journal.history.refused
-        if self.hold is not None and self.head is not None and self.head.commit not in refused:
+        admitted = self.head is not None and admission_of(self._seen(), self.head)[0] is Permission.ALLOWED
+        if self.hold is not None and self.head is not None and admitted:
             assert not clears(self.hold, self.head)
 
     @invariant()
@@ -412,10 +461,14 @@ class Life(RuleBasedStateMachine):
     def nothing_is_left_to_do(self) -> None:
         assert decide(self._seen()).do is Do.WAIT
 
-    def _commit(self, config: str, refusal: str, frozen: str = "") -> None:
+    def _commit(self, config: str, refusal: str, frozen: str = "", promoted: bool = True) -> None:
         self.commits += 1
         self.head = Desired(
-            f"commit-{self.commits}", "" if refusal else config, refusal=refusal, frozen=frozen
+            f"commit-{self.commits}",
+            "" if refusal else config,
+            refusal=refusal,
+            frozen=frozen,
+            promoted_at=self.now.isoformat() if promoted else "",
         )
         self._agent()
 
@@ -448,6 +501,8 @@ class Life(RuleBasedStateMachine):
                 assert self.hold is None, "nothing is applied under a hold"
                 assert not self.head.refusal
                 assert not self.head.frozen
+                assert self.head.promoted_at, "nothing is applied that nobody let in"
+                assert not self.head.denied
                 bad = history.quarantined(
                     config_sha=self.head.config_sha, commit=self.head.commit, now=self.now
                 )

@@ -11,6 +11,7 @@ from framework.gitops.agent.conditions import Permission, Sync, permission_of, s
 from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import BRANCH
 from framework.gitops.repo.signatures import verify_commit
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, World, keygen, patch_text
@@ -28,7 +29,8 @@ def world(tmp_path: Path) -> World:
 
 def branches(world: World) -> dict[str, str]:
     rows = world.author.run("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads")
-    return dict(row.split() for row in rows.decode().splitlines())
+    found = dict(row.split() for row in rows.decode().splitlines())
+    return {name: sha for name, sha in found.items() if name != BRANCH}
 
 
 def merge(world: World, branch: str) -> str:

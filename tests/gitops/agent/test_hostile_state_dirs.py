@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from framework.gitops.agent.conditions import Permission, permission_of
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.status import read_status
 from framework.gitops.agent.status_text import status_lines
@@ -253,14 +254,14 @@ def raising(error: Exception) -> Callable[..., None]:
     return fail
 
 
-def test_an_agent_that_looks_once_says_that_its_journal_is_not_the_published_one(world: World) -> None:
+def test_an_agent_that_has_lost_its_folder_takes_nothing_for_the_first_content_of_all(world: World) -> None:
     world.restart(publishes=True)
     world.poll()
     shutil.rmtree(world.state_dir.folder)
     world.restart(publishes=True)
     observed = world.poll()
-    assert "journal" in observed.publish_fault
-    assert observed.publish_fault in world.said[-1]
+    assert permission_of(observed)[0] is Permission.WAITING
+    assert not world.state_dir.live.exists()
 
 
 def test_a_branch_that_is_set_back_to_a_commit_that_was_taken_once_is_refused(world: World) -> None:

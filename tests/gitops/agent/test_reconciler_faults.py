@@ -21,6 +21,7 @@ from framework.gitops.agent.conditions import Permission, Sync, permission_of, s
 from framework.gitops.agent.observed import Rules
 from framework.gitops.agent.operator import hold_environment, roll_back_environment
 from framework.gitops.agent.serve import once, serve
+from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.errors import GitopsError
 from framework.journal.entry import Kind
 from tests.command import environment, line_of
@@ -45,7 +46,7 @@ def signed(tmp_path: Path) -> tuple[World, Path, Path]:
     assert policy is not None
     text = (
         policy.decode()
-        .replace("signed: false", "signed: true")
+        .replace("    signed: false", "    signed: true")
         .replace("signers: []", f"signers: ['{line}']")
     )
     world.commit({"gitops/policy.yaml": text.encode()}, sign=good)
@@ -307,9 +308,13 @@ def test_in_a_freeze_window_only_risk_is_taken_away(tmp_path: Path) -> None:
     world.commit(
         {
             path: patch_text(impact_cap_ratio=0.08).encode(),
-            "gitops/policy.yaml": policy.replace(b"freeze: []", weekend),
+            "gitops/policy.yaml": policy.replace(b"freeze: []", weekend).replace(
+                b"promotion_signed: true", b"promotion_signed: false"
+            ),
         }
     )
+    checkout = read_revision(world.author, commit=world.author.rev("main"), environment="production")
+    world.restart(bootstrap=checkout)
     world.poll()
     world.now = world.now.replace(day=6, hour=21)  # Friday evening
     world.commit({path: patch_text(impact_cap_ratio=0.10).encode()})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Finding, Outcome
-from framework.gitops.agent.revocations import Revocation, fold_revocations
+from framework.gitops.agent.decisions import fold_decisions
 from framework.gitops.change.report import EnvironmentChange
-from framework.gitops.desired.revision import Revision
+from framework.gitops.errors import GitopsError
 from framework.gitops.gate import promote as room
 from framework.gitops.gate.alpha_budget import Allowance, Attempt
 from framework.gitops.gate.answer import GateAnswer
@@ -54,6 +55,28 @@ def judged(name: str, outcome: Outcome) -> Judged:
 
 
 @dataclass
+class Commit:
+    """A commit as promotion reads it: its environments and what each of them runs, None when nobody knows."""
+
+    git: Git
+    sha: str
+    runs: dict[str, str | None]
+
+    @property
+    def files(self) -> dict[str, None]:
+        return {f"gitops/environments/{name}.yaml": None for name in self.runs}
+
+    def settings(self, name: str, *, now: object) -> Any:
+        found = self.runs.get(name)
+        if found is None:
+            raise GitopsError(f"{name}: does not compose")
+        return SimpleNamespace(config_sha=found)
+
+    def plain(self, text: str) -> str:
+        return text
+
+
+@dataclass
 class Merge:
     """A merge, the gate's answers to it, and the journal."""
 
@@ -61,36 +84,52 @@ class Merge:
     remote: str
     monkeypatch: pytest.MonkeyPatch
     said: list[str] = field(default_factory=list)
+    before: dict[str, str | None] = field(default_factory=lambda: {"sandbox": OLD, "paper": OLD})
+    after: dict[str, str | None] = field(default_factory=lambda: {"sandbox": NEW, "paper": NEW})
 
-    def judged(self, outcome: Outcome, *, rows: dict[str, Outcome], changed: tuple[str, ...]) -> list[str]:
+    def judged(
+        self,
+        outcome: Outcome,
+        *,
+        rows: dict[str, Outcome],
+        changed: tuple[str, ...],
+        broken: tuple[str, ...] = (),
+    ) -> list[str]:
         """Let the gate answer, and promote; give the kinds of what was published for the sandbox."""
-        report = GateReport(
+
+        def run_gate(request: GateRequest) -> GateResult:
+            name = str(request.environment)
+            if name in broken:
+                raise GitopsError(f"{name}: no tape")
+            return GateResult(self.report(name, outcome, rows, changed), Witness(START))
+
+        self.monkeypatch.setattr(room, "run_gate", run_gate)
+        base: Any = Commit(self.git, BASE, self.before)
+        head: Any = Commit(self.git, HEAD, self.after)
+        request = GateRequest(base=base, head=head, home=self.git.repo, rows=lambda _environment: ())
+        self.promotion = room.promote(request, remote=self.remote, progress=self.said.append)
+        return [str(entry.kind) for entry in self.entries("sandbox")]
+
+    def report(
+        self, name: str, outcome: Outcome, rows: dict[str, Outcome], changed: tuple[str, ...]
+    ) -> GateReport:
+        """Give the gate's report of one environment."""
+        change = ChangedEnvironment(
+            environment=name,
+            base_config_sha=self.before.get(name),
+            head_config_sha=self.after.get(name),
+            direction="gated",
+            needs="gate" if name in rows else "check",
+        )
+        return GateReport(
             base=BASE,
             head=HEAD,
             classification="gated",
-            outcome=outcome,
+            outcome=rows.get(name, outcome),
             sentence="all of it",
-            changed=tuple(
-                ChangedEnvironment(
-                    environment=name,
-                    base_config_sha=OLD,
-                    head_config_sha=NEW,
-                    direction="gated",
-                    needs="gate" if name in rows else "check",
-                )
-                for name in changed
-            ),
-            environments=tuple(judged(name, one) for name, one in rows.items()),
+            changed=(change,) if name in changed else (),
+            environments=(judged(name, rows[name]),) if name in rows else (),
         )
-        self.monkeypatch.setattr(room, "run_gate", lambda _: GateResult(report, Witness(START)))
-        request = GateRequest(
-            base=Revision(self.git, BASE),
-            head=Revision(self.git, HEAD),
-            home=self.git.repo,
-            rows=lambda _environment: (),
-        )
-        room.promote(request, remote=self.remote, progress=self.said.append)
-        return [str(entry.kind) for entry in self.entries("sandbox")]
 
     def entries(self, environment: str) -> tuple[Any, ...]:
         """Give what was decided; the gate's verdicts stand beside it."""
@@ -106,18 +145,21 @@ def merge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Merge:
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_anything_but_pass_and_warn_is_published_as_refused(merge: Merge, outcome: Outcome) -> None:
+    merge.after["paper"] = OLD
     kinds = merge.judged(outcome, rows={"sandbox": outcome}, changed=("sandbox",))
     passes = outcome in (Outcome.PASS, Outcome.WARN)
     assert kinds == ["promoted" if passes else "refused"]
+    assert merge.entries("paper") == ()
+    assert merge.promotion.exit_code == outcome.exit_code
     if not passes:
         (entry,) = merge.entries("sandbox")
         assert dict(entry.data) == {
             "environment": "sandbox", "base": BASE, "commit": HEAD, "config_sha": NEW,
             "verdict": outcome.value, "sentence": f"sandbox says {outcome.value}",
         }  # fmt: skip
-        found = fold_revocations(merge.entries("sandbox"), where="x")
-        assert found[NEW][0].commit == HEAD
-        assert f"sandbox says {outcome.value}" in found[NEW][0].why
+        (found,) = fold_decisions(merge.entries("sandbox"), where="x").by_config[NEW]
+        assert found.commit == HEAD
+        assert f"sandbox says {outcome.value}" in found.why
 
 
 def test_a_refused_change_is_refused_in_every_environment_that_it_changes(merge: Merge) -> None:
@@ -128,15 +170,58 @@ def test_a_refused_change_is_refused_in_every_environment_that_it_changes(merge:
 
 
 def test_another_environment_s_failure_refuses_none_that_its_check_was_enough_for(merge: Merge) -> None:
-    assert merge.judged(Outcome.FAIL, rows={"paper": Outcome.FAIL}, changed=("sandbox", "paper")) == [
-        "promoted"
-    ]
+    kinds = merge.judged(Outcome.PASS, rows={"paper": Outcome.FAIL}, changed=("sandbox", "paper"))
+    assert kinds == ["promoted"]
     assert [str(entry.kind) for entry in merge.entries("paper")] == ["refused"]
+    assert merge.promotion.exit_code == 1
+    assert (merge.promotion.promoted, merge.promotion.refused) == (("sandbox",), ("paper",))
+
+
+def test_what_nothing_is_attributed_to_and_differs_is_refused_for_want_of_an_answer(merge: Merge) -> None:
+    assert merge.judged(Outcome.FAIL, rows={}, changed=()) == ["refused"]
+    (entry,) = merge.entries("sandbox")
+    assert (entry.data["config_sha"], entry.data["verdict"]) == (NEW, "FAIL")
+    assert merge.judged(Outcome.PASS, rows={}, changed=()) == ["refused", "refused"]
+    assert merge.entries("sandbox")[-1].data["verdict"] == "ERROR"
+    assert merge.promotion.exit_code == 2
+
+
+def test_an_environment_that_cannot_be_judged_is_refused_and_holds_up_no_other(merge: Merge) -> None:
+    kinds = merge.judged(Outcome.PASS, rows={}, changed=("sandbox", "paper"), broken=("paper",))
+    assert kinds == ["promoted"]
+    (entry,) = merge.entries("paper")
+    assert (str(entry.kind), entry.data["verdict"], entry.data["sentence"]) == (
+        "refused", "ERROR", "paper: no tape",
+    )  # fmt: skip
+    assert merge.promotion.exit_code == 2
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_what_does_not_compose_is_refused(merge: Merge, side: str) -> None:
+    getattr(merge, side)["sandbox"] = None
+    assert merge.judged(Outcome.FAIL, rows={}, changed=()) == ["refused"]
+    assert merge.entries("sandbox")[0].data["config_sha"] == merge.after["sandbox"]
+
+
+def test_an_environment_that_is_removed_is_refused_by_its_commit_and_turns_nothing_red(merge: Merge) -> None:
+    del merge.after["sandbox"]
+    merge.after["paper"] = OLD
+    assert merge.judged(Outcome.PASS, rows={}, changed=()) == ["refused"]
+    (entry,) = merge.entries("sandbox")
+    assert entry.data["config_sha"] is None
+    assert "is removed" in entry.data["sentence"]
+    assert merge.promotion.exit_code == 0
+
+
+def test_where_nothing_changes_nothing_is_decided(merge: Merge) -> None:
+    merge.after = dict(merge.before)
+    assert merge.judged(Outcome.PASS, rows={}, changed=(), broken=("paper",)) == []
+    assert merge.promotion.exit_code == 0
 
 
 def test_the_same_decision_is_written_once_and_again_after_another_one(merge: Merge) -> None:
     for outcome in (Outcome.FAIL, Outcome.FAIL, Outcome.PASS, Outcome.PASS, Outcome.FAIL):
         kinds = merge.judged(outcome, rows={"sandbox": outcome}, changed=("sandbox",))
     assert kinds == ["refused", "promoted", "refused"]
-    why = "judged again after its merge it does not pass: FAIL, sandbox says FAIL"
-    assert fold_revocations(merge.entries("sandbox"), where="x") == {NEW: (Revocation(HEAD, why),)}
+    found = fold_decisions(merge.entries("sandbox"), where="x").by_config[NEW]
+    assert [one.promotes for one in found] == [False, True, False]

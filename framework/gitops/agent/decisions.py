@@ -1,0 +1,154 @@
+"""What the gate's journal decided: the contents that were promoted and refused, by config_sha.
+
+The newest decision that counts is the one that stands, on whatever commit and history the content comes. A
+refusal counts whoever wrote it, for it only keeps risk out; a promotion counts for its own environment alone
+and, where the tier asks for it, by the signature of somebody whom the policy in force names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from framework.errors import QuoteopsError
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import BRANCH, fetch_tip, journal_name, read_published
+from framework.journal.entry import EMPTY, Head, Kind, Row
+from framework.journal.errors import JournalError
+from framework.journal.journal import check_head
+from framework.settings.documents import cut
+
+SENTENCE = 300
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision on a content, as the gate's journal holds it."""
+
+    kind: Kind
+    commit: str
+    at: str
+    data: Mapping[str, Any]
+
+    @property
+    def promotes(self) -> bool:
+        """Say whether it lets the content in."""
+        return self.kind is Kind.PROMOTED
+
+    @property
+    def why(self) -> str:
+        """Return what a refusal rests on, in one line."""
+        verdict, sentence = (cut(str(self.data.get(key, "")), SENTENCE) for key in ("verdict", "sentence"))
+        return f"judged after its merge it does not pass: {verdict}, {sentence}"
+
+
+Counts = Callable[[Decision], str]
+"""Says why a promotion does not count; nothing when it does."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What stands on a content: its refusal, or its promotion, or neither and what ails the promotions."""
+
+    refused: str = ""
+    promoted: Decision | None = None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Everything that an environment's gate has decided, oldest first."""
+
+    by_config: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
+    by_commit: Mapping[str, Decision] = field(default_factory=dict)
+    """Refusals of a commit whose content nobody could compose when it was judged."""
+
+    def on(self, *, config_sha: str, commit: str, counts: Counts) -> Answer:
+        """Return what stands on a content that a commit asks for; a promotion that does not count is none."""
+        faults = list[str]()
+        for decision in reversed(self.by_config.get(config_sha, ())):
+            if not decision.promotes:
+                return Answer(refused=decision.why, faults=tuple(faults))
+            fault = counts(decision)
+            if not fault:
+                return Answer(promoted=decision)
+            faults.append(fault)
+        unknown = self.by_commit.get(commit)
+        return Answer(refused=unknown.why if unknown is not None else "", faults=tuple(faults))
+
+
+@dataclass(frozen=True)
+class GateJournal:
+    """What the journal's branch said when it was last read whole."""
+
+    tip: str | None = None
+    head: Head = EMPTY
+    decisions: Decisions = field(default_factory=Decisions)
+    served: bool = False
+    """Whether an agent of the environment has published its journal."""
+
+    fault: str = "the gate's journal has not been read yet"
+    """Why it cannot be read now; what was read before stays, but lets nothing in."""
+
+
+def read_gate_journal(
+    git: Git, remote: str, environment: str, before: GateJournal, *, known: str | None
+) -> GateJournal:
+    """Bring the journal's branch here and read the environment's gate anew where it has moved.
+
+    ``known`` is the branch's commit as it was last seen. What goes wrong is kept, not raised.
+    """
+    name = journal_name(environment)
+    try:
+        tip = fetch_tip(git, remote, known=known)
+        if tip is None or tip == before.tip:
+            return replace(before, fault="")
+        published = read_published(git, tip, name)
+        entries = () if published is None else published.entries
+        check_head(entries, before.head, where=f"{BRANCH}:{name}.jsonl")
+        return GateJournal(
+            tip=tip,
+            head=EMPTY if published is None else published.head,
+            decisions=fold_decisions(entries, where=f"{BRANCH}:{name}.jsonl"),
+            served=git.show(tip, f"{environment}.head.json") is not None,
+            fault="",
+        )
+    except QuoteopsError as error:
+        return replace(before, fault=str(error))
+
+
+def fold_decisions(rows: Iterable[Row], *, where: str) -> Decisions:
+    """Fold a gate's journal into its decisions. Raises JournalError for an entry that is none."""
+    by_config: dict[str, tuple[Decision, ...]] = {}
+    by_commit: dict[str, Decision] = {}
+    for row in rows:
+        if row.kind not in (Kind.PROMOTED, Kind.REFUSED):
+            continue
+        decision, sha = _decision(row, where)
+        if sha is not None:
+            by_config[sha] = (*by_config.get(sha, ()), decision)
+        elif not decision.promotes:
+            by_commit[decision.commit] = decision
+    return Decisions(by_config, by_commit)
+
+
+def _decision(row: Row, where: str) -> tuple[Decision, str | None]:
+    sha, commit = row.data.get("config_sha"), row.data.get("commit")
+    named = isinstance(sha, str | None) and isinstance(commit, str) and bool(_COMMIT.fullmatch(commit))
+    if not named or not _is_moment(row.at):
+        raise JournalError(
+            f"{where}:{row.seq}: a decision without commit, config_sha or moment; the branch was changed by"
+            " hand"
+        )
+    return Decision(Kind(row.kind), str(commit), row.at, row.data), sha
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
