@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from framework.settings.compose import compose_run
 from framework.soak.page.palette import COLOURS
 from framework.soak.sweep.grid import grid_of
 from framework.soak.sweep.page import render_sweep
 from framework.soak.sweep.row import Measured, SweepRow
-from framework.soak.sweep.table import Sweep, label_of, summary
+from framework.soak.sweep.table import Sweep, label_of, summary, values_of
 from tests.soak.page_reader import Reader
 
 HOUR = 3_600_000_000_000
@@ -166,3 +167,9 @@ def test_values_are_written_as_the_words_that_give_them() -> None:
         label_of(values) == "market.symbols=[AUSDT,BUSDT] soak.auto_tune=false market.start=null params.x=0.1"
     )
     assert label_of({"rollout.candidate": {"tail_age_ms": 700}}) == "rollout.candidate={tail_age_ms:700}"
+
+
+def test_a_value_of_the_candidate_is_an_axis_by_its_whole_name() -> None:
+    word = "rollout.candidate.sizing.max_position_quotes"
+    cells = [compose_run(words=["rollout=canary", f"{word}={n}"], environ={}) for n in (2, 3)]
+    assert values_of(cells, words=[f"{word}=2,3"]) == [{word: 2}, {word: 3}]

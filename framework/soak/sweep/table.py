@@ -50,7 +50,8 @@ def _value(composed: Composed, key: str) -> Any:
     if key in composed.choices:
         return composed.choices[key]
     value: Any = composed.settings.model_dump(mode="json")
-    for name in key.split("."):
+    inside = key.removeprefix("rollout.candidate.")  # its names have dots
+    for name in key.split(".") if inside == key else ("rollout", "candidate", inside):
         value = value[name]
     return value if isinstance(value, (str, int, float, bool, type(None))) else as_word(value)
 
