@@ -57,8 +57,14 @@ class Call:
         held = self._held
         if len(args) != len(held):
             raise TypeError(f"{self._name} takes {len(held)} arguments, {len(args)} given")
-        for k, word, row in self._numbers:
-            row[word] = args[k]
+        try:
+            for k, word, row in self._numbers:
+                row[word] = args[k]
+        except (TypeError, ValueError) as error:
+            given, allowed = type(args[k]).__name__, self._signature[k]
+            raise TypeError(
+                f"{self._name}: argument {k + 1} is a {given} no word holds; allowed {allowed}"
+            ) from error
         for k in self._buffers:
             if args[k] is not held[k]:
                 self._hold(k, args[k])

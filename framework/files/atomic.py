@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from framework.files.errors import FileError
+from framework.files.errors import FileError, HeldError
 
 
 def canonical_json(value: Any) -> str:
@@ -87,7 +87,7 @@ def append_durable(*, path: Path, data: bytes, keep: int | None = None) -> None:
         try:
             start = os.lseek(handle, 0, os.SEEK_END) if keep is None else os.lseek(handle, keep, os.SEEK_SET)
             try:
-                _write_all(handle, data)
+                write_all(handle, data)
                 if keep is not None:
                     os.ftruncate(handle, start + len(data))
                 getattr(os, "fdatasync", os.fsync)(handle)
@@ -107,7 +107,7 @@ def append_durable(*, path: Path, data: bytes, keep: int | None = None) -> None:
 def locked(*, path: Path, timeout_s: float) -> Iterator[None]:
     """Hold the lock of a file, a hidden file beside it; one holder among all processes and threads.
 
-    The lock ends with the process that holds it. Raises ``FileError`` when it stays taken for ``timeout_s``.
+    The lock ends with the process that holds it. Raises ``HeldError`` when it stays taken for ``timeout_s``.
     """
     beside = path.parent / f".{path.name}.lock"
     try:
@@ -119,7 +119,7 @@ def locked(*, path: Path, timeout_s: float) -> Iterator[None]:
         deadline = time.monotonic() + timeout_s
         while not _try_lock(handle):
             if time.monotonic() >= deadline:
-                raise FileError(f"{beside}: is held by another process for more than {timeout_s:g} s")
+                raise HeldError(f"{beside}: is held by another process for more than {timeout_s:g} s")
             time.sleep(0.002)
         yield
     finally:
@@ -141,7 +141,8 @@ def _try_lock(handle: int) -> bool:
     return True
 
 
-def _write_all(handle: int, data: bytes) -> None:
+def write_all(handle: int, data: bytes) -> None:
+    """Write every byte to a file that is open; raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]

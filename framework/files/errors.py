@@ -5,3 +5,7 @@ from framework.errors import QuoteopsError
 
 class FileError(QuoteopsError):
     """Say which file could not be read or written, and why."""
+
+
+class HeldError(FileError):
+    """Say that another process holds a file."""

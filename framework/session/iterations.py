@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from framework.engine.paced import Clock
 from framework.session.reload import LiveSettings
+from framework.session.sim import MakeJournal, in_memory
 from framework.session.stop import Stopping, never
 from framework.session.window import ReplayWindow
 from framework.settings.schema.run import RunSettings
@@ -25,14 +26,16 @@ Moment = Callable[[int], None]
 class Outside:
     """What a replay hears: patches, whether to stop, and with ``guard`` that a canary loses.
 
-    Of one symbol also a ``clock`` that paces it, otherwise it runs as fast as the machine can, and a ``beat``
-    that is called with the instant played so far whenever patches are looked for.
+    Of one symbol also a ``clock`` that paces it, otherwise it runs as fast as the machine can, the
+    ``journal`` of its session then, and a ``beat`` that is called with the instant played so far whenever
+    patches are looked for.
     """
 
     live: LiveSettings | None = None
     stopping: Stopping = never
     guard: bool = False
     clock: Clock | None = None
+    journal: MakeJournal = in_memory
     beat: Moment | None = None
 
 

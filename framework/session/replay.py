@@ -58,7 +58,7 @@ class SoakReplay(Iterations):
         self.session: Session | None = None
         self.stepped: Paced | None = None
         if outside.clock is not None:
-            self.session = sim_session(self.replay)
+            self.session = sim_session(self.replay, journal=outside.journal)
             deadline_ns = settings.strategy.deadline_ms * MS
             self.stepped = Paced(
                 driven=self.session, replay=self.replay, deadline_ns=deadline_ns, clock=outside.clock

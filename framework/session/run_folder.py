@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -87,12 +88,19 @@ class RunFolder:
         write_atomic(path=self.path / name, data=_lines(rows))
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add JSON objects to a file that grows while the run does; raises FileError."""
+        """Add JSON objects to a file that grows while the run does, all or none; raises FileError."""
         path = self.path / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8", newline="\n") as file:
-                file.writelines(_lines(rows))
+            data = "".join(_lines(rows)).encode()
+            before = path.stat().st_size if path.exists() else 0
+            try:
+                with path.open("ab") as file:
+                    file.write(data)
+            except OSError:
+                with contextlib.suppress(OSError):  # or the next rows would go on in a torn line
+                    os.truncate(path, before)
+                raise
         except OSError as error:
             raise FileError(f"{path}: cannot append: {error.strerror or error}") from error
 

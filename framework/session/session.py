@@ -10,6 +10,7 @@ from framework.compiled.bundles import bind
 from framework.compiled.records import at, interpreted
 from framework.engine.halves import DeskHalf, WireBuffers
 from framework.engine.records import Feed
+from framework.errors import QuoteopsError
 from framework.session.errors import SoakError
 from framework.session.intents import IntentJournal
 from framework.session.reconcile import Reconciled, Refused, reconcile
@@ -106,11 +107,18 @@ class Session:
         desk.advance(now, feed=self._feed, events=events, wire=wire)
         rows = wire.take_requests()
         if len(rows):
-            requests = [RequestRow(self.symbol, row) for row in rows]
-            self._journal.intend(requests)
-            self.gateway.submit(requests)
+            self._submit([RequestRow(self.symbol, row) for row in rows])
         for sink in self.sinks:
             sink.drain()
+
+    def _submit(self, requests: list[RequestRow]) -> None:
+        """Send requests that are kept; when they cannot be, take every order off and say why."""
+        try:
+            self._journal.intend(requests)
+        except QuoteopsError:
+            self.gateway.cancel_all(self.symbol)
+            raise
+        self.gateway.submit(requests)
 
 
 def _feed(rows: MarketRows) -> Feed:

@@ -10,7 +10,7 @@ from framework.compiled.records import at
 from framework.engine.observe import observe
 from framework.engine.replay import Replay
 from framework.engine.sim_gateway import SimGateway
-from framework.session.intents import MemoryJournal
+from framework.session.intents import IntentJournal, MemoryJournal
 from framework.session.session import Session
 from framework.venue.gateway import ROWS, GatewayBuffers
 
@@ -42,7 +42,16 @@ class ReplayObserver:
         self._observe(at_ns, sampled, replay.run, replay.exchange_half.bound, replay.desk_half.bound)
 
 
-def sim_session(replay: Replay) -> Session:
+MakeJournal = Callable[[dict[str, float]], IntentJournal]
+"""Gets the size of a lot by symbol."""
+
+
+def in_memory(lots: dict[str, float]) -> IntentJournal:
+    """Make a journal that ends with the process."""
+    return MemoryJournal(lots=lots)
+
+
+def sim_session(replay: Replay, *, journal: MakeJournal = in_memory) -> Session:
     """Make a session that trades what a replay, not yet begun, would trade; its rows stay the replay's."""
     symbol = replay.tape.instrument.symbol
     replay.exchange_half.load()  # compiling is no lag of the feed
@@ -53,7 +62,7 @@ def sim_session(replay: Replay) -> Session:
         desk=replay.desk_half,
         buffers=GatewayBuffers.of([symbol], rows=max(ROWS, _most_at_once(replay))),
         observer=ReplayObserver(replay),
-        journal=MemoryJournal(lots={symbol: replay.tape.instrument.lot}),
+        journal=journal({symbol: replay.tape.instrument.lot}),
         start_ns=replay.start_ns,
     )
     session.start()

@@ -22,6 +22,8 @@ from framework.files.moments import iso_utc
 from framework.market.records import ROUTE_NAMES, Fill
 from framework.quoting.records import WITHHELD_NAMES
 from framework.rollout.route import CANARY, REAL
+from framework.session.cut_off import tell_cut_off
+from framework.session.intent_file import INTENTS, FileJournal
 from framework.session.reload import (
     APPLIED,
     MODE,
@@ -90,6 +92,15 @@ class Bot:
             self._follow_watcher(live.watcher)
         live.listeners.append(self._taken)
         self._writer = StatusWriter(folder=folder, bot_file=bot_file)
+        self._intents = folder.path / INTENTS
+        self._journal: FileJournal | None = None
+        for line in tell_cut_off(folder):
+            say(line)
+
+    def open_journal(self, lots: dict[str, float]) -> FileJournal:
+        """Open the run's journal of requests, on the disk before they leave."""
+        self._journal = FileJournal(self._intents, lots=lots)
+        return self._journal
 
     def start(self, replay: SoakReplay) -> None:
         """Begin to follow and to tell of a replay."""
@@ -109,6 +120,8 @@ class Bot:
             self.live.watcher.stop()
         if self.replay is not None:
             self._tell(self.replay)
+        if self._journal is not None:
+            self._journal.close()
         self._writer.close()
         self.metrics.close()
 

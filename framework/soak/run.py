@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -231,13 +231,10 @@ def _bot(
 def _replay(
     result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bot | None, stop: Stop
 ) -> Played:
-    outside = Outside(
-        live=live,
-        stopping=stop.wanted,
-        guard=True,
-        clock=None if bot is None else clock or MonotonicClock(),
-        beat=None if bot is None else bot.beat,
-    )
+    outside = Outside(live=live, stopping=stop.wanted, guard=True)
+    if bot is not None:
+        clock = clock or MonotonicClock()
+        outside = replace(outside, clock=clock, journal=bot.open_journal, beat=bot.beat)
     replay = make_replay(settings=result.settings, market=result.market, outside=outside)
     if bot is not None and isinstance(replay, SoakReplay):  # of several symbols none is paced
         bot.start(replay)

@@ -394,3 +394,16 @@ def test_a_refusal_with_json_is_still_one_line_and_nothing_on_stdout(root: Path)
     done = quoteops("soak", "--json", "market=tape", "market.path=conf", root=root)
     the_line(done)
     assert done.stdout == ""
+
+
+@posix
+def test_a_run_that_is_killed_is_told_of_by_the_next(root: Path) -> None:
+    words = ("soak.iterations=1000", *(word for word in SLOW if "iterations" not in word))
+    code, _, _ = stopped(root, *words, by=signal.SIGKILL, after="| soak_iter_artifacts |")
+    assert code == -signal.SIGKILL
+    killed = only_run(root)
+    with (killed / "edge" / "intents.jsonl").open("a") as file:
+        file.write('{"row":"asked","sym')  # what a kill in the middle of a write leaves
+    stopped(root, *words, by=signal.SIGKILL, after=f"| journal | CUT OFF | {killed.name}: ")
+    assert marked(killed).startswith("cut off with ")
+    assert (killed / "edge" / "intents.jsonl").read_text().splitlines()[-1].startswith('{"bytes":19,')

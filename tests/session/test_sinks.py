@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from framework.compiled.records import dtype_of
+from framework.files.errors import FileError
 from framework.market.records import Fill
 from framework.session.run_folder import RunFolder
 from framework.session.sim import sim_session
@@ -114,3 +116,21 @@ def test_a_desk_that_nobody_listens_to_keeps_no_ticks() -> None:
     session = sim_session(replay)
     session.advance(replay.start_ns + 5 * SECOND)
     assert len(session.desk.take_ticks()[0]) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX's")
+def test_rows_that_do_not_fit_leave_no_half_line(tmp_path: Path) -> None:
+    import resource
+
+    folder = RunFolder(tmp_path / "run", artifacts=tmp_path)
+    folder.start({})
+    folder.append("edge/rows.jsonl", [{"row": 1}])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))
+    try:
+        with pytest.raises(FileError, match=r"rows\.jsonl: cannot append: File too large"):
+            folder.append("edge/rows.jsonl", [{"row": 2}])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    folder.append("edge/rows.jsonl", [{"row": 3}])
+    assert (folder.path / "edge" / "rows.jsonl").read_text() == '{"row":1}\n{"row":3}\n'
