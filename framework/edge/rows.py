@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.edge.errors import EdgeInputError
-from framework.edge.window import Rows, WindowData
+from framework.edge.window import Rows
 from framework.files.atomic import read_text
 from framework.files.hints import did_you_mean
 from framework.market.records import REJECT_NAMES, ROUTE_NAMES
@@ -199,21 +199,21 @@ def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Itera
         }
 
 
-def audit_rows(window: WindowData) -> Iterator[dict[str, Any]]:
-    """Yield a window's audit events as the rows ``read_audit`` reads; ``detail`` says why, in a word."""
+def audit_rows(*, symbol: str, audit: Rows) -> Iterator[dict[str, Any]]:
+    """Yield a symbol's audit events as the rows ``read_audit`` reads; ``detail`` says why, in a word."""
     details = {CANCEL_QUOTE: WITHHELD_NAMES, HALT: WITHHELD_NAMES, REJECT: REJECT_NAMES}
     names = (
         "ts_ns", "action", "side", "reason", "count", "order_id", "price_ticks", "qty_lots",
         "off_target_age_ns", "resting_age_ns", "params_version", "route",
     )  # fmt: skip
     for at, action, side, reason, count, order, price, qty, off_target, resting, version, route in _values(
-        window.audit, names
+        audit, names
     ):
         blocked = action == BLOCK
         at_limit = blocked and reason == AT_LIMIT
         yield {
             "ts_ms": at // 1_000_000,
-            "symbol": window.symbol,
+            "symbol": symbol,
             "action": ACTION_NAMES[action],
             "side": "B" if side > 0 else "S" if side < 0 else None,
             "blocked_reason": BLOCK_NAMES[RISK if at_limit else reason] if blocked else None,

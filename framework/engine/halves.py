@@ -279,6 +279,12 @@ class DeskHalf:
         return rows_in(Audit, self.audits, first, int(at(self.desk, 0).audits))
 
     @property
+    def settled_audits(self) -> int:
+        """Count the audit rows that never change again: an answer on its way may still add to an age."""
+        waiting = [int(at(self.quotes, k).audit_row) for k in range(2)]
+        return min([int(at(self.desk, 0).audits), *(row for row in waiting if row != NO_TIME)])
+
+    @property
     def due_ns(self) -> int:
         """When the desk wants to be advanced, though nothing arrives by then (``FOREVER``: never)."""
         return int(at(self.clock, 0).due_ns)

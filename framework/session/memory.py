@@ -24,7 +24,7 @@ from framework.venue.gateway import ReportRow, RequestRow
 
 OVER = (CANCELLED, REJECTED, EXPIRED)
 KEPT = 16_384
-"""Fills, and orders that are over, that are remembered."""
+"""Fills, orders that are over, and requests without an answer that are remembered."""
 OVERLAP_NS = 10 * MINUTE
 """Who asks for executions asks from so long before the newest heard: they come in no promised order."""
 
@@ -42,7 +42,7 @@ class Memory:
         self._lots, self._kept = lots, kept
         self._open: set[Key] = set()
         self._ended: dict[Key, None] = {}
-        self._asked: set[Key] = set()
+        self._asked: dict[Key, None] = {}
         self._fills: dict[Key, int] = {}
         self._newest_ns, self._forgotten_ns = 0, -1
         self._positions = dict.fromkeys(lots, 0.0)
@@ -51,7 +51,7 @@ class Memory:
     def intend(self, request: RequestRow) -> None:
         """Remember a request that is about to be sent."""
         symbol, order, link = request.symbol, int(request.row["order_id"]), int(request.row["link_id"])
-        self._asked.add((symbol, link))
+        self._note(self._asked, (symbol, link))
         self._last_link[symbol] = max(link, self._last_link[symbol])
         if request.row["action"] == NEW:
             self._open.add((symbol, order))
@@ -72,7 +72,7 @@ class Memory:
         if kind != EXPIRED and asked in self._asked:
             if report.row["reason"] == DUPLICATE:  # the exchange has it already; what became of it is to come
                 return _as(report, UNKNOWN)
-            self._asked.remove(asked)
+            del self._asked[asked]
             if kind in OVER:
                 self._end(order)
             return report
@@ -132,9 +132,12 @@ class Memory:
     def _end(self, order: Key) -> None:
         """Note that an order is over: a fill of it may still be on its way."""
         self._open.discard(order)
-        self._ended[order] = None
-        if len(self._ended) > self._kept:
-            del self._ended[next(iter(self._ended))]
+        self._note(self._ended, order)
+
+    def _note(self, keys: dict[Key, None], key: Key) -> None:
+        keys[key] = None
+        if len(keys) > self._kept:
+            del keys[next(iter(keys))]
 
 
 def _as(report: ReportRow, kind: int) -> ReportRow:

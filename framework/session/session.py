@@ -74,7 +74,7 @@ class Session:
         at(self.desk.exposure, 0).position = found.positions.get(self.symbol, 0.0)
         at(self.desk.desk, 0).next_order_id = known.last_order.get(self.symbol, 0)
         at(self._wire.rings, 0).requests = known.last_link.get(self.symbol, 0)
-        if found.open:
+        if found.open or found.gone:  # one that is gone may be on its way still
             self.gateway.cancel_all(self.symbol)
 
     def advance(self, until_ns: int, *, end_runs: bool = False) -> None:

@@ -41,6 +41,20 @@ class FillSink:
             self._taken = settled
 
 
+class AuditSink:
+    """Hand on every audit row of a desk once, when nothing can change it any more."""
+
+    def __init__(self, desk: DeskHalf, *, take: Take) -> None:
+        self._desk, self._take, self._taken = desk, take, 0
+
+    def drain(self) -> None:
+        """Hand on those that have settled since the last call."""
+        settled = self._desk.settled_audits
+        if settled > self._taken:
+            self._take(self._desk.audit_rows(self._taken)[: settled - self._taken].copy())
+            self._taken = settled
+
+
 class TickSink:
     """Hand on every tenth tick of a desk, with when it was done and how many more there was no room for."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.compiled.records import to_array
-from framework.edge.rows import trade_rows
+from framework.edge.rows import audit_rows, trade_rows
 from framework.engine.snapshot import DeskSnapshot
 from framework.files.moments import iso_utc
 from framework.market.records import ROUTE_NAMES, Fill
@@ -37,7 +37,7 @@ from framework.session.reload import (
 )
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
-from framework.session.sinks import FillSink, TickSink
+from framework.session.sinks import AuditSink, FillSink, TickSink
 from framework.session.status_writer import FEEDS, StatusWriter
 from framework.session.tick_log import tick_rows
 from framework.session.timeline import Version
@@ -109,6 +109,7 @@ class Bot:
         assert replay.stepped is not None
         replay.session.sinks += [
             FillSink(replay.replay, take=self._filled),
+            AuditSink(replay.session.desk, take=self._audited),
             TickSink(replay.session.desk, now_ns=replay.stepped.now_ns, take=self._ticked),
         ]
         if self.live.watcher is not None:
@@ -139,6 +140,12 @@ class Bot:
         symbol = self.replay.market.tape.instrument.symbol
         make = partial(traded, symbol=symbol, fills=rows, versions=self.replay.timeline.versions)
         self._writer.append("trades", len(rows), make)
+
+    def _audited(self, rows: Any) -> None:
+        """Append audit rows to the run's audit."""
+        assert self.replay is not None
+        symbol = self.replay.market.tape.instrument.symbol
+        self._writer.append("audit", len(rows), partial(audit_rows, symbol=symbol, audit=rows))
 
     def _ticked(self, ticks: Any, lost: int, served_ns: int) -> None:
         """Append sampled ticks to the run's feed."""

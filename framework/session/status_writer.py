@@ -14,7 +14,11 @@ from framework.files.errors import FileError
 from framework.session.run_folder import RunFolder
 from framework.telemetry.alerts import Severity, alert
 
-FEEDS = {"trades": "edge/trades.jsonl", "ticks": "edge/feeds/ticks.jsonl"}
+FEEDS = {
+    "trades": "edge/trades.jsonl",
+    "audit": "soak/audit.jsonl",
+    "ticks": "edge/feeds/ticks.jsonl",
+}
 """Files of a run that grow while it does."""
 BATCHES = 1_024
 """Lots of rows of one feed that may wait for the disk; one comes a step at most."""

@@ -9,6 +9,7 @@ from typing import Any
 from framework.edge.canonical import canonical
 from framework.edge.rows import audit_rows, trade_rows
 from framework.edge.section import EdgeReport
+from framework.edge.window import WindowData
 from framework.gates.gate import Gate
 from framework.session.run_folder import RunFolder
 from framework.session.schedule import written_schedule
@@ -91,11 +92,15 @@ def write_run(result: SoakResult, folder: RunFolder) -> None:
     folder.text("soak/summary.txt", summary_text(result))
     folder.json("soak/runtime_overrides.json", final_package(result).mapping())
     folder.json("soak/TUNING_REPORT.json", tuning_report(result))
-    folder.lines("soak/audit.jsonl", _by_time(audit_rows(whole) for whole in result.wholes))
+    folder.lines("soak/audit.jsonl", _by_time(_audit(whole) for whole in result.wholes))
     folder.lines("edge/trades.jsonl", _by_time(_trades(one) for one in result.each))
     _write_reloads(result, folder)
     folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
     folder.text("reports/report.html", render_page(result))
+
+
+def _audit(whole: WindowData) -> Iterator[dict[str, Any]]:
+    return audit_rows(symbol=whole.symbol, audit=whole.audit)
 
 
 def _trades(result: SoakResult) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ class Metric:
 
 ANY: tuple[str, ...] = ()
 ROUTES = ("real", "canary")
-GROWING = ("trades", "ticks")
+GROWING = ("trades", "audit", "ticks")
 RESULTS = ("applied", "pending", "refused", "recovered")
 SHORT_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 

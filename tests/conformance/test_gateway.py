@@ -288,6 +288,14 @@ def test_g26_a_state_raises_when_it_is_not_whole_and_never_gives_a_part(
         here.gateway.state(since_ns=0)
 
 
+def test_g27_cancel_all_takes_off_what_is_on_its_way(trader: Any) -> None:
+    here = trader()
+    here.send(NEW, 1, price_ticks=9_990, qty_lots=5)
+    here.gateway.cancel_all(SYMBOL)
+    assert said(here.run(100)) == [(ACCEPTED, NO_REASON, 1), (CANCELLED, NO_REASON, 1)]
+    assert here.gateway.state(since_ns=0).orders == ()
+
+
 def test_the_document_lists_every_case() -> None:
     text = Path(__file__).parents[2].joinpath("docs", "venue.md").read_text(encoding="utf-8")
     own = Path(__file__).read_text(encoding="utf-8")

@@ -53,7 +53,9 @@ def test_audit_events_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> 
         {"action": CANCEL_QUOTE, "side": -1, "off_target_age_ns": 5_000_000},
         {"action": BLOCK, "reason": 3, "count": 7},
     ]
-    place, cancel, block = read_audit(lines(tmp_path / "a.jsonl", *audit_rows(window(audit=events))))
+    w = window(audit=events)
+    rows = audit_rows(symbol=w.symbol, audit=w.audit)
+    place, cancel, block = read_audit(lines(tmp_path / "a.jsonl", *rows))
     assert (place.action, place.blocked_reason, place.off_target_age_ms) == ("PLACE", None, None)
     assert cancel.off_target_age_ms == 5.0
     assert (block.blocked_reason, block.count) == ("concurrency", 7)
@@ -61,7 +63,8 @@ def test_audit_events_of_a_window_are_read_back_as_they_were(tmp_path: Path) -> 
 
 def test_audit_events_say_in_a_word_why_a_quote_went_or_was_refused() -> None:
     events = [{"action": CANCEL_QUOTE, "reason": 9}, {"action": REJECT, "reason": 1}, {"action": PLACE}]
-    details = [row["detail"] for row in audit_rows(window(audit=events))]
+    w = window(audit=events)
+    details = [row["detail"] for row in audit_rows(symbol=w.symbol, audit=w.audit)]
     assert details == ["impact", "would_take", None]
 
 

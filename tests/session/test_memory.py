@@ -83,6 +83,11 @@ def test_executions_are_asked_for_from_a_while_before_the_newest_and_never_from_
     assert here.known().since_ns == 3 * OVERLAP_NS + 1
 
 
+def test_requests_that_nobody_answers_are_forgotten_oldest_first() -> None:
+    here = journal(1, 2, 3, kept=2)
+    assert len(here.hear([heard(ACCEPTED, k) for k in (1, 2, 3)])) == 2
+
+
 def test_orders_that_are_over_are_forgotten_oldest_first() -> None:
     here = journal(1, 2, 3, kept=2)
     here.hear([heard(CANCELLED, k) for k in (1, 2, 3)])

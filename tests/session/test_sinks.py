@@ -15,9 +15,10 @@ import pytest
 from framework.compiled.records import dtype_of
 from framework.files.errors import FileError
 from framework.market.records import Fill
+from framework.quoting.records import Audit
 from framework.session.run_folder import RunFolder
 from framework.session.sim import sim_session
-from framework.session.sinks import EVERY, FillSink, TickSink
+from framework.session.sinks import EVERY, AuditSink, FillSink, TickSink
 from framework.session.status_writer import BATCHES, StatusWriter
 from framework.session.tick_log import tick_rows
 from framework.units import MS, SECOND
@@ -36,6 +37,21 @@ def test_every_fill_is_handed_on_once_and_in_order() -> None:
     assert len(taken) > 10
     for name in ("exch_ts_ns", "order_id", "price", "m_1s", "exec_id"):
         np.testing.assert_array_equal(handed[name], fills[name])
+
+
+def test_every_audit_row_is_handed_on_once_as_it_stays() -> None:
+    replay = replayed(play=False)
+    session, taken = sim_session(replay), [np.zeros(0, dtype_of(Audit))]
+    session.sinks.append(AuditSink(replay.desk_half, take=taken.append))
+    until = int(replay.tape.end_ns) + 40 * SECOND
+    for stop in [*range(replay.start_ns, until, 500 * MS), until]:
+        session.advance(stop)
+    handed = np.concatenate(taken)
+    rows = replay.audit_rows()[: len(handed)]
+    assert len(taken) > 10
+    assert len(handed) >= len(replay.audit_rows()) - 2
+    for name in ("ts_ns", "action", "order_id", "off_target_age_ns", "count"):
+        np.testing.assert_array_equal(handed[name], rows[name])
 
 
 class Stuck(RunFolder):

@@ -129,18 +129,22 @@ def test_a_run_starts_from_what_its_agent_keeps_in_force(agent: Agent) -> None:
     assert result.packages[-1].base_spread_bps_delta == 0.33
 
 
-def test_fills_are_appended_while_the_run_goes_on(agent: Agent) -> None:
+def test_fills_and_audit_rows_are_appended_while_the_run_goes_on(agent: Agent) -> None:
     grown: list[int] = []
+    audited: list[str] = []
 
     def look() -> None:
         time.sleep(0.2)  # the rows of the beat before are being written
         (trades,) = agent.root.glob("artifacts/runs/soak/*/edge/trades.jsonl")
         grown.append(len(trades.read_text().splitlines()))
+        audited[:] = (trades.parents[1] / "soak" / "audit.jsonl").read_text().splitlines()
 
     later: dict[float, Callable[[], Any]] = {s: lambda: time.sleep(1.1) for s in (150.0, 300.0)}
     _, folder, _ = soaked(agent.root, *LONG, clock=Staged({**later, 150.1: look, 300.1: look}))
     whole = (folder / "edge" / "trades.jsonl").read_text().splitlines()
     assert 0 < grown[0] < grown[1] <= len(whole)
+    assert 0 < len(audited) < len(final := (folder / "soak" / "audit.jsonl").read_text().splitlines())
+    assert audited == final[: len(audited)]
     assert all(json.loads(line)["mid_after_1s"] is not None for line in whole[: grown[1]])
 
 
