@@ -50,7 +50,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _write_bundle(request: GateRequest, result: GateResult, into: Path) -> None:
     from framework.gitops.gate.bundle import write_bundle
-    from framework.gitops.gate.text import gate_markdown
+    from framework.gitops.gate.report import gate_markdown
 
     folder = write_bundle(request, result, markdown=gate_markdown(result.report), into=into)
     print(f"evidence: {folder}", file=sys.stderr)
@@ -85,7 +85,7 @@ def _parser() -> Parser:
 def show(report: GateReport, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:
     """Write a gate's report where it is asked for, and print it."""
     from framework.files.atomic import canonical_json, write_atomic, write_json
-    from framework.gitops.gate.text import gate_lines, gate_markdown
+    from framework.gitops.gate.report import gate_lines, gate_markdown
 
     markdown = gate_markdown(report)
     if out is not None:

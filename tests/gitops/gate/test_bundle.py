@@ -17,8 +17,8 @@ from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, write_bundle
+from framework.gitops.gate.report import gate_markdown
 from framework.gitops.gate.run import GateRequest, run_gate
-from framework.gitops.gate.text import gate_markdown
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, START, World, patch_text
 

@@ -18,8 +18,8 @@ from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.bundle import Row
+from framework.gitops.gate.report import gate_lines, gate_markdown
 from framework.gitops.gate.run import GateRequest, GateResult, run_gate
-from framework.gitops.gate.text import gate_lines, gate_markdown
 from framework.journal.journal import Entry, Journal, Kind
 from tests.gitops.repository import Repo, desired_state
 
