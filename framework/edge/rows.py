@@ -24,6 +24,7 @@ from framework.quoting.records import (
     RISK,
     WITHHELD_NAMES,
 )
+from framework.units import MS
 
 SIDES = {"B": 1, "S": -1}
 LIMIT_NAME = WITHHELD_NAMES[POSITION_LIMIT]
@@ -183,7 +184,7 @@ def trade_rows(*, symbol: str, fills: Rows, config_shas: Sequence[str]) -> Itera
     ):
         yield {
             "symbol": symbol,
-            "ts_ms": at // 1_000_000,
+            "ts_ms": at // MS,
             "side": "B" if side > 0 else "S",
             "price": price,
             "qty": qty,
@@ -212,7 +213,7 @@ def audit_rows(*, symbol: str, audit: Rows) -> Iterator[dict[str, Any]]:
         blocked = action == BLOCK
         at_limit = blocked and reason == AT_LIMIT
         yield {
-            "ts_ms": at // 1_000_000,
+            "ts_ms": at // MS,
             "symbol": symbol,
             "action": ACTION_NAMES[action],
             "side": "B" if side > 0 else "S" if side < 0 else None,

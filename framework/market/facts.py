@@ -14,7 +14,7 @@ from framework.market.errors import TapeError
 from framework.market.events import DEPTH, TRADE
 from framework.market.facts_core import Events, Found, ProbeFill, Scan, Touch, scan
 from framework.market.tape import EVENT_COLUMNS, Tape
-from framework.units import SECOND
+from framework.units import MS, SECOND
 
 HORIZONS_S = (0.1, 0.5, 1.0, 5.0, 30.0)
 SIGNATURE_S = (0.1, 1.0, 30.0)
@@ -75,7 +75,7 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
     span, seconds = high - low + 1, (tape.end_ns - tape.start_ns) / SECOND
     start = np.zeros(1, dtype_of(Scan))
     values = {"span": span, "low": low, "bid": -1, "ask": -1, "bid_price": -1, "ask_price": -1}
-    values |= {"bands": len(BANDS_BPS), "sample_ns": SECOND, "probe_ns": probe_ms * 1_000_000}
+    values |= {"bands": len(BANDS_BPS), "sample_ns": SECOND, "probe_ns": probe_ms * MS}
     values |= {"next_sample_ns": tape.start_ns + SECOND, "next_probe_ns": tape.start_ns + SECOND}
     for name, value in values.items():
         start[name] = value

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from framework.compiled.records import dtype_of, from_array
 from framework.market.instrument import Instrument
 from framework.market.synthetic_records import Model
+from framework.units import MS
 
 T = TypeVar("T")
 
@@ -241,7 +242,7 @@ def model_of(*, shape: Shape, mods: int, steps_per_mod: int) -> list[Model]:
     step = shape.step_ms / 1000.0
     values: dict[str, float] = {name: getattr(shape, name) for name in SAME}
     values |= {
-        "step_ns": shape.step_ms * 1_000_000,
+        "step_ns": shape.step_ms * MS,
         "steps_per_mod": steps_per_mod,
         "mods": mods,
         "order_mean": shape.orders * step,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from framework.market.errors import TapeError
 from framework.market.events import CLEAR, DEPTH, GAP, TRADE
 from framework.market.instrument import Instrument
+from framework.units import MS
 
 EVENT_COLUMNS = (
     ("exch_ts_ns", "<i8"),
@@ -235,7 +236,7 @@ def pieces(count: int, *, start: int = 0) -> Iterator[slice]:
 
 def utc(*, ns: int) -> str:
     """Return a UTC time such as ``2024-07-24T03:00:00.000Z`` for nanoseconds since the epoch."""
-    return f"{np.datetime64(int(ns) // 1_000_000, 'ms')}Z"
+    return f"{np.datetime64(int(ns) // MS, 'ms')}Z"
 
 
 def _bound(*, ns: int | None) -> str:

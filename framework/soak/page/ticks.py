@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 from framework.soak.page.words import compact, utc
+from framework.units import SECOND
 
 Tick = tuple[float, str]
 """A place on an axis in its own unit, and what is written there."""
 
-_SECOND = 1_000_000_000
 _DAY = 86_400
 _STEPS_S = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200),
@@ -50,14 +50,12 @@ def powers(low: float, high: float, *, most: int = 7) -> list[Tick]:
 
 def times(*, start_ns: int, end_ns: int, most: int) -> list[Tick]:
     """Give at most about ``most`` round UTC times, in seconds since the start."""
-    length = max((end_ns - start_ns) / _SECOND, 1e-9)
+    length = max((end_ns - start_ns) / SECOND, 1e-9)
     longest = _STEPS_S[-1]
     step = next((s for s in _STEPS_S if length / s <= most), longest * (1 + int(length / longest / most)))
     form = _time_form(step, length)
-    first = -(-start_ns // (step * _SECOND)) * step * _SECOND
-    return [
-        ((at - start_ns) / _SECOND, utc(at, form=form)) for at in range(first, end_ns + 1, step * _SECOND)
-    ]
+    first = -(-start_ns // (step * SECOND)) * step * SECOND
+    return [((at - start_ns) / SECOND, utc(at, form=form)) for at in range(first, end_ns + 1, step * SECOND)]
 
 
 def _time_form(step: int, length_s: float) -> str:

@@ -7,6 +7,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from framework.units import SECOND
+
 NONE = "–"
 MINUS = "\u2212"
 
@@ -91,7 +93,7 @@ def typeset(sentence: str) -> str:
 
 def utc(ns: int, *, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """Write a time of tape."""
-    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime(form)
+    return datetime.fromtimestamp(ns // SECOND, UTC).strftime(form)
 
 
 def milliseconds(value: Any) -> str:
