@@ -95,10 +95,11 @@ def _import(words: argparse.Namespace) -> int:
 
 
 def _synth(words: argparse.Namespace) -> int:
+    from framework.market.made import Made
     from framework.market.synthetic import generate
 
     given = {name: getattr(words, name) for name in ("preset", "regime", "hours", "seed")}
-    tape = generate(**given)
+    tape = generate(Made(**given))
     name = f"synth_{words.preset}_{words.regime}_{words.hours:g}h_{words.seed}"
     return _keep(tape=tape, out=words.out or f"{DEFAULT_ROOT}/{name}", given=given, as_json=words.json)
 

@@ -14,6 +14,7 @@ from framework.compiled.records import at, dtype_of, to_array, zeros
 from framework.market.errors import TapeError
 from framework.market.events import TRADE
 from framework.market.instrument import QUOTES, Instrument, split_symbol
+from framework.market.made import Made
 from framework.market.synthetic_core import advance
 from framework.market.synthetic_presets import INSTRUMENTS, PRESETS, Shape, model_of, one, profile_of
 from framework.market.synthetic_records import (
@@ -71,26 +72,25 @@ class Simulation:
         return Tape.from_columns(instrument=self.instrument, source=self.source, format="synthetic", **given)
 
 
-def generate(*, preset: str, regime: str, hours: float, seed: int, symbol: str = "SYNTHUSDT") -> Tape:
-    """Simulate a market of ``hours`` tape hours in memory; see ``simulation``."""
-    made = simulation(preset=preset, regime=regime, hours=hours, seed=seed, symbol=symbol)
-    chunks = list(made.chunks)
-    return made.tape({name: np.concatenate([chunk[name] for chunk in chunks]) for name, _ in EVENT_COLUMNS})
+def generate(made: Made) -> Tape:
+    """Simulate a market in memory; see ``simulation``."""
+    market = simulation(made)
+    chunks = list(market.chunks)
+    return market.tape({name: np.concatenate([chunk[name] for chunk in chunks]) for name, _ in EVENT_COLUMNS})
 
 
-def simulation(*, preset: str, regime: str, hours: float, seed: int, symbol: str) -> Simulation:
-    """Set up a market of ``hours`` tape hours; one seed gives the same bytes again on one platform.
+def simulation(made: Made) -> Simulation:
+    """Set up a market; one seed gives the same bytes again on one platform.
 
-    Presets are ``liquid_perp`` and ``thin_spot``; regimes ``normal``, ``event`` and ``high_vol``; the tape
-    begins at START_NS. Raises TapeError on an unknown name, hours outside (0, 744], a negative seed or a
-    symbol without a known quote.
+    The tape begins at START_NS. Raises TapeError on an unknown name, hours outside (0, 744], a negative seed
+    or a symbol without a known quote.
     """
-    _check(preset=preset, regime=regime, hours=hours, seed=seed)
-    shape, instrument = PRESETS[preset], _named(symbol=symbol, preset=preset)
-    streams = np.random.SeedSequence(seed).spawn(POOLS + 3)
+    _check(made)
+    shape, instrument = PRESETS[made.preset], _named(symbol=made.symbol, preset=made.preset)
+    streams = np.random.SeedSequence(made.seed).spawn(POOLS + 3)
     mods = modulation(
-        regime=regime,
-        seconds=max(1, round(hours * 3600)),
+        regime=made.regime,
+        seconds=max(1, round(made.hours * 3600)),
         mood_minutes=shape.mood_minutes,
         mood_sigma=shape.mood_sigma,
         rng=np.random.Generator(np.random.PCG64(streams[POOLS])),
@@ -99,7 +99,7 @@ def simulation(*, preset: str, regime: str, hours: float, seed: int, symbol: str
     rows = _simulate(shape=shape, mods=mods, streams=streams[:POOLS])
     return Simulation(
         instrument=instrument,
-        source=f"synthetic {preset} {regime} {hours:g} h seed {seed}",
+        source=f"synthetic {made.preset} {made.regime} {made.hours:g} h seed {made.seed}",
         chunks=(_event_columns(chunk, clock) for chunk in rows if len(chunk)),
         funding_rng=np.random.Generator(np.random.PCG64(streams[POOLS + 2])),
     )
@@ -114,14 +114,14 @@ def _named(*, symbol: str, preset: str) -> Instrument:
     return INSTRUMENTS[preset].changed(symbol=symbol, base=base, quote=quote)
 
 
-def _check(*, preset: str, regime: str, hours: float, seed: int) -> None:
-    for what, value, allowed in (("preset", preset, PRESETS), ("regime", regime, REGIMES)):
+def _check(made: Made) -> None:
+    for what, value, allowed in (("preset", made.preset, PRESETS), ("regime", made.regime, REGIMES)):
         if value not in allowed:
             raise TapeError(f"synthetic market: {what} is {value!r}; allowed {', '.join(allowed)}")
-    if not 0 < hours <= MAX_HOURS:
-        raise TapeError(f"synthetic market: hours is {hours:g}; allowed above 0 to {MAX_HOURS}")
-    if seed < 0:
-        raise TapeError(f"synthetic market: seed is {seed}; allowed 0 or more")
+    if not 0 < made.hours <= MAX_HOURS:
+        raise TapeError(f"synthetic market: hours is {made.hours:g}; allowed above 0 to {MAX_HOURS}")
+    if made.seed < 0:
+        raise TapeError(f"synthetic market: seed is {made.seed}; allowed 0 or more")
 
 
 def _simulate(*, shape: Shape, mods: Floats, streams: list[np.random.SeedSequence]) -> Iterator[NDArray[Any]]:

@@ -9,9 +9,10 @@ from hashlib import sha256
 import numpy as np
 
 from framework.market.events import GAP
+from framework.market.made import Made
 from framework.market.tape import Tape, pieces, utc
 from framework.market.tapes.open import TapeCache
-from framework.market.tapes.sources import Made, Recorded, TapeSource
+from framework.market.tapes.sources import Recorded, TapeSource
 from framework.session.errors import SoakError
 from framework.settings.schema.market import TapeMarket
 from framework.settings.schema.run import RunSettings

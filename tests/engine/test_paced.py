@@ -15,6 +15,7 @@ from framework.compiled.records import zeros
 from framework.engine.paced import Clock, Paced
 from framework.engine.params import fill_params, make_venue
 from framework.engine.replay import Latency, Replay
+from framework.market.made import Made
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.quoting.records import Params
@@ -49,7 +50,7 @@ def composed() -> Composed:
 
 @pytest.fixture(scope="module")
 def tape() -> Tape:
-    return generate(preset="liquid_perp", regime="normal", hours=SECONDS / 3600, seed=3)
+    return generate(Made(preset="liquid_perp", regime="normal", hours=SECONDS / 3600, seed=3))
 
 
 def replay_of(composed: Composed, tape: Tape) -> Replay:

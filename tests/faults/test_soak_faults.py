@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from framework.market.events import GAP
+from framework.market.made import Made
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.market.tape import Tape, content_digest
@@ -26,7 +27,7 @@ PAST_FIRST = "iter 1: "
 
 @pytest.fixture(scope="module")
 def tape() -> Tape:
-    return generate(preset="thin_spot", regime="normal", hours=0.15, seed=2)
+    return generate(Made(preset="thin_spot", regime="normal", hours=0.15, seed=2))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import numpy as np
 
 from framework.market.events import TRADE
 from framework.market.facts import measure, replay
+from framework.market.made import Made
 from framework.market.synthetic import generate
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "synthetic.md"
@@ -132,7 +133,7 @@ TABLES = {"liquid_perp": LIQUID, "thin_spot": THIN}
 
 def measured(*, preset: str, regime: str, seed: int = 1) -> dict[str, float]:
     """Measure a synthetic tape of the length that the page speaks of."""
-    return measure(tape=generate(preset=preset, regime=regime, hours=HOURS[preset], seed=seed))
+    return measure(tape=generate(Made(preset=preset, regime=regime, hours=HOURS[preset], seed=seed)))
 
 
 def figure(value: float) -> str:
@@ -157,7 +158,7 @@ def table(*, preset: str) -> str:
 
 def draw() -> str:
     """Draw an event hour: the mid, each second's traded volume, and the mean markout of the probe's fills."""
-    tape = generate(preset="liquid_perp", regime="event", hours=1.0, seed=1)
+    tape = generate(Made(preset="liquid_perp", regime="event", hours=1.0, seed=1))
     touches = replay(tape=tape, probe_ms=100).touches
     seconds = np.arange(0, 3600, 4)
     at = np.searchsorted(touches["ts_ns"], tape.start_ns + seconds * 1_000_000_000, side="right") - 1

@@ -15,6 +15,7 @@ from framework.compiled.records import interpreted
 from framework.market.errors import TapeError
 from framework.market.events import CLEAR, DEPTH, TRADE
 from framework.market.facts import replay
+from framework.market.made import Made
 from framework.market.synthetic import START_NS, generate
 from framework.market.synthetic_presets import PRESETS
 from framework.market.synthetic_regimes import REGIMES
@@ -25,7 +26,7 @@ CASES = [(preset, regime) for preset in PRESETS for regime in REGIMES]
 
 
 def short(preset: str, regime: str = "normal", seed: int = 1, hours: float = 0.02) -> Tape:
-    return generate(preset=preset, regime=regime, hours=hours, seed=seed)
+    return generate(Made(preset=preset, regime=regime, hours=hours, seed=seed))
 
 
 @pytest.mark.parametrize(("preset", "regime"), CASES)
@@ -97,7 +98,7 @@ def test_a_funding_time_falls_into_three_hours_of_the_perpetual_and_none_into_sp
 
 @hours_long
 def test_an_event_tape_moves_more_after_its_burst_than_before() -> None:
-    tape = generate(preset="liquid_perp", regime="event", hours=1.0, seed=3)
+    tape = generate(Made(preset="liquid_perp", regime="event", hours=1.0, seed=3))
     touches = replay(tape=tape, probe_ms=100).touches
     mid = (touches["bid"] + touches["ask"]).astype(float)
     minute = (touches["ts_ns"] - tape.start_ns) // 60_000_000_000
@@ -127,18 +128,18 @@ def test_high_volatility_has_more_orders_and_less_depth_than_normal() -> None:
 def test_a_wrong_word_is_refused_with_what_is_allowed(words: dict[str, object], message: str) -> None:
     asked = {"preset": "liquid_perp", "regime": "normal", "hours": 0.1, "seed": 1} | words
     with pytest.raises(TapeError, match="synthetic market: ") as raised:
-        generate(**asked)  # type: ignore[arg-type]
+        generate(Made(**asked))  # type: ignore[arg-type]
     assert message in str(raised.value)
 
 
 @hours_long
 def test_interpreted_code_writes_the_same_tape() -> None:
     code = (
-        "from framework.market.synthetic import generate;"
-        "print(*(generate(preset=p, regime='event', hours=0.004, seed=5).meta.digest"
+        "from framework.market.made import Made; from framework.market.synthetic import generate;"
+        "print(*(generate(Made(preset=p, regime='event', hours=0.004, seed=5)).meta.digest"
         " for p in ('liquid_perp', 'thin_spot')))"
     )
-    compiled = [generate(preset=p, regime="event", hours=0.004, seed=5).meta.digest for p in PRESETS]
+    compiled = [generate(Made(preset=p, regime="event", hours=0.004, seed=5)).meta.digest for p in PRESETS]
     plain = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"NUMBA_DISABLE_JIT": "1"},

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import framework.market.tapes.keep as keep
+from framework.market.made import Made
+from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.market.tapes.open import TapeCache
-from framework.market.tapes.sources import Made
 
 MADE = Made(preset="thin_spot", regime="normal", hours=0.05, seed=7, symbol="SYNTHUSDT")
 
@@ -54,7 +55,7 @@ def test_another_word_is_another_tape(tmp_path: Path, word: dict[str, Any]) -> N
 @pytest.mark.parametrize("damage", ["truncated column", "lost column", "torn sidecar", "foreign sidecar"])
 def test_a_damaged_copy_is_made_anew(tmp_path: Path, damage: str) -> None:
     TapeCache(folder=tmp_path).tape(MADE)
-    made = MADE.make()
+    made = generate(MADE)
     (place,) = kept(tmp_path)
     column, sidecar = place / "price_ticks.npy", place / "tape.json"
     if damage == "truncated column":

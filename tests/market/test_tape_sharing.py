@@ -13,6 +13,7 @@ import pytest
 from framework.market.columns import write_columns
 from framework.market.errors import TapeError
 from framework.market.store import write_tape
+from framework.market.synthetic import generate
 from framework.market.tape import utc
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.share import SharedTapes, TapeHandle, share_tape
@@ -57,7 +58,7 @@ def test_a_tape_that_cannot_be_kept_travels(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_tape_made_chunk_by_chunk_in_its_folder_is_the_tape_made_in_memory(tmp_path: Path) -> None:
-    whole, kept = MADE.make(), TapeCache(folder=tmp_path).tape(MADE)
+    whole, kept = generate(MADE), TapeCache(folder=tmp_path).tape(MADE)
     assert same(kept, whole)
     assert isinstance(kept.price_ticks.base, np.memmap)
     (folder,) = tmp_path.iterdir()

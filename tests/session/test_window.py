@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from framework.market.events import GAP, TRADE
+from framework.market.made import Made
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.market.tape import EVENT_COLUMNS, Tape
@@ -23,7 +24,7 @@ MINUTE = 60_000_000_000
 
 @pytest.fixture(scope="module")
 def tape() -> Tape:
-    return generate(preset="thin_spot", regime="normal", hours=0.1, seed=1)
+    return generate(Made(preset="thin_spot", regime="normal", hours=0.1, seed=1))
 
 
 def opened(tape: Tape, *words: str) -> ReplayWindow:
@@ -184,7 +185,7 @@ def test_what_cannot_share_an_account_is_refused(tape: Tape, quote: str, word: s
 
 
 def test_the_archives_of_several_symbols_are_one_folder_or_one_for_each(tape: Tape, tmp_path: Path) -> None:
-    other = generate(preset="thin_spot", regime="normal", hours=0.1, seed=2, symbol="ETHUSDT")
+    other = generate(Made(preset="thin_spot", regime="normal", hours=0.1, seed=2, symbol="ETHUSDT"))
     for folder in ("shared", "first"):
         write_tape(tape=tape, root=tmp_path / folder)
     for folder in ("shared", "second"):

@@ -16,10 +16,10 @@ from framework.fanout.run import run_all
 from framework.gitops.calibration.resample import Stretch, TapeClass, stretch
 from framework.gitops.gate.arms import LIQUID, THIN, ArmBlocks, ArmJob, Opener, replay_arm
 from framework.market.events import TRADE
+from framework.market.made import Made
 from framework.market.store import open_tape
 from framework.market.tape import Tape
 from framework.market.tapes.open import TapeCache
-from framework.market.tapes.sources import Made
 from framework.session.replay import package_of, with_package
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
@@ -72,15 +72,15 @@ def synthetic(*, hours: Mapping[str, float], seed: int = 1_001) -> list[Source]:
     sources = []
     for preset, length in hours.items():
         for k, regime in enumerate(("normal", "event", "high_vol")):
-            opener = partial(_made, preset=preset, regime=regime, hours=length, seed=seed + k)
+            opener = partial(_cached, Made(preset=preset, regime=regime, hours=length, seed=seed + k))
             sources.append(
                 _source(opener(), opener, synthetic=True, name=f"{preset} {regime}, seed {seed + k}")
             )
     return sources
 
 
-def _made(*, preset: Any, regime: Any, hours: float, seed: int) -> Tape:
-    return TapeCache().tape(Made(preset=preset, regime=regime, hours=hours, seed=seed, symbol="SYNTHUSDT"))
+def _cached(made: Made) -> Tape:
+    return TapeCache().tape(made)
 
 
 def _source(tape: Tape, opener: Callable[[], Tape], *, synthetic: bool, name: str | None = None) -> Source:

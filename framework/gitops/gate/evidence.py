@@ -16,9 +16,10 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.gate.arms import ArmJob, Windows, replay_arm, usable_windows
 from framework.gitops.gate.compared import Compared
 from framework.gitops.gate.judge import TapeArms, cut_of
+from framework.market.made import Made
 from framework.market.tape import Tape
 from framework.market.tapes.open import TapeCache
-from framework.market.tapes.sources import Made, Recorded, TapeSource
+from framework.market.tapes.sources import Recorded, TapeSource
 from framework.settings.gitops_files import TAPES, read_tapes
 from framework.settings.patch import Window
 from framework.settings.schema.gitops import EnvironmentFile, EvidenceTape, GateRules

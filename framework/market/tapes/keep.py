@@ -22,8 +22,8 @@ from framework.market.columns import (
     write_columns,
 )
 from framework.market.errors import TapeError
+from framework.market.made import Made
 from framework.market.tape import FUNDING_COLUMNS, SCHEMA_HASH, Tape
-from framework.market.tapes.sources import Made
 
 Say = Callable[[str], None]
 KEPT_BYTES = 2 << 30
@@ -70,20 +70,22 @@ def make_kept(made: Made, folder: Path, *, say: Say) -> Tape:
 
     Raises TapeError.
     """
-    simulation = made.simulation()
+    from framework.market.synthetic import generate, simulation
+
+    market = simulation(made)
     try:
         with building_beside(folder) as building:
             growing = GrowingColumns(building)
-            for chunk in simulation.chunks:
+            for chunk in market.chunks:
                 growing.add(chunk)
-            about = described(_kept_funding(simulation.tape(growing.close()), building))
+            about = described(_kept_funding(market.tape(growing.close()), building))
             counts = {name: about[name] for name in ("rows", "funding_rows")}
             put_in_place(building, folder, beside=_sidecar(about), **counts)
         _evict(folder)
     except OSError as error:
         say(_not_kept(folder, error))
     tape = kept_tape(folder)
-    return made.make() if tape is None else tape
+    return generate(made) if tape is None else tape
 
 
 def _kept_funding(tape: Tape, folder: Path) -> Tape:

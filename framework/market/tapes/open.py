@@ -6,9 +6,10 @@ from pathlib import Path
 
 from framework.market.columns import cache_folder, described, map_tape
 from framework.market.errors import TapeError
+from framework.market.made import Made
 from framework.market.tape import Tape
 from framework.market.tapes.keep import Say, keep_tape, kept_tape, made_folder, make_kept, window_folder
-from framework.market.tapes.sources import Made, TapeSource
+from framework.market.tapes.sources import TapeSource
 
 HELD = 2
 """Tapes held open at a time: a sweep over seeds needs one after the other, not all at once."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from framework.market.made import Made
 from framework.market.tape import Tape
-
-if TYPE_CHECKING:
-    from framework.market.synthetic import Simulation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,33 +27,6 @@ class Recorded:
         from framework.market.store import open_tape
 
         return open_tape(self.path, symbol=self.symbol, start=self.start, end=self.end)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """A synthetic tape: a pure function of these words and of the code that makes it."""
-
-    preset: str
-    regime: str
-    hours: float
-    seed: int
-    symbol: str
-
-    def simulation(self) -> Simulation:
-        """Set up what makes it; raises TapeError."""
-        from framework.market.synthetic import simulation
-
-        return simulation(
-            preset=self.preset, regime=self.regime, hours=self.hours, seed=self.seed, symbol=self.symbol
-        )
-
-    def make(self) -> Tape:
-        """Make it in memory; raises TapeError."""
-        from framework.market.synthetic import generate
-
-        return generate(
-            preset=self.preset, regime=self.regime, hours=self.hours, seed=self.seed, symbol=self.symbol
-        )
 
 
 TapeSource = Recorded | Made

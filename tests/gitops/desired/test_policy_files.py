@@ -12,6 +12,7 @@ from framework.gitops.change.classify import class_of
 from framework.gitops.change.report import PathClass
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.evidence import load_tapes, open_evidence, tapes_of
+from framework.market.made import Made
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.settings.check import check_conf
@@ -161,7 +162,7 @@ def test_an_environment_may_name_its_tapes(root: Path) -> None:
 
 
 def recorded(home: Path, **changes: object) -> EvidenceTape:
-    tape = generate(preset="thin_spot", regime="normal", hours=0.2, seed=1, symbol="THINUSDT")
+    tape = generate(Made(preset="thin_spot", regime="normal", hours=0.2, seed=1, symbol="THINUSDT"))
     write_tape(tape=tape, root=home / "archive")
     words = {
         "name": "recorded", "regime": "normal", "market": "thin", "symbol": "THINUSDT",
@@ -201,7 +202,7 @@ def test_a_synthetic_tape_is_made_from_its_seed(tmp_path: Path) -> None:
         {**words, "synthetic": {"preset": "thin_spot", "seed": 5, "hours": 0.1}}
     )
     made = open_evidence(tape, home=tmp_path)
-    again = generate(preset="thin_spot", regime="event", hours=0.1, seed=5, symbol="THINUSDT")
+    again = generate(Made(preset="thin_spot", regime="event", hours=0.1, seed=5, symbol="THINUSDT"))
     assert (tape.is_synthetic, made.meta.digest) == (True, again.meta.digest)
 
 

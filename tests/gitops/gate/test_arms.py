@@ -14,6 +14,7 @@ from framework.gates.paired_metrics import COLUMNS
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.arms import LIQUID, ArmBlocks, ArmJob, Cut, replay_arm, usable_windows
 from framework.market.events import GAP
+from framework.market.made import Made
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.settings.compose import compose_run
@@ -30,7 +31,7 @@ def settings(*words: str) -> RunSettings:
 
 @pytest.fixture(scope="module")
 def tape() -> Tape:
-    return generate(preset="liquid_perp", regime="normal", hours=0.5, seed=4, symbol="SYNTHUSDT")
+    return generate(Made(preset="liquid_perp", regime="normal", hours=0.5, seed=4, symbol="SYNTHUSDT"))
 
 
 def same(tape: Tape) -> Tape:
@@ -119,6 +120,6 @@ def test_a_broken_feed_parts_the_tape(tape: Tape) -> None:
 
 @pytest.mark.parametrize("hours", [0.01, 0.03])
 def test_a_tape_shorter_than_a_block_gives_no_block_and_no_error(hours: float) -> None:
-    short = generate(preset="liquid_perp", regime="normal", hours=hours, seed=4, symbol="SYNTHUSDT")
+    short = generate(Made(preset="liquid_perp", regime="normal", hours=hours, seed=4, symbol="SYNTHUSDT"))
     arm = played(short, windows=((short.start_ns, short.end_ns),), cut=Cut(block_s=600, horizon="30s"))
     assert len(arm.starts) == 0

@@ -22,6 +22,7 @@ from framework.gitops.gate.judge import (
     settle,
     tier_findings,
 )
+from framework.market.made import Made
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
 from framework.settings.compose import compose_run
@@ -37,9 +38,7 @@ DRAWN = ("exchange.latency_model=lognormal",)
 @pytest.fixture(scope="module")
 def tapes() -> dict[str, Tape]:
     return {
-        regime: generate(
-            preset="liquid_perp", regime=regime, hours=3.0, seed=101 + k, symbol="SYNTHUSDT"
-        )
+        regime: generate(Made(preset="liquid_perp", regime=regime, hours=3.0, seed=101 + k))
         for k, regime in enumerate(REGIMES)
     }  # fmt: skip
 
