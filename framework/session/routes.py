@@ -19,9 +19,10 @@ from framework.edge.intervals import ratio_of_sums
 from framework.edge.measures import grid_of
 from framework.edge.routes import Estimate, GuardCall, Lots, Route, RouteMarkout, RouteSplit, TakenBack
 from framework.edge.window import HORIZONS, WindowData
-from framework.rollout.guard import Record, assess
-from framework.rollout.lots import Trade, closed_lots
+from framework.rollout.guard import Tally, assess
+from framework.rollout.lots import closed_lots
 from framework.rollout.route import CANARY, REAL, stretches
+from framework.session.guard import minute_of, trade_of
 from framework.session.reload import TAKEN_BACK, Reload
 from framework.session.timeline import Version
 from framework.settings.schema.rollout import RolloutGuard
@@ -92,17 +93,10 @@ def _guard(
 ) -> GuardCall:
     """Give what the rollout guard says and did; a lot belongs to the route of the fill that opened it."""
     fills = window.fills
-    cost = fills["fee_quote"] + fills["fee_base"] * fills["m"]
-    columns = (fills[name].tolist() for name in ("side", "qty_lots", "price"))
-    trades = [Trade(*row) for row in zip(*columns, cost.tolist(), strict=True)]
-    lots = closed_lots(trades=trades, lot=window.lot)
-    ours, theirs = (
-        Record(
-            lots=sum(1 for k, _ in lots if canary[k] == chosen),
-            wins=sum(1 for k, net in lots if canary[k] == chosen and net > 0.0),
-        )
-        for chosen in (True, False)
-    )
+    tallies = {True: Tally(), False: Tally()}
+    for k, net in closed_lots(trades=[trade_of(row) for row in fills], lot=window.lot):
+        tallies[bool(canary[k])].add(minute=minute_of(fills[k]), won=net > 0.0)
+    ours, theirs = tallies[True].record, tallies[False].record
     call, reason = assess(
         canary=ours,
         real=theirs,

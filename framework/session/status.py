@@ -305,7 +305,7 @@ class Bot:
             self._dropped[feed] = counts["dropped"]
         self.metrics.set("position", now.position, symbol=symbol)
         if replay.watch is not None and self.live.settings.rollout.mode == "canary":
-            tried, real = (replay.watch.record(self.live.settings, route) for route in (CANARY, REAL))
+            tried, real = (replay.watch.record(route) for route in (CANARY, REAL))
             self.metrics.set("winrate_canary", tried.winrate_pct or 0.0)
             self.metrics.set("winrate_baseline_active", real.winrate_pct or 0.0)
             self.metrics.set("sample_canary", float(tried.lots))

@@ -31,10 +31,13 @@ OUT = (
     "rollout=canary",
     "rollout.canary_fraction=0.5",
     "rollout.candidate.base_spread_bps_delta=0.0",
-    "rollout.candidate.strategy.inventory_skew=0.0",
+    "rollout.candidate.signal.weight_bps=3.0",
+    "rollout.candidate.signal.k=5.0",
 )
-EAGER = ("rollout_guard.min_sample=1", "rollout_guard.winrate_delta_pp=0.1")
-WORDS = ("soak.hours=0.5", "soak.iterations=2", "soak.auto_tune=false", "soak.overrides_file=null")
+"""Runs after every move: of its lots it wins half as many as the baseline."""
+
+EAGER = ("rollout_guard.min_sample=20",)
+WORDS = ("soak.hours=1", "soak.iterations=2", "soak.auto_tune=false", "soak.overrides_file=null")
 ROW = np.dtype(
     [("local_ts_ns", "i8"), ("params_version", "i8"), ("side", "i8"), ("qty_lots", "i8"), ("price", "f8"),
      ("fee_quote", "f8"), ("fee_base", "f8"), ("m", "f8")]
@@ -66,11 +69,11 @@ def test_a_lot_belongs_to_the_route_that_opened_it_and_counts_once_its_fills_are
     settings = composed(*OUT, *EAGER).settings
     watch, fills = RolloutWatch(lot=1.0), np.array(ROUND_TRIPS, dtype=ROW)
     assert watch.judge(fills, versions(settings), settings, at_ns=3 * SECOND) == ""  # the canary closed none
-    assert watch.record(settings, REAL) == Record(1, 1)
-    why = watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND)
-    assert why.startswith("0.0 % of the canary's 2 closed lots won, 100.0 % of real's 1")
-    assert watch.record(settings, CANARY) == Record(2, 0)
-    assert watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND) == why  # nothing counts twice
+    assert watch.record(REAL) == Record(1, 1, 1, 1, 1)
+    watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND)
+    assert watch.record(CANARY) == Record(2, 0, 4, 0, 0)
+    watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND)
+    assert watch.record(CANARY).lots == 2  # nothing counts twice
 
 
 def test_another_candidate_starts_without_a_record() -> None:
@@ -78,10 +81,30 @@ def test_another_candidate_starts_without_a_record() -> None:
         composed(*OUT, *EAGER, f"rollout.candidate.tail_age_ms={ms}").settings for ms in (700, 800)
     )
     watch, fills = RolloutWatch(lot=1.0), np.array(ROUND_TRIPS, dtype=ROW)
-    assert watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND)
+    watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND)
+    assert watch.record(CANARY).lots == 2
     assert watch.judge(fills, versions(settings), other, at_ns=9 * SECOND) == ""
-    assert watch.record(other, CANARY) == Record(0, 0)
-    assert watch.record(other, REAL) == Record(1, 1)
+    assert watch.record(CANARY) == watch.record(REAL) == Record()
+
+
+def test_what_real_did_before_the_canary_came_is_not_compared_with_it() -> None:
+    settings = composed(*OUT, *EAGER).settings
+    watch, alone = RolloutWatch(lot=1.0), [fill(0, 1, 100.0, 1), fill(0, -1, 101.0, 2)]
+    late = [(row[0] + 10 * MINUTE, *row[1:]) for row in ROUND_TRIPS]
+    fills = np.array([*alone, *late], dtype=ROW)
+    watch.judge(fills, versions(settings), settings, at_ns=11 * MINUTE - 1)
+    assert (watch.record(REAL).lots, watch.record(CANARY).lots) == (1, 2)
+
+
+def test_a_larger_fraction_begins_both_records_anew() -> None:
+    settings, grown = (
+        composed(OUT[0], *OUT[2:], *EAGER, f"rollout.canary_fraction={share}").settings
+        for share in (0.5, 0.6)
+    )
+    watch, fills = RolloutWatch(lot=1.0), np.array(ROUND_TRIPS, dtype=ROW)
+    watch.judge(fills, versions(settings), settings, at_ns=9 * SECOND)
+    watch.judge(fills, versions(grown), grown, at_ns=69 * SECOND)
+    assert watch.record(CANARY) == watch.record(REAL) == Record()
 
 
 needs_core = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
@@ -145,7 +168,8 @@ def test_what_went_back_is_not_let_out_again_and_another_candidate_is(
 ) -> None:
     root = private_copy(tmp_path)
     (root / "try.yaml").write_text(
-        "reason: r\nowner: o\noverrides: {base_spread_bps_delta: 0.0, strategy.inventory_skew: 0.0}\n"
+        "reason: r\nowner: o\n"
+        "overrides: {base_spread_bps_delta: 0.0, signal.weight_bps: 3.0, signal.k: 5.0}\n"
     )
     words = (*WORDS, *OUT[:2], *EAGER, f"rollout.candidate_file={root / 'try.yaml'}")
     found = compose_run(words=words, root=root, environ={})
