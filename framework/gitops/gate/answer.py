@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from framework.edge.canonical import canonical
@@ -84,31 +84,36 @@ class TapeVerdict:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class EffectRow:
-    """An effect as it is shown: both arms' values, their difference and interval, and what would tell more.
+    """An effect as it is shown; ``hours_needed`` is the tape that is missing beside what there is."""
 
-    ``hours_needed`` is the tape that is missing beside what there is.
-    """
-
-    metric: str
-    label: str
-    unit: str
-    relative: bool
-    base: float | None
-    candidate: float | None
-    effect: float | None
-    low: float | None
-    high: float | None
-    margin: float
-    power: float | None
+    effect: Effect
     hours_needed: float | None
-    blocks: int
-    effective_blocks: float
-    top_block_share: float
-    enough: bool
-    p_good: float
-    p_bad: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        effect, claim = self.effect, self.effect.claim
+        return {
+            "metric": effect.metric,
+            "label": METRICS[effect.metric].label,
+            "unit": effect.unit,
+            "relative": effect.relative,
+            "base": effect.base,
+            "candidate": effect.candidate,
+            "effect": effect.effect,
+            "low": effect.low,
+            "high": effect.high,
+            "margin": effect.margin,
+            "power": claim.power,
+            "hours_needed": self.hours_needed,
+            "blocks": claim.n,
+            "effective_blocks": claim.n_eff,
+            "top_block_share": claim.top_share,
+            "enough": claim.enough,
+            "p_good": claim.p_above,
+            "p_bad": claim.p_below,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +130,14 @@ class SymbolVerdict:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return asdict(self)
+        return {
+            "hours": self.hours,
+            "identical": self.identical,
+            "effects": {name: row.as_dict() for name, row in self.effects.items()},
+            "better": self.better.as_dict(),
+            "regimes": {name: row.as_dict() for name, row in self.regimes.items()},
+            "tapes": {name: row.as_dict() for name, row in self.tapes.items()},
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,27 +276,7 @@ def _symbol_verdict(whole: SymbolEffects, tapes: Mapping[str, Effect]) -> Symbol
 
 
 def _effect_row(effect: Effect, *, have: float) -> EffectRow:
-    claim = effect.claim
-    return EffectRow(
-        metric=effect.metric,
-        label=METRICS[effect.metric].label,
-        unit=effect.unit,
-        relative=effect.relative,
-        base=effect.base,
-        candidate=effect.candidate,
-        effect=effect.effect,
-        low=effect.low,
-        high=effect.high,
-        margin=effect.margin,
-        power=claim.power,
-        hours_needed=more_hours(effect, have=have),
-        blocks=claim.n,
-        effective_blocks=claim.n_eff,
-        top_block_share=claim.top_share,
-        enough=claim.enough,
-        p_good=claim.p_above,
-        p_bad=claim.p_below,
-    )
+    return EffectRow(effect, more_hours(effect, have=have))
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

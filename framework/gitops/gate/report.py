@@ -12,6 +12,7 @@ from framework.edge.canonical import canonical
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.explain import hours_words
 from framework.gates.paired import GATE_VERSION
+from framework.gates.paired_metrics import METRICS, Effect
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.gate.alpha_budget import Allowance, Attempt, attempt_entry
@@ -217,7 +218,7 @@ def gate_markdown(report: GateReport) -> str:
             lines += _markdown_table(COLUMNS, [_row(e) for e in symbol.effects.values()])
             mixed = {"as its routes trade": symbol.routes["net"]} if symbol.routes else {}
             apart = {**symbol.regimes, **symbol.tapes, **mixed}
-            rows = [(key, *_row(e)[3:5], f"{e.effective_blocks:.0f}") for key, e in apart.items()]
+            rows = [(key, *_row(e)[3:5], f"{e.effect.claim.n_eff:.0f}") for key, e in apart.items()]
             lines += ["", *_markdown_table(("net by regime and tape", "effect", "interval", "n_eff"), rows)]
         lines += ["", *_kpi(one)]
         lines += [
@@ -240,8 +241,10 @@ def _table(name: str, symbol: SymbolVerdict) -> list[str]:
     return [f"  {name}, {symbol.hours:.1f} h of tape", *(f"    {line}" for line in lines)]
 
 
-def _row(e: EffectRow) -> tuple[str, ...]:
-    label = f"{e.label}, {e.unit}" if e.unit else e.label
+def _row(row: EffectRow) -> tuple[str, ...]:
+    e = row.effect
+    name = METRICS[e.metric].label
+    label = f"{name}, {e.unit}" if e.unit else name
     return (
         label,
         _value(e.base),
@@ -249,22 +252,22 @@ def _row(e: EffectRow) -> tuple[str, ...]:
         _change(e, e.effect),
         "open" if e.low is None else f"{_change(e, e.low)} to {_change(e, e.high)}",
         f"{e.margin:.0%}" if e.relative else f"{e.margin:.3g}",
-        "-" if e.power is None else f"{e.power:.0%}",
-        _more(e),
+        "-" if e.claim.power is None else f"{e.claim.power:.0%}",
+        _more(row.hours_needed),
     )
 
 
-def _more(e: EffectRow) -> str:
-    if e.hours_needed is None:
+def _more(hours: float | None) -> str:
+    if hours is None:
         return "unknown"
-    return "-" if not e.hours_needed else hours_words(e.hours_needed)
+    return "-" if not hours else hours_words(hours)
 
 
 def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _change(e: EffectRow, value: float | None) -> str:
+def _change(e: Effect, value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:+.1%}" if e.relative else f"{value:+.3g}"
