@@ -136,6 +136,7 @@ class SymbolVerdict:
             "effects": {name: row.as_dict() for name, row in self.effects.items()},
             "better": self.better.as_dict(),
             "regimes": {name: row.as_dict() for name, row in self.regimes.items()},
+            "routes": {name: row.as_dict() for name, row in self.routes.items()},
             "tapes": {name: row.as_dict() for name, row in self.tapes.items()},
         }
 

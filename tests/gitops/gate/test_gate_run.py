@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from framework.files.atomic import canonical_json
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.desired.revision import Revision
+from framework.gitops.gate.answer import SymbolVerdict
 from framework.gitops.gate.bundle import Row
 from framework.gitops.gate.report import gate_lines, gate_markdown
 from framework.gitops.gate.run import GateRequest, GateResult, run_gate
@@ -126,7 +127,9 @@ def test_half_an_hour_of_tape_is_inconclusive_and_names_the_hours(gate: Gate) ->
     assert "more of such tape" in result.report.sentence
     assert environment["hours_needed"] > 0.0
     assert "regimes no tape shows: high_vol" in environment["notes"]
-    effects = environment["symbols"]["SYNTHUSDT"]["effects"]
+    symbol = environment["symbols"]["SYNTHUSDT"]
+    assert set(symbol) == {field.name for field in fields(SymbolVerdict)}
+    effects = symbol["effects"]
     assert set(effects) == {
         "net", "turnover", "adverse", "drawdown", "rms_inventory", "requests_per_fill", "off_target_age",
     }  # fmt: skip
