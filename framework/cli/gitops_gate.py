@@ -103,7 +103,7 @@ def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tup
     """Give what reads an environment's attempts, what reads its agent's journal, and what journals one
     more.
     """
-    from framework.gitops.repo.journal_branch import fetch_published, journal_name
+    from framework.gitops.repo.journal_branch import fetch_published, fetch_tip, journal_name, read_newest
     from framework.journal.journal import Journal, Kind
 
     def file(environment: str) -> Path:
@@ -120,8 +120,9 @@ def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tup
         return () if journal is None else journal.entries
 
     def agent(environment: str) -> Any:
-        journal = fetch_published(git, str(remote), environment)
-        return () if journal is None else journal.entries
+        tip = fetch_tip(git, str(remote))
+        newest = None if tip is None else read_newest(git, tip, environment)
+        return () if newest is None else newest.entries  # its first entry carries what all before say
 
     def nothing(_environment: str, _kind: Kind, _data: Mapping[str, Any]) -> None:
         """Leave the journal to the step that may write to the remote."""

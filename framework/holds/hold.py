@@ -114,6 +114,9 @@ def newest_hold(rows: Iterable[Row]) -> Mapping[str, Any] | None:
     for row in rows:
         if row.kind is Kind.HOLD:
             newest = row.data
+        elif row.kind is Kind.SEGMENT:  # rows need not begin with the first: it carries what all before say
+            carried = row.data.get("state", {}).get("last_hold")
+            newest = newest if carried is None else dict(carried)
     return newest
 
 

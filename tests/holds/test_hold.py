@@ -63,3 +63,19 @@ def test_a_hold_that_ends_is_in_the_journal_and_its_file_is_gone(tmp_path: Path)
     assert [entry.kind for entry in journal.entries()] == [Kind.HOLD, Kind.CLEARED]
     assert newest_hold(journal.entries()) == data
     assert read_hold(path, None) is None
+
+
+def test_the_newest_hold_is_known_from_the_newest_segment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from framework.gitops.agent.state_dir import JournalView
+    from framework.journal import segments
+
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1_000)
+    view = JournalView(tmp_path / "journal.jsonl")
+    hold = new_hold(GROUNDS, seq=1, held=None)
+    view.note(Kind.HOLD, hold)
+    for number in range(20):
+        view.note(Kind.ALERT, {"topic": f"{number % 2}", "text": "x" * 50})
+    assert view.journal.content().after.seq > 1
+    assert newest_hold(view.journal.content().entries) == hold

@@ -82,6 +82,9 @@ class History:
     hold: Mapping[str, Any] | None = None
     """The hold that no entry has cleared yet."""
 
+    last_hold: Mapping[str, Any] | None = None
+    """The newest hold, whether it has ended or not."""
+
     cleared: frozenset[str] = frozenset()
     """Identities of the holds that ended."""
 
@@ -162,7 +165,7 @@ def _refused(history: History, row: Row) -> History:
 
 
 def _hold(history: History, row: Row) -> History:
-    return _done(replace(history, hold=row.data), row)
+    return _done(replace(history, hold=row.data, last_hold=row.data), row)
 
 
 def _cleared(history: History, row: Row) -> History:

@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -199,20 +198,16 @@ class Git:
 
         ``sign`` is an SSH private key. No branch moves: push the commit, or update a ref to it.
         """
-        rows = []
+        oids: dict[str, str | None] = {}
         for path, data in files.items():
             check_path(path, where="commit")
-            oid = (
-                "0" * 40
+            oids[path] = (
+                None
                 if data is None
                 else self.run("hash-object", "-w", "--stdin", input=data).decode().strip()
             )
-            rows.append(f"{'0' if data is None else '100644'} {oid}\t{path}\0")
-        with tempfile.TemporaryDirectory(prefix="quoteops-index-") as folder:
-            env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.run("read-tree", parent if parent else "--empty", env=env)
-            self.run("update-index", "-z", "--index-info", input="".join(rows).encode(), env=env)
-            tree = self.run("write-tree", env=env).decode().strip()
+        tree = self._tree(f"{parent}^{{tree}}" if parent else None, oids)
+        tree = tree or self.run("mktree", input=b"").decode().strip()
         signing = [] if sign is None else ["-c", "gpg.format=ssh", "-c", f"user.signingkey={sign}"]
         who = {
             f"GIT_{role}_{what}": v
@@ -229,6 +224,29 @@ class Git:
             tree,
         ]
         return self.run(*args, input=message.encode(), env=who).decode().strip()
+
+    def _tree(self, old: str | None, files: Mapping[str, str | None]) -> str | None:
+        """Write a folder with files changed, or removed where None, and leave the rest; None when empty."""
+        rows: dict[bytes, bytes] = {}
+        for row in self.run("ls-tree", "-z", old).split(b"\0")[:-1] if old else ():
+            rows[row.partition(b"\t")[2]] = row
+        inner: dict[str, dict[str, str | None]] = {}
+        for path, oid in files.items():
+            name, _, rest = path.partition("/")
+            if rest:
+                inner.setdefault(name, {})[rest] = oid
+            elif oid is None:
+                rows.pop(name.encode(), None)
+            else:
+                rows[name.encode()] = f"100644 blob {oid}\t{name}".encode()
+        for name, beneath in inner.items():
+            what = rows.get(name.encode(), b"").partition(b"\t")[0].decode().split()
+            tree = self._tree(what[2] if what[1:2] == ["tree"] else None, beneath)
+            rows.pop(name.encode(), None)
+            if tree is not None:
+                rows[name.encode()] = f"040000 tree {tree}\t{name}".encode()
+        data = b"".join(row + b"\0" for row in rows.values())
+        return self.run("mktree", "-z", input=data).decode().strip() if data else None
 
     def _blobs(self, oids: list[str]) -> list[bytes]:
         out = self.run("cat-file", "--batch", input="".join(f"{oid}\n" for oid in oids).encode())

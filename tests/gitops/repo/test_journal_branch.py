@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from framework.gitops.errors import GitError
+from framework.gitops.repo import journal_branch
 from framework.gitops.repo.git import Git
-from framework.gitops.repo.journal_branch import BRANCH, append_published, fetch_published, publish_head
+from framework.gitops.repo.journal_branch import (
+    BRANCH,
+    append_published,
+    fetch_published,
+    publish_head,
+    read_published,
+)
+from framework.journal import segments
 from framework.journal.errors import JournalError
 from framework.journal.journal import Journal, Kind
 from tests.gitops.repository import Repo, bare
@@ -150,3 +158,132 @@ def test_an_empty_journal_and_a_wrong_name_are_refused(git: Git, remote: str, tm
         publish_head(git, remote, "paper", Journal(tmp_path / "none.jsonl"))
     with pytest.raises(GitError, match="is not a name"):
         fetch_published(git, remote, "../paper")
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1_000)
+
+
+def grown(journal: Journal, entries: int) -> None:
+    for number in range(entries):
+        journal.append(kind=Kind.APPLIED, data={"number": number})
+
+
+def sealing(path: Path) -> Journal:
+    return Journal(path / "journal.jsonl", state=lambda _head: {"state": "x"})
+
+
+@pytest.mark.usefixtures("small")
+def test_sealed_segments_go_with_the_journal_and_all_of_it_is_read_back(
+    git: Git, remote: str, tmp_path: Path
+) -> None:
+    journal = sealing(tmp_path / "paper")
+    seen = None
+    for _ in range(4):
+        grown(journal, 9)
+        sent = publish_head(git, remote, "paper", journal, known=seen.commit if seen else None)
+        found = fetch_published(git, remote, "paper")
+        assert found is not None
+        assert found.entries == journal.entries()
+        assert sent.head == found.head
+        if seen is not None:
+            new = read_published(git, sent.commit, "paper", after=seen.head)
+            assert new is not None
+            assert new.entries == journal.entries()[seen.head.seq :]
+        seen = sent
+    assert len([name for name in git.files(sent.commit) if name.startswith("paper.segments/")]) > 4
+    assert sent.entries == journal.content().entries, "the open segment alone"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_journal_that_is_far_behind_is_published_in_several_pushes(
+    git: Git, remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_branch, "PIECES", 3)
+    journal = sealing(tmp_path / "paper")
+    grown(journal, 60)
+    publish_head(git, remote, "paper", journal)
+    found = fetch_published(Git.mirror(tmp_path / "reader.git"), remote, "paper")
+    assert found is not None
+    assert found.entries == journal.entries()
+    assert len(git.run("log", "--format=%H", found.commit).split()) > 3
+
+
+@pytest.mark.usefixtures("small")
+def test_a_push_that_breaks_off_among_several_leaves_a_journal_that_reads_as_before(
+    git: Git, remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_branch, "PIECES", 3)
+    journal = sealing(tmp_path / "paper")
+    grown(journal, 3)
+    before = publish_head(git, remote, "paper", journal)
+    grown(journal, 60)
+    real, calls = Git.push, []
+
+    def breaks(self: Git, *args: str) -> None:
+        calls.append(args)
+        if len(calls) == 3:
+            raise GitError("the line is dead")
+        real(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Git, "push", breaks)
+        with pytest.raises(GitError, match="dead"):
+            publish_head(git, remote, "paper", journal)
+    found = fetch_published(git, remote, "paper")
+    assert found is not None
+    assert found.entries == before.entries
+    publish_head(git, remote, "paper", journal)
+    found = fetch_published(git, remote, "paper")
+    assert found is not None
+    assert found.entries == journal.entries()
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("change", ["removed", "edited", "swapped"])
+def test_a_published_segment_that_was_changed_by_hand_is_caught(
+    git: Git, remote: str, tmp_path: Path, change: str
+) -> None:
+    journal = sealing(tmp_path / "paper")
+    grown(journal, 30)
+    sent = publish_head(git, remote, "paper", journal)
+    one, two = sorted(name for name in git.files(sent.commit) if ".segments/" in name)[1:3]
+    data, other = git.show(sent.commit, one), git.show(sent.commit, two)
+    assert data
+    changes: dict[str, dict[str, bytes | None]] = {
+        "removed": {one: None},
+        "edited": {one: data.replace(b"number", b"nomber", 1)},
+        "swapped": {one: other, two: data},
+    }
+    files = changes[change]
+    git.push(remote, f"{git.commit_files(sent.commit, files, 'by hand')}:refs/heads/{BRANCH}")
+    with pytest.raises(JournalError, match=r"changed|removed|reordered"):
+        fetch_published(git, remote, "paper")
+
+
+@pytest.mark.usefixtures("small")
+def test_a_gates_journal_is_sealed_on_the_branch_by_whoever_appends(git: Git, remote: str) -> None:
+    for number in range(30):
+        append_published(git, remote, "paper.gate", [(Kind.ATTEMPT, {"number": number})])
+    found = fetch_published(git, remote, "paper.gate")
+    assert found is not None
+    assert [e.data["number"] for e in found.entries if e.kind is Kind.ATTEMPT] == list(range(30))
+    assert len([name for name in git.files(found.commit) if ".segments/" in name]) > 3
+
+
+def test_what_a_commit_brings_besides_is_asked_anew_on_top_of_who_was_faster(
+    git: Git, remote: str, tmp_path: Path
+) -> None:
+    asked = []
+
+    def beside(tip: str | None) -> dict[str, bytes | None]:
+        asked.append(tip)
+        if len(asked) == 1:  # somebody is faster
+            publish_head(Git.mirror(tmp_path / "o.git"), remote, "other", journal_of(tmp_path / "other", 1))
+        return {"paper.lease.json": b"{}"}
+
+    sent = publish_head(git, remote, "paper", journal_of(tmp_path / "paper", 1), beside=beside)
+    assert asked[0] is None
+    assert asked[1] is not None
+    assert {"paper.lease.json", "other.jsonl", "paper.jsonl"} <= set(git.files(sent.commit))
