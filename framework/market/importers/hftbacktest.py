@@ -79,11 +79,11 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
     trades = np.flatnonzero((kind == TRADE) & ~odd)
     _numbers(recording=recording, target="prints", rows=rows[trades], index=index)
     held = recording.trades
-    held.exch_ns += exch[trades].tolist()
-    held.recv_ns += rows["local_ts"][trades].tolist()
-    held.side += side[trades].tolist()
-    held.ident += [-1] * len(trades)
-    held.place += [place[row] for row in trades]
+    held.exch_ns.extend(exch[trades].tolist())
+    held.recv_ns.extend(rows["local_ts"][trades].tolist())
+    held.side.extend(side[trades].tolist())
+    held.ident.extend([-1] * len(trades))
+    held.place.extend([place[row] for row in trades])
     if index == 0:
         _start_empty(recording=recording, at_ns=int(exch[0]), place=place[0])
     _add_book(
@@ -113,14 +113,14 @@ def _add_book(
     rows["qty"][clear] = 0.0
     _numbers(recording=recording, target="levels", rows=rows, index=index)
     held, count = recording.messages, len(book)
-    held.op += [OPS[row] for row in kind[book].tolist()]
-    held.exch_ns += exch[book].tolist()
-    held.recv_ns += rows["local_ts"].tolist()
+    held.op.extend([OPS[row] for row in kind[book].tolist()])
+    held.exch_ns.extend(exch[book].tolist())
+    held.recv_ns.extend(rows["local_ts"].tolist())
     for ids in (held.first_id, held.last_id, held.prev_id):
-        ids += [-1] * count
-    held.place += [place[row] for row in book]
-    held.bids += (sides == BUY).astype(int).tolist()
-    held.asks += (sides == SELL).astype(int).tolist()
+        ids.extend([-1] * count)
+    held.place.extend([place[row] for row in book])
+    held.bids.extend((sides == BUY).astype(int).tolist())
+    held.asks.extend((sides == SELL).astype(int).tolist())
 
 
 def _numbers(*, recording: Recording, target: str, rows: NDArray[Any], index: int) -> None:

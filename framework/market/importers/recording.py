@@ -1,6 +1,9 @@
 """What any importer collects from its files before a tape is assembled: book messages, trades, funding."""
 
+from __future__ import annotations
+
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -94,31 +97,45 @@ class Ids(NamedTuple):
 NO_IDS = Ids()
 
 
+def _column() -> array[int]:
+    return array("q")
+
+
 @dataclass
 class Messages:
-    """Hold book messages in arrival order; ids are -1 and times 0 where the source has none."""
+    """Hold book messages in arrival order, eight bytes a value; ids are -1 and times 0 where the source has
+    none.
+    """
 
-    op: list[int] = field(default_factory=list)
-    exch_ns: list[int] = field(default_factory=list)
-    recv_ns: list[int] = field(default_factory=list)
-    first_id: list[int] = field(default_factory=list)
-    last_id: list[int] = field(default_factory=list)
-    prev_id: list[int] = field(default_factory=list)
-    place: list[int] = field(default_factory=list)
-    bids: list[int] = field(default_factory=list)
-    asks: list[int] = field(default_factory=list)
+    op: array[int] = field(default_factory=_column)
+    exch_ns: array[int] = field(default_factory=_column)
+    recv_ns: array[int] = field(default_factory=_column)
+    first_id: array[int] = field(default_factory=_column)
+    last_id: array[int] = field(default_factory=_column)
+    prev_id: array[int] = field(default_factory=_column)
+    place: array[int] = field(default_factory=_column)
+    bids: array[int] = field(default_factory=_column)
+    asks: array[int] = field(default_factory=_column)
 
 
 @dataclass
 class Trades:
     """Hold trades in arrival order; ``ident`` is -1 where the source has no numbers for them."""
 
-    exch_ns: list[int] = field(default_factory=list)
-    recv_ns: list[int] = field(default_factory=list)
-    side: list[int] = field(default_factory=list)
-    ident: list[int] = field(default_factory=list)
-    place: list[int] = field(default_factory=list)
+    exch_ns: array[int] = field(default_factory=_column)
+    recv_ns: array[int] = field(default_factory=_column)
+    side: array[int] = field(default_factory=_column)
+    ident: array[int] = field(default_factory=_column)
+    place: array[int] = field(default_factory=_column)
     lost: set[int] = field(default_factory=set)
+
+
+class Stamps(NamedTuple):
+    """Say when and where many rows at once were told: exchange and receive time, UTC ns, and place."""
+
+    exch_ns: Ints
+    recv_ns: Ints
+    place: Ints
 
 
 @dataclass
@@ -191,6 +208,32 @@ class Recording:
         self.trades.ident.append(ident)
         self.trades.place.append(place)
 
+    def add_books(
+        self, *, op: int, stamps: Stamps, bids: Ints, asks: Ints, numbers: Decimals, last_id: Ints
+    ) -> None:
+        """Append book messages of one kind, each with so many bids and asks; ``numbers`` are price, quantity,
+        price, … of all of them, bids before asks.
+        """
+        held, count = self.messages, len(bids)
+        none = np.full(count, -1)
+        for column, values in (
+            (held.op, np.full(count, op)), (held.first_id, none), (held.prev_id, none),
+            (held.last_id, last_id), (held.bids, bids), (held.asks, asks), (held.exch_ns, stamps.exch_ns),
+            (held.recv_ns, stamps.recv_ns), (held.place, stamps.place),
+        ):  # fmt: skip
+            _append(column, values)
+        self.levels.extend_parsed(numbers)
+
+    def add_trades(self, *, stamps: Stamps, side: Ints, ident: Ints, numbers: Decimals) -> None:
+        """Append trades; ``numbers`` are price, quantity, price, … of all of them."""
+        held = self.trades
+        for column, values in (
+            (held.side, side), (held.ident, ident), (held.exch_ns, stamps.exch_ns),
+            (held.recv_ns, stamps.recv_ns), (held.place, stamps.place),
+        ):  # fmt: skip
+            _append(column, values)
+        self.prints.extend_parsed(numbers)
+
     def where(self, *, place: int) -> str:
         """Return ``file:line`` of a place."""
         return f"{self.files[place >> PLACE_SHIFT]}:{place & ((1 << PLACE_SHIFT) - 1)}"
@@ -219,6 +262,10 @@ class Recording:
 
     def _corrupt(self, *, place: int) -> None:
         self.corrupt(line=place & ((1 << PLACE_SHIFT) - 1))
+
+
+def _append(column: array[int], values: Ints) -> None:
+    column.frombytes(np.ascontiguousarray(values, np.int64).tobytes())
 
 
 def _check_size(*values: int) -> None:
