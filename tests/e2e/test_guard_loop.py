@@ -36,6 +36,9 @@ def test_a_canary_that_loses_is_ended_by_its_bot_held_by_the_agent_and_cleared_b
     team.person.edit(
         "runtime_overrides/sandbox.yaml", "base_spread_bps_delta: 0.10", "base_spread_bps_delta: 0.35"
     )
+    # A team whose check is enough: what loses is stopped by the guard alone.
+    for direction in ("increasing", "gated"):
+        team.person.edit("gitops/policy.yaml", f"{direction}: gate", f"{direction}: check")
     team.person.commit("a quick guard and a baseline that wins")
     team.person.git("push", "--quiet", "origin", "main")
     desk = team.folder / "desk"
@@ -68,7 +71,9 @@ def test_a_canary_that_loses_is_ended_by_its_bot_held_by_the_agent_and_cleared_b
             try:
                 first = until("the bot", lambda: bot()["in_force"].get("config_sha"), log=bot_log)
                 team.branch("follow", let_out)
-                _, tried = team.merge("follow")
+                before, tried = team.merge("follow")
+                jobs = team.promote(before, tried)
+                assert jobs["promote"].status == "success", jobs["promote"].printed
                 until("the canary in force", lambda: bot()["in_force"].get("commit") == tried, log=agent_log)
 
                 # Its bot ends it, by itself and with the figures.
