@@ -1,6 +1,4 @@
-"""A tape's columns in parquet files, one a UTC day, each with its digest. The only importer of pyarrow
-here.
-"""
+"""A tape's columns in parquet files, one a UTC day, each with its digest."""
 
 import hashlib
 from pathlib import Path

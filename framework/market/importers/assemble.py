@@ -12,8 +12,9 @@ from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook, Level, Touch
 from framework.market.importers.ordering import Plan, plan_book
-from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPSHOT, Recording
+from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPSHOT, TICKER, Recording
 from framework.market.importers.times import measure_clock, positive_or, settle
+from framework.market.importers.touches import Touches, fold_touches
 from framework.market.instrument import Instrument, refuse_inverse, split_symbol
 from framework.market.tape import Tape
 from framework.units import MS
@@ -103,6 +104,11 @@ def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Ins
     held = recording.messages
     told = Levels(recording=recording, numbers=levels, instrument=instrument)
     whole = not np.isin(held.op, (DIFF, SNAPSHOT)).any()
+    if len(plan.act) and (plan.act == TICKER).all() and whole:
+        rows, written, crossed = fold_touches(touches=told.touches(plan.message))
+        recording.count("crossed_books", crossed)
+        recording.measures["stale_tickers"] = 0
+        return _book_columns(recording=recording, plan=plan, rows=rows, written=written)
     book = FoldedBook()
     written, parts = np.zeros(len(plan.message), np.int64), [np.zeros((0, 4), np.int64)]
     for row, (message, act) in enumerate(zip(plan.message.tolist(), plan.act.tolist(), strict=True)):
@@ -114,7 +120,13 @@ def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Ins
             book.rows.clear()
     recording.count("crossed_books", book.crossed)
     recording.measures["stale_tickers"] = book.stale_tickers
-    kind, side, price, qty = np.concatenate([*parts, np.array(book.rows, np.int64).reshape(-1, 4)]).T
+    rows = np.concatenate([*parts, np.array(book.rows, np.int64).reshape(-1, 4)])
+    return _book_columns(recording=recording, plan=plan, rows=rows, written=written)
+
+
+def _book_columns(*, recording: Recording, plan: Plan, rows: Ints, written: Ints) -> dict[str, Ints]:
+    held = recording.messages
+    kind, side, price, qty = rows.T
     owner = np.repeat(np.arange(len(written)), written)
     message, exch = plan.message[owner], plan.exch_ns[owner]
     return {
@@ -179,6 +191,18 @@ class Levels:
         bid = (int(self._price[begin]), int(self._qty[begin])) if middle > begin else None
         ask = (int(self._price[middle]), int(self._qty[middle])) if end > middle else None
         return bid, ask
+
+    def touches(self, messages: Ints) -> Touches:
+        """Return the first bid and the first ask of messages, 0 for a side not told."""
+        begins, middles, ends = (
+            np.array(column, np.int64)[messages] for column in (self._begins, self._middles, self._ends)
+        )
+        columns = []
+        for at, until in ((begins, middles), (middles, ends)):
+            for numbers in (self._price, self._qty):
+                padded = np.append(numbers, 0)
+                columns.append(np.where(until > at, padded[at], 0))
+        return Touches(*columns)
 
 
 def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -> dict[str, Ints]:

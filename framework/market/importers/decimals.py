@@ -32,7 +32,12 @@ def parse(*, texts: Sequence[str]) -> Decimals:
         except InvalidOperation as error:
             raise ValueError("not a decimal") from error
         joined = "\n".join(texts)
-    data = np.frombuffer(joined.encode("ascii"), np.uint8)
+    return parse_lines(lines=joined.encode("ascii"), count=len(texts))
+
+
+def parse_lines(*, lines: bytes, count: int) -> Decimals:
+    """Parse so many decimals without exponent, one a line; raises ValueError when one is malformed."""
+    data = np.frombuffer(lines, np.uint8)
     plain = ((data >= ord("0")) & (data <= ord("9"))) | (data == ord(".")) | (data == ord("\n"))
     ends = np.append(np.flatnonzero(data == ord("\n")), len(data))
     lengths = np.diff(ends, prepend=-1) - 1
@@ -40,14 +45,13 @@ def parse(*, texts: Sequence[str]) -> Decimals:
     owner = np.searchsorted(ends, dots)
     places = np.zeros(len(ends), np.int64)
     places[owner] = ends[owner] - dots - 1
-    dotted = np.zeros(len(ends), np.int64)
-    np.add.at(dotted, owner, 1)
+    dotted = np.bincount(owner, minlength=len(ends))
     digits = lengths - dotted
-    if not plain.all() or len(ends) != len(texts) or (dotted > 1).any() or (digits < 1).any():
+    if not plain.all() or len(ends) != count or (dotted > 1).any() or (digits < 1).any():
         raise ValueError("not a decimal")
     if (digits > MAX_DIGITS).any():
         raise ValueError(f"more than {MAX_DIGITS} digits")
-    mantissa = np.fromstring(joined.replace(".", ""), dtype=np.int64, sep="\n")
+    mantissa = np.fromstring(lines.replace(b".", b""), dtype=np.int64, sep="\n")
     return shortest(numbers=Decimals(mantissa, places.astype(np.int8)))
 
 

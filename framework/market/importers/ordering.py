@@ -60,6 +60,10 @@ def plan_book(*, recording: Recording) -> Plan:
         return Plan(*(np.zeros(0, np.int64) for _ in range(3)))
     if recording.contiguous in JOINS and (fields.op == DIFF).any():
         plan = _by_update_id(recording=recording, fields=fields)
+    elif (fields.op == TICKER).all() and (fields.last >= 0).all():
+        rows = _distinct(recording=recording, fields=fields, op=TICKER)
+        exch = positive_or(times=fields.exch, other=fields.recv)
+        plan = Plan(rows, fields.op[rows], exch[rows])
     else:
         plan = _by_file_order(recording=recording, fields=fields)
     return plan._replace(exch_ns=settle(recording=recording, times=plan.exch_ns))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from framework.market.errors import TapeError
 from framework.market.importers.assemble import InstrumentFlags, assemble
+from framework.market.importers.binance import read_binance
 from framework.market.importers.bybit import read_bybit
 from framework.market.importers.collector import read_collector
 from framework.market.importers.files import ZIP_MAGIC, first_bytes
@@ -29,6 +30,14 @@ FORMATS = {
     "collector": Format(read_collector, re.compile(rb"\d{10,19} \{"), "collector lines, Binance or Bybit"),
     "bybit": Format(
         read_bybit, re.compile(rb'\s*\{"topic"|timestamp,symbol,side,size,price'), "Bybit history archives"
+    ),
+    "binance": Format(
+        read_binance,
+        re.compile(
+            rb'"?(update_?id"?,|agg_?trade_?id"?,|id"?,"?price"?,"?qty)|\d+,\d+(\.\d+)?,\d+(\.\d+)?,\d',
+            re.IGNORECASE,
+        ),
+        "Binance public archives: bookTicker, trades, aggTrades",
     ),
     "tardis": Format(read_tardis, re.compile(rb"exchange,symbol,timestamp,local_timestamp"), "Tardis CSV"),
     "hftbacktest": Format(read_hftbacktest, re.compile(rb"\x93NUMPY"), "hftbacktest .npz or .npy"),
