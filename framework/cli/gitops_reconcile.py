@@ -16,6 +16,9 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
     parser.add_argument("--remote", metavar="URL", help="where the branch is (origin of the checkout)")
     parser.add_argument(
+        "--branch", metavar="NAME", help="what the environment follows (as the checkout's file says, or main)"
+    )
+    parser.add_argument(
         "--no-publish", action="store_true", help="keep the journal here; do not push it to quoteops/journal"
     )
     parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs reverts")
@@ -36,6 +39,7 @@ def run(argv: Sequence[str]) -> int:
         environment=args.environment,
         home=home,
         remote=args.remote,
+        branch=args.branch,
         publishes=not args.no_publish,
         sign=args.sign.resolve() if args.sign is not None else None,
         log=log,

@@ -20,6 +20,9 @@ from typing import Any
 import pytest
 
 from framework.compiled.records import interpreted
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import append_published
+from framework.journal.entry import Kind
 from tests.command import REPOSITORY, environment, line_of, quoteops
 from tests.e2e.workflow import Job, Workflow, git
 from tests.gitops.repository import Repo, bare
@@ -225,6 +228,12 @@ def test_a_merged_change_runs_hot_a_broken_one_is_refused_and_what_went_back_agr
             assert "base_spread_bps_delta is 0.9; allowed 0.0 to 0.6" in jobs["gate"].printed
             assert bot()["in_force"]["config_sha"] == applied["config_sha"]
 
+            # What the sandbox began with was never judged; going back to it is free once it has been.
+            entry = {"environment": "sandbox", "commit": git("-C", str(team.remote), "rev-parse", f"{base}^")}
+            append_published(
+                Git(team.person.path), str(team.remote), "sandbox.gate",
+                [(Kind.PROMOTED, {**entry, "config_sha": first, "verdict": "PASS"})],
+            )  # fmt: skip
             # What was merged goes back at once; merging the proposal brings git to the same.
             done = quoteops(
                 "gitops", "rollback", "--environment", "sandbox", "--reason", "fills look wrong", root=desk

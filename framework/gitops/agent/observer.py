@@ -1,7 +1,7 @@
 """What the agent sees: the branch, the live file, the bot, the journal, and whether a commit may be taken.
 
-Trust is anchored in the last good commit: its policy says who may sign, and its branch which head counts. The
-first commit of all is measured by the operator's checkout, where there is one.
+Trust is anchored in the last good commit: its policy says who may sign. Which branch counts is the operator's
+word alone. The first commit of all is measured by the operator's checkout, where there is one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from framework.gitops.desired.history import History
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.repo.git import Git
-from framework.gitops.repo.signatures import verify_commit
+from framework.gitops.repo.signatures import verify_commits
 from framework.holds.hold import Hold, read_hold
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class Observer:
     bootstrap: EnvironmentRevision | None = None
     """The operator's checkout: its policy is in force until a first commit has been taken."""
 
+    branch: str = "main"
+    """What the environment follows, as the agent was told at its start: nothing that is fetched moves it."""
+
     incoming: Fetched = field(default_factory=Fetched)
     """What the newest look at the remote gave; a turn takes it up as ``fetched`` when it begins."""
 
@@ -67,7 +70,6 @@ class Observer:
         self.poll_s = 5.0
         """Pause between two looks at the remote: the policy's."""
         history, state = self.view.history(), read_state(self.state_dir.state)
-        self.branch: str = state.get("branch") or ""
         self.examined: str | None = state.get("seen") or history.accepted
         """The newest commit that was examined and may be taken: a head must contain it."""
         self.good: str | None = state.get("good") or history.accepted
@@ -85,7 +87,7 @@ class Observer:
         """Bring the branch here, and what the gate's journal says; what goes wrong is kept, not raised."""
         try:
             Git.mirror(self.git.repo)  # it may be deleted at any time
-            head = self.git.fetch(self.remote, self.the_branch())
+            head = self.git.fetch(self.remote, self.branch)
             gate_journal = self._read_gate_journal()
             self.incoming = Fetched(head, self.now(), "", gate_journal)
         except GitError as error:
@@ -99,11 +101,6 @@ class Observer:
         )
         self.published = gate_journal.tip or self.published
         return gate_journal
-
-    def the_branch(self) -> str:
-        """Return the branch that the last good commit names, before the first one the checkout's."""
-        revision = self._revisions.get(self.good) if self.good is not None else self.bootstrap
-        return (revision.branch if revision is not None else "") or self.branch or "main"
 
     def compose_head(self) -> None:
         """Compose what the head, the content in force and the last good commit say, outside the turn.
@@ -333,7 +330,7 @@ class Observer:
         signers = anchor.signers()
         if signers is not None:
             try:
-                verify_commit(self.git, head, *signers)
+                verify_commits(self.git, self.good, head, *signers)
             except SignatureError as error:
                 return str(error)
         return self.of(head).fault

@@ -276,8 +276,7 @@ class Reconciler:
                 self.git,
                 hold,
                 environment=self.state_dir.environment,
-                head=self.observer.fetched.head
-                or self.git.fetch(self.observer.remote, self.observer.the_branch()),
+                head=self.observer.fetched.head or self.git.fetch(self.observer.remote, self.observer.branch),
                 scratch=self.state_dir.staging,
                 now=now,
                 sign=self.sign,
@@ -305,7 +304,7 @@ class Reconciler:
             return open_pull_request(
                 remote=self.observer.remote,
                 branch=revert.branch,
-                base=self.observer.the_branch(),
+                base=self.observer.branch,
                 title=f"revert({self.state_dir.environment}): back to {hold.plain['held']['commit'][:12]}",
                 body=body,
                 token=self.token,
@@ -344,7 +343,7 @@ class Reconciler:
         return {
             "environment": self.state_dir.environment,
             "remote": without_login(self.observer.remote),
-            "branch": self.observer.the_branch(),
+            "branch": self.observer.branch,
             "pid": os.getpid(),
             "at": iso_utc(observed.now),
             "poll_s": self.observer.poll_s,

@@ -43,16 +43,21 @@ def make_reconciler(
     environment: str,
     home: Path,
     remote: str | None,
+    branch: str | None = None,
     publishes: bool = True,
     sign: Path | None = None,
     log: Log = print,
     now: Callable[[], datetime] = utc_now,
 ) -> Reconciler:
-    """Open an environment's folder and its mirror. Raises GitopsError when no remote is known."""
+    """Open an environment's folder and its mirror; ``branch`` is by default what the checkout names, or main.
+
+    Raises GitopsError when no remote is known.
+    """
     state_dir = StateDir(home, environment)
     checkout = read_checkout(home, environment)
+    named = branch or (checkout.branch if checkout is not None else "") or "main"
     return Reconciler(
-        Observer(state_dir, remote or remote_of(home), now, bootstrap=checkout),
+        Observer(state_dir, remote or remote_of(home), now, bootstrap=checkout, branch=named),
         log=log,
         publishes=publishes,
         sign=sign,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from framework.gitops.change.report import EnvironmentChange
 from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.rendered import rendered_of
 from framework.gitops.desired.revision import Revision
+from framework.journal.entry import Kind, Row
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -22,8 +23,8 @@ def restores_held(
 
     ``hold`` is the newest of its agent's journal, ended or not: the merge ends it, and is judged once more
     after that. Going back reduces risk and was done at once; judging it on tapes would only keep git from
-    saying what runs. Whoever may write that journal can bring back what the branch has held, and nothing
-    else.
+    saying what runs. Whoever may write that journal can bring back what the branch has held and
+    the gate has let in (``promoted``), and nothing else.
     """
     if hold.get("quarantined") is None or change.base is None or change.head is None:
         return False
@@ -32,6 +33,16 @@ def restores_held(
         return False
     commit = hold["held"].get("commit")
     return isinstance(commit, str) and _was_asked_for(base, change.name, commit, config_sha=held, now=now)
+
+
+def promoted(rows: Iterable[Row], config_sha: str) -> Mapping[str, Any] | None:
+    """Return the decision of a gate's journal that lets a content in; None where the newest one does not."""
+    decided = [
+        row
+        for row in rows
+        if row.kind in (Kind.PROMOTED, Kind.REFUSED) and row.data.get("config_sha") == config_sha
+    ]
+    return decided[-1].data if decided and decided[-1].kind is Kind.PROMOTED else None
 
 
 def _was_asked_for(base: Revision, environment: str, commit: str, *, config_sha: str, now: datetime) -> bool:

@@ -59,6 +59,7 @@ def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, int
         "tapes": _tapes(request.base, report["environments"]),
         "attempts": witness.attempts,
         "holds": witness.holds,
+        "promotions": witness.promotions,
     }
     texts = {"gate.json": canonical_json(report) + "\n", "gate.md": markdown}
     bundle = {
@@ -140,7 +141,9 @@ def replay_bundle(
 
     def rows(environment: str) -> Sequence[Row]:
         attempts = inputs["attempts"].get(environment, ())
-        return [Row(n, row["at"], Kind.ATTEMPT, row["data"]) for n, row in enumerate(attempts, start=1)]
+        told = [Row(n, row["at"], Kind.ATTEMPT, row["data"]) for n, row in enumerate(attempts, start=1)]
+        let_in = inputs["promotions"].get(environment)
+        return [*told, *([Row(len(told) + 1, inputs["at"], Kind.PROMOTED, let_in)] if let_in else [])]
 
     def agent_rows(environment: str) -> Sequence[Row]:
         hold = inputs["holds"].get(environment)

@@ -21,7 +21,7 @@ from framework.gates.paired_verdict import Outcome
 from framework.gates.profiles import deciding_profile
 from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
-from framework.gitops.change.restores_held import restores_held
+from framework.gitops.change.restores_held import promoted, restores_held
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.alpha_budget import Attempt, allowance, attempt_entry
 from framework.gitops.gate.answer import Question, answer
@@ -62,11 +62,14 @@ class GateRequest:
 
 @dataclass(frozen=True)
 class Witness:
-    """When a gate judged, and what the journals said then: by environment, its attempts and its hold."""
+    """When a gate judged, and what the journals said then, by environment: its attempts, its hold, and the
+    promotion of what it is held at.
+    """
 
     now: datetime
     attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    promotions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,12 @@ def _runs_already(request: GateRequest, change: EnvironmentChange, witness: Witn
     """Tell whether the change only brings git to what its environment went back to."""
     hold = newest_hold(request.agent_rows(change.name))
     witness.holds[change.name] = hold
-    return hold is not None and restores_held(request.base, change, hold=hold, now=witness.now)
+    if hold is None or not restores_held(request.base, change, hold=hold, now=witness.now):
+        return False
+    let_in = promoted(request.rows(change.name), hold["held"]["config_sha"])
+    if let_in is not None:
+        witness.promotions[change.name] = let_in
+    return let_in is not None
 
 
 def _why_not(report: ChangeReport) -> str:

@@ -21,6 +21,17 @@ class Signer:
     fingerprint: str
 
 
+def verify_commits(git: Git, since: str | None, head: str, allowed_signers: str, revoked: str = "") -> None:
+    """Verify every commit that a head brings over ``since``; of a first head, that one alone.
+
+    A signed commit says nothing of what lies beneath it. Raises SignatureError as ``verify_commit`` does.
+    """
+    span = head if since is None else f"{since}..{head}"
+    one = ["--max-count=1"] if since is None else []
+    for sha in git.run("rev-list", *one, "--end-of-options", span).decode().split():
+        verify_commit(git, sha, allowed_signers, revoked)
+
+
 def verify_commit(git: Git, sha: str, allowed_signers: str, revoked: str = "") -> Signer:
     """Return who signed a commit, by an SSH key that ``allowed_signers`` names (ssh-keygen's format).
 

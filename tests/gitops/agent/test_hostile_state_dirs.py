@@ -277,6 +277,22 @@ def test_a_branch_that_is_set_back_to_a_commit_that_was_taken_once_is_refused(wo
     assert status(world)["permission"]["is"] == "Allowed"
 
 
+def test_no_commit_leads_an_agent_to_another_branch(world: World) -> None:
+    file = f"gitops/environments/{world.environment}.yaml"
+    text = world.author.show("main", file)
+    assert text is not None
+    world.commit({file: text.replace(b"branch: main", b"branch: dev/side")})
+    world.poll()
+    side = world.ask(tail_age_ms=700)
+    world.author.run("update-ref", "refs/heads/dev/side", side)
+    world.author.run("update-ref", "refs/heads/main", f"{side}~1")
+    for again in range(2):
+        world.poll()
+        assert world.live() == {"tail_age_ms": 650}, again
+        world.restart()
+    assert world.agent.observer.branch == "main"
+
+
 @pytest.mark.parametrize("branch", ["a..b", "a/", "a.", "a.lock", "a/.b", "a//b", "x.lock/y"])
 def test_an_environment_follows_no_branch_that_cannot_be(world: World, branch: str) -> None:
     world.poll()

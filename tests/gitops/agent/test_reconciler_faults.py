@@ -19,7 +19,7 @@ from framework.files import atomic as files
 from framework.files.errors import FileError
 from framework.gitops.agent.conditions import Permission, Sync, permission_of, sync_of
 from framework.gitops.agent.observed import Rules
-from framework.gitops.agent.operator import hold_environment, roll_back_environment
+from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.agent.serve import once, serve
 from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.errors import GitopsError
@@ -56,7 +56,7 @@ def signed(tmp_path: Path) -> tuple[World, Path, Path]:
 
 
 def test_only_a_commit_signed_by_a_signer_of_the_policy_is_taken(signed: tuple[World, Path, Path]) -> None:
-    world, good, bad = signed
+    world, _, bad = signed
     world.ask(tail_age_ms=700)
     observed = world.poll()
     assert permission_of(observed)[0] is Permission.REFUSED
@@ -64,10 +64,31 @@ def test_only_a_commit_signed_by_a_signer_of_the_policy_is_taken(signed: tuple[W
     world.commit({PATCH: patch_text(tail_age_ms=710).encode()}, sign=bad)
     assert "signature does not count" in permission_of(world.poll())[1]
     assert world.live() == {"tail_age_ms": 650}
-    world.commit({PATCH: patch_text(tail_age_ms=720).encode()}, sign=good)
+    assert len(world.entries(Kind.REFUSED)) == 2
+
+
+def test_signed_commits_are_taken_whatever_their_number(signed: tuple[World, Path, Path]) -> None:
+    world, good, _ = signed
+    for age in (700, 710, 720):
+        world.commit({PATCH: patch_text(tail_age_ms=age).encode()}, sign=good)
     world.poll()
     assert world.live() == {"tail_age_ms": 720}
-    assert len(world.entries(Kind.REFUSED)) == 2
+
+
+def test_a_signed_head_does_not_cover_what_lies_unsigned_beneath_it(
+    signed: tuple[World, Path, Path],
+) -> None:
+    world, good, _ = signed
+    hidden = world.ask(tail_age_ms=700)
+    docs = world.commit({"README.md": b"words\n"}, sign=good)
+    for _ in range(2):
+        observed = world.poll()
+        assert permission_of(observed)[0] is Permission.REFUSED
+        assert f"{hidden[:12]}: is not signed" in permission_of(observed)[1]
+    assert world.live() == {"tail_age_ms": 650}
+    release_environment(world.agent, reason="seen by two of us", accept=docs)
+    world.poll()
+    assert world.live() == {"tail_age_ms": 700}
 
 
 def test_a_commit_cannot_switch_off_the_signatures_it_would_need(signed: tuple[World, Path, Path]) -> None:

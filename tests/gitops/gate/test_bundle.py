@@ -198,7 +198,7 @@ def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_pa
             head=new,
             home=world.folder,
             environment="sandbox",
-            rows=lambda _: (),
+            rows=lambda _: [Row(1, START.isoformat(), Kind.PROMOTED, held)],
             agent_rows=lambda _: [Row(1, START.isoformat(), Kind.HOLD, hold)],
             now=START,
             code_sha="c0de",

@@ -245,6 +245,45 @@ def test_nobody_goes_back_to_what_the_branch_has_never_held(tmp_path: Path) -> N
         assert result.report.environments, "it was judged"
 
 
+@pytest.mark.parametrize(
+    ("decided", "judged"),
+    [
+        ((), True),
+        ((Kind.PROMOTED,), False),
+        ((Kind.REFUSED,), True),
+        ((Kind.PROMOTED, Kind.REFUSED), True),
+        ((Kind.REFUSED, Kind.PROMOTED), False),
+    ],
+)
+def test_what_the_gate_has_never_let_in_is_judged_whatever_a_hold_says(
+    tmp_path: Path, decided: tuple[Kind, ...], judged: bool
+) -> None:
+    """A commit that nobody judged lies beneath an innocent one, and a forged hold says that it ran."""
+    gate = Gate(tmp_path, tapes=THIN)
+    risky = gate.change(*INTERVAL)
+    gate.repo.edit(SANDBOX, *reversed(INTERVAL))
+    base = gate.repo.commit("docs: words")
+    gate.repo.edit(SANDBOX, *INTERVAL)
+    head = gate.repo.commit("revert(sandbox): back")
+    with Revision.open(gate.repo.reader, base) as old, Revision.open(gate.repo.reader, risky) as evil:
+        bad, held = (one.settings("sandbox").config_sha for one in (old, evil))
+    hold = {
+        "hold": "hold-1",
+        "held": {"commit": risky, "config_sha": held},
+        "quarantined": {"commit": base, "config_sha": bad},
+    }
+    other = Row(9, NOW.isoformat(), Kind.PROMOTED, {"commit": base, "config_sha": bad})
+    rows = [Row(n, NOW.isoformat(), kind, {"config_sha": held}) for n, kind in enumerate(decided, start=1)]
+    result = gate.judge(
+        head,
+        base=base,
+        rows=lambda _: [*rows, other],
+        agent_rows=lambda _: [Row(1, NOW.isoformat(), Kind.HOLD, hold)],
+    )
+    assert bool(result.report.environments) is judged
+    assert (result.outcome is Outcome.PASS) is not judged
+
+
 def test_a_part_that_was_tuned_on_is_cut_out_of_its_tape(gate: Gate) -> None:
     first = of(gate.judge(gate.change(*INTERVAL)))["tapes"][0]
     start_ns = first["windows_ns"][0][0]
