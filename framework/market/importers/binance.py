@@ -21,6 +21,7 @@ from framework.market.importers.blocks import (
     Block,
     Bools,
     Ints,
+    OddRows,
     flags_of,
     integers_of,
     numbers_of,
@@ -78,41 +79,16 @@ def read_binance(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         found[path.name] = layout
         read = _add_touches if layout.what == "bookTicker" else _add_trades
         begins = len(recording.messages.op) + len(recording.trades.side)
-        odd = _Odd(recording=recording)
+        odd = OddRows(recording=recording, path=path)
         for block in read_blocks(path=path, names=layout.names, header=header, corrupt=odd.line):
             read(recording, block, index, odd)
         odd.refuse_most(
-            path=path, kept=len(recording.messages.op) + len(recording.trades.side) - begins, layout=layout
+            kept=len(recording.messages.op) + len(recording.trades.side) - begins, allowed=layout.names
         )
     _settle_on_one(recording=recording, found=found, symbols=symbols, wanted=symbol, path=paths[0])
     recording.trade_ids_contiguous = True
     refuse_inverse(symbol=recording.symbol, where=recording.files[0], margined=recording.kind != "spot")
     return recording
-
-
-class _Odd:
-    """Count the rows of one file that are not understood."""
-
-    def __init__(self, *, recording: Recording) -> None:
-        self.recording, self.count, self.first = recording, 0, 0
-
-    def line(self, line: int) -> None:
-        self.count, self.first = self.count + 1, self.first or line
-        self.recording.corrupt(line=line)
-
-    def lines(self, lines: Ints) -> None:
-        for line in lines.tolist():
-            self.line(line)
-
-    def refuse_most(self, *, path: Path, kept: int, layout: Layout) -> None:
-        """Raise TapeError when no more rows are understood than are not."""
-        if self.count >= max(kept, 1):
-            raise TapeError(
-                f"{path.name}:{self.first}: {self.count} of {self.count + kept} rows are not understood; "
-                f"allowed rows of {','.join(layout.names)}, times of 13 digits (ms) or 16 (µs)"
-            )
-        if not kept:
-            raise TapeError(f"{path.name}: no rows; allowed a file that holds some")
 
 
 def _layout_of(*, path: Path) -> tuple[Layout, bool]:
@@ -186,7 +162,7 @@ def _stamps(*, exch_ns: Ints, lines: Ints, index: int) -> Stamps:
     return Stamps(exch_ns, np.zeros(len(lines), np.int64), lines + place_of(file=index, line=0))
 
 
-def _add_touches(recording: Recording, block: Block, index: int, odd: _Odd) -> None:
+def _add_touches(recording: Recording, block: Block, index: int, odd: OddRows) -> None:
     told = block.columns
     idents, good = integers_of(told["update_id"])
     exch_ns, timed = _times(recording, told["transaction_time"])
@@ -214,7 +190,7 @@ def _add_touches(recording: Recording, block: Block, index: int, odd: _Odd) -> N
     )
 
 
-def _add_trades(recording: Recording, block: Block, index: int, odd: _Odd) -> None:
+def _add_trades(recording: Recording, block: Block, index: int, odd: OddRows) -> None:
     told, names = block.columns, list(block.columns)
     idents, good = integers_of(told[names[0]])
     prices, priced = numbers_of(told["price"])

@@ -13,6 +13,7 @@ from framework.market.errors import TapeError
 from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.files import BROKEN, open_packed
+from framework.market.importers.recording import Recording
 
 BLOCK_BYTES = 4 << 20
 Ints = NDArray[np.int64]
@@ -25,6 +26,33 @@ class Block(NamedTuple):
 
     lines: Ints
     columns: dict[str, Any]
+
+
+class OddRows:
+    """Count the rows of one file that are not understood."""
+
+    def __init__(self, *, recording: Recording, path: Path) -> None:
+        self.recording, self.name, self.count, self.first = recording, path.name, 0, 0
+
+    def line(self, line: int) -> None:
+        """Count one."""
+        self.count, self.first = self.count + 1, self.first or line
+        self.recording.corrupt(line=line)
+
+    def lines(self, lines: Ints) -> None:
+        """Count several."""
+        for line in lines.tolist():
+            self.line(line)
+
+    def refuse_most(self, *, kept: int, allowed: Sequence[str]) -> None:
+        """Raise TapeError when no more rows are understood than are not, or none at all."""
+        if self.count >= max(kept, 1):
+            raise TapeError(
+                f"{self.name}:{self.first}: {self.count} of {self.count + kept} rows are not understood; "
+                f"allowed rows of {','.join(allowed)}, times since 1970 in a unit that fits their digits"
+            )
+        if not kept:
+            raise TapeError(f"{self.name}: no rows; allowed a file that holds some")
 
 
 def read_blocks(
@@ -137,6 +165,13 @@ def flags_of(column: Any) -> tuple[Bools, Bools]:
         for words in (YES, NO)
     )
     return yes, yes | no
+
+
+def numbers_or_none(column: Any) -> tuple[Decimals, Bools]:
+    """Return a column's decimals, 0 for an empty text, and which of its texts are a number or empty."""
+    import pyarrow.compute
+
+    return numbers_of(pyarrow.compute.if_else(pyarrow.compute.equal(column, ""), "0", column))
 
 
 def pairs(*, prices: Decimals, quantities: Decimals) -> Decimals:

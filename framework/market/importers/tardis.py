@@ -1,11 +1,11 @@
-"""Tardis CSV files: trades, quotes, incremental_book_L2 (docs.tardis.dev, "Downloadable CSV files").
+"""Tardis CSV files: trades, quotes, book snapshots, incremental_book_L2 (docs.tardis.dev, "Data types").
 
 Times are microseconds. A snapshot in the middle of an L2 file means the recorder had reconnected: a break.
-Quotes are used only where no L2 file is given; their book is the touch alone.
+Of several kinds of book the deepest is taken: L2, snapshots of the best levels, quotes (the touch alone).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -15,6 +15,7 @@ from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
 from framework.market.importers.files import first_bytes, read_table
 from framework.market.importers.recording import BREAK, DIFF, SNAPSHOT, TICKER, Recording, place_of
+from framework.market.importers.tardis_snapshots import depth_of, read_snapshots
 from framework.market.instrument import refuse_inverse
 
 COMMON = ("exchange", "symbol", "timestamp", "local_timestamp")
@@ -23,6 +24,9 @@ COLUMNS = {
     "quotes": (*COMMON, "ask_amount", "ask_price", "bid_price", "bid_amount"),
     "incremental_book_L2": (*COMMON, "is_snapshot", "side", "price", "amount"),
 }
+BOOKS = ("incremental_book_L2", "book_snapshot", "quotes")
+"""Kinds of book, the deepest first."""
+IGNORED = {"book_snapshot": "snapshot", "quotes": "quote"}
 LINEAR = (
     "binance-futures",
     "bybit",
@@ -48,11 +52,16 @@ def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         files=[path.name for path in paths],
     )  # fmt: skip
     kinds = [_kind_of(path=path) for path in paths]
-    has_depth = "incremental_book_L2" in kinds
+    deepest = next((kind for kind in BOOKS if kind in kinds), "")
     seen: set[str] = set()
     for index, (path, kind) in enumerate(zip(paths, kinds, strict=True)):
-        if kind == "quotes" and has_depth:
-            recording.measures["quote_files_ignored"] = recording.measures.get("quote_files_ignored", 0) + 1
+        if kind in BOOKS and kind != deepest:
+            name = f"{IGNORED[kind]}_files_ignored"
+            recording.measures[name] = recording.measures.get(name, 0) + 1
+            continue
+        if kind == "book_snapshot":
+            meet = _meeting(recording=recording, seen=seen, symbol=symbol)
+            read_snapshots(recording=recording, path=path, index=index, header=_header(path), meet=meet)
             continue
         rows = _rows(recording=recording, path=path, index=index, kind=kind, symbol=symbol, seen=seen)
         READERS[kind](recording, rows)
@@ -66,12 +75,32 @@ def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
     return recording
 
 
+def _meeting(*, recording: Recording, seen: set[str], symbol: str | None) -> Callable[[str, str, int], bool]:
+    """Return what is asked of each exchange and symbol met: whether its rows are wanted."""
+
+    def meet(exchange: str, found: str, place: int) -> bool:
+        if found not in seen:
+            seen.add(found)
+            _note_venue(recording=recording, row={"exchange": exchange, "symbol": found}, place=place)
+        return symbol in (None, found)
+
+    return meet
+
+
+def _header(path: Path) -> list[str]:
+    return first_bytes(path=path).split(b"\n")[0].decode("utf-8-sig", "replace").strip().split(",")
+
+
 def _kind_of(*, path: Path) -> str:
-    header = first_bytes(path=path).split(b"\n")[0].decode("utf-8", "replace").strip().split(",")
+    header = _header(path)
+    if depth_of(header=header) and set(COMMON) <= set(header):
+        return "book_snapshot"
     for kind, columns in COLUMNS.items():
         if set(columns) <= set(header):
             return kind
-    raise TapeError(f"{path.name}:1: not a Tardis CSV; allowed the columns of {', '.join(COLUMNS)}")
+    raise TapeError(
+        f"{path.name}:1: not a Tardis CSV; allowed the columns of {', '.join(COLUMNS)}, book_snapshot_25"
+    )
 
 
 def _rows(
