@@ -26,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
 
     root = args.repo or find_root()
     git = Git(root)
-    rows, agent_rows, append = journals(git, root, args.journal, args.remote)
+    rows, agent_rows, append = journals(git, root, args.journal, args.remote, sign=args.sign)
     with Revision.open(git, args.base) as base, Revision.open(git, args.head) as head:
         request = GateRequest(
             base=base,
@@ -73,6 +73,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--remote", metavar="NAME", help="count the attempts published there instead, and journal nothing"
     )
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the verdict")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for gate.json, gate.md and the bundle"
     )
@@ -99,12 +100,17 @@ def show(report: GateReport, *, out: Path | None, out_md: Path | None, as_json: 
     print(canonical_json(report.as_dict()) if as_json else "\n".join(gate_lines(report)))
 
 
-def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tuple[Any, Any, Any]:
+def journals(
+    git: Any, root: Path, path: Path | None, remote: str | None, *, sign: Path | None = None
+) -> tuple[Any, Any, Any]:
     """Give what reads an environment's attempts, what reads its agent's journal, and what journals one
     more.
     """
+    from framework.gitops.repo.entry_signatures import append_signed
     from framework.gitops.repo.journal_branch import fetch_published, fetch_tip, journal_name, read_newest
-    from framework.journal.journal import Journal, Kind
+    from framework.journal.journal import Journal, Kind, utc_now
+
+    key = sign.resolve() if sign is not None else None
 
     def file(environment: str) -> Path:
         return path or root / "artifacts" / "gitops" / environment / "journal.jsonl"
@@ -113,7 +119,7 @@ def journals(git: Any, root: Path, path: Path | None, remote: str | None) -> tup
         return Journal(file(environment)).entries() if file(environment).is_file() else ()
 
     def append(environment: str, kind: Kind, data: Mapping[str, Any]) -> None:
-        Journal(file(environment)).append(kind=kind, data=data)
+        append_signed(Journal(file(environment)), kind, data, now=utc_now, key=key)
 
     def published(environment: str) -> Any:
         journal = fetch_published(git, str(remote), journal_name(environment))

@@ -24,7 +24,9 @@ def run(argv: Sequence[str]) -> int:
     """Print or verify a journal; 0 whole, 1 changed, truncated or reordered, 2 could not run."""
     parser = Parser(prog="quoteops gitops journal", description="Print the journal of an environment.")
     parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
-    parser.add_argument("--verify", action="store_true", help="only say whether the chain is whole")
+    parser.add_argument(
+        "--verify", action="store_true", help="say whether the chain is whole, and who signed"
+    )
     parser.add_argument("--file", type=Path, metavar="F", help="a journal elsewhere (artifacts/gitops/NAME/)")
     parser.add_argument(
         "--remote", metavar="R", help="hold it against what is published there; a name or a URL"
@@ -46,9 +48,11 @@ def _show(args: argparse.Namespace) -> int:
     except JournalError as error:
         print(canonical_json({"whole": False, "fault": str(error)}) if args.json else f"BROKEN: {error}")
         return 1
+    signed = _signatures(root, path, args)
+    result |= signed
     if args.json:
         print(canonical_json({**result, "rows": [_plain(entry) for entry in entries]}))
-        return 0
+        return 1 if signed.get("wrong_signatures") else 0
     for entry in entries:
         print(f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{DIGEST.sub(_cut, canonical_json(entry.data))}")
     torn = (
@@ -56,7 +60,33 @@ def _show(args: argparse.Namespace) -> int:
     )
     many = f" in {result['segments']} segments" if result["segments"] > 1 else ""
     print(f"WHOLE: {result['entries']} entries{many}, head {result['head']['sha256'][:16]}{torn}")
-    return 0
+    for fault in signed.get("wrong_signatures", ()):
+        print(f"FORGED: {fault}")
+    if signed and (signed["signed_by"] or signed["unsigned"]):
+        by = ", ".join(f"{count} by {who}" for who, count in signed["signed_by"].items()) or "none"
+        print(f"SIGNED: {by}; {signed['unsigned']} verdicts and promotions without a signature")
+    return 1 if signed.get("wrong_signatures") else 0
+
+
+def _signatures(root: Path, path: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """Say who signed, by the policy of this checkout; nothing where it has none, or is not asked."""
+    from framework.gitops.repo.entry_signatures import check_signatures
+    from framework.gitops.repo.git import Git
+    from framework.settings.gitops_files import POLICY, read_policy
+
+    if not args.verify or not (root / POLICY).is_file():
+        return {}
+    policy = read_policy(root)
+    found = check_signatures(
+        (entry for content in _contents(path, Git(root), args) for entry in content.entries),
+        allowed_signers="\n".join(policy.signers) + "\n",
+        revoked="\n".join(policy.revoked_keys) + "\n",
+    )
+    return {
+        "signed_by": dict(found.by),
+        "unsigned": found.unsigned,
+        "wrong_signatures": list(found.faults),
+    }
 
 
 def _read(path: Path, git: Git, args: argparse.Namespace) -> tuple[dict[str, Any], list[Entry]]:

@@ -13,8 +13,12 @@ def run(argv: Sequence[str]) -> int:
     parser = Parser(
         prog="quoteops gitops promote", description="Judge what was merged, and publish what it promotes."
     )
-    parser.add_argument("--base", required=True, metavar="REF", help="the branch before the merge")
+    parser.add_argument(
+        "--base", required=True, metavar="REF", help="the branch before the merge; none: there was nothing"
+    )
     parser.add_argument("--head", required=True, metavar="REF", help="the branch after it")
+    parser.add_argument("--environment", metavar="NAME", help="this environment alone")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the decision")
     parser.add_argument("--remote", default="origin", metavar="NAME", help="where the journal is (origin)")
     parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for gate.json and gate.md")
@@ -31,17 +35,16 @@ def run(argv: Sequence[str]) -> int:
     from framework.session.provenance import code_sha
     from framework.settings.resolve import find_root
 
-    if args.base == NO_COMMIT:
-        print("the branch is new: there is nothing it replaces, and nothing is promoted")
-        return 0
     root = args.repo or find_root()
     git = Git(root)
     rows, agent_rows, _ = journals(git, root, None, args.remote)
-    with Revision.open(git, args.base) as base, Revision.open(git, args.head) as head:
+    first = args.base in ("none", NO_COMMIT)
+    with Revision.open(git, args.head if first else args.base) as base, Revision.open(git, args.head) as head:
         promotion = promote(
             GateRequest(
                 base=base,
                 head=head,
+                environment=args.environment,
                 home=root,
                 rows=rows,
                 agent_rows=agent_rows,
@@ -49,6 +52,8 @@ def run(argv: Sequence[str]) -> int:
                 workers=args.workers,
             ),
             remote=args.remote,
+            first=first,
+            sign=args.sign.resolve() if args.sign is not None else None,
             progress=(lambda _: None) if args.json else print,
         )
     show(promotion.report, out=args.out, out_md=args.out_md, as_json=args.json)

@@ -15,6 +15,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--evidence", type=Path, required=True, metavar="DIR", help="what gate --out wrote")
     parser.add_argument("--remote", default="origin", metavar="NAME", help="where the branch is (origin)")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the verdicts")
     parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
@@ -24,7 +25,8 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.repo.git import Git
     from framework.settings.resolve import find_root
 
-    written = record(Git(args.repo or find_root()), args.remote, read_rows(args.evidence))
+    key = args.sign.resolve() if args.sign is not None else None
+    written = record(Git(args.repo or find_root()), args.remote, read_rows(args.evidence), sign=key)
     if args.json:
         print(canonical_json(written))
     for name, count in written.items() if not args.json else ():

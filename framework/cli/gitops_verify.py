@@ -29,6 +29,7 @@ def run(argv: Sequence[str]) -> int:
 
     journal = Journal(args.journal).entries() if args.journal is not None else None
     bundle, faults = check_bundle(args.bundle, journal=journal)
+    faults += _forged(args, journal) if journal is not None and not faults else []
     result: dict[str, Any] = {"bundle": str(args.bundle), "whole": not faults, "faults": faults}
     code = 1 if faults else 0
     if bundle:
@@ -46,6 +47,20 @@ def run(argv: Sequence[str]) -> int:
     if "replay" in result:
         print(_sentence(result["replay"]))
     return code
+
+
+def _forged(args: Any, journal: Any) -> list[str]:
+    """Name the journal's signatures that do not count, by the policy of the checkout."""
+    from framework.gitops.repo.entry_signatures import check_signatures
+    from framework.settings.gitops_files import POLICY, read_policy
+    from framework.settings.resolve import find_root
+
+    root = args.repo or find_root()
+    if not (root / POLICY).is_file():
+        return []
+    policy = read_policy(root)
+    allowed, revoked = ("\n".join(keys) + "\n" for keys in (policy.signers, policy.revoked_keys))
+    return list(check_signatures(journal, allowed_signers=allowed, revoked=revoked).faults)
 
 
 def _again(args: Any, bundle: Any) -> tuple[dict[str, Any], int]:

@@ -49,8 +49,10 @@ class Journal:
         self._state = state
         self._cursor = Cursor(path)
 
-    def append(self, *, kind: Kind, data: Mapping[str, Any]) -> Entry:
-        """Add an entry and return it once it is on the disk.
+    def append(
+        self, *, kind: Kind, data: Mapping[str, Any], sign: Callable[[Head], Mapping[str, Any]] | None = None
+    ) -> Entry:
+        """Add an entry and return it once it is on the disk; ``sign`` gives its data for the entry before it.
 
         A torn last line that a crash left is overwritten by an entry of kind ``recovered`` first. Raises
         JournalError when the chain is broken, the data is not plain JSON, or the disk refuses; nothing was
@@ -65,6 +67,8 @@ class Journal:
                     self._recover()
                 if self._state is not None and self._is_full():
                     self._seal(self._state)
+                if sign is not None:
+                    data = {**sign(self._cursor.head), **self.stamp}
                 entry = make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=data)
                 append_durable(path=self.path, data=entry.line())
                 return entry

@@ -89,7 +89,9 @@ class World:
         assert old in text
         return self.commit({path: text.replace(old, new).encode(), PATCH: patch_text(**values).encode()})
 
-    def promote(self, commit: str, kind: Kind = Kind.PROMOTED, /, **more: Any) -> None:
+    def promote(
+        self, commit: str, kind: Kind = Kind.PROMOTED, /, *, key: Path | None = None, **more: Any
+    ) -> None:
         """Let the workflow that follows a merge decide on a commit, where it composes."""
         revision = read_revision(self.author, commit=commit, environment=self.environment)
         if revision.fault:
@@ -98,7 +100,7 @@ class World:
         data = {"environment": self.environment, "commit": commit, "config_sha": sha, "verdict": "PASS"}
         append_published(
             self.author, str(self.remote), f"{self.environment}.gate", [(kind, {**data, **more})],
-            now=lambda: self.now,
+            now=lambda: self.now, sign=key,
         )  # fmt: skip
 
     def ask(self, *, message: str = "change\n", **values: Any) -> str:
@@ -194,7 +196,7 @@ def _template(folder: Path) -> Path:
     return folder
 
 
-def keygen(folder: Path, name: str) -> tuple[Path, str]:
+def keygen(folder: Path, name: str, namespaces: str = "git") -> tuple[Path, str]:
     """Make an SSH key; give its private file and its line for the policy's signers."""
     key = folder / name
     assert shutil.which("ssh-keygen")
@@ -202,4 +204,4 @@ def keygen(folder: Path, name: str) -> tuple[Path, str]:
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)], check=True, timeout=20
     )
     public = key.with_suffix(".pub").read_text().split()
-    return key, f'{name}@example.com namespaces="git" {public[0]} {public[1]}'
+    return key, f'{name}@example.com namespaces="{namespaces}" {public[0]} {public[1]}'

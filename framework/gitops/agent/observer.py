@@ -14,9 +14,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from framework.gitops.agent.decide import rollback_target
-from framework.gitops.agent.decisions import Answer, Decision, GateJournal, read_gate_journal
 from framework.gitops.agent.observed import Desired, Observed, Rules
+from framework.gitops.agent.permits import Permits, Trust
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
+from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.history import History
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
@@ -81,6 +82,7 @@ class Observer:
         """The journal's branch as it was last seen: one that does not contain it was forced."""
         self._revisions: dict[str, EnvironmentRevision] = {}
         self._refusals: dict[str, str] = {}
+        self._permits = Permits(self.state_dir.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
 
     def fetch(self) -> None:
@@ -145,10 +147,9 @@ class Observer:
             self._taken = history.taken
             self.examined = self.good = history.taken[1]
             self._refusals.clear()
-        now = self.now()
+        now, live_sha = self.now(), self._live_sha()
         hold = read_hold(self.state_dir.hold, history.hold)
-        live_sha = self._live_sha()
-        revoked = self._revoked(history)
+        revoked = self._permits.revoked(self.fetched.gate_journal.decisions, self._trust(), history, now=now)
         return Observed(
             now=now,
             history=history,
@@ -201,7 +202,7 @@ class Observer:
     def accept(self, commit: str, *, good: bool) -> None:
         """Remember a commit as examined and, when nothing forbade it, as the one whose policy is in force."""
         self.examined = commit
-        if good:
+        if good and self._may_be_trusted(commit):
             self.good = commit
         policy = self.policy()
         self.poll_s = policy.agent.poll_s if policy is not None else self.poll_s
@@ -236,46 +237,45 @@ class Observer:
 
     def _answer(self, config_sha: str, commit: str) -> Answer:
         """Return what the gate's journal says of a content that a commit asks for."""
-        decisions = self.fetched.gate_journal.decisions
-        return decisions.on(config_sha=config_sha, commit=commit, counts=self._uncounted)
+        journal, history = self.fetched.gate_journal, self.view.history()
+        return self._permits.answer(
+            journal.decisions, self._trust(), history, config_sha=config_sha, commit=commit, now=self.now()
+        )
 
-    def _uncounted(self, decision: Decision) -> str:
-        """Say why a promotion does not count, or nothing: the policy in force says who may sign one."""
-        if decision.data.get("environment") != self.state_dir.environment:
-            return f"the promotion of {decision.at} is another environment's"
-        anchor = self._trusted()
-        if anchor is None:
-            return "no policy here says who may promote; start the agent in a checkout (--home)"
-        assert anchor.policy is not None
-        return "it is not signed" if anchor.policy.signs_promotions(anchor.tier) else ""
-
-    def _trusted(self) -> EnvironmentRevision | None:
-        """Return the commit whose policy says what counts as a promotion; before any, a sandbox's own."""
+    def _trust(self) -> Trust | None:
+        """Return the policy that says whose promotions count; before any, for a sandbox alone, the head's."""
         anchor = self._anchor()
         own = self.good is None and self.bootstrap is None
-        return None if anchor.policy is None or (own and anchor.tier != "sandbox") else anchor
+        if anchor.policy is None or (own and anchor.tier != "sandbox"):
+            return None
+        return Trust(anchor.policy, anchor.tier)
+
+    def _may_be_trusted(self, commit: str) -> bool:
+        """Say whether a commit's policy may take the place of the one in force, by whose signers it counts.
+
+        Where promotions are signed, another policy or tier needs one too: else a push could name its signers.
+        """
+        anchor, trust, asked = self._anchor(), self._trust(), self.of(commit)
+        if trust is None or not trust.signed or (asked.policy, asked.tier) == (anchor.policy, anchor.tier):
+            return True
+
+        def brings(at: str) -> bool:
+            revision = self.of(at)
+            return (revision.policy, revision.tier) == (asked.policy, asked.tier)
+
+        return any(
+            row.promotes
+            and not self._permits.fault(row, trust, self.now())
+            and (row.commit == commit or (self._descends(row.commit, commit) and brings(row.commit)))
+            for row in reversed(self.fetched.gate_journal.decisions.all)
+        )
 
     def _adopts(self) -> bool:
         """Say whether a first content needs no promotion: a sandbox's, of which nobody decided anything."""
-        journal, anchor = self.fetched.gate_journal, self._trusted()
-        if anchor is None or anchor.policy is None or journal.fault or journal.served:
+        journal, trust = self.fetched.gate_journal, self._trust()
+        if trust is None or journal.fault or journal.served:
             return False
-        return anchor.tier == "sandbox" and not anchor.policy.signs_promotions(anchor.tier)
-
-    def _revoked(self, history: History) -> dict[str, str]:
-        """Return the contents put in force that the gate refuses now, and why."""
-        decisions = self.fetched.gate_journal.decisions
-        revoked = {}
-        for item in history.trail:
-            rows = decisions.by_config.get(item.config_sha, ())
-            if item.config_sha in revoked or (
-                all(row.promotes for row in rows) and item.commit not in decisions.by_commit
-            ):
-                continue
-            refused = self._answer(item.config_sha, item.commit).refused
-            if refused:
-                revoked[item.config_sha] = refused
-        return revoked
+        return trust.tier == "sandbox" and not trust.signed
 
     def _tightens(self, history: History, revoked: Container[str], now: datetime) -> bool:
         """Say whether what is in force was revoked and takes risk away from what it would go back to."""

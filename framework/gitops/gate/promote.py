@@ -9,7 +9,8 @@ what an environment is to run differs, or nobody can say what it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +18,25 @@ from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import read_text
+from framework.files.moments import iso_utc
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.report import ChangedEnvironment, GateReport, JournalRow, Judged
+from framework.gitops.gate.ground import config_sha_of, decisions_of, ground_of, history_of
+from framework.gitops.gate.judged_environment import (
+    BY_NAME,
+    BY_TIER,
+    COULD_NOT,
+    DECISIONS,
+    ERROR,
+    NOBODY,
+    NOT_JUDGED,
+    WORST_FIRST,
+    JudgedEnvironment,
+)
+from framework.gitops.gate.report import GateReport, JournalRow
 from framework.gitops.gate.run import GateRequest, run_gate
+from framework.gitops.repo.entry_signatures import SIGNATURE, SIGNED_KINDS, unsigned
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import append_published, fetch_published, journal_name
 from framework.journal.entry import Entry, Kind
@@ -30,96 +45,6 @@ from framework.settings.gitops_files import ENVIRONMENTS
 
 NO_COMMIT = "0" * 40
 """What a push names as its base when the branch is new."""
-
-ACCEPTED = (Outcome.PASS, Outcome.WARN)
-DECISIONS = (Kind.PROMOTED, Kind.REFUSED)
-ERROR = "ERROR"
-"""The verdict of what nobody could judge."""
-
-COULD_NOT = 2
-WORST_FIRST = (ERROR, "FAIL", "INCONCLUSIVE", "NO_EFFECT", "WARN", "PASS")
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgedEnvironment:
-    """What the gate says of one environment of a merge, and what it runs before and after."""
-
-    name: str
-    base: str
-    head: str
-    base_config_sha: str | None
-    head_config_sha: str | None
-    report: GateReport | None
-    """What the gate says; None when it could not judge."""
-
-    fault: str = ""
-    gone: bool = False
-    """Whether the merge removes it: its agent keeps what is in force."""
-
-    @property
-    def change(self) -> ChangedEnvironment | None:
-        """Return what the change does to it, None when the gate attributes nothing to it."""
-        rows = () if self.report is None else self.report.changed
-        return next((row for row in rows if row.environment == self.name), None)
-
-    @property
-    def on_tapes(self) -> Judged | None:
-        """Return what the tapes say, None where no tape was asked."""
-        rows = () if self.report is None else self.report.environments
-        return next((row for row in rows if row.environment == self.name), None)
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """Return what the gate says, None when it could not judge."""
-        if self.on_tapes is not None:
-            return self.on_tapes.answer.outcome
-        return None if self.report is None else self.report.outcome
-
-    @property
-    def decision(self) -> Kind | None:
-        """Return whether its content is promoted or refused; None where nothing of it changes."""
-        same = self.head_config_sha is not None and self.base_config_sha == self.head_config_sha
-        if self.change is None:
-            return None if same else Kind.REFUSED
-        return Kind.PROMOTED if self.outcome in ACCEPTED else Kind.REFUSED
-
-    @property
-    def verdict(self) -> str:
-        """Return the verdict; what nobody could attribute is no pass."""
-        unclear = self.decision is Kind.REFUSED and self.outcome in ACCEPTED and not self.gone
-        return ERROR if unclear or self.outcome is None else self.outcome.value
-
-    @property
-    def sentence(self) -> str:
-        """Return why."""
-        if self.gone:
-            return f"{self.name} is removed; its agent keeps what is in force"
-        if self.on_tapes is not None:
-            return self.on_tapes.answer.sentence
-        return self.fault if self.report is None else self.report.sentence
-
-    def rows(self) -> list[JournalRow]:
-        """Return what of it is written down."""
-        journal = [] if self.on_tapes is None else self.on_tapes.journal
-        return journal if self.decision is None else [*journal, (self.decision, self._decided())]
-
-    def _decided(self) -> dict[str, Any]:
-        """Return the data of the decision."""
-        named = {
-            "environment": self.name,
-            "base": self.base,
-            "commit": self.head,
-            "config_sha": self.head_config_sha,
-            "verdict": self.verdict,
-        }
-        if self.decision is Kind.REFUSED or self.change is None:
-            return {**named, "sentence": self.sentence}
-        return {
-            **named,
-            "base_config_sha": self.base_config_sha,
-            "direction": self.change.direction,
-            "by": "check" if self.on_tapes is None else self.on_tapes.inputs.attempt,
-        }
 
 
 @dataclass(frozen=True)
@@ -156,33 +81,68 @@ def read_rows(folder: Path) -> dict[str, list[JournalRow]]:
         ) from error
 
 
-def record(git: Git, remote: str, rows: Mapping[str, Sequence[JournalRow]]) -> dict[str, int]:
+def record(
+    git: Git, remote: str, rows: Mapping[str, Sequence[JournalRow]], *, sign: Path | None = None
+) -> dict[str, int]:
     """Publish a gate's attempts and verdicts; return how many entries each environment got.
 
-    What the published journal already holds is not written again. Raises JournalError and GitError.
+    What the published journal already holds is not written again. Raises JournalError, GitError and, when
+    the key cannot sign, SignatureError.
     """
-    return {environment: _publish(git, remote, environment, added) for environment, added in rows.items()}
+    return {name: _publish(git, remote, name, added, sign) for name, added in rows.items()}
 
 
-def promote(request: GateRequest, *, remote: str, progress: Callable[[str], None] = print) -> Promotion:
+def promote(
+    request: GateRequest,
+    *,
+    remote: str,
+    first: bool = False,
+    sign: Path | None = None,
+    progress: Callable[[str], None] = print,
+) -> Promotion:
     """Judge what was merged and publish the outcome: what passes is promoted, anything else refused.
 
-    Raises JournalError and GitError when the outcome cannot be published; it waits for another try then.
+    With ``first`` there is nothing that the head replaces, and the request's base is the head again. Raises
+    JournalError and GitError when the outcome cannot be published; it waits for another try then.
     """
     names = _names(request) if request.environment is None else (request.environment,)
-    judged = [_judge(request, name) for name in names]
+    judged = [_judge_first(request, name) if first else _judge(request, name) for name in names]
     for one in judged:
-        rows, decision = one.rows(), one.decision
-        count = _publish(request.head.git, remote, one.name, rows) if rows else 0
-        if decision is not None:
-            why = "" if decision is Kind.PROMOTED else f" {one.verdict}: {one.sentence} |"
-            progress(f"| promote | {decision.upper()} | environment={one.name} entries={count} |{why}")
+        rows = one.rows()
+        count = _publish(request.head.git, remote, one.name, rows, sign) if rows else 0
+        for line in _lines(one, request, count, signed=sign is not None):
+            progress(line)
     return Promotion(
         _report(request, judged),
         tuple(one.name for one in judged if one.decision is Kind.PROMOTED),
         tuple(one.name for one in judged if one.decision is Kind.REFUSED),
         unclear=any(one.verdict == ERROR for one in judged if one.decision is not None),
     )
+
+
+def _lines(one: JudgedEnvironment, request: GateRequest, count: int, *, signed: bool) -> Iterator[str]:
+    """Say what was decided of an environment, and what is still missing of it."""
+    if one.first == NOBODY and one.decision is None:
+        yield (
+            f"| promote | WAITING | environment={one.name} is new, and no evidence compares it: whoever may"
+            f" lets it in by name: --base none --environment {one.name} --sign KEY |"
+        )
+    if one.decision is None:
+        return
+    why = "" if one.decision is Kind.PROMOTED else f" {one.verdict}: {one.sentence} |"
+    yield f"| promote | {one.decision.upper()} | environment={one.name} entries={count} |{why}"
+    if one.decision is Kind.PROMOTED and not signed and _asks_for_a_signature(request.base, one.name):
+        yield (
+            f"| promote | ALERT | environment={one.name}: its tier asks for signed promotions, so this one"
+            " counts for nothing; allowed --sign KEY of one of the policy's signers |"
+        )
+
+
+def _asks_for_a_signature(base: Revision, name: str) -> bool:
+    try:
+        return base.policy.signs_promotions(base.environment(name).tier)
+    except QuoteopsError:  # new there, or nothing that says
+        return False
 
 
 def _names(request: GateRequest) -> tuple[str, ...]:
@@ -194,29 +154,81 @@ def _names(request: GateRequest) -> tuple[str, ...]:
 
 
 def _judge(request: GateRequest, name: str) -> JudgedEnvironment:
-    """Judge one environment; what keeps it from being judged is its verdict."""
+    """Judge one environment against what it runs; what keeps it from being judged is its verdict."""
     now = request.now or datetime.now(UTC)
-    asked = replace(request, environment=name, now=now, append=lambda _environment, _kind, _data: None)
-    report, fault = None, ""
+    report, fault, base = None, "", request.base
+    with ExitStack() as opened:
+        try:
+            ground = ground_of(request, name, now=now)
+            if ground != base.sha:
+                base = opened.enter_context(Revision(base.git, ground))
+            asked = replace(request, base=base, environment=name, now=now, append=_nowhere)
+            report = run_gate(asked).report
+        except QuoteopsError as error:
+            fault = request.head.plain(base.plain(str(error)))
+        return JudgedEnvironment(
+            name=name,
+            base=base.sha,
+            head=request.head.sha,
+            base_config_sha=config_sha_of(base, name, now),
+            head_config_sha=config_sha_of(request.head, name, now),
+            report=report,
+            fault=fault,
+            gone=f"{ENVIRONMENTS}/{name}.yaml" not in request.head.files,
+            until=_until(request.head, name, now),
+            trust=_moves_trust(base, request.head, name),
+        )
+
+
+def _moves_trust(base: Revision, head: Revision, name: str) -> bool:
+    """Say whether policy or tier change of an environment whose agent takes them by a signature alone."""
     try:
-        report = run_gate(asked).report
+        tiers = [revision.environment(name).tier for revision in (base, head)]
+        moved = base.policy != head.policy or tiers[0] != tiers[1]
+        return moved and base.policy.signs_promotions(tiers[0])
+    except QuoteopsError:
+        return False
+
+
+def _judge_first(request: GateRequest, name: str) -> JudgedEnvironment:
+    """Look at a first content: the sandbox's is let in, another one by whoever names it."""
+    now = request.now or datetime.now(UTC)
+    report, fault, who = None, "", NOBODY
+    try:
+        known = any(row.promotes for row in decisions_of(request.rows(name)).all)
+        if known or history_of(request.agent_rows(name)).trail:
+            raise GitopsError(f"{name}: is not new, a content of it was let in before; allowed its --base")
+        report = run_gate(replace(request, environment=name, now=now, append=_nowhere)).report
+        tier = request.head.environment(name).tier
+        who = BY_NAME if request.environment is not None else BY_TIER if tier == "sandbox" else NOBODY
     except QuoteopsError as error:
-        fault = request.head.plain(request.base.plain(str(error)))
+        fault = request.head.plain(str(error))
     return JudgedEnvironment(
         name=name,
-        base=request.base.sha,
+        base=NO_COMMIT,
         head=request.head.sha,
-        base_config_sha=_config_sha(request.base, name, now),
-        head_config_sha=_config_sha(request.head, name, now),
+        base_config_sha=None,
+        head_config_sha=config_sha_of(request.head, name, now),
         report=report,
         fault=fault,
-        gone=f"{ENVIRONMENTS}/{name}.yaml" not in request.head.files,
+        until=_until(request.head, name, now),
+        first=who,
     )
 
 
-def _config_sha(revision: Revision, name: str, now: datetime) -> str | None:
+def _nowhere(_environment: str, _kind: Kind, _data: Mapping[str, Any]) -> None:
+    """Leave the journal alone: what is to be published is published at the end."""
+
+
+def _until(head: Revision, name: str, now: datetime) -> str | None:
+    """Return when the head's patch ends, where it sets something back then."""
     try:
-        return revision.settings(name, now=now).config_sha
+        patch = head.patch(name)
+        if patch is None or patch.expires is None or patch.expires <= now:
+            return None
+        if head.settings(name, now=patch.expires).config_sha == head.settings(name, now=now).config_sha:
+            return None
+        return iso_utc(patch.expires)
     except QuoteopsError:
         return None
 
@@ -228,7 +240,8 @@ def _report(request: GateRequest, judged: Sequence[JudgedEnvironment]) -> GateRe
     reports = [one.report for one in judged if one.report is not None]
     classes = [report.classification for report in reports]
     order = ("increasing", "gated", "reducing", "code", "neutral")
-    outcome = Outcome.FAIL if worst.verdict == ERROR else Outcome(worst.verdict)
+    plain = {ERROR: Outcome.FAIL, NOT_JUDGED: Outcome.PASS}
+    outcome = plain[worst.verdict] if worst.verdict in plain else Outcome(worst.verdict)
     return GateReport(
         base=request.base.sha,
         head=request.head.sha,
@@ -240,21 +253,25 @@ def _report(request: GateRequest, judged: Sequence[JudgedEnvironment]) -> GateRe
     )
 
 
-def _publish(git: Git, remote: str, environment: str, rows: Sequence[JournalRow]) -> int:
+def _publish(git: Git, remote: str, environment: str, rows: Sequence[JournalRow], sign: Path | None) -> int:
     """Append the rows that the published journal of a gate does not hold yet; a decision counts anew when
     another one on the same settings has come between.
     """
     name = journal_name(environment)
     there = fetch_published(git, remote, name)
     known = () if there is None else there.entries
-    new = [(kind, data) for kind, data in rows if not _is_known(known, kind, data)]
+    signed = sign is not None
+    new = [(kind, data) for kind, data in rows if not _is_known(known, kind, data, signed=signed)]
     if new:
-        append_published(git, remote, name, new)
+        append_published(git, remote, name, new, sign=sign)
     return len(new)
 
 
-def _is_known(known: tuple[Entry, ...], kind: Kind, data: Mapping[str, Any]) -> bool:
+def _is_known(known: tuple[Entry, ...], kind: Kind, data: Mapping[str, Any], *, signed: bool) -> bool:
+    """Say whether a journal says this already; what nobody signed does not say what is to be signed."""
+    if signed and kind in SIGNED_KINDS:
+        known = tuple(entry for entry in known if SIGNATURE in entry.data or entry.kind not in SIGNED_KINDS)
     if kind in DECISIONS:
         sha = data["config_sha"]
         known = tuple(e for e in known if e.kind in DECISIONS and e.data.get("config_sha") == sha)[-1:]
-    return any(entry.kind is kind and entry.data == data for entry in known)
+    return any(entry.kind is kind and unsigned(entry.data) == data for entry in known)

@@ -19,6 +19,7 @@ from typing import Any
 
 from framework.files.atomic import canonical_json
 from framework.gitops.errors import BranchMissing, GitError, PushRejected
+from framework.gitops.repo.entry_signatures import append_signed
 from framework.gitops.repo.git import MAX_BLOB, Git, without_login
 from framework.journal.errors import JournalError
 from framework.journal.journal import EMPTY, Content, Entry, Head, Journal, Kind, check_head, utc_now
@@ -176,7 +177,8 @@ def append_published(
 ) -> Published:
     """Append entries to a journal that lives on the branch alone; return it, with its open segment's entries.
 
-    Any number of machines may do so at once. Raises as ``publish_head`` does; nothing was appended then.
+    Any number of machines may do so at once; ``sign`` signs what decides, and the branch's commit. Raises as
+    ``publish_head`` does; nothing was appended then.
     """
     for attempt in range(ATTEMPTS):
         tip = fetch_tip(git, remote)
@@ -186,7 +188,7 @@ def append_published(
             if there is not None:
                 journal.path.write_bytes(b"".join(entry.line() for entry in there.entries))
             for kind, data in rows:
-                journal.append(kind=kind, data=data)
+                append_signed(journal, kind, data, now=now, key=sign)
             try:
                 return publish_head(git, remote, name, journal, sign=sign)
             except JournalError:

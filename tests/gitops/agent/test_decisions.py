@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from framework.gitops.agent.conditions import Permission, permission_of
-from framework.gitops.agent.decisions import fold_decisions
 from framework.gitops.agent.status import read_status
 from framework.gitops.agent.status_text import status_lines
+from framework.gitops.desired.decisions import fold_decisions
 from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH
-from framework.journal.entry import Kind
+from framework.journal.entry import EMPTY, Entry, Kind, make_entry
 from framework.journal.errors import JournalError
 from tests.gitops.agent_cases import PATCH, World, patch_text
 
@@ -341,11 +341,12 @@ def test_a_mute_remote_is_asked_once_a_look(world: World, monkeypatch: pytest.Mo
 
 
 def test_a_decision_without_its_commit_is_no_decision() -> None:
-    from tests.gitops.agent.test_decide import Row
+    def row(at: str, data: dict[str, Any]) -> Entry:
+        return make_entry(after=EMPTY, at=at, kind=Kind.REFUSED, data=data)
 
     at = "2026-03-04T12:00:00+00:00"
     good: dict[str, Any] = {"config_sha": "a", "commit": "0" * 40}
-    assert fold_decisions([Row(1, at, Kind.REFUSED, good)], where="x").by_config["a"]
+    assert fold_decisions([row(at, good)], where="x").by_config["a"]
     wrong: list[dict[str, Any]] = [
         {"config_sha": "a", "commit": "main"},
         {"config_sha": 1, "commit": "0" * 40},
@@ -353,4 +354,4 @@ def test_a_decision_without_its_commit_is_no_decision() -> None:
     ]
     for when, data in [*((at, row) for row in wrong), ("", good)]:
         with pytest.raises(JournalError, match="x:1: a decision without commit"):
-            fold_decisions([Row(1, when, Kind.REFUSED, data)], where="x")
+            fold_decisions([row(when, data)], where="x")

@@ -11,22 +11,26 @@ import pytest
 
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Finding, Outcome
-from framework.gitops.agent.decisions import fold_decisions
 from framework.gitops.change.report import EnvironmentChange
+from framework.gitops.desired.decisions import fold_decisions
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate import promote as room
 from framework.gitops.gate.alpha_budget import Allowance, Attempt
 from framework.gitops.gate.answer import GateAnswer
+from framework.gitops.gate.judged_environment import DECISIONS
 from framework.gitops.gate.report import ChangedEnvironment, GateInputs, GateReport, Judged, Side
 from framework.gitops.gate.run import GateRequest, GateResult, Witness
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import fetch_published
+from framework.journal.entry import Kind
 from framework.settings.overrides import Direction
 from tests.gitops.agent_cases import START
 from tests.gitops.repository import bare
 
 BASE, HEAD = "a" * 40, "b" * 40
 OLD, NEW = "1" * 64, "2" * 64
+
+POLICY = SimpleNamespace(signs_promotions=lambda tier: tier != "sandbox")
 
 
 def judged(name: str, outcome: Outcome) -> Judged:
@@ -72,6 +76,16 @@ class Commit:
             raise GitopsError(f"{name}: does not compose")
         return SimpleNamespace(config_sha=found)
 
+    def patch(self, name: str) -> None:
+        return None
+
+    def environment(self, name: str) -> Any:
+        return SimpleNamespace(tier=name)
+
+    @property
+    def policy(self) -> Any:
+        return POLICY
+
     def plain(self, text: str) -> str:
         return text
 
@@ -94,6 +108,7 @@ class Merge:
         rows: dict[str, Outcome],
         changed: tuple[str, ...],
         broken: tuple[str, ...] = (),
+        **more: Any,
     ) -> list[str]:
         """Let the gate answer, and promote; give the kinds of what was published for the sandbox."""
 
@@ -106,9 +121,22 @@ class Merge:
         self.monkeypatch.setattr(room, "run_gate", run_gate)
         base: Any = Commit(self.git, BASE, self.before)
         head: Any = Commit(self.git, HEAD, self.after)
-        request = GateRequest(base=base, head=head, home=self.git.repo, rows=lambda _environment: ())
-        self.promotion = room.promote(request, remote=self.remote, progress=self.said.append)
+        request = GateRequest(
+            base=head if more.get("first") else base,
+            head=head,
+            home=self.git.repo,
+            rows=self.entries,
+            agent_rows=self.agent,
+            environment=more.pop("environment", None),
+        )
+        self.promotion = room.promote(request, remote=self.remote, progress=self.said.append, **more)
         return [str(entry.kind) for entry in self.entries("sandbox")]
+
+    def agent(self, name: str) -> Any:
+        """Give the agent's journal: once something was decided, what was there before is in force."""
+        data = {"commit": BASE, "config_sha": OLD, "overrides_sha": "", "generation": 1, "cause": "commit"}
+        row = SimpleNamespace(seq=1, at=START.isoformat(), kind=Kind.APPLIED, data=data)
+        return [row] if self.entries(name) else []
 
     def report(
         self, name: str, outcome: Outcome, rows: dict[str, Outcome], changed: tuple[str, ...]
@@ -134,7 +162,7 @@ class Merge:
     def entries(self, environment: str) -> tuple[Any, ...]:
         """Give what was decided; the gate's verdicts stand beside it."""
         found = fetch_published(self.git, self.remote, f"{environment}.gate")
-        return tuple(e for e in found.entries if e.kind in room.DECISIONS) if found is not None else ()
+        return tuple(e for e in found.entries if e.kind in DECISIONS) if found is not None else ()
 
 
 @pytest.fixture
@@ -225,3 +253,39 @@ def test_the_same_decision_is_written_once_and_again_after_another_one(merge: Me
     assert kinds == ["refused", "promoted", "refused"]
     found = fold_decisions(merge.entries("sandbox"), where="x").by_config[NEW]
     assert [one.promotes for one in found] == [False, True, False]
+
+
+def test_where_a_tier_asks_for_a_signature_a_promotion_without_one_says_that_it_counts_for_nothing(
+    merge: Merge,
+) -> None:
+    merge.judged(Outcome.PASS, rows={}, changed=("sandbox", "paper"))
+    (said,) = [line for line in merge.said if "ALERT" in line]
+    assert "environment=paper" in said
+    assert "--sign KEY" in said
+
+
+def test_of_a_first_push_the_sandbox_is_let_in_and_others_wait_for_people(merge: Merge) -> None:
+    assert merge.judged(Outcome.PASS, rows={}, changed=(), first=True) == ["promoted"]
+    (entry,) = merge.entries("sandbox")
+    assert (entry.data["by"], entry.data["verdict"], entry.data["base_config_sha"]) == (
+        "first", "NOT_JUDGED", None,
+    )  # fmt: skip
+    assert merge.entries("paper") == ()
+    assert any("WAITING | environment=paper" in line for line in merge.said)
+    assert merge.promotion.exit_code == 0
+
+
+def test_people_let_a_first_content_in_by_its_name_and_once(merge: Merge) -> None:
+    merge.judged(Outcome.PASS, rows={}, changed=(), first=True, environment="paper")
+    (entry,) = merge.entries("paper")
+    assert entry.data["by"] == "people"
+    merge.after["paper"] = "3" * 64
+    merge.judged(Outcome.PASS, rows={}, changed=(), first=True, environment="paper")
+    assert [str(entry.kind) for entry in merge.entries("paper")] == ["promoted", "refused"]
+    assert "is not new" in merge.entries("paper")[-1].data["sentence"]
+    assert merge.promotion.exit_code == 2
+
+
+def test_a_first_content_that_does_not_compose_is_refused(merge: Merge) -> None:
+    merge.after["sandbox"] = None
+    assert merge.judged(Outcome.FAIL, rows={}, changed=(), first=True) == ["refused"]

@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from framework.errors import QuoteopsError
+from framework.gitops.repo.entry_signatures import decided_at
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH, fetch_tip, journal_name, read_published
-from framework.journal.entry import EMPTY, Head, Kind, Row
+from framework.journal.entry import EMPTY, Entry, Head, Kind
 from framework.journal.errors import JournalError
-from framework.journal.journal import check_head
 from framework.settings.documents import cut
 
 SENTENCE = 300
@@ -29,15 +29,29 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 class Decision:
     """One decision on a content, as the gate's journal holds it."""
 
-    kind: Kind
+    entry: Entry
     commit: str
-    at: str
-    data: Mapping[str, Any]
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Return what the entry says."""
+        return self.entry.data
+
+    @property
+    def at(self) -> str:
+        """Return when it was decided."""
+        return decided_at(self.entry)
+
+    @property
+    def until(self) -> datetime | None:
+        """Return when a promotion lapses with the patch it let in; None for one that does not."""
+        text = self.data.get("until")
+        return datetime.fromisoformat(text) if isinstance(text, str) and _is_moment(text) else None
 
     @property
     def promotes(self) -> bool:
         """Say whether it lets the content in."""
-        return self.kind is Kind.PROMOTED
+        return self.entry.kind is Kind.PROMOTED
 
     @property
     def why(self) -> str:
@@ -67,6 +81,12 @@ class Decisions:
     by_commit: Mapping[str, Decision] = field(default_factory=dict)
     """Refusals of a commit whose content nobody could compose when it was judged."""
 
+    @property
+    def all(self) -> list[Decision]:
+        """Return every decision on a content, oldest first."""
+        rows = [row for rows in self.by_config.values() for row in rows]
+        return sorted(rows, key=lambda row: row.entry.seq)
+
     def on(self, *, config_sha: str, commit: str, counts: Counts) -> Answer:
         """Return what stands on a content that a commit asks for; a promotion that does not count is none."""
         faults = list[str]()
@@ -79,6 +99,9 @@ class Decisions:
             faults.append(fault)
         unknown = self.by_commit.get(commit)
         return Answer(refused=unknown.why if unknown is not None else "", faults=tuple(faults))
+
+
+NOTHING = Decisions()
 
 
 @dataclass(frozen=True)
@@ -107,13 +130,12 @@ def read_gate_journal(
         tip = fetch_tip(git, remote, known=known)
         if tip is None or tip == before.tip:
             return replace(before, fault="")
-        published = read_published(git, tip, name)
+        published = read_published(git, tip, name, after=before.head)
         entries = () if published is None else published.entries
-        check_head(entries, before.head, where=f"{BRANCH}:{name}.jsonl")
         return GateJournal(
             tip=tip,
             head=EMPTY if published is None else published.head,
-            decisions=fold_decisions(entries, where=f"{BRANCH}:{name}.jsonl"),
+            decisions=fold_decisions(entries, into=before.decisions, where=f"{BRANCH}:{name}.jsonl"),
             served=git.show(tip, f"{environment}.head.json") is not None,
             fault="",
         )
@@ -121,10 +143,12 @@ def read_gate_journal(
         return replace(before, fault=str(error))
 
 
-def fold_decisions(rows: Iterable[Row], *, where: str) -> Decisions:
-    """Fold a gate's journal into its decisions. Raises JournalError for an entry that is none."""
-    by_config: dict[str, tuple[Decision, ...]] = {}
-    by_commit: dict[str, Decision] = {}
+def fold_decisions(rows: Iterable[Entry], *, into: Decisions = NOTHING, where: str) -> Decisions:
+    """Fold a gate's journal into its decisions; ``into`` are those of the entries before.
+
+    Raises JournalError for an entry that is none.
+    """
+    by_config, by_commit = dict(into.by_config), dict(into.by_commit)
     for row in rows:
         if row.kind not in (Kind.PROMOTED, Kind.REFUSED):
             continue
@@ -136,15 +160,15 @@ def fold_decisions(rows: Iterable[Row], *, where: str) -> Decisions:
     return Decisions(by_config, by_commit)
 
 
-def _decision(row: Row, where: str) -> tuple[Decision, str | None]:
+def _decision(row: Entry, where: str) -> tuple[Decision, str | None]:
     sha, commit = row.data.get("config_sha"), row.data.get("commit")
     named = isinstance(sha, str | None) and isinstance(commit, str) and bool(_COMMIT.fullmatch(commit))
-    if not named or not _is_moment(row.at):
+    if not named or not _is_moment(decided_at(row)):
         raise JournalError(
             f"{where}:{row.seq}: a decision without commit, config_sha or moment; the branch was changed by"
             " hand"
         )
-    return Decision(Kind(row.kind), str(commit), row.at, row.data), sha
+    return Decision(row, str(commit)), sha
 
 
 def _is_moment(text: str) -> bool:

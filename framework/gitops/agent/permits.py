@@ -1,0 +1,121 @@
+"""Which of the gate's decisions count: for this environment, signed where it has to be, against what ran.
+
+A promotion says that a content may replace another. It lets it in where that other one is in force, or was
+let in itself and has neither been refused nor run badly since: what was judged against values that never
+ran says nothing of what runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from framework.gitops.desired.decisions import Answer, Decision, Decisions
+from framework.gitops.desired.history import History, moment
+from framework.gitops.errors import SignatureError
+from framework.gitops.repo.entry_signatures import verify_entry
+
+if TYPE_CHECKING:
+    from framework.settings.schema.gitops import Policy
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The policy in force, and the tier by whose rules it is read."""
+
+    policy: Policy
+    tier: str
+
+    @property
+    def signed(self) -> bool:
+        """Say whether a promotion counts only when one of the signers has signed it."""
+        return self.policy.signs_promotions(self.tier)
+
+    @property
+    def signers(self) -> tuple[str, str]:
+        """Return who may sign and which keys no longer count, as ssh-keygen reads them."""
+        return "\n".join(self.policy.signers) + "\n", "\n".join(self.policy.revoked_keys) + "\n"
+
+
+@dataclass
+class Permits:
+    """What an environment's gate lets in; a signature is verified once for each list of signers."""
+
+    environment: str
+    _verified: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def answer(
+        self,
+        decisions: Decisions,
+        trust: Trust | None,
+        history: History,
+        *,
+        config_sha: str,
+        commit: str,
+        now: datetime,
+    ) -> Answer:
+        """Return what stands on a content that a commit asks for."""
+        asked: set[str] = set()
+
+        def counts(decision: Decision) -> str:
+            return self.fault(decision, trust, now) or against(decision.data.get("base_config_sha"))
+
+        def against(base: object) -> str:
+            applied = history.applied
+            if not isinstance(base, str) or base in asked:
+                return ""
+            if applied is None or applied.config_sha == base:
+                return ""
+            asked.add(base)
+            earlier = decisions.on(config_sha=base, commit="", counts=counts)
+            if earlier.refused:
+                return f"it was judged against {base[:12]}, which was refused"
+            at = moment(earlier.promoted.at) if earlier.promoted is not None else None
+            if any(row.config_sha == base and (at is None or at <= row.at) for row in history.quarantines):
+                return f"it was judged against {base[:12]}, which ran badly"
+            ran = any(item.config_sha == base for item in history.trail)
+            return (
+                "" if ran or at is not None else f"it was judged against {base[:12]}, which was never let in"
+            )
+
+        return decisions.on(config_sha=config_sha, commit=commit, counts=counts)
+
+    def revoked(
+        self, decisions: Decisions, trust: Trust | None, history: History, *, now: datetime
+    ) -> dict[str, str]:
+        """Return the contents put in force that the gate refuses now, by config_sha, and why."""
+        revoked: dict[str, str] = {}
+        for item in history.trail:
+            rows = decisions.by_config.get(item.config_sha, ())
+            asked = item.commit in decisions.by_commit or any(not row.promotes for row in rows)
+            if asked and item.config_sha not in revoked:
+                answer = self.answer(
+                    decisions, trust, history, config_sha=item.config_sha, commit=item.commit, now=now
+                )
+                revoked[item.config_sha] = answer.refused
+        return {sha: why for sha, why in revoked.items() if why}
+
+    def fault(self, decision: Decision, trust: Trust | None, now: datetime) -> str:
+        """Say why a promotion is none here, whatever it was judged against."""
+        if decision.data.get("environment") != self.environment:
+            return f"the promotion of {decision.at} is another environment's"
+        if decision.until is not None and decision.until <= now:
+            return f"it was promoted until {decision.until.isoformat()}"
+        if trust is None:
+            return "no policy here says who may promote; start the agent in a checkout (--home)"
+        return self._signature_fault(decision, trust) if trust.signed else ""
+
+    def _signature_fault(self, decision: Decision, trust: Trust) -> str:
+        allowed, revoked = trust.signers
+        if not trust.policy.signers:
+            return "a promotion must be signed, and the policy names no signers"
+        key = (decision.entry.sha256, hashlib.sha256(f"{allowed}\0{revoked}".encode()).hexdigest())
+        if key not in self._verified:
+            try:
+                verify_entry(decision.entry, allowed_signers=allowed, revoked=revoked)
+                self._verified[key] = ""
+            except SignatureError as error:
+                self._verified[key] = f"the promotion of {decision.at} does not count: {error}"
+        return self._verified[key]

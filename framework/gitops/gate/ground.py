@@ -1,0 +1,100 @@
+"""What a merge is judged against: the content that its environment runs, not whatever the branch said before.
+
+A commit that was refused, that nobody judged, or that does not compose, is no ground to stand on: a change
+that only takes half of a refused risk away again would pass for a tightening. So the newest content below it
+is taken that is in force, by the agent's published journal, or was promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from framework.errors import QuoteopsError
+from framework.gitops.desired.checkpoint import restored
+from framework.gitops.desired.decisions import Answer, Decisions, fold_decisions
+from framework.gitops.desired.history import History, fold, moment
+from framework.gitops.desired.revision import Revision
+from framework.gitops.gate.run import GateRequest
+from framework.gitops.repo.git import Git
+from framework.journal.entry import Entry, Kind, Row
+from framework.settings.gitops_files import ENVIRONMENTS
+
+DEPTH = 64
+"""Commits below the base that are looked at for one that composes."""
+
+
+def ground_of(request: GateRequest, name: str, *, now: datetime) -> str:
+    """Return the commit that a change of an environment is judged against. Raises what the journals raise."""
+    base = request.base
+    decisions = decisions_of(request.rows(name))
+    history = history_of(request.agent_rows(name))
+    sha = config_sha_of(base, name, now)
+    if sha is not None and _stands(sha, decisions, history):
+        return base.sha
+    for commit in _below(base.git, base.sha, name, decisions, history):
+        with Revision(base.git, commit) as earlier:
+            sha = config_sha_of(earlier, name, now)
+        if sha is not None and not _answer(decisions, sha).refused:
+            return commit
+    return base.sha
+
+
+def decisions_of(rows: Iterable[Row]) -> Decisions:
+    """Return what an environment's gate has decided."""
+    return fold_decisions((row for row in rows if isinstance(row, Entry)), where="the gate's journal")
+
+
+def history_of(rows: Sequence[Row]) -> History:
+    """Return what an agent's published journal amounts to."""
+    first = rows[0] if rows else None
+    if isinstance(first, Entry) and first.kind is Kind.SEGMENT:
+        return fold(rows[1:], into=restored(first))
+    return fold(rows)
+
+
+def config_sha_of(revision: Revision, name: str, now: datetime) -> str | None:
+    """Return what an environment runs in a commit, None when nobody can say."""
+    try:
+        return revision.settings(name, now=now).config_sha
+    except QuoteopsError:
+        return None
+
+
+def _stands(sha: str, decisions: Decisions, history: History) -> bool:
+    """Say whether a content is one to be judged against: in force, let in, or the start of everything."""
+    applied = history.applied
+    if applied is not None and applied.config_sha == sha:
+        return True
+    answer = _answer(decisions, sha)
+    bad = [row.at for row in history.quarantines if row.config_sha == sha]
+    if answer.promoted is not None:
+        return not bad or moment(answer.promoted.at) > max(bad)
+    return applied is None and not decisions.by_config and not decisions.by_commit
+
+
+def _below(git: Git, base: str, name: str, decisions: Decisions, history: History) -> Iterator[str]:
+    """Give commits to stand on instead, the best first."""
+    applied, bad = history.applied, {row.config_sha for row in history.quarantines}
+    named = [] if applied is None else [applied.commit]
+    standing = [rows[-1] for sha, rows in decisions.by_config.items() if sha not in bad]
+    newest = sorted(standing, key=lambda row: row.entry.seq, reverse=True)
+    named += [row.commit for row in newest if row.promotes]
+    named += [str(row.data.get("base")) for row in decisions.all[:1]]  # where everything began
+    for commit in named:
+        if _contains(git, commit, base):
+            yield commit
+    paths = ("conf", "runtime_overrides", f"{ENVIRONMENTS}/{name}.yaml")
+    words = ("log", "--first-parent", "--format=%P", f"--max-count={DEPTH}", base, "--", *paths)
+    yield from (parents.split()[0] for parents in git.run(*words).decode().splitlines() if parents)
+
+
+def _contains(git: Git, commit: str, base: str) -> bool:
+    try:
+        return git.is_ancestor(git.rev(commit), base)
+    except QuoteopsError:
+        return False
+
+
+def _answer(decisions: Decisions, sha: str) -> Answer:
+    return decisions.on(config_sha=sha, commit="", counts=lambda _: "")
