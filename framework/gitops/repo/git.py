@@ -24,8 +24,7 @@ MAX_FILES = 20_000
 MAX_EXPORT = 64_000_000
 PLAIN_MODES = ("100644", "100755")
 KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
-AUTHOR = "quoteops"
-EMAIL = "quoteops@localhost"
+AUTHOR, EMAIL = "quoteops", "quoteops@localhost"
 
 _CONFIG = (
     "core.hooksPath=/dev/null",
