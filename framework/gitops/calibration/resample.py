@@ -14,7 +14,8 @@ import numpy as np
 
 from framework.gates.paired import Floats
 from framework.gates.paired_metrics import Kind, Pair, Sums, allowed_ratio, paired_sample
-from framework.gitops.gate.arms import ArmBlocks, Cut
+from framework.gitops.gate.arms import ArmBlocks
+from framework.session.blocks import Cut
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Arms = tuple[Sums, Sums]

@@ -14,12 +14,13 @@ import numpy as np
 from framework.edge.measures import LIQUID_TRADES_PER_MIN
 from framework.fanout.run import run_all
 from framework.gitops.calibration.resample import Stretch, TapeClass, stretch
-from framework.gitops.gate.arms import LIQUID, THIN, ArmBlocks, ArmJob, Opener, replay_arm
+from framework.gitops.gate.arms import ArmBlocks, ArmJob, Opener, replay_arm
 from framework.market.events import TRADE
 from framework.market.made import Made
 from framework.market.store import open_tape
 from framework.market.tape import Tape
 from framework.market.tapes.open import TapeCache
+from framework.session.blocks import LIQUID, THIN
 from framework.session.replay import package_of, with_package
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings

@@ -17,7 +17,8 @@ from framework.gates.paired_metrics import Effect, Pair, compare
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects
 from framework.gates.totals import totals_of
 from framework.gates.verdict import Verdict, combine
-from framework.gitops.gate.arms import ArmBlocks, Cut
+from framework.gitops.gate.arms import ArmBlocks
+from framework.session.blocks import Cut
 from framework.settings.schema.gitops import GateRules, Margin, MarketClass, TierRules
 
 BPS = 1e4

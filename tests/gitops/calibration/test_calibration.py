@@ -24,7 +24,7 @@ from framework.gitops.calibration.rates import (
     target_met,
 )
 from framework.gitops.calibration.resample import Design, Stretch, TapeClass, at_margin, joined
-from framework.gitops.gate.arms import LIQUID
+from framework.session.blocks import LIQUID
 
 RULES = EvidenceRules()
 SMALL = Design(draws=100, guard_draws=40)

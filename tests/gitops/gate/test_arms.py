@@ -12,11 +12,12 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_metrics import COLUMNS
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.arms import LIQUID, ArmBlocks, ArmJob, Cut, replay_arm, usable_windows
+from framework.gitops.gate.arms import ArmBlocks, ArmJob, replay_arm, usable_windows
 from framework.market.events import GAP
 from framework.market.made import Made
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
+from framework.session.blocks import LIQUID, Cut
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.units import SECOND

@@ -12,7 +12,7 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Finding, Outcome, find
 from framework.gates.verdict import Verdict
-from framework.gitops.gate.arms import LIQUID, ArmBlocks, ArmJob, replay_arm
+from framework.gitops.gate.arms import ArmBlocks, ArmJob, replay_arm
 from framework.gitops.gate.judge import (
     KpiRow,
     TapeArms,
@@ -25,6 +25,7 @@ from framework.gitops.gate.judge import (
 from framework.market.made import Made
 from framework.market.synthetic import generate
 from framework.market.tape import Tape
+from framework.session.blocks import LIQUID
 from framework.settings.compose import compose_run
 from framework.settings.gitops_files import read_policy
 from tests.command import REPOSITORY
