@@ -229,12 +229,14 @@ def test_an_hftbacktest_tape_needs_a_symbol_and_the_right_columns(tmp_path: Path
 
 def test_the_format_shows_in_the_first_bytes_and_formats_do_not_mix(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", data=np.zeros(1, EVENT))
+    (tmp_path / "p.parquet").write_bytes(b"PAR1")
     files = {
         "collector": BinanceRecording(Market(seed=1, updates=20)).write().save(tmp_path / "c.gz"),
         "bybit": bybit_book(tmp_path / "b.zip", bybit_messages(Market(seed=1, updates=5))),
         "binance": csv(
             tmp_path / "BTCUSDT-trades-2024-01-01.csv", "id,price,qty,quote_qty,time,is_buyer_maker", []
         ),
+        "cryptofeed": tmp_path / "p.parquet",
         "tardis": csv(tmp_path / "t.csv.gz", TRADES_HEADER, []),
         "hftbacktest": tmp_path / "a.npz",
     }
@@ -249,7 +251,11 @@ def test_an_absent_file_an_unknown_format_and_no_file_are_refused(tmp_path: Path
     path = BinanceRecording(Market(seed=1, updates=20)).write().save(tmp_path / "c.gz")
     for paths, name, says in (
         ([tmp_path / "no.gz"], "auto", "no such file"),
-        ([path], "csv", "--format is csv; allowed auto, collector, bybit, binance, tardis, hftbacktest"),
+        (
+            [path],
+            "csv",
+            "--format is csv; allowed auto, collector, bybit, binance, cryptofeed, tardis, hftbacktest",
+        ),
         ([], "auto", "no file given"),
     ):
         with pytest.raises(TapeError, match=says):

@@ -78,13 +78,10 @@ def read_binance(*, paths: Sequence[Path], symbol: str | None) -> Recording:
             continue
         found[path.name] = layout
         read = _add_touches if layout.what == "bookTicker" else _add_trades
-        begins = len(recording.messages.op) + len(recording.trades.side)
         odd = OddRows(recording=recording, path=path)
         for block in read_blocks(path=path, names=layout.names, header=header, corrupt=odd.line):
             read(recording, block, index, odd)
-        odd.refuse_most(
-            kept=len(recording.messages.op) + len(recording.trades.side) - begins, allowed=layout.names
-        )
+        odd.refuse_most(allowed=layout.names)
     _settle_on_one(recording=recording, found=found, symbols=symbols, wanted=symbol, path=paths[0])
     recording.trade_ids_contiguous = True
     refuse_inverse(symbol=recording.symbol, where=recording.files[0], margined=recording.kind != "spot")
@@ -174,6 +171,7 @@ def _add_touches(recording: Recording, block: Block, index: int, odd: OddRows) -
         good &= some
     odd.lines(block.lines[~good])
     rows = np.flatnonzero(good)
+    odd.kept += len(rows)
     sides = [pairs(prices=columns[at], quantities=columns[at + 1]) for at in (0, 2)]
     recording.add_books(
         op=TICKER,
@@ -200,6 +198,7 @@ def _add_trades(recording: Recording, block: Block, index: int, odd: OddRows) ->
     good &= priced & counted & timed & flagged
     odd.lines(block.lines[~good])
     rows = np.flatnonzero(good)
+    odd.kept += len(rows)
     chosen = [taken(numbers=numbers, rows=rows) for numbers in (prices, quantities)]
     if "quote_qty" in told and len(rows):
         quotes, _ = numbers_of(told["quote_qty"])

@@ -13,7 +13,7 @@ from framework.market.errors import TapeError
 from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.files import BROKEN, open_packed
-from framework.market.importers.recording import Recording
+from framework.market.importers.recording import PLACE_SHIFT, Recording
 
 BLOCK_BYTES = 4 << 20
 Ints = NDArray[np.int64]
@@ -29,10 +29,11 @@ class Block(NamedTuple):
 
 
 class OddRows:
-    """Count the rows of one file that are not understood."""
+    """Count the rows of one file that are kept, and those that are not understood."""
 
     def __init__(self, *, recording: Recording, path: Path) -> None:
-        self.recording, self.name, self.count, self.first = recording, path.name, 0, 0
+        self.recording, self.name = recording, path.name
+        self.kept, self.count, self.first = 0, 0, 0
 
     def line(self, line: int) -> None:
         """Count one."""
@@ -44,14 +45,18 @@ class OddRows:
         for line in lines.tolist():
             self.line(line)
 
-    def refuse_most(self, *, kept: int, allowed: Sequence[str]) -> None:
+    def places(self, places: Ints) -> None:
+        """Count several, told by their places."""
+        self.lines(places & ((1 << PLACE_SHIFT) - 1))
+
+    def refuse_most(self, *, allowed: Sequence[str]) -> None:
         """Raise TapeError when no more rows are understood than are not, or none at all."""
-        if self.count >= max(kept, 1):
+        if self.count >= max(self.kept, 1):
             raise TapeError(
-                f"{self.name}:{self.first}: {self.count} of {self.count + kept} rows are not understood; "
-                f"allowed rows of {','.join(allowed)}, times since 1970 in a unit that fits their digits"
+                f"{self.name}:{self.first}: {self.count} of {self.count + self.kept} rows are not understood"
+                f"; allowed rows of {','.join(allowed)}, times since 1970 in a unit that fits their digits"
             )
-        if not kept:
+        if not self.kept:
             raise TapeError(f"{self.name}: no rows; allowed a file that holds some")
 
 

@@ -10,6 +10,7 @@ from framework.market.importers.assemble import InstrumentFlags, assemble
 from framework.market.importers.binance import read_binance
 from framework.market.importers.bybit import read_bybit
 from framework.market.importers.collector import read_collector
+from framework.market.importers.cryptofeed import read_cryptofeed
 from framework.market.importers.files import ZIP_MAGIC, first_bytes
 from framework.market.importers.hftbacktest import read_hftbacktest
 from framework.market.importers.recording import Recording
@@ -39,6 +40,7 @@ FORMATS = {
         ),
         "Binance public archives: bookTicker, trades, aggTrades",
     ),
+    "cryptofeed": Format(read_cryptofeed, re.compile(rb"PAR1"), "cryptofeed parquet: L2 book, trades"),
     "tardis": Format(read_tardis, re.compile(rb"exchange,symbol,timestamp,local_timestamp"), "Tardis CSV"),
     "hftbacktest": Format(read_hftbacktest, re.compile(rb"\x93NUMPY"), "hftbacktest .npz or .npy"),
 }

@@ -40,7 +40,7 @@ def read_snapshots(
     *, recording: Recording, path: Path, index: int, header: list[str], meet: Callable[[str, str, int], bool]
 ) -> None:
     """Read a file into a recording; ``meet`` is asked of each exchange and symbol whether to keep it."""
-    book, depth, kept = LadderBook(recording=recording), depth_of(header=header), 0
+    book, depth = LadderBook(recording=recording), depth_of(header=header)
     recording.measures["book_levels"] = depth
     odd = OddRows(recording=recording, path=path)
     for block in read_blocks(path=path, names=header, header=True, corrupt=odd.line):
@@ -55,7 +55,7 @@ def read_snapshots(
             good &= some
         odd.lines(block.lines[chosen & ~good])
         rows = np.flatnonzero(chosen & good)
-        kept += len(rows)
+        odd.kept += len(rows)
         recording.count("clock_faults", int((np.diff(recv[rows]) < 0).sum()))
         places = block.lines[rows] + place_of(file=index, line=0)
         book.add(
@@ -63,7 +63,7 @@ def read_snapshots(
             asks=ladders[1].rows(rows),
             stamps=Stamps(exch[rows] * US, recv[rows] * US, places),
         )
-    odd.refuse_most(kept=kept, allowed=header[:8])
+    odd.refuse_most(allowed=header[:8])
 
 
 def _micro(clock: Any) -> Bools:

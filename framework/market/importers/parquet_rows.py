@@ -1,0 +1,90 @@
+"""Recorded parquet files by batches: numbers as exact decimals, times in UTC ns, texts as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.market.errors import TapeError
+from framework.market.importers import decimals
+from framework.market.importers.blocks import numbers_of
+from framework.market.importers.decimals import Decimals
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+BATCH = 1 << 16
+EARLIEST_NS, LATEST_NS = 10**18, 4 * 10**18  # 2001 to 2096
+
+
+def open_parquet(*, path: Path) -> Any:
+    """Open a file for its schema and rows; raises TapeError when it is cut off or damaged."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.ParquetFile(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise TapeError(
+            f"{path.name}: cut off or damaged ({_first(error)}); allowed a complete file"
+        ) from error
+
+
+def batches_of(*, file: Any, path: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield some columns of a file by name, so many rows at a time."""
+    import pyarrow
+
+    try:
+        for batch in file.iter_batches(batch_size=BATCH, columns=list(names)):
+            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+            yield {
+                name: column.dictionary_decode() if pyarrow.types.is_dictionary(column.type) else column
+                for name, column in columns.items()
+            }
+    except (pyarrow.ArrowException, OSError) as error:
+        raise TapeError(
+            f"{path.name}: cut off or damaged ({_first(error)}); allowed a complete file"
+        ) from error
+
+
+def exact(column: Any, *, where: str) -> tuple[Decimals, Bools]:
+    """Return a column's numbers and which rows have one that is 0 or more; a float is read as the shortest
+    decimal it stands for. Raises TapeError for floats of more than 12 places.
+    """
+    import pyarrow
+
+    if pyarrow.types.is_string(column.type) or pyarrow.types.is_decimal(column.type):
+        return numbers_of(column.cast(pyarrow.string()).fill_null(""))
+    values = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+    good = np.isfinite(values) & (values >= 0) & (values < 2.0**52)
+    try:
+        return decimals.from_floats(values=np.where(good, values, 0.0)), good
+    except ValueError as error:
+        raise TapeError(f"{where}: a price or quantity is {error}; allowed decimals") from error
+
+
+def times_ns(column: Any) -> tuple[Ints, Bools]:
+    """Return times in UTC ns and which rows have one: floats are seconds, integers known by their size."""
+    import pyarrow
+
+    if pyarrow.types.is_floating(column.type):
+        seconds = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+        sound = np.isfinite(seconds) & (seconds > 0) & (seconds < LATEST_NS / 1e9)
+        clock = np.rint(np.where(sound, seconds, 0.0) * 1e6).astype(np.int64) * 1000
+    else:
+        if pyarrow.types.is_timestamp(column.type):
+            column = column.cast(pyarrow.timestamp("ns"))
+        clock = column.cast(pyarrow.int64()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        for below, factor in ((10**11, 10**9), (10**14, 10**6), (10**17, 1000)):
+            small = (clock > 0) & (clock < below)
+            if small.any():
+                clock = np.where(small, clock * factor, clock)
+                break
+    return clock, (clock >= EARLIEST_NS) & (clock < LATEST_NS)
+
+
+def _first(error: Exception) -> str:
+    return str(error).splitlines()[0]
