@@ -36,7 +36,10 @@ def test_a_canary_that_loses_is_ended_by_its_bot_held_by_the_agent_and_cleared_b
     team.person.edit(
         "runtime_overrides/sandbox.yaml", "base_spread_bps_delta: 0.10", "base_spread_bps_delta: 0.35"
     )
-    # A team whose check is enough: what loses is stopped by the guard alone.
+    # A team whose check is enough, and whose steps are wide: what loses is stopped by the guard alone.
+    team.person.edit(
+        "gitops/policy.yaml", "base_spread_bps_delta: {step: 0.1}", "base_spread_bps_delta: {step: 0.6}"
+    )
     for direction in ("increasing", "gated"):
         team.person.edit("gitops/policy.yaml", f"{direction}: gate", f"{direction}: check")
     team.person.commit("a quick guard and a baseline that wins")
