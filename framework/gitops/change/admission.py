@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ def wrong_files(head: Revision, paths: dict[str, tuple[str, ...]]) -> list[str]:
     """Name links, submodules, large files and names that lead elsewhere, where they could decide anything."""
     faults = []
     ours, git = head.files, head.git
-    judged = {path for kind in (PathClass.GATE, PathClass.PARAMETERS) for path in paths.get(kind, ())}
+    judged = {path for kind in (PathClass.JUDGE, PathClass.PARAMETERS) for path in paths.get(kind, ())}
     others = {p: b for p, b in git.files(head.sha).items() if p in judged} if judged - set(ours) else {}
     for path, blob in {**ours, **others}.items():
         try:
@@ -97,7 +97,7 @@ def signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[st
     """Verify every commit between base and head where a tier that changes asks for signatures."""
     policy = report.policy
     tiers = {env.tier for env in report.environments if env.direction != Direction.NEUTRAL or env.judging}
-    if PathClass.GATE in report.paths:
+    if PathClass.JUDGE in report.paths:
         tiers = {"sandbox", "paper", "production"}
     if not any(policy.rules(tier).signed for tier in tiers):
         return (), []
@@ -113,10 +113,10 @@ def signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[st
 
 
 def refused_changes(
-    change: EnvironmentChange, *, policy: Policy, now: datetime, runs: Mapping[str, str]
+    change: EnvironmentChange, *, policies: Sequence[Policy], now: datetime, runs: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
     """Return what is refused and what is worth a note; ``runs`` are the config_sha of what runs today,
-    each with the strictest tier it runs in.
+    each with the strictest tier it runs in. What any of the policies refuses is refused.
     """
     faults: list[str] = []
     notes: list[str] = []
@@ -141,11 +141,12 @@ def refused_changes(
             one = _from_baseline(one, change.head)
         if one.name.partition(".")[0] in EXEMPT:
             continue
-        faults += _refused(one, change, policy)
+        faults += [fault for policy in policies for fault in _refused(one, change, policy)]
         if one.reload in ("flat_only", "restart"):
             when = "once flat" if one.reload == "flat_only" else "after a restart"
             notes.append(f"{change.name}: {one.name} is in force {when} only")
-    frozen = policy.frozen(tier=change.tier, now=now)
+    windows = [policy.frozen(tier=change.tier, now=now) for policy in policies]
+    frozen = next((window for window in windows if window is not None), None)
     if frozen is not None and change.direction not in (Direction.NEUTRAL, Direction.REDUCING):
         faults.append(
             f"{change.name}: frozen ({frozen.reason}); allowed changes that reduce risk, or a later moment"

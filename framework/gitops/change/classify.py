@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
@@ -22,24 +21,21 @@ from framework.gitops.change.admission import (
     wrong_gitops,
     wrong_patches,
 )
+from framework.gitops.change.directions import direction_changes
+from framework.gitops.change.in_force import InForce, in_force
+from framework.gitops.change.judges import by_class
 from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs, PathClass
+from framework.gitops.change.strictness import policy_changes
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.settings.gitops_files import POLICY, TAPES
+from framework.settings.gitops_files import POLICY
 from framework.settings.overrides import Change, Direction, Effect, direction_of
-from framework.settings.schema.gitops import EnvironmentFile, Policy, TierRules
+from framework.settings.schema.gitops import EnvironmentFile, TierRules
 from framework.settings.schema.run import RunSettings
 from framework.settings.traded import traded_changes, traded_fields
 
 JUDGING = ("tier", "tapes", "branch")
 """Keys of an environment's file that decide how it is judged, not what it trades."""
-
-
-ALWAYS_GATE = (POLICY, TAPES, "conf/kpi/*", ".github/workflows/*")
-"""What judges, whatever a policy says."""
-
-ALWAYS_PARAMETERS = ("runtime_overrides/*", "gitops/environments/*", "conf/*")
-"""What decides how a bot trades, unless it is what judges or a model."""
 
 
 def classify(
@@ -56,18 +52,41 @@ def classify(
             f"{head.sha[:12]} does not contain {base.sha[:12]}: it is behind; merge the base into it, for"
             " what would run is both together"
         )
-    policy = _policy_of(base)
+    rules = _in_force(base, now)
     changed = head.git.changed(base.sha, head.sha)
-    report = ChangeReport(base=base.sha, head=head.sha, policy=policy, paths=_by_class(changed, policy))
+    paths = by_class(changed, rules.policy)
+    report = ChangeReport(base=base.sha, head=head.sha, policy=rules.policy, paths=paths)
     faults = wrong_files(head, report.paths)
     if faults:
         return replace(report, refusals=tuple(faults))
     names = _names(base, head, environment)
     faults = [*wrong_gitops(head.root), *wrong_patches(head.root, changed, now)]
     faults += wrong_conf(head.root, changed)
-    changes, more = _compare_all(names, base, head, policy, now)
-    report = replace(report, environments=tuple(changes), refusals=(*faults, *more))
-    return _refuse(report, base, head, now)
+    changes, more = _compare_all(names, base, head, rules, now)
+    judge = _of_the_judge(base, head, report.paths, changes)
+    report = replace(report, environments=tuple(changes), refusals=(*faults, *more), judge=judge)
+    return _refuse(report, base, head, rules, now)
+
+
+def _of_the_judge(
+    base: Revision, head: Revision, paths: dict[str, tuple[str, ...]], changes: Sequence[EnvironmentChange]
+) -> tuple[str, ...]:
+    """Say what a change does to the judge: to its policy, its code, and to how environments are judged."""
+    judges = paths.get(PathClass.JUDGE, ())
+    found = list[str]()
+    if POLICY in judges:
+        try:
+            found += policy_changes(base.policy, head.policy)
+        except QuoteopsError:
+            found.append(f"loosens the judge: {POLICY} cannot be read any more")
+    found += direction_changes(head.git, base.sha, head.sha, judges)
+    for change in changes:
+        found += change.loosens
+    others = [path for path in judges if path != POLICY]
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        found.append(f"changes the judge: {', '.join(others[:3])}{more}")
+    return tuple(found)
 
 
 def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
@@ -78,26 +97,28 @@ def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
 
 
 def _compare_all(
-    names: Sequence[str], base: Revision, head: Revision, policy: Policy, now: datetime
+    names: Sequence[str], base: Revision, head: Revision, rules: InForce, now: datetime
 ) -> tuple[list[EnvironmentChange], list[str]]:
     """Return what the change does to each environment, and why some of them cannot be composed."""
     before = _environments(base)
     changes, faults = [], list[str]()
     for name in names:
         try:
-            changes.append(_compare(name, before.get(name), base, head, policy, now))
+            changes.append(_compare(name, before.get(name), base, head, rules, now))
         except QuoteopsError as error:
             faults.append(str(error))
     return changes, faults
 
 
-def _refuse(report: ChangeReport, base: Revision, head: Revision, now: datetime) -> ChangeReport:
+def _refuse(
+    report: ChangeReport, base: Revision, head: Revision, rules: InForce, now: datetime
+) -> ChangeReport:
     """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults."""
     faults, notes = list(report.refusals), list[str]()
     known = [] if not faults else ["the environments that cannot be composed are left out"]
     runs = _runs(base, now) if any(change.raised for change in report.environments) else {}
     for change in report.environments:
-        more, more_notes = refused_changes(change, policy=report.policy, now=now, runs=runs)
+        more, more_notes = refused_changes(change, policies=rules.policies, now=now, runs=runs)
         faults += more
         notes += more_notes
     faults += _mixed(report)
@@ -119,34 +140,12 @@ def _runs(base: Revision, now: datetime) -> dict[str, str]:
     return runs
 
 
-def _policy_of(base: Revision) -> Policy:
+def _in_force(base: Revision, now: datetime) -> InForce:
     if POLICY not in base.files:
         raise GitopsError(
             f"{base.sha[:12]}: holds no {POLICY}, so nothing says what is allowed; merge one first"
         )
-    return base.policy
-
-
-def class_of(path: str, policy: Policy) -> PathClass:
-    """Return the class of a path: the first whose pattern matches, and code when none does."""
-    paths = policy.paths
-    table = (
-        (PathClass.GATE, (*ALWAYS_GATE, *paths.gate)),
-        (PathClass.MODEL, paths.model),
-        (PathClass.PARAMETERS, (*ALWAYS_PARAMETERS, *paths.parameters)),
-        (PathClass.DOCS, paths.docs),
-    )
-    for kind, patterns in table:
-        if any(fnmatchcase(path, pattern) for pattern in patterns):
-            return kind
-    return PathClass.CODE
-
-
-def _by_class(changed: list[str], policy: Policy) -> dict[str, tuple[str, ...]]:
-    by_class: dict[str, list[str]] = {}
-    for path in changed:
-        by_class.setdefault(class_of(path, policy), []).append(path)
-    return {str(kind): tuple(by_class[kind]) for kind in PathClass if kind in by_class}
+    return in_force(base, now)
 
 
 def _environments(base: Revision) -> dict[str, EnvironmentFile]:
@@ -161,25 +160,27 @@ def _compare(
     before: EnvironmentFile | None,
     base: Revision,
     head: Revision,
-    policy: Policy,
+    judges: InForce,
     now: datetime,
 ) -> EnvironmentChange:
     after = head.environment(name) if name in head.names else None
     old, new = _settings(name, before, base, now), None if after is None else head.settings(name, now=now)
     file = before or after
     assert file is not None
-    rules = policy.rules(file.tier)
+    tier = judges.tier(name, file.tier)
+    rules = judges.policy.rules(tier)
     changes = _changes(old, new) + _models(before, after)
     trading = [change for change in changes if not is_judging(change.name)]
     direction = Direction.INCREASING if old is None else direction_of(trading)
     # Without a baseline there is nothing to compare: what may be new is settled in admission.py.
     needs: Needs = "check" if old is None else _needs(direction, rules)
     raised = after is not None and (before is None or TIERS.index(after.tier) > TIERS.index(before.tier))
+    entered = "" if after is None or not raised else judges.tier(name, after.tier)
     ends, later = ("", ()) if old is None or after is None else _later(name, old, base, head)
     judging = [key for key in JUDGING if before and after and getattr(before, key) != getattr(after, key)]
     return EnvironmentChange(
         name=name,
-        tier=file.tier,
+        tier=tier,
         base=old,
         head=new,
         changes=changes,
@@ -188,10 +189,29 @@ def _compare(
         approvals=rules.approvals if needs != "none" else 0,
         net=rules.net,
         judging=tuple(judging),
-        raised=after.tier if after is not None and raised else "",
+        loosens=_loosens(name, before, after),
+        raised=entered,
         ends=ends,
         later=later,
     )
+
+
+def _loosens(name: str, before: EnvironmentFile | None, after: EnvironmentFile | None) -> tuple[str, ...]:
+    """Say what an environment's file loosens or tightens of how it is judged."""
+    if before is None or after is None:
+        return ()
+    found = []
+    if before.tier != after.tier:
+        does = "loosens" if TIERS.index(after.tier) < TIERS.index(before.tier) else "tightens"
+        found.append(f"{does} the judge: {name}'s tier goes from {before.tier} to {after.tier}")
+    for key in ("branch", "tapes"):
+        old, new = getattr(before, key), getattr(after, key)
+        if old != new:  # which of two is the stricter nobody can say
+            shown = [", ".join(value) if isinstance(value, tuple) else value for value in (old, new)]
+            found.append(
+                f"loosens the judge: {name}'s {key} goes from {shown[0] or 'all'} to {shown[1] or 'all'}"
+            )
+    return tuple(found)
 
 
 def _settings(name: str, before: EnvironmentFile | None, base: Revision, now: datetime) -> RunSettings | None:
@@ -260,14 +280,14 @@ def _mixed(report: ChangeReport) -> list[str]:
     }
     paths = report.paths
     judged = [*paths.get(PathClass.PARAMETERS, ()), *paths.get(PathClass.MODEL, ())]
-    judges = list(paths.get(PathClass.GATE, ()))
+    judges = list(paths.get(PathClass.JUDGE, ()))
     judges += [f"{env.name}'s {key}" for env in report.environments for key in env.judging]
     kpi = sorted({c.name for env in report.environments for c in env.changes if is_judging(c.name)})
     faults = []
-    if judges and (trading or (paths.get(PathClass.GATE) and judged)):
+    if judges and (trading or (paths.get(PathClass.JUDGE) and judged)):
         what = ", ".join(sorted(trading)[:4]) or judged[0]
         faults.append(
-            f"{judges[0]} changes together with {what}: the gate and what it judges are never one change;"
+            f"{judges[0]} changes together with {what}: the judge and what it judges are never one change;"
             " make two of it"
         )
     elif kpi and (trading or not judges):

@@ -16,7 +16,7 @@ Needs = Literal["none", "check", "gate"]
 class PathClass(StrEnum):
     """What a file is to a change."""
 
-    GATE = "gate"
+    JUDGE = "judge"
     MODEL = "model"
     PARAMETERS = "parameters"
     CODE = "code"
@@ -38,6 +38,9 @@ class EnvironmentChange:
     net: str
     judging: tuple[str, ...] = ()
     """Keys of its file that change and decide how it is judged, not what it trades."""
+
+    loosens: tuple[str, ...] = ()
+    """What its file does to how it is judged, in words."""
 
     raised: str = ""
     """The tier it enters: of a new environment, and of one that goes to a stricter tier."""
@@ -88,6 +91,8 @@ class ChangeReport:
     refusals: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     signers: tuple[str, ...] = ()
+    judge: tuple[str, ...] = ()
+    """What it does to the judge, in words: loosens, tightens or changes it."""
 
     @property
     def verdict(self) -> Literal["refused", "neutral", "check", "gate"]:
@@ -104,13 +109,13 @@ class ChangeReport:
         for direction in (Direction.INCREASING, Direction.GATED, Direction.REDUCING):
             if direction in directions:
                 return str(direction)
-        return "code" if set(self.paths) & {PathClass.CODE, PathClass.GATE} else "neutral"
+        return "code" if set(self.paths) & {PathClass.CODE, PathClass.JUDGE} else "neutral"
 
     @property
     def approvals(self) -> int:
         """Return how many owners must approve."""
         asked = [change.approvals for change in self.environments]
-        if PathClass.GATE in self.paths or any(change.judging for change in self.environments):
+        if PathClass.JUDGE in self.paths or any(change.judging for change in self.environments):
             asked.append(
                 max(self.policy.rules(tier).approvals for tier in ("sandbox", "paper", "production"))
             )
@@ -131,6 +136,7 @@ class ChangeReport:
             "head": self.head,
             "paths": {name: list(paths) for name, paths in self.paths.items()},
             "environments": [change.as_dict() for change in self.environments],
+            "judge": list(self.judge),
             "refusals": list(self.refusals),
             "notes": list(self.notes),
             "approvals": self.approvals,

@@ -25,7 +25,7 @@ def change_lines(report: ChangeReport) -> list[str]:
             for row in (COLUMNS, *rows):
                 cells = [cell.ljust(width) for cell, width in zip(row, wide, strict=True)]
                 lines.append(f"  {'  '.join(cells)}".rstrip())
-    lines += ["", *(f"refused: {refusal}" for refusal in report.refusals)]
+    lines += ["", *report.judge, *(f"refused: {refusal}" for refusal in report.refusals)]
     lines += [f"note: {note}" for note in report.notes]
     return [*lines, verdict_line(report)]
 
@@ -44,7 +44,13 @@ def verdict_line(report: ChangeReport) -> str:
     if report.verdict == "check":
         which = ", ".join(f"{c.name} ({c.direction})" for c in report.environments if c.needs == "check")
         return f"OK: no further evidence is needed for {which}{asked}"
-    return f"OK: nothing that an environment runs changes ({report.classification}){asked}"
+    does = next((word for word in ("loosens", "tightens", "changes") if _does(report, word)), "")
+    judge = f"; it {does} the judge" if does else ""
+    return f"OK: nothing that an environment runs changes ({report.classification}){judge}{asked}"
+
+
+def _does(report: ChangeReport, word: str) -> bool:
+    return any(line.startswith(word) for line in report.judge)
 
 
 def change_markdown(report: ChangeReport) -> str:
@@ -57,7 +63,11 @@ def change_markdown(report: ChangeReport) -> str:
         if change.changes:
             lines += ["", f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
             lines += ["| " + " | ".join(_plain(cell) for cell in _row(one)) + " |" for one in change.changes]
-    for title, lines_of_it in (("Refused", report.refusals), ("Notes", report.notes)):
+    for title, lines_of_it in (
+        ("The judge", report.judge),
+        ("Refused", report.refusals),
+        ("Notes", report.notes),
+    ):
         if lines_of_it:
             lines += ["", f"{title}:", "", *(f"- {_plain(line)}" for line in lines_of_it)]
     return "\n".join(lines) + "\n"

@@ -36,7 +36,10 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 class PathClasses(StrictModel):
     """Which file is what, by glob (* crosses folders); a path of several is the first; of none it is code."""
 
-    gate: tuple[Text, ...] = knob(unit="", help="what judges: never changed together with what it judges")
+    judge: tuple[Text, ...] = knob(
+        unit="", help="what judges: never changed together with what it judges", default=()
+    )
+    gate: tuple[Text, ...] = knob(unit="", help="the same, by its older name", default=())
     model: tuple[Text, ...] = knob(unit="", help="models")
     parameters: tuple[Text, ...] = knob(unit="", help="what the evidence is about")
     docs: tuple[Text, ...] = knob(unit="", help="what changes nothing that runs")
@@ -208,6 +211,13 @@ class Policy(StrictModel):
     gate: GateRules
     budget: AlphaBudget
     freeze: tuple[FreezeWindow, ...] = knob(unit="", help="when only risk may be reduced", default=())
+    settle_h: float = knob(
+        unit="h",
+        help="after a loosening, how long changes are judged by the stricter of old and new",
+        default=168.0,
+        ge=0.0,
+        le=8_760.0,
+    )
     owners: tuple[Text, ...] = knob(unit="", help="who approves, as the code host names them")
     signers: tuple[Text, ...] = knob(
         unit="", help="lines of ssh-keygen's allowed signers: whose signature counts", default=()

@@ -102,12 +102,13 @@ def test_a_change_of_conf_reaches_every_environment_that_chooses_the_file(repo: 
     [
         ("README.md", "hello", "docs"),
         ("tests/test_x.py", "", "docs"),
-        ("framework/x.py", "", "code"),
-        ("gitops/tapes.yaml", None, "gate"),
-        ("conf/kpi/scaled.yaml", None, "gate"),
-        (".github/workflows/gate.yml", "", "gate"),
+        ("framework/x.py", "", "judge"),
+        ("gitops/tapes.yaml", None, "judge"),
+        ("conf/kpi/scaled.yaml", None, "judge"),
+        (".github/workflows/gate.yml", "", "judge"),
         ("models/registry/x.json", "{}", "model"),
-        ("Makefile", "", "code"),
+        ("Makefile", "", "judge"),
+        ("deploy.sh", "", "code"),
         (SANDBOX, None, "parameters"),
     ],
 )
