@@ -59,6 +59,9 @@ def _import_words(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--kind", help="linear or spot; inverse contracts are refused")
     verb.add_argument("--tick", dest="tick_size", help="price step (default: inferred and reported)")
     verb.add_argument("--lot", dest="lot_size", help="quantity step (default: inferred and reported)")
+    verb.add_argument(
+        "--multiplier", metavar="COINS", help="coins of one contract, where quantities count contracts"
+    )
     verb.add_argument("--min-notional", help="least order value in quote currency (default: 5, assumed)")
     _window_words(verb)
     verb.set_defaults(act=_import)

@@ -1,5 +1,6 @@
 """The instrument a tape was recorded on: its grid of prices and quantities, its minima, its kind."""
 
+import re
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self
@@ -11,6 +12,9 @@ DECIMAL_FIELDS = ("tick_size", "lot_size", "min_qty", "min_notional")
 POSITIVE_FIELDS = ("tick_size", "lot_size")
 QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "EUR", "BTC", "ETH")
 """Quote coins a symbol may end with, tried in this order when a symbol is split."""
+PREFIXES = ("PF", "FF", "SPOT", "PERP", "FX")
+TERMS = ("PERP", "SWAP", "LIN")
+"""Parts of a symbol that say what it is and are no coins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,19 +90,27 @@ def shortest_decimal(*, value: str, where: str) -> str:
 
 
 def split_symbol(*, symbol: str) -> tuple[str, str]:
-    """Return (base, quote) of a symbol such as ``BTCUSDT``; the quote is empty when no known coin ends it."""
+    """Return (base, quote) of a symbol (``BTCUSDT``, ``BTC-USDT-SWAP``, ``BTC/USDT``); an unknown quote is
+    empty.
+    """
+    parts = [part for part in re.split("[-_/:]", symbol) if part]
+    parts = parts[1:] if len(parts) > 1 and parts[0] in PREFIXES else parts
+    if len(parts) > 1 and re.fullmatch("[A-Z]{3,5}", parts[1]) and parts[1] not in TERMS:
+        return parts[0], parts[1]
+    head = parts[0] if parts else symbol
     for quote in QUOTES:
-        if symbol.endswith(quote) and len(symbol) > len(quote):
-            return symbol.removesuffix(quote), quote
-    return symbol, ""
+        if head.endswith(quote) and len(head) > len(quote):
+            return head.removesuffix(quote), quote
+    return head, ""
 
 
 def refuse_inverse(*, symbol: str, where: str, margined: bool) -> None:
     """Raise TapeError for a coin-margined contract: ``BTCUSD_PERP``, ``BTCUSD_240927``, or a margined
-    ``BTCUSD``.
+    ``BTCUSD`` or ``BTCUSDZ24``.
     """
     head, _, expiry = symbol.upper().replace("-", "").partition("_")
-    if head.endswith("USD") and (margined or expiry):
+    dated = re.search(r"USD[FGHJKMNQUVXZ]\d\d$", head) is not None
+    if (head.endswith("USD") or dated) and (margined or expiry):
         raise TapeError(
             f"{where}: {symbol} is an inverse contract, whose profit is in the base coin; "
             "allowed linear contracts and spot"

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from framework.market.errors import TapeError
 from framework.market.events import BUY, CLEAR, GAP, SELL, TRADE
 from framework.market.importers import decimals
+from framework.market.importers.checks import check_contract, numbers_in_coins, refuse_crossed
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook, Level, Touch
 from framework.market.importers.ordering import Plan, plan_book
 from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPSHOT, TICKER, Recording
 from framework.market.importers.times import measure_clock, positive_or, settle
 from framework.market.importers.touches import Touches, fold_touches
-from framework.market.instrument import Instrument, refuse_inverse, split_symbol
+from framework.market.instrument import Instrument, split_symbol
 from framework.market.tape import Tape
 from framework.units import MS
 
@@ -34,13 +35,14 @@ class InstrumentFlags:
     tick_size: str | None = None
     lot_size: str | None = None
     min_notional: str | None = None
+    multiplier: str | None = None
 
 
 def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     """Build the tape of a recording; raises TapeError for one without events, off its grid, or inverse."""
-    kind = flags.kind or recording.kind
-    refuse_inverse(symbol=recording.symbol, where=recording.files[0], margined=kind != "spot")
-    levels, prints = recording.level_numbers(), recording.print_numbers()
+    check_contract(recording=recording, kind=flags.kind or recording.kind, multiplier=flags.multiplier)
+    given = (flags.tick_size is not None, flags.lot_size is not None)
+    levels, prints = numbers_in_coins(recording=recording, multiplier=flags.multiplier, given=given)
     instrument = _instrument(recording=recording, flags=flags, levels=levels, prints=prints)
     book = _fold(
         recording=recording, plan=plan_book(recording=recording), levels=levels, instrument=instrument
@@ -48,6 +50,7 @@ def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     trades = _trades(recording=recording, prints=prints, instrument=instrument)
     measure_clock(recording=recording)
     columns = _merge(recording=recording, book=book, trades=trades)
+    refuse_crossed(recording=recording)
     if (np.array(recording.messages.op) == DIFF).any() and not (columns["kind"] == CLEAR).any():
         raise TapeError(f"{recording.files[0]}: no order book snapshot; give the file that holds it too")
     if not len(columns["kind"]):
@@ -69,6 +72,8 @@ def _instrument(
     symbol = flags.symbol or recording.symbol
     kind = flags.kind or recording.kind
     base, quote = split_symbol(symbol=symbol)
+    if recording.venue == "upbit":  # KRW-BTC: the quote coin stands first
+        base, quote = quote, base
     steps = {}
     for part, what, given in ((0, "price", flags.tick_size), (1, "quantity", flags.lot_size)):
         numbers = decimals.join(
@@ -174,9 +179,7 @@ class Levels:
         self._price, self._qty = _steps(
             numbers=numbers,
             instrument=instrument,
-            place=lambda row: recording.where(
-                place=held.place[int(np.searchsorted(ends, row, side="right"))]
-            ),
+            place=recording.level_place,
         )
 
     def of(self, message: int) -> list[Level]:
@@ -210,9 +213,7 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
     numbers.
     """
     held = recording.trades
-    price, qty = _steps(
-        numbers=prints, instrument=instrument, place=lambda row: recording.where(place=held.place[row])
-    )
+    price, qty = _steps(numbers=prints, instrument=instrument, place=recording.print_place)
     exch, ident = np.array(held.exch_ns, np.int64), np.array(held.ident, np.int64)
     keep = np.setdiff1d(np.arange(len(exch)), sorted(held.lost))
     if len(keep) and ident[keep].min() >= 0:

@@ -1,24 +1,37 @@
 """Bybit v5: order book and public trade messages, and the official history archives made of them.
 
 Archives (public.bybit.com, quote-saver.bycsi.com): a zip of JSON lines ``topic, type, ts, data{s,b,a,u,seq},
-cts``; public trades as csv.gz with ``timestamp, symbol, side, size, price, …, trdMatchID``.
+cts``; public trades as csv.gz, of contracts with ``timestamp, symbol, side, size, price, …, trdMatchID``, of
+spot with ``id, timestamp, price, volume, side, rpi`` and the symbol in the file's name.
 """
 
-import json
-from collections.abc import Sequence
-from decimal import Decimal
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
-from framework.market.importers.files import MALFORMED, first_bytes, read_lines, read_table
-from framework.market.importers.recording import DIFF, SNAPSHOT, Ids, Recording, place_of
+from framework.market.importers.files import (
+    MALFORMED,
+    column_key,
+    first_bytes,
+    header_of,
+    read_json,
+    read_lines,
+    read_table,
+)
+from framework.market.importers.recording import DIFF, LOST, SNAPSHOT, Ids, Recording, place_of
+from framework.market.importers.times import clock_text_ns, to_ns
 from framework.market.instrument import refuse_inverse
-from framework.units import MS
 
-SIDES = {"Buy": BUY, "Sell": SELL, "buy": BUY, "sell": SELL}
+SIDES = {"buy": BUY, "sell": SELL}
 TRADE_COLUMNS = ("timestamp", "symbol", "side", "size", "price")
+SPOT_COLUMNS = ("id", "timestamp", "price", "volume", "side")
+NAMED = re.compile(r"([A-Z0-9]{2,30}?)[-_]?\d{4}-\d\d(-\d\d)?[._].*", re.ASCII)
+"""A spot archive's name: ``ABCUSDT_2024-12-01.csv.gz``, ``ABCUSDT-2024-12.csv.gz``."""
+OFF_BOOK = {"RPI": "rpi_trades", "BT": "off_book_trades"}
+"""Flags of trades that no level of the public book met, and what they are counted as."""
 
 
 class BybitReader:
@@ -26,7 +39,7 @@ class BybitReader:
 
     def __init__(self, *, recording: Recording) -> None:
         self.recording = recording
-        self.depth_topic = ""
+        self.books: dict[str, tuple[list[int], list[int]]] = {}
         self.trade_ids: set[str] = set()
         self.funding: dict[str, Any] = {}
 
@@ -39,13 +52,21 @@ class BybitReader:
             self._book(message, recv_ns, place)
         elif kind == "publicTrade":
             for row in message["data"]:
-                if self.is_new(row["i"]):
-                    self.recording.add_trade(
-                        exch_ns=int(row["T"]) * MS, recv_ns=recv_ns, place=place, side=SIDES[row["S"]],
-                        price=row["p"], qty=row["v"],
-                    )  # fmt: skip
+                self._trade(row, recv_ns, place)
         elif kind == "tickers":
             self._tickers(message)
+
+    def _trade(self, row: dict[str, Any], recv_ns: int, place: int) -> None:
+        for flag, name in OFF_BOOK.items():
+            if row.get(flag) is True:
+                self.recording.measure(name)
+                return
+        side = SIDES[row["S"].lower()]
+        if self.is_new(row["i"]):
+            self.recording.add_trade(
+                exch_ns=to_ns(clock=int(row["T"])), recv_ns=recv_ns, place=place, side=side,
+                price=row["p"], qty=row["v"],
+            )  # fmt: skip
 
     def is_new(self, ident: str) -> bool:
         """Tell whether a trade comes for the first time, by its id, a text without order; count it if not."""
@@ -56,25 +77,41 @@ class BybitReader:
         return True
 
     def _book(self, message: dict[str, Any], recv_ns: int, place: int) -> None:
-        topic = message["topic"]
-        self.depth_topic = self.depth_topic or topic
-        if topic != self.depth_topic:
-            raise TapeError(
-                f"{self.recording.where(place=place)}: a second book {topic} beside {self.depth_topic}"
-            )
-        data = message["data"]
+        data, exch_ns = message["data"], to_ns(clock=int(message.get("cts", message["ts"])))
+        if message["type"] not in ("snapshot", "delta"):
+            raise ValueError(message["type"])
         self.recording.add_book(
             op=SNAPSHOT if message["type"] == "snapshot" else DIFF,
-            exch_ns=int(message.get("cts", message["ts"])) * MS, recv_ns=recv_ns, place=place,
+            exch_ns=exch_ns, recv_ns=recv_ns, place=place,
             bids=data["b"], asks=data["a"], ids=Ids(last=int(data["u"])),
         )  # fmt: skip
+        book = self.books.setdefault(message["topic"], ([], []))
+        book[0].append(len(self.recording.messages.op) - 1)
+        book[1].append(exch_ns)
+
+    def keep_deepest(self) -> None:
+        """Leave out a book recorded beside one with more levels; one day may differ from another."""
+        kept: list[tuple[int, int]] = []
+        for _, (rows, times) in sorted(self.books.items(), key=lambda item: -_depth(item[0])):
+            begin, end = min(times), max(times)
+            if any(begin < other[1] and other[0] < end for other in kept):
+                self.recording.measure("shallower_books_ignored")
+                for row in rows:
+                    self.recording.messages.op[row] = LOST
+            else:
+                kept.append((begin, end))
 
     def _tickers(self, message: dict[str, Any]) -> None:
         self.funding |= {name: value for name, value in message["data"].items() if value != ""}
         if {"fundingRate", "markPrice", "nextFundingTime"} <= set(self.funding):
             self.recording.kind = "linear"
             due, rate, mark = (self.funding[n] for n in ("nextFundingTime", "fundingRate", "markPrice"))
-            self.recording.marks.append((int(message["ts"]) * MS, int(due) * MS, float(rate), float(mark)))
+            at = to_ns(clock=int(message["ts"]))
+            self.recording.marks.append((at, to_ns(clock=int(due)), float(rate), float(mark)))
+
+
+def _depth(topic: str) -> int:
+    return int(topic.split(".")[1])
 
 
 def read_bybit(*, paths: Sequence[Path], symbol: str | None) -> Recording:
@@ -85,10 +122,18 @@ def read_bybit(*, paths: Sequence[Path], symbol: str | None) -> Recording:
     )  # fmt: skip
     reader = BybitReader(recording=recording)
     symbols: set[str] = set()
+    contracts = 0
     for index, path in enumerate(paths):
-        is_book = first_bytes(path=path, count=64).lstrip().startswith(b"{")
-        read = _read_book_archive if is_book else _read_trade_archive
-        symbols |= read(reader=reader, path=path, index=index, wanted=symbol)
+        if first_bytes(path=path, count=64).lstrip().startswith(b"{"):
+            symbols |= _read_book_archive(reader=reader, path=path, index=index, wanted=symbol)
+        elif is_spot_archive(begin=first_bytes(path=path, count=256)):
+            symbols.add(_read_spot_archive(reader=reader, path=path, index=index, wanted=symbol))
+            recording.kind = "spot"
+        else:
+            symbols |= _read_trade_archive(reader=reader, path=path, index=index, wanted=symbol)
+            contracts += 1
+    if contracts and recording.kind == "spot":
+        raise TapeError(f"{paths[0].name}: trades of spot and of a contract; allowed those of one market")
     if len(symbols) > 1 and not symbol:
         raise TapeError(f"{paths[0].name}: files hold {', '.join(sorted(symbols))}; choose one with --symbol")
     if symbol and symbol not in symbols:
@@ -96,7 +141,14 @@ def read_bybit(*, paths: Sequence[Path], symbol: str | None) -> Recording:
             f"{paths[0].name}: symbol {symbol} is not in the archive; allowed {', '.join(sorted(symbols))}"
         )
     recording.symbol = symbol or next(iter(symbols), "")
+    reader.keep_deepest()
     return recording
+
+
+def is_spot_archive(*, begin: bytes) -> bool:
+    """Tell a spot trade archive by its header."""
+    names, _ = header_of(line=begin.split(b"\n")[0].decode("utf-8", "replace"))
+    return {column_key(name) for name in SPOT_COLUMNS} <= {column_key(name) for name in names}
 
 
 def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> set[str]:
@@ -105,15 +157,16 @@ def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
     for number, line in read_lines(path=path):
         place = place_of(file=index, line=number)
         try:
-            message = json.loads(line)
+            message = read_json(text=line)
             found = message["data"]["s"]
             if found not in symbols:
                 refuse_inverse(symbol=found, where=reader.recording.where(place=place), margined=True)
                 symbols.add(found)
             if wanted in (None, found):
-                reader.message(message=message, recv_ns=int(message["ts"]) * MS, place=place)
+                reader.message(message=message, recv_ns=to_ns(clock=int(message["ts"])), place=place)
         except MALFORMED:
-            reader.recording.corrupt(line=number)
+            reader.recording.drop(place=place, reason="message")
+    reader.recording.lines[index] = number
     if not symbols:
         raise TapeError(
             f"{path.name}:1: not a Bybit order book archive; allowed JSON lines with topic and data"
@@ -125,28 +178,54 @@ def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
 
 def _read_trade_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> set[str]:
     symbols: set[str] = set()
-
-    def note(line: int) -> None:
-        reader.recording.corrupt(line=line)
-
-    for number, row in read_table(path=path, needed=TRADE_COLUMNS, corrupt=note):
+    for number, row in _trade_rows(reader, path, index, TRADE_COLUMNS, ("trdMatchID", "RPI")):
         found = row["symbol"]
         place = place_of(file=index, line=number)
         if found not in symbols:
             refuse_inverse(symbol=found, where=reader.recording.where(place=place), margined=True)
             symbols.add(found)
-        if wanted not in (None, found):
-            continue
-        try:
-            exch_ns = int(Decimal(row["timestamp"]) * 10**9)
-            side = row["side"]
-            if side not in SIDES:
-                raise ValueError(side)
-        except MALFORMED:
-            reader.recording.corrupt(line=number)
-            continue
-        if reader.is_new(row.get("trdMatchID", "")):
-            reader.recording.add_trade(
-                exch_ns=exch_ns, recv_ns=0, place=place, side=SIDES[side], price=row["price"], qty=row["size"]
-            )
+        if wanted in (None, found):
+            _add_trade(reader, row, place, ident=row.get("trdMatchID", ""), qty=row["size"])
     return symbols
+
+
+def _read_spot_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> str:
+    """Read trades that do not name their symbol: the file's name begins with it, or it is asked for."""
+    named = NAMED.fullmatch(path.name)
+    symbol = named[1] if named else wanted
+    if not symbol:
+        raise TapeError(f"{path.name}: spot trades hold no symbol; give it with --symbol")
+    for number, row in _trade_rows(reader, path, index, SPOT_COLUMNS, ("rpi",)):
+        if wanted in (None, symbol):
+            place = place_of(file=index, line=number)
+            _add_trade(reader, row, place, ident=f"{path.name} {row['id']}", qty=row["volume"])
+    return symbol
+
+
+def _trade_rows(
+    reader: BybitReader, path: Path, index: int, needed: tuple[str, ...], more: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    line = 0
+
+    def note(line: int, reason: str) -> None:
+        reader.recording.drop(place=place_of(file=index, line=line), reason=reason)
+
+    for line, row in read_table(path=path, needed=needed, corrupt=note, more=more):
+        yield line, row
+    reader.recording.lines[index] = line
+
+
+def _add_trade(reader: BybitReader, row: dict[str, str], place: int, *, ident: str, qty: str) -> None:
+    side = SIDES.get(row["side"].lower())
+    try:
+        exch_ns = clock_text_ns(text=row["timestamp"])
+    except MALFORMED:
+        exch_ns = 0
+    if exch_ns <= 0 or side is None:
+        reader.recording.drop(place=place, reason="time" if exch_ns <= 0 else "side")
+    elif row.get("rpi", row.get("RPI", "")).lower() in ("1", "true"):
+        reader.recording.measure("rpi_trades")
+    elif reader.is_new(ident):
+        reader.recording.add_trade(
+            exch_ns=exch_ns, recv_ns=0, place=place, side=side, price=row["price"], qty=qty
+        )

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from framework.market.errors import TapeError
 
 MAX_DIGITS = 18
+NOISY = 10**15
+"""Mantissas from here on have more digits than a float keeps."""
+TELLING = 10
+"""Digits that a price or a quantity has at most, when the rest is what a float added."""
 TEN = 10 ** np.arange(MAX_DIGITS + 1, dtype=np.int64)
 
 
@@ -53,6 +57,62 @@ def parse_lines(*, lines: bytes, count: int) -> Decimals:
         raise ValueError(f"more than {MAX_DIGITS} digits")
     mantissa = np.fromstring(lines.replace(b".", b""), dtype=np.int64, sep="\n")
     return shortest(numbers=Decimals(mantissa, places.astype(np.int8)))
+
+
+def tidy(*, value: object) -> str | None:
+    """Return a number as decimal text that can be kept exactly; None for what is none.
+
+    Integers are what JSON numbers without a fraction are read as; zeros that fill a column up go.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    if "." in text and len(text) > MAX_DIGITS:
+        text = text.rstrip("0") or "0"
+    try:
+        parse(texts=[text])
+    except ValueError:
+        return None
+    return text
+
+
+def scaled(*, numbers: Decimals, by: str, where: str) -> Decimals:
+    """Return numbers times a factor, exactly; raises TapeError for no factor, or too many digits."""
+    try:
+        factor = parse(texts=[by])
+    except ValueError as error:
+        raise TapeError(f"--multiplier is {by}; allowed a decimal above 0 ({error})") from error
+    if not factor.mantissa[0]:
+        raise TapeError(f"--multiplier is {by}; allowed a decimal above 0")
+    times = int(factor.mantissa[0])
+    if int(numbers.mantissa.max(initial=0)) * times >= 10**MAX_DIGITS:
+        raise TapeError(f"{where}: a quantity times {by} has more than {MAX_DIGITS} digits")
+    return shortest(numbers=Decimals(numbers.mantissa * times, numbers.places + factor.places[0]))
+
+
+def noise(*, numbers: Decimals) -> int:
+    """Return the row of the first number that a binary float has been at (0.30000000000000004), -1 for none.
+
+    It has 16 digits or more, of which the first few say all, and more places than all others.
+    """
+    rows = np.flatnonzero(numbers.mantissa >= NOISY)
+    odd = [row for row in rows.tolist() if _is_noisy(int(numbers.mantissa[row]))]
+    if not odd:
+        return -1
+    rest = np.setdiff1d(np.flatnonzero(numbers.mantissa > 0), odd)
+    fine = int(numbers.places[rest].max(initial=0))
+    return next((row for row in odd if numbers.places[row] > fine), -1)
+
+
+def text_of(*, numbers: Decimals, row: int) -> str:
+    """Return one number as it was written."""
+    return f"{Decimal(int(numbers.mantissa[row])).scaleb(-int(numbers.places[row])):f}"
+
+
+def _is_noisy(mantissa: int) -> bool:
+    digits = len(str(mantissa))
+    near = round(mantissa, 15 - digits)
+    return len(str(near).rstrip("0")) <= TELLING
 
 
 def shortest(*, numbers: Decimals) -> Decimals:
@@ -145,5 +205,5 @@ def _count_slowly(
 
 
 def _refuse(*, numbers: Decimals, row: int, step: str, what: str, place: Callable[[int], str]) -> None:
-    value = Decimal(int(numbers.mantissa[row])).scaleb(-int(numbers.places[row]))
-    raise TapeError(f"{place(row)}: {what} {value:f} does not fit; allowed multiples of {step}")
+    value = text_of(numbers=numbers, row=row)
+    raise TapeError(f"{place(row)}: {what} {value} does not fit; allowed multiples of {step}")

@@ -17,6 +17,7 @@ from framework.market.events import BUY, SELL
 from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.recording import DIFF, DROP, SNAPSHOT, TICKER, Recording, place_of
+from framework.market.importers.times import in_ns
 
 EVENT = np.dtype(
     [
@@ -70,24 +71,35 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
         kept = np.arange(len(rows))
         recording.measures["local_clock_only"] = 1
     rows, ev = rows[kept], ev[kept]
-    exch = _fill_times(times=rows["exch_ts"].astype(np.int64))
+    exch = in_ns(times=_fill_times(times=rows["exch_ts"].astype(np.int64)))
+    recv = in_ns(times=rows["local_ts"].astype(np.int64))
     recording.count("clock_faults", int((np.diff(exch) < 0).sum()))
     kind, side = ev & 0xFF, np.where(ev & IS_BUY, BUY, np.where(ev & IS_SELL, SELL, 0))
     odd = ~np.isin(kind, [*OPS, TRADE]) | ((side == 0) & (kind != CLEAR))
-    recording.count("corrupt_lines", int(odd.sum()))
     place = [place_of(file=index, line=int(line) + 1) for line in kept]
+    recording.lines[index] = len(rows)
+    for row in np.flatnonzero(odd).tolist():
+        recording.drop(place=place[row], reason="event")
     trades = np.flatnonzero((kind == TRADE) & ~odd)
     _numbers(recording=recording, target="prints", rows=rows[trades], index=index)
     held = recording.trades
     held.exch_ns.extend(exch[trades].tolist())
-    held.recv_ns.extend(rows["local_ts"][trades].tolist())
+    held.recv_ns.extend(recv[trades].tolist())
     held.side.extend(side[trades].tolist())
     held.ident.extend([-1] * len(trades))
     held.place.extend([place[row] for row in trades])
     if index == 0:
         _start_empty(recording=recording, at_ns=int(exch[0]), place=place[0])
     _add_book(
-        recording=recording, rows=rows, exch=exch, kind=kind, side=side, odd=odd, place=place, index=index
+        recording=recording,
+        rows=rows,
+        exch=exch,
+        recv=recv,
+        kind=kind,
+        side=side,
+        odd=odd,
+        place=place,
+        index=index,
     )
 
 
@@ -96,7 +108,8 @@ def _start_empty(*, recording: Recording, at_ns: int, place: int) -> None:
 
 
 def _add_book(
-    *, recording: Recording, rows: NDArray[Any], exch: NDArray[np.int64], kind: NDArray[np.int64],
+    *, recording: Recording, rows: NDArray[Any], exch: NDArray[np.int64], recv: NDArray[np.int64],
+    kind: NDArray[np.int64],
     side: NDArray[np.int64], odd: NDArray[np.bool_], place: list[int], index: int,
 ) -> None:  # fmt: skip
     """Add one message a row; a row for both sides (a CLEAR without a side) is two."""
@@ -115,7 +128,7 @@ def _add_book(
     held, count = recording.messages, len(book)
     held.op.extend([OPS[row] for row in kind[book].tolist()])
     held.exch_ns.extend(exch[book].tolist())
-    held.recv_ns.extend(rows["local_ts"].tolist())
+    held.recv_ns.extend(recv[book].tolist())
     for ids in (held.first_id, held.last_id, held.prev_id):
         ids.extend([-1] * count)
     held.place.extend([place[row] for row in book])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from framework.market.errors import TapeError
 from framework.market.importers.recording import BREAK, DIFF, LOST, SNAPSHOT, TICKER, Recording
-from framework.market.importers.times import estimate_ticker_times, positive_or, settle
+from framework.market.importers.times import estimate_ticker_times, settle, unstamped
 
 Ints = NDArray[np.int64]
 JOINS: dict[str, Callable[[Ints, Ints, Ints], NDArray[np.bool_]]] = {
@@ -62,7 +62,7 @@ def plan_book(*, recording: Recording) -> Plan:
         plan = _by_update_id(recording=recording, fields=fields)
     elif (fields.op == TICKER).all() and (fields.last >= 0).all():
         rows = _distinct(recording=recording, fields=fields, op=TICKER)
-        exch = positive_or(times=fields.exch, other=fields.recv)
+        exch = unstamped(recording=recording, exch=fields.exch, recv=fields.recv)
         plan = Plan(rows, fields.op[rows], exch[rows])
     else:
         plan = _by_file_order(recording=recording, fields=fields)
@@ -91,7 +91,7 @@ def _by_file_order(*, recording: Recording, fields: Fields) -> Plan:
     elif recording.contiguous == "none":
         recording.count("sequence_gaps", int((act == BREAK).sum()))
     rows = np.flatnonzero(keep & (act != LOST))
-    exch = positive_or(times=fields.exch, other=fields.recv)
+    exch = unstamped(recording=recording, exch=fields.exch, recv=fields.recv)
     return Plan(rows, act[rows], exch[rows])
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.market.errors import TapeError
 from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 
@@ -20,7 +21,9 @@ SNAPSHOT, DIFF, TICKER, BREAK, DROP = 0, 1, 2, 3, 4
 deletes every level of a side from the best one to a price (0 on the bid side: all)."""
 
 LOST = 5
-"""A message with a number that is none: it is dropped, and what follows does not continue."""
+"""A message with a number that is none, or of a stream that is not the book: it is dropped."""
+PARTIAL = 6
+"""The best few levels, told whole each time: the book where there is no fuller one, nothing beside one."""
 CHUNK = 1 << 19
 LIMIT = 1 << 62
 PLAIN = re.compile(r"\d{1,9}(\.\d{1,9})?")
@@ -67,23 +70,15 @@ class Numbers:
             self._parts.append(decimals.parse(texts=self._texts))
         except (ValueError, TypeError):
             for index, text in enumerate(self._texts):
-                if not is_decimal(text):
+                if isinstance(text, str) and PLAIN.fullmatch(text):
+                    continue
+                kept = decimals.tidy(value=text)
+                if kept is None:
                     self.malformed.append(self._count + index)
-                    self._texts[index] = "0"
+                self._texts[index] = kept or "0"
             self._parts.append(decimals.parse(texts=self._texts))
         self._count += len(self._texts)
         self._texts = []
-
-
-def is_decimal(text: object) -> bool:
-    """Tell whether a value is a decimal text that can be kept exactly."""
-    if not isinstance(text, str) or PLAIN.fullmatch(text):
-        return isinstance(text, str)
-    try:
-        decimals.parse(texts=[text])
-    except ValueError:
-        return False
-    return True
 
 
 class Ids(NamedTuple):
@@ -144,7 +139,8 @@ class Recording:
 
     ``contiguous`` says how update ids continue (spot, futures: Binance's rules; counted: by one; none);
     ``trades_first`` puts the trades of a millisecond before its book updates (else file order holds within
-    one instant).
+    one instant). ``contract_known``: the venue's own rules have told what the symbol is; ``counted``: its
+    quantities are contracts; ``lines_are_levels``: each level of a message is a line of the file.
     """
 
     symbol: str
@@ -153,6 +149,9 @@ class Recording:
     contiguous: str
     format: str
     trades_first: bool = True
+    contract_known: bool = False
+    counted: bool = False
+    lines_are_levels: bool = False
     files: list[str] = field(default_factory=list)
     messages: Messages = field(default_factory=Messages)
     levels: Numbers = field(default_factory=Numbers)
@@ -162,6 +161,9 @@ class Recording:
     faults: dict[str, int] = field(default_factory=dict)
     measures: dict[str, int] = field(default_factory=dict)
     trade_ids_contiguous: bool = False
+    lines: dict[int, int] = field(default_factory=dict)
+    dropped: dict[int, int] = field(default_factory=dict)
+    first_dropped: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     def count(self, fault: str, by: int = 1) -> None:
         """Count a fault."""
@@ -238,13 +240,25 @@ class Recording:
         """Return ``file:line`` of a place."""
         return f"{self.files[place >> PLACE_SHIFT]}:{place & ((1 << PLACE_SHIFT) - 1)}"
 
+    def level_place(self, row: int) -> str:
+        """Return ``file:line`` of a level."""
+        told = self.messages
+        ends = np.cumsum(np.array(told.bids, np.int64) + np.array(told.asks, np.int64))
+        return self.where(place=told.place[int(np.searchsorted(ends, row, side="right"))])
+
+    def print_place(self, row: int) -> str:
+        """Return ``file:line`` of a trade."""
+        return self.where(place=self.trades.place[row])
+
     def level_numbers(self) -> Decimals:
         """Return price, quantity, price, … of every level; a message with a malformed one is lost."""
         numbers = self.levels.get()
         ends = 2 * np.cumsum(np.array(self.messages.bids, np.int64) + np.array(self.messages.asks, np.int64))
+        told = self.messages
         for message in np.unique(np.searchsorted(ends, self.levels.malformed, side="right")).tolist():
-            self.messages.op[message] = LOST
-            self._corrupt(place=self.messages.place[message])
+            told.op[message] = LOST
+            lines = told.bids[message] + told.asks[message] if self.lines_are_levels else 1
+            self.drop(place=told.place[message], reason="number", lines=lines)
         return numbers
 
     def print_numbers(self) -> Decimals:
@@ -252,16 +266,38 @@ class Recording:
         numbers = self.prints.get()
         for row in sorted({index // 2 for index in self.prints.malformed}):
             self.trades.lost.add(row)
-            self._corrupt(place=self.trades.place[row])
+            self.drop(place=self.trades.place[row], reason="number")
         return numbers
 
-    def corrupt(self, *, line: int) -> None:
-        """Count a line that cannot be understood and remember the first."""
+    def drop(self, *, place: int, reason: str, lines: int = 1) -> None:
+        """Count a line that is not understood, by its reason, and remember the first of its file."""
+        file = place >> PLACE_SHIFT
         self.count("corrupt_lines")
+        self.measure(f"dropped_{reason}")
+        self.measures.setdefault("first_corrupt_line", place & ((1 << PLACE_SHIFT) - 1))
+        self.dropped[file] = self.dropped.get(file, 0) + lines
+        self.first_dropped.setdefault(file, (place, reason))
+
+    def corrupt(self, *, line: int) -> None:
+        """Count a row that a reader which judges its file itself does not understand."""
+        self.count("corrupt_lines")
+        self.measure("dropped_row")
         self.measures.setdefault("first_corrupt_line", line)
 
-    def _corrupt(self, *, place: int) -> None:
-        self.corrupt(line=place & ((1 << PLACE_SHIFT) - 1))
+    def measure(self, name: str, by: int = 1) -> None:
+        """Add to a measure."""
+        self.measures[name] = self.measures.get(name, 0) + by
+
+    def refuse_not_understood(self) -> None:
+        """Raise TapeError when more lines of a file were dropped than kept."""
+        for file, dropped in self.dropped.items():
+            lines = self.lines.get(file, 2 * dropped)
+            if 2 * dropped > lines:
+                place, reason = self.first_dropped[file]
+                raise TapeError(
+                    f"{self.where(place=place)}: {dropped} of {lines} lines are not understood, "
+                    f"the first by its {reason}; allowed a recording most of whose lines are ({self.format})"
+                )
 
 
 def _append(column: array[int], values: Ints) -> None:

@@ -8,29 +8,33 @@ from pathlib import Path
 from framework.market.errors import TapeError
 from framework.market.importers.assemble import InstrumentFlags, assemble
 from framework.market.importers.binance import read_binance
-from framework.market.importers.bybit import read_bybit
+from framework.market.importers.bybit import SPOT_COLUMNS, TRADE_COLUMNS, read_bybit
 from framework.market.importers.collector import read_collector
 from framework.market.importers.cryptofeed import read_cryptofeed
-from framework.market.importers.files import ZIP_MAGIC, first_bytes
+from framework.market.importers.files import ZIP_MAGIC, column_key, first_bytes, header_of
 from framework.market.importers.hftbacktest import read_hftbacktest
 from framework.market.importers.recording import Recording
-from framework.market.importers.tardis import read_tardis
+from framework.market.importers.tardis import COMMON, read_tardis
 from framework.market.tape import Tape
 
 
 @dataclass(frozen=True)
 class Format:
-    """Name a reader and the pattern of a file's first unpacked bytes."""
+    """Name a reader and how its files begin: a pattern of the first bytes, or columns of a header."""
 
     read: Callable[..., Recording]
-    begins: re.Pattern[bytes]
+    begins: re.Pattern[bytes] | None
     says: str
+    columns: tuple[tuple[str, ...], ...] = ()
 
 
 FORMATS = {
     "collector": Format(read_collector, re.compile(rb"\d{10,19} \{"), "collector lines, Binance or Bybit"),
     "bybit": Format(
-        read_bybit, re.compile(rb'\s*\{"topic"|timestamp,symbol,side,size,price'), "Bybit history archives"
+        read_bybit,
+        re.compile(rb'\s*\{\s*"(topic|type|ts|cts)"'),
+        "Bybit history archives",
+        columns=(TRADE_COLUMNS, SPOT_COLUMNS),
     ),
     "binance": Format(
         read_binance,
@@ -41,7 +45,7 @@ FORMATS = {
         "Binance public archives: bookTicker, trades, aggTrades",
     ),
     "cryptofeed": Format(read_cryptofeed, re.compile(rb"PAR1"), "cryptofeed parquet: L2 book, trades"),
-    "tardis": Format(read_tardis, re.compile(rb"exchange,symbol,timestamp,local_timestamp"), "Tardis CSV"),
+    "tardis": Format(read_tardis, None, "Tardis CSV", columns=(COMMON,)),
     "hftbacktest": Format(read_hftbacktest, re.compile(rb"\x93NUMPY"), "hftbacktest .npz or .npy"),
 }
 
@@ -81,9 +85,12 @@ def _sniff_one(*, path: Path) -> str:
         head = stream.read(512)
     if head[:4] == ZIP_MAGIC and b".npy" in head:
         return "hftbacktest"
-    begin = first_bytes(path=path, count=256)
+    begin = first_bytes(path=path, count=1024)
+    names, _ = header_of(line=begin.split(b"\n")[0].decode("utf-8", "replace"))
+    header = {column_key(name) for name in names}
     for name, known in FORMATS.items():
-        if known.begins.match(begin):
+        columns = any({column_key(column) for column in told} <= header for told in known.columns)
+        if columns or (known.begins and known.begins.match(begin)):
             return name
     raise TapeError(
         f"{path.name}: format not recognised; allowed {'; '.join(known.says for known in FORMATS.values())}"

@@ -1,5 +1,7 @@
 """Exchange times for messages that carry none, and what the recorder's clock did."""
 
+from decimal import Decimal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,19 @@ def to_ns(*, clock: int) -> int:
         if clock < limit:
             return clock * factor
     return clock
+
+
+def in_ns(*, times: Ints) -> Ints:
+    """Return the nanoseconds of a column of Unix times in one unit, which shows in its largest."""
+    largest = int(times.max(initial=0))
+    return times * (to_ns(clock=largest) // largest) if largest > 0 else times
+
+
+def clock_text_ns(*, text: str) -> int:
+    """Return nanoseconds of a Unix time written with or without a fraction."""
+    clock = Decimal(text)
+    whole = int(clock)
+    return to_ns(clock=whole) if clock == whole else int(clock * (to_ns(clock=whole) // whole))
 
 
 def settle(*, recording: Recording, times: Ints) -> Ints:
@@ -105,6 +120,19 @@ def estimate_ticker_times(
     filled = exch.copy()
     filled[rows] = np.maximum.accumulate(guess)
     return filled
+
+
+def unstamped(*, recording: Recording, exch: Ints, recv: Ints) -> Ints:
+    """Return exchange times; a message without one gets its receive time less the recorder's offset."""
+    missing = exch == 0
+    trades = np.array([recording.trades.recv_ns, recording.trades.exch_ns], np.int64)
+    seen = trades[:, (trades > 0).all(axis=0)]
+    stamped = ~missing & (recv > 0)
+    seen = np.concatenate([seen, np.stack([recv[stamped], exch[stamped]])], axis=1)
+    if not missing.any() or not seen.shape[1]:
+        return positive_or(times=exch, other=recv)
+    recording.measures["book_times_estimated"] = int(missing.sum())
+    return np.where(missing, recv - _offset_at(at=recv, recv=seen[0], exch=seen[1]), exch)
 
 
 def _offset_at(*, at: Ints, recv: Ints, exch: Ints) -> Ints:
