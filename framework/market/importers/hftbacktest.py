@@ -72,7 +72,7 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
         recording.measures["local_clock_only"] = 1
     rows, ev = rows[kept], ev[kept]
     exch = in_ns(times=_fill_times(times=rows["exch_ts"].astype(np.int64)))
-    recv = in_ns(times=rows["local_ts"].astype(np.int64))
+    rows["local_ts"] = in_ns(times=rows["local_ts"].astype(np.int64))
     recording.count("clock_faults", int((np.diff(exch) < 0).sum()))
     kind, side = ev & 0xFF, np.where(ev & IS_BUY, BUY, np.where(ev & IS_SELL, SELL, 0))
     odd = ~np.isin(kind, [*OPS, TRADE]) | ((side == 0) & (kind != CLEAR))
@@ -84,7 +84,7 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
     _numbers(recording=recording, target="prints", rows=rows[trades], index=index)
     held = recording.trades
     held.exch_ns.extend(exch[trades].tolist())
-    held.recv_ns.extend(recv[trades].tolist())
+    held.recv_ns.extend(rows["local_ts"][trades].tolist())
     held.side.extend(side[trades].tolist())
     held.ident.extend([-1] * len(trades))
     held.place.extend([place[row] for row in trades])
@@ -94,7 +94,6 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
         recording=recording,
         rows=rows,
         exch=exch,
-        recv=recv,
         kind=kind,
         side=side,
         odd=odd,
@@ -108,8 +107,7 @@ def _start_empty(*, recording: Recording, at_ns: int, place: int) -> None:
 
 
 def _add_book(
-    *, recording: Recording, rows: NDArray[Any], exch: NDArray[np.int64], recv: NDArray[np.int64],
-    kind: NDArray[np.int64],
+    *, recording: Recording, rows: NDArray[Any], exch: NDArray[np.int64],     kind: NDArray[np.int64],
     side: NDArray[np.int64], odd: NDArray[np.bool_], place: list[int], index: int,
 ) -> None:  # fmt: skip
     """Add one message a row; a row for both sides (a CLEAR without a side) is two."""
@@ -128,7 +126,7 @@ def _add_book(
     held, count = recording.messages, len(book)
     held.op.extend([OPS[row] for row in kind[book].tolist()])
     held.exch_ns.extend(exch[book].tolist())
-    held.recv_ns.extend(recv[book].tolist())
+    held.recv_ns.extend(rows["local_ts"].tolist())
     for ids in (held.first_id, held.last_id, held.prev_id):
         ids.extend([-1] * count)
     held.place.extend([place[row] for row in book])
