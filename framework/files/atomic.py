@@ -1,16 +1,28 @@
 """Files that are never seen half written, and JSON that is always the same bytes for the same value."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import secrets
+import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from framework.files.errors import FileError, HeldError
+from framework.files.errors import FileError, HeldError, UnfitError
+from framework.files.plain import NO_WAIT, move_aside, open_plain
+from framework.files.spare import write_spare
+
+NAMED = 20
+"""Bytes of a lock's file that say which process holds it."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+AHEAD = 65_536
+"""Bytes of disk that a file which must grow holds beyond its end."""
 
 
 def canonical_json(value: Any) -> str:
@@ -32,22 +44,31 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_atomic(*, path: Path, data: bytes | str | Iterable[str], staging: Path | None = None) -> None:
+def write_atomic(
+    *, path: Path, data: bytes | str | Iterable[str], staging: Path | None = None, vital: bool = False
+) -> None:
     """Replace a file so that a reader, or a crash at any moment, sees the old content or the new one.
 
     The content goes to a temporary file, is flushed to disk, renamed over ``path``, and the rename is flushed
     too. The temporary file lies in ``staging``, by default beside the target. For a folder that somebody
     watches, pass a folder outside it on the same filesystem: a temporary file inside wakes the watcher early.
-    Missing folders are created. ``data`` may come in pieces, of which one is held at a time. Raises
-    ``FileError``.
+    Whoever passes one has a folder in the file's place, or a file in the folder's, moved there. A ``vital``
+    file is written on a full disk too, into one of the spares that its staging folder keeps. Missing folders
+    are created. ``data`` may come in pieces, of which one is held at a time. Raises ``FileError``.
     """
     folder = path.parent
     stage = folder if staging is None else staging
     temporary = stage / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if staging is not None:
+            _clear_folder(stage)
         stage.mkdir(parents=True, exist_ok=True)
-        _write_through(temporary, (data,) if isinstance(data, bytes | str) else data)
+        if staging is not None:
+            _clear_folder(folder, into=stage)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_whole(temporary, data, vital=vital)
+        if staging is not None and path.is_dir():  # a rename replaces everything but a folder
+            move_aside(path, into=staging)
         temporary.replace(path)
         _flush_folder(folder)
     except OSError as error:
@@ -57,34 +78,37 @@ def write_atomic(*, path: Path, data: bytes | str | Iterable[str], staging: Path
             temporary.unlink(missing_ok=True)
 
 
-def write_json(*, path: Path, value: Any, staging: Path | None = None) -> None:
+def write_json(*, path: Path, value: Any, staging: Path | None = None, vital: bool = False) -> None:
     """Write a value as one line of canonical JSON, atomically. Raises ``FileError``."""
-    write_atomic(path=path, data=canonical_json(value) + "\n", staging=staging)
+    write_atomic(path=path, data=canonical_json(value) + "\n", staging=staging, vital=vital)
 
 
 def read_text(path: Path) -> str:
     """Return a file's UTF-8 text. Raises ``FileError`` when it is missing, unreadable or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        with open_plain(path, links=True) as file:
+            return file.read().decode()
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except OSError as error:
         raise FileError(f"{path}: cannot read: {error.strerror or error}") from error
 
 
-def append_durable(*, path: Path, data: bytes, keep: int | None = None) -> None:
-    """Add bytes to the end of a file, on the disk when this returns; raises ``FileError``.
+def append_durable(*, path: Path, data: bytes, keep: int | None = None, ahead: int = 0) -> None:
+    """Add bytes to the end of a plain file, on the disk when this returns; raises ``FileError``.
 
-    With ``keep``, the file's first that many bytes stay and ``data`` takes the place of the rest. When the
-    disk refuses, the file is cut back to what it was, as far as the disk allows; what a crash leaves is a
-    beginning of ``data``. The caller holds a lock. Missing folders are created.
+    So many bytes ``ahead`` of its new end are given to it, where the system can: a full disk takes them from
+    nobody. With ``keep``, the file's first that many bytes stay and ``data`` takes the place of the rest.
+    When the disk refuses, the file is cut back to what it was, as far as the disk allows; what a crash leaves
+    is a beginning of ``data``. The caller holds a lock. Missing folders are created.
     """
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_APPEND if keep is None else 0)
+    flags = os.O_RDWR | os.O_CREAT | NO_WAIT | (os.O_APPEND if keep is None else 0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
         handle = os.open(path, flags, 0o666)
         try:
+            _check_plain(handle, path)
             start = os.lseek(handle, 0, os.SEEK_END) if keep is None else os.lseek(handle, keep, os.SEEK_SET)
             try:
                 write_all(handle, data)
@@ -95,6 +119,8 @@ def append_durable(*, path: Path, data: bytes, keep: int | None = None) -> None:
                 with contextlib.suppress(OSError):  # the rest is an unterminated tail, which is looked for
                     os.ftruncate(handle, start)
                 raise
+            if ahead:
+                give_room(handle, at=start + len(data), size=ahead)
         finally:
             os.close(handle)
         if new:
@@ -112,18 +138,69 @@ def locked(*, path: Path, timeout_s: float) -> Iterator[None]:
     beside = path.parent / f".{path.name}.lock"
     try:
         beside.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = _open_lock(beside)
     except OSError as error:
         raise FileError(f"{beside}: cannot lock: {error.strerror or error}") from error
     try:
         deadline = time.monotonic() + timeout_s
         while not _try_lock(handle):
             if time.monotonic() >= deadline:
-                raise HeldError(f"{beside}: is held by another process for more than {timeout_s:g} s")
+                raise HeldError(f"{beside}: is held by {_holder(handle)} for more than {timeout_s:g} s")
             time.sleep(0.002)
+        with contextlib.suppress(OSError):  # the name is for people: a full disk has none
+            os.pwrite(handle, f"{os.getpid():<{NAMED}}".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    """Open a lock's file; what stands in its place and is none is moved beside it, by one process alone."""
+    flags = os.O_RDWR | os.O_CREAT | NO_WAIT
+    try:
+        handle = os.open(path, flags, 0o666)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return handle
+        os.close(handle)
+    except OSError:
+        if os.name != "posix":
+            raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        while not _try_lock(folder):
+            time.sleep(0.002)
+        move_aside(path, into=path.parent)
+        return os.open(path, flags, 0o666)
+    finally:
+        os.close(folder)
+
+
+def _holder(handle: int) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return f"another process ({int(os.pread(handle, NAMED, 0))})"
+    return "another process"
+
+
+def give_room(handle: int, *, at: int, size: int) -> None:
+    """Give an open file disk beyond its end, without making it longer; where the system cannot, nothing."""
+    call = _fallocate()
+    if call is not None:
+        call(handle, 1, at, size)  # FALLOC_FL_KEEP_SIZE
+
+
+@lru_cache(maxsize=1)
+def _fallocate() -> Callable[..., int] | None:
+    import ctypes  # 5 ms that no reader of files needs
+
+    call = getattr(ctypes.CDLL(None), "fallocate", None) if os.name == "posix" else None
+    if call is not None:
+        call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return call
+
+
+def _check_plain(handle: int, path: Path) -> None:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        raise UnfitError(f"{path}: is no plain file; allowed one")
 
 
 def _try_lock(handle: int) -> bool:
@@ -146,6 +223,23 @@ def write_all(handle: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
+
+
+def _clear_folder(folder: Path, *, into: Path | None = None) -> None:
+    """Move aside what stands in the place of a folder of our own and is none."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        folder.rename((into or folder.parent) / f"{folder.name}.aside-{secrets.token_hex(4)}")
+
+
+def _write_whole(path: Path, data: bytes | str | Iterable[str], *, vital: bool) -> None:
+    try:
+        _write_through(path, (data,) if isinstance(data, bytes | str) else data)
+    except OSError as error:
+        if not vital or error.errno not in FULL or not isinstance(data, bytes | str):
+            raise
+        path.unlink(missing_ok=True)
+        if not write_spare(path, data.encode() if isinstance(data, str) else data):
+            raise
 
 
 def _write_through(path: Path, pieces: Iterable[bytes | str]) -> None:

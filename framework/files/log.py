@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from framework.files.atomic import append_durable, locked, write_all
-from framework.files.errors import FileError
+from framework.files.errors import FileError, MissingError, UnfitError
+from framework.files.plain import NO_WAIT, open_plain
 
 CHUNK = 1 << 16
+LONGEST = 1 << 24
+"""Bytes of a line that a crash may have torn; no row of ours comes near."""
 
 
 class Log:
@@ -29,7 +32,7 @@ class Log:
             if tail or not path.exists():
                 append_durable(path=path, data=sealed(tail) if tail else b"", keep=size)
             try:
-                self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+                self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | NO_WAIT)
             except OSError as error:
                 raise FileError(f"{path}: cannot append: {error.strerror or error}") from error
             opening.callback(os.close, self._handle)
@@ -64,7 +67,7 @@ class Log:
 def whole_lines(path: Path) -> Iterator[bytes]:
     """Give the lines of a file that end, one at a time; raises FileError."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             yield from (line for line in file if line.endswith(b"\n"))
     except OSError as error:
         raise FileError(f"{path}: cannot read: {error.strerror or error}") from error
@@ -73,7 +76,7 @@ def whole_lines(path: Path) -> Iterator[bytes]:
 def _torn(path: Path) -> tuple[bytes, int]:
     """Return what lies behind the last newline, and how many bytes lie before."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             end = at = file.seek(0, os.SEEK_END)
             tail = b""
             while at > 0:
@@ -83,8 +86,10 @@ def _torn(path: Path) -> tuple[bytes, int]:
                 if (cut := tail.rfind(b"\n")) >= 0:
                     return tail[cut + 1 :], start + cut + 1
                 at = start
+                if len(tail) > LONGEST:
+                    raise UnfitError(f"{path}: ends in a line of more than {LONGEST} bytes; it is no log")
             return tail, end - len(tail)
-    except FileNotFoundError:
+    except MissingError:
         return b"", 0
     except OSError as error:
         raise FileError(f"{path}: cannot read: {error.strerror or error}") from error

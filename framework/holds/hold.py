@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from framework.files.atomic import write_json
+from framework.files.errors import FileError, MissingError, UnfitError
 from framework.files.moments import iso_utc
+from framework.files.plain import move_aside, read_plain
 from framework.holds.errors import HoldError
 from framework.journal.entry import Kind, Row
 from framework.journal.journal import Journal
@@ -82,17 +84,21 @@ def new_hold(
 
 def write_hold(path: Path, data: Mapping[str, Any], *, staging: Path) -> Hold:
     """Write a hold's file: from now on it is in force. Raises FileError."""
-    write_json(path=path, value=dict(data), staging=staging)
+    write_json(path=path, value=dict(data), staging=staging, vital=True)
     return _hold(data)
 
 
 def read_hold(path: Path, journalled: Mapping[str, Any] | None) -> Hold | None:
     """Return the hold in force, from its file or, when that is gone, as it was ``journalled``."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        text = read_plain(path).decode()
+    except MissingError:
         return None if journalled is None else _hold(journalled, gone=True)
-    except (OSError, ValueError) as error:
+    except UnfitError as error:
+        if journalled is not None:
+            return _hold(journalled, gone=True)
+        return _unreadable(f"{error}; it holds until it is released")
+    except (FileError, ValueError) as error:
         return _unreadable(f"{path}: cannot be read ({error}); it holds until it can")
     try:
         return _hold(json.loads(text))
@@ -105,7 +111,13 @@ def read_hold(path: Path, journalled: Mapping[str, Any] | None) -> Hold | None:
 def end_hold(path: Path, journal: Journal, hold: Hold, *, cause: str, **more: Any) -> None:
     """End a hold: the journal first, for the file alone means nothing once the journal says it has ended."""
     journal.append(kind=Kind.CLEARED, data={"hold": hold.name, "cause": cause, **more})
-    path.unlink(missing_ok=True)
+    drop_hold(path)
+
+
+def drop_hold(path: Path) -> None:
+    """Remove a hold's file, or move aside what stands in its place. Raises FileError."""
+    if move_aside(path, into=path.parent / "staging") is None:
+        path.unlink(missing_ok=True)
 
 
 def newest_hold(rows: Iterable[Row]) -> Mapping[str, Any] | None:

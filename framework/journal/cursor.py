@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from framework.files.errors import FileError, MissingError
+from framework.files.plain import open_plain
 from framework.journal.entry import EMPTY, Entry, Kind, parse_line
 from framework.journal.errors import JournalError
-from framework.journal.segments import Content, opening, parse_journal, sealed_files
+from framework.journal.segments import Content, opening, parse_journal, read_segment, sealed_files
 
 CHUNK = 1_048_576
 """Bytes read at once, and beyond them whatever the last line takes."""
+
+LINE = 16_000_000
+"""Bytes of a line that is read; the longest there is carries a state, and what a crash tore is no longer."""
 
 
 class Cursor:
@@ -48,12 +53,12 @@ class Cursor:
     def read(self) -> Iterator[Content]:
         """Give what is new, in verified parts. Raises JournalError where the chain breaks or was cut."""
         try:
-            file = self.path.open("rb")
-        except FileNotFoundError:
+            file = open_plain(self.path)
+        except MissingError:
             self._check_length(0)
             return
-        except OSError as error:
-            raise JournalError(f"{self.path}: cannot read: {error.strerror or error}") from error
+        except FileError as error:
+            raise JournalError(str(error)) from error
         with file:
             stat = os.fstat(file.fileno())
             if self._seen is None or self._seen[:2] != (stat.st_dev, stat.st_ino):
@@ -65,7 +70,7 @@ class Cursor:
 
     def _begin(self, file: BinaryIO) -> Iterator[Content]:
         """Take up another file than the one that was read: the next segment, or the same put back."""
-        line = file.readline()
+        line = self._line(file)
         if not line.endswith(b"\n"):
             return  # no entry yet, or one that a crash has torn
         entry = parse_line(line, after=None, where=f"{self.path}:1")
@@ -86,7 +91,7 @@ class Cursor:
         assert self.first is not None
         skip = self.size
         for path in sealed_files(self.path, since=self.first.seq, before=before):
-            data = path.read_bytes()
+            data = read_segment(path)
             if skip >= len(data):
                 skip -= len(data)
                 continue
@@ -100,13 +105,19 @@ class Cursor:
     def _rest(self, file: BinaryIO) -> Iterator[Content]:
         self.tail = b""
         while not self.tail and (data := file.read(CHUNK)):
-            data += b"" if data.endswith(b"\n") else file.readline()
+            data += b"" if data.endswith(b"\n") else self._line(file)
             content = parse_journal(data, where=str(self.path), after=self.head)
             self.tail = content.tail
             if content.entries:
                 self.first = self.first or content.entries[0]
                 self.size, self.head = self.size + content.size, content.head
                 yield content
+
+    def _line(self, file: BinaryIO) -> bytes:
+        line = file.readline(LINE)
+        if len(line) == LINE:
+            raise JournalError(f"{self.path}: holds a line of more than {LINE} bytes; it is no journal")
+        return line
 
     def _check_length(self, there: int) -> None:
         if there < self.size:

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from framework.files.atomic import append_durable, locked, sha256_of, write_atomic
-from framework.files.errors import FileError
+from framework.files.atomic import AHEAD, append_durable, locked, sha256_of, write_atomic
+from framework.files.errors import FileError, MissingError
 from framework.files.moments import iso_utc
+from framework.files.plain import read_plain
 from framework.journal import segments
 from framework.journal.cursor import Cursor
 from framework.journal.entry import EMPTY, Entry, Head, Kind, make_entry
 from framework.journal.errors import JournalError
-from framework.journal.segments import Content, parse_journal, parse_open, sealed_files
+from framework.journal.segments import Content, parse_journal, parse_open, read_segment, sealed_files
 
 __all__ = ["EMPTY", "Content", "Entry", "Head", "Journal", "Kind", "check_head", "parse_journal", "utc_now"]
 
@@ -70,7 +71,7 @@ class Journal:
                 if sign is not None:
                     data = {**sign(self._cursor.head), **self.stamp}
                 entry = make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=data)
-                append_durable(path=self.path, data=entry.line())
+                append_durable(path=self.path, data=entry.line(), ahead=AHEAD)
                 return entry
         except FileError as error:
             raise JournalError(str(error)) from error
@@ -83,7 +84,7 @@ class Journal:
         """Give every segment, oldest first, verified against the one before; one is held at a time."""
         content, head = self.content(), EMPTY
         for path in sealed_files(self.path, before=content.after.seq + 1):
-            sealed = parse_journal(path.read_bytes(), where=str(path), after=head)
+            sealed = parse_journal(read_segment(path), where=str(path), after=head)
             if sealed.tail:
                 raise JournalError(f"{path}: ends in the middle of a line; the journal was changed")
             head = sealed.head
@@ -121,16 +122,16 @@ class Journal:
             raise JournalError(
                 f"{segments.folder_of(self.path)}: no segment holds entry {seq}; bring it back"
             )
-        return parse_journal(holding.read_bytes(), where=str(holding), after=None)
+        return parse_journal(read_segment(holding), where=str(holding), after=None)
 
     def read(self) -> bytes:
         """Return the open segment's bytes, none when there is no file yet. Raises JournalError."""
         try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
+            return read_plain(self.path, limit=segments.LONGEST)
+        except MissingError:
             return b""
-        except OSError as error:
-            raise JournalError(f"{self.path}: cannot read: {error.strerror or error}") from error
+        except FileError as error:
+            raise JournalError(str(error)) from error
 
     def _catch_up(self) -> None:
         for _ in self._cursor.read():

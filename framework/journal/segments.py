@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.files.atomic import write_atomic
+from framework.files.errors import FileError
+from framework.files.plain import read_plain
 from framework.journal.entry import EMPTY, Entry, Head, Kind, parse_line
 from framework.journal.errors import JournalError
 
 SEGMENT_BYTES = 262_144
 """A segment with entries of this size, the state it begins with apart, is sealed before the next one."""
+
+LONGEST = 64_000_000
+"""Bytes of a segment, or a line, that is read: one from before there were segments may be long."""
 
 PER_FOLDER = 1_000_000
 """Entries whose segments share a folder, so that no folder grows without end."""
@@ -120,6 +125,14 @@ def seal(path: Path, data: bytes, *, first: int, opening: int) -> None:
         piece, opening = data[start:stop], 0
         write_atomic(path=folder / name_of(first), data=piece, staging=folder)
         first, start = first + piece.count(b"\n"), stop
+
+
+def read_segment(path: Path) -> bytes:
+    """Return a segment's bytes. Raises JournalError."""
+    try:
+        return read_plain(path, limit=LONGEST)
+    except FileError as error:
+        raise JournalError(str(error)) from error
 
 
 def _listed(folder: Path) -> list[Path]:

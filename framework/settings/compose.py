@@ -340,7 +340,7 @@ def _patch(ground: Ground) -> Patch | None:
     environment = ground.values.get("soak", {}).get("environment")
     if isinstance(environment, str):
         live = live_overrides(ground.plan.root, environment)
-        if live.is_file():
+        if os.path.lexists(live):  # what is no file is refused, not passed over
             return read_patch(live, root=ground.plan.root)
     name = ground.values.get("soak", {}).get("overrides_file")
     if not isinstance(name, str) or not name:

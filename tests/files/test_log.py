@@ -62,5 +62,5 @@ def test_after_a_refusal_nothing_is_added(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_way_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="cannot read: Is a directory"):
+    with pytest.raises(FileError, match="is a folder; allowed a plain file"):
         opened(tmp_path)

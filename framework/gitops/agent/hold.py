@@ -9,7 +9,7 @@ from framework.files.atomic import write_atomic
 from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.history import History
 from framework.gitops.desired.rendered import require_rendered
-from framework.holds.hold import Hold, write_hold
+from framework.holds.hold import Hold, drop_hold, write_hold
 from framework.journal.entry import Kind
 
 
@@ -24,7 +24,7 @@ def settle(state_dir: StateDir, view: JournalView, hold: Hold, *, bot_health: st
     """Bring file, live content and journal to what a hold says, from wherever they were cut off."""
     history = view.history()
     if hold.name in history.cleared:
-        state_dir.hold.unlink(missing_ok=True)
+        drop_hold(state_dir.hold)
         return
     if hold.gone:
         write_hold(state_dir.hold, hold.plain, staging=state_dir.staging)
@@ -39,7 +39,7 @@ def settle(state_dir: StateDir, view: JournalView, hold: Hold, *, bot_health: st
 
 def put_live(state_dir: StateDir, data: bytes) -> None:
     """Replace the live file; its folder never holds another file. Raises FileError."""
-    write_atomic(path=state_dir.live, data=data, staging=state_dir.staging)
+    write_atomic(path=state_dir.live, data=data, staging=state_dir.staging, vital=True)
 
 
 def _go_back(state_dir: StateDir, view: JournalView, hold: Hold, history: History, bot_health: str) -> None:

@@ -103,7 +103,7 @@ class Observed:
 
     hold: Hold | None = None
     live_sha: str | None = None
-    """SHA-256 of the live file's bytes, None when there is none."""
+    """SHA-256 of the live file's bytes, None when there is none; what stands in its place, in words."""
 
     cut_off: str | None = None
     """The live file's SHA when it is a content of the agent's own that no entry records: a write cut off."""

@@ -6,7 +6,6 @@ word alone. The first commit of all is measured by the operator's checkout, wher
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from framework.gitops.agent.decide import rollback_target
 from framework.gitops.agent.observed import Desired, Observed, Rules
 from framework.gitops.agent.permits import Permits, Trust
-from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
+from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
 from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.history import History
@@ -130,7 +129,7 @@ class Observer:
     def observe_here(self) -> Observed:
         """Read what this machine alone says: enough to complete what was cut off, whatever ails git."""
         history = self.view.history()
-        live_sha = self._live_sha()
+        live_sha = read_live_sha(self.state_dir.live)
         return Observed(
             now=self.now(),
             history=history,
@@ -147,7 +146,7 @@ class Observer:
             self._taken = history.taken
             self.examined = self.good = history.taken[1]
             self._refusals.clear()
-        now, live_sha = self.now(), self._live_sha()
+        now, live_sha = self.now(), read_live_sha(self.state_dir.live)
         hold = read_hold(self.state_dir.hold, history.hold)
         revoked = self._permits.revoked(self.fetched.gate_journal.decisions, self._trust(), history, now=now)
         return Observed(
@@ -373,12 +372,6 @@ class Observer:
         return Rules(
             probation_s=agent.probation_s, heartbeat_s=agent.stale_s, cooldown_s=agent.cooldown_h * 3_600
         )
-
-    def _live_sha(self) -> str | None:
-        try:
-            return hashlib.sha256(self.state_dir.live.read_bytes()).hexdigest()
-        except OSError:
-            return None
 
     def _cut_off(self, live_sha: str | None) -> str | None:
         history = self.view.history()

@@ -16,6 +16,7 @@ from typing import Any, assert_never
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked, write_atomic, write_json
 from framework.files.moments import iso_utc
+from framework.files.spare import keep_spares
 from framework.gitops.agent.conditions import Permission, health_of, permission_of, sync_of
 from framework.gitops.agent.decide import Action, Do, decide
 from framework.gitops.agent.hold import put_live, settle
@@ -122,6 +123,7 @@ class Reconciler:
         Raises FileError, GitopsError and JournalError when this machine refuses; a later turn goes on where
         this one was cut off.
         """
+        keep_spares(self.state_dir.staging)
         self.observer.compose_head()
         for _ in range(MOST):
             proposal: Hold | None = None

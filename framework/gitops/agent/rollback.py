@@ -13,7 +13,13 @@ from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.history import Applied, History
-from framework.gitops.desired.rendered import rendered_of, require_rendered, store_rendered, successor
+from framework.gitops.desired.rendered import (
+    read_rendered,
+    rendered_of,
+    require_rendered,
+    store_rendered,
+    successor,
+)
 from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.repo.git import Git
 from framework.holds.hold import Grounds, Hold, new_hold
@@ -47,7 +53,7 @@ def roll_back(
             " quarantine; allowed a hold (quoteops gitops hold) and a new commit"
         )
     good = require_rendered(target.overrides_sha, folder=state_dir.contents)
-    before = require_rendered(bad.overrides_sha, folder=state_dir.contents)
+    before = read_rendered(bad.overrides_sha, folder=state_dir.contents)
     rendered = successor(replace(good, cause="rollback"), applied=bad, before=before)
     sha = store_rendered(rendered, folder=state_dir.contents)
     data = new_hold(

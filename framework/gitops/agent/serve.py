@@ -18,6 +18,7 @@ from pathlib import Path
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked
 from framework.files.errors import FileError
+from framework.files.spare import keep_spares
 from framework.gitops.agent.conditions import Permission, Sync, fresh, permission_of, sync_of
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.observer import Observer
@@ -137,6 +138,7 @@ def tidy(state_dir: StateDir) -> None:
         rest.unlink(missing_ok=True)
     for rest in state_dir.mirror.rglob("*.lock"):
         rest.unlink(missing_ok=True)
+    keep_spares(state_dir.staging)
 
 
 def read_checkout(home: Path, environment: str) -> EnvironmentRevision | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework.files.errors import FileError, MissingError, UnfitError
+from framework.files.plain import kind_of, read_plain
 from framework.gitops.agent.observed import Bot, Desired, Rules
 from framework.gitops.desired.checkpoint import checkpoint, compact, refold, restored
 from framework.gitops.desired.history import History
@@ -20,7 +23,6 @@ from framework.journal.errors import JournalError
 from framework.journal.journal import Journal, utc_now
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
-BOT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,22 @@ class JournalView:
         return checkpoint(compact(history))
 
 
+def read_live_sha(path: Path) -> str | None:
+    """Return the SHA-256 of the live file's bytes, None without one; what stands in its place, in words."""
+    try:
+        return hashlib.sha256(read_plain(path)).hexdigest()
+    except MissingError:
+        return None
+    except UnfitError:
+        return kind_of(path) or "a file too large to be read"
+    except FileError:
+        return "a file that cannot be read"
+
+
 def read_bot(path: Path) -> Bot | None:
     """Read what the bot says of itself; None when nothing that makes sense is there."""
     try:
-        with path.open("rb") as file:
-            data = json.loads(file.read(BOT_BYTES))
+        data = json.loads(read_plain(path))
         in_force = data.get("in_force") or {}
         refused = data.get("refused") or {}
         return Bot(
@@ -172,7 +185,7 @@ def read_bot(path: Path) -> Bot | None:
             refused_why=str(refused.get("reason", "")),
             pending=tuple(str(item["name"]) for item in data.get("pending") or ()),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (FileError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # the bot's file proves health or nothing: what cannot be read counts as no bot
 
 
@@ -182,8 +195,8 @@ def read_state(path: Path) -> dict[str, Any]:
     What makes no sense is left out: an older agent wrote it, or nobody.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        data = json.loads(read_plain(path))
+    except (FileError, ValueError, RecursionError):
         return {}
     return (
         {key: value for key, value in data.items() if _is_state(key, value)} if isinstance(data, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from framework.gitops.agent.conditions import (
     sync_of,
 )
 from framework.gitops.agent.observed import Desired, Observed, Rules
-from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_state
+from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
 from framework.gitops.desired.history import History
 from framework.gitops.desired.rendered import read_rendered
 from framework.holds.hold import read_hold
@@ -203,7 +202,7 @@ def _observed(state_dir: StateDir, state: Plain, history: History, now: datetime
         fetched_at=datetime.fromisoformat(state["fetched_at"]) if state.get("fetched_at") else None,
         fetch_fault=state.get("fetch_fault", ""),
         hold=read_hold(state_dir.hold, history.hold),
-        live_sha=_sha(state_dir),
+        live_sha=read_live_sha(state_dir.live),
         bot=read_bot(state_dir.bot),
     )
 
@@ -241,13 +240,6 @@ def _bot(observed: Observed) -> BotStatus | None:
         pending=bot.pending,
         refused=bot.refused_why or None,
     )
-
-
-def _sha(state_dir: StateDir) -> str | None:
-    try:
-        return hashlib.sha256(state_dir.live.read_bytes()).hexdigest()
-    except OSError:
-        return None
 
 
 def _last_verdict(history: History) -> VerdictStatus | None:

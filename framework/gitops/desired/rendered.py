@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import canonical_json, write_atomic
+from framework.files.errors import FileError
 from framework.files.moments import iso_utc
+from framework.files.plain import read_plain
 from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import Applied
 from framework.gitops.errors import GitopsError
@@ -104,9 +106,10 @@ def store_rendered(rendered: Rendered, *, folder: Path) -> str:
     """Store a content by the digest of its live bytes; return the digest. Raises FileError."""
     sha = rendered.overrides_sha
     path = folder / f"{sha}.json"
-    if not path.is_file():
+    if read_rendered(sha, folder=folder) is None:
         plain = {field.name: getattr(rendered, field.name) for field in fields(rendered)}
-        write_atomic(path=path, data=canonical_json(plain) + "\n")
+        data = canonical_json(plain) + "\n"
+        write_atomic(path=path, data=data, staging=folder.parent / "staging", vital=True)
     return sha
 
 
@@ -114,9 +117,9 @@ def read_rendered(sha: str, *, folder: Path) -> Rendered | None:
     """Return a stored content, or None when there is none of that digest, whole and unchanged."""
     path = folder / f"{sha}.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_plain(path))
         rendered = Rendered(**{**data, "carried": tuple(data["carried"]), "restart": tuple(data["restart"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (FileError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return rendered if rendered.overrides_sha == sha else None
 

@@ -23,7 +23,15 @@ from framework.gitops.repo.entry_signatures import append_signed
 from framework.gitops.repo.git import MAX_BLOB, Git, without_login
 from framework.journal.errors import JournalError
 from framework.journal.journal import EMPTY, Content, Entry, Head, Journal, Kind, check_head, utc_now
-from framework.journal.segments import PER_FOLDER, name_of, number_of, parse_journal, parse_open, sealed_files
+from framework.journal.segments import (
+    PER_FOLDER,
+    name_of,
+    number_of,
+    parse_journal,
+    parse_open,
+    read_segment,
+    sealed_files,
+)
 from framework.settings.documents import parse_json
 from framework.settings.errors import ConfigError
 
@@ -269,7 +277,7 @@ def _unpublished(
     if len(sealed) > PIECES and tip is not None:  # several pushes: nobody reads them before the last one
         for path in _sealed_paths(git, tip, name, since=since, before=None):
             sealed.pop(path, None)
-    return {name: path.read_bytes() for name, path in list(sealed.items())[: PIECES + 1]}
+    return {name: read_segment(path) for name, path in list(sealed.items())[: PIECES + 1]}
 
 
 def _sealed_paths(git: Git, tip: str, name: str, *, since: int, before: int | None) -> list[str]:

@@ -205,7 +205,8 @@ def test_on_a_full_disk_the_live_state_stays_and_the_commit_is_taken_when_there_
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "_write_through", full)
-        patched.setattr(files, "_write_all", full)
+        patched.setattr(files, "write_all", full)
+        patched.setattr(files, "write_spare", lambda *_: False)  # and no reserve is left
         with pytest.raises(FileError, match="No space left"):
             world.poll()
         with pytest.raises(FileError, match="No space left"):
