@@ -72,7 +72,10 @@ def column_key(name: str) -> str:
 def header_of(*, line: str) -> tuple[list[str], str]:
     """Return the names of a header line and what separates them (comma, semicolon or tab)."""
     separator = max(",;\t", key=line.count)
-    return next(csv.reader([line.lstrip(BOM).rstrip("\r\n")], delimiter=separator), []), separator
+    try:
+        return next(csv.reader([line.lstrip(BOM).rstrip("\r\n")], delimiter=separator), []), separator
+    except csv.Error:  # bytes that are no text
+        return [], separator
 
 
 def read_table(
