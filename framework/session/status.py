@@ -24,6 +24,7 @@ from framework.quoting.records import WITHHELD_NAMES
 from framework.rollout.route import CANARY, REAL
 from framework.session.cut_off import tell_cut_off
 from framework.session.intent_file import INTENTS, FileJournal
+from framework.session.permitted import check_permitted
 from framework.session.reload import (
     APPLIED,
     MODE,
@@ -74,6 +75,8 @@ class Bot:
         self.settings, self.live = composed.settings, live
         self.metrics = _served(composed.settings.soak.metrics_port, say)
         self.environment = composed.settings.soak.environment
+        if self.environment is not None:
+            check_permitted(composed.settings, home=home, environment=self.environment)
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
         self.started_at = self.since = self.refused_at = _now()

@@ -4,10 +4,12 @@ Going back to the baseline reduces risk whatever the values are: it is what was 
 own changes are named ``candidate.NAME``.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from framework.files.atomic import canonical_json
 from framework.settings.fields import Effect, name_of, values_in
 from framework.settings.overrides import Change, change_of
 from framework.settings.schema.rollout import share_of
@@ -34,6 +36,13 @@ def traded_fields(settings: RunSettings) -> dict[str, Any]:
     plain = {**behaviour(settings), "kpi": behaviour(settings.kpi)}
     found = {name_of(path): value for path, value in values_in(plain)}
     return {**found, VALUES: settings.rollout.candidate}
+
+
+def plain_fields(settings: RunSettings) -> dict[str, Any]:
+    """Return every value that decides what trades as it is after a round through JSON."""
+    values = {name: value for name, value in traded_fields(settings).items() if not name.startswith("kpi.")}
+    plain: dict[str, Any] = json.loads(canonical_json(values))
+    return plain
 
 
 def traded_changes(before: Fields, after: Fields) -> tuple[Change, ...]:

@@ -140,6 +140,7 @@ def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetim
     After a patch's end, what loosens or has no direction is set back, field by field, and stated as such.
     """
     from framework.settings.overrides import apply_patch, render_patch
+    from framework.settings.traded import plain_fields
 
     settings, patch = revision.settings, revision.patch
     if settings is None:
@@ -168,8 +169,8 @@ def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetim
         fields=fields,
         expires=iso_utc(ends) if ends is not None else None,
         lapses=lapses,
-        traded=_traded(settings),
-        ended={} if ended is None else _traded(ended),
+        traded=plain_fields(settings),
+        ended={} if ended is None else plain_fields(ended),
     )
 
 
@@ -231,15 +232,6 @@ def _fields(settings: RunSettings) -> dict[str, Any]:
         if here is not _NOTHING:
             values[name] = here
     return values
-
-
-def _traded(settings: RunSettings) -> dict[str, Any]:
-    """Return what decides what trades, as it is after a round through JSON."""
-    from framework.settings.traded import traded_fields
-
-    values = {name: value for name, value in traded_fields(settings).items() if not name.startswith("kpi.")}
-    plain: dict[str, Any] = json.loads(canonical_json(values))
-    return plain
 
 
 _NOTHING = object()
