@@ -70,6 +70,7 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> i
     from framework.session.stop import Stop
     from framework.soak.reports import gates_summary
     from framework.soak.run import run_soak
+    from framework.soak.text import headline_lines
 
     stop = Stop()
     with Show(out=sys.stderr if as_json else sys.stdout) as show, heard_by(stop):
@@ -81,6 +82,8 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> i
             progress=show.progress,
             stop=stop,
         )
+        for line in () if as_json else headline_lines(result):
+            show.line(line)
     export(folder, exports=exports)
     if as_json:
         print(canonical_json({**gates_summary(result), "run_dir": str(folder)}))

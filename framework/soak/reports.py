@@ -15,6 +15,7 @@ from framework.session.run_folder import RunFolder
 from framework.session.schedule import written_schedule
 from framework.session.switching import switch_rows
 from framework.soak.result import SoakResult
+from framework.soak.versus import comparison_of
 from framework.tuning.params import TuningParams
 
 Say = Callable[[str], None]
@@ -141,7 +142,7 @@ def soak_metrics(result: SoakResult) -> dict[str, Any]:
 
 
 def gates_summary(result: SoakResult) -> dict[str, Any]:
-    """Give the verdicts of the run by profile and of every iteration by the deciding one."""
+    """Give the run's verdicts by profile and by iteration, and the comparison with what runs today."""
     gate = result.judged
     return {
         "verdict": gate.verdict.value,
@@ -151,6 +152,7 @@ def gates_summary(result: SoakResult) -> dict[str, Any]:
         "halts": [halt.as_dict() for halt in gate.halts or ()],
         "profiles": {name: judged.verdict.value for name, judged in gate.profiles.items()},
         "iterations": [gate.verdict.value for gate in result.gates],
+        "comparison": comparison_of(result),
         **({"symbols": {one.symbol: one.verdict.value for one in result.symbols}} if result.symbols else {}),
     }
 

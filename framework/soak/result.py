@@ -8,6 +8,7 @@ from typing import Any
 
 from framework.edge.section import EdgeReport, Section
 from framework.edge.window import WindowData
+from framework.gates.comparison import Comparison
 from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
 from framework.session.play import Iteration
@@ -50,6 +51,11 @@ class SoakResult:
     arms: list[ArmRow] = field(default_factory=list)
     untuned: str | None = None
     """Why no package was tuned, when none was."""
+    present: str = ""
+    """What runs today: the name of the configuration beside which this one is compared."""
+    is_present: bool = False
+    """Whether this run is that very configuration."""
+    comparison: Comparison | None = None
     symbols: list[SoakResult] = field(default_factory=list)
     """Of several symbols on one account, what each by itself came to; ``whole`` and windows are theirs."""
 

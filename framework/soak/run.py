@@ -40,7 +40,15 @@ from framework.soak.reports import write_iteration, write_run, write_verdict
 from framework.soak.resources import MemoryWatch, Stopwatch, time_stages
 from framework.soak.result import SoakResult
 from framework.soak.symbols import begin_symbols, take_symbols, weigh_symbols
-from framework.soak.text import closing_lines, iteration_line, notices, opening_line, verdict_lines
+from framework.soak.text import (
+    closing_lines,
+    iteration_line,
+    notices,
+    opening_line,
+    present_lines,
+    verdict_lines,
+)
+from framework.soak.versus import compare_with_present
 
 if TYPE_CHECKING:
     from framework.session.status import Bot
@@ -96,7 +104,7 @@ def run_soak(
             if bot is not None:
                 stop.arm()
             memory = run.play(replay, switch)
-        run.weigh(replay)
+        run.weigh(replay, composed)
         watch.lap("iterations")
         run.weigh_arms(live)
         watch.lap("arms")
@@ -179,17 +187,18 @@ class _Run:
             )
         return memory
 
-    def weigh(self, replay: Played) -> None:
-        """Report and judge the whole run."""
+    def weigh(self, replay: Played, composed: Composed) -> None:
+        """Report and judge the whole run, and compare it with what runs today."""
         result = self.result
         result.versions = replay.each()[0].timeline.versions
         result.reloads, result.offers = replay.live.log, replay.live.offers
         wholes, result.report, result.gate = weigh(replay, self.judge)
         result.whole = wholes[0] if len(wholes) == 1 else None
         weigh_symbols(result, replay, self.judge)
+        compare_with_present(result, composed)
         write_verdict(result, self.folder)
         sign = slippage_marker(result.totals.percentiles["slippage_bps_p95"])
-        for line in (sign, result.judged.marker, *verdict_lines(result)):
+        for line in (sign, *present_lines(result), result.judged.marker, *verdict_lines(result)):
             self.say(line)
 
     def write(self, watch: Stopwatch, memory: MemoryWatch, told: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from framework.gates.comparison_text import comparison_sentence
 from framework.gates.explain import matrix_lines, next_step
 from framework.session.halts import halts_sentence, loss_halt_before
 from framework.session.reload import TAKEN_BACK
@@ -81,6 +82,7 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
 def summary_text(result: SoakResult) -> str:
     """Give the run in a few lines: verdict, money, iterations, tuner against its placebos, what next."""
     lines = [
+        *present_lines(result),
         *verdict_lines(result)[:2],
         *(iteration_line(result, k) for k in range(1, len(result.reports) + 1)),
         *verdict_lines(result)[2:],
@@ -89,6 +91,23 @@ def summary_text(result: SoakResult) -> str:
         *matrix_lines(result.judged.decision),
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def present_lines(result: SoakResult) -> list[str]:
+    """Say first whether it is better than what runs today."""
+    if not result.present:
+        return []
+    if result.is_present:
+        return [f"better? nothing is tried: this is what runs ({result.present})"]
+    if result.comparison is None:
+        return [f"better? not compared: the present configuration {result.present}"]
+    said = comparison_sentence(result.comparison, quote=result.reported.quote)
+    return [f"better? {said}", f"present: {result.present}"]
+
+
+def headline_lines(result: SoakResult) -> list[str]:
+    """Say both answers once more, last, where a terminal shows them first."""
+    return [*present_lines(result)[:1], f"KPI {result.judged.decides}: {verdict_lines(result)[0]}"]
 
 
 def verdict_lines(result: SoakResult) -> list[str]:
@@ -210,6 +229,7 @@ def results_markdown(result: SoakResult) -> str:
     gate, totals, runtime = result.judged, result.totals, result.runtime
     parts = [
         f"# Soak: {gate.verdict.value}",
+        *present_lines(result),
         gate.sentence,
         f"Tape {runtime['tape']}, {totals.hours:.3g} h, {runtime['iterations']} iterations, maker fee"
         f" {runtime['maker_fee_bps']:g} bps, config {runtime['config_sha'][:12]}.",

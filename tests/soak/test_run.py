@@ -23,6 +23,7 @@ from framework.soak.run import Interrupted, run_soak
 from tests.command import QUICK, latest, only_run, private_copy, soaked
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
+PRESENT = "conf/, profile S1 and runtime_overrides/soak.yaml, without the words that are tried"
 
 
 @pytest.fixture
@@ -94,6 +95,21 @@ def test_the_lines_for_stdout_hold_the_markers(root: Path) -> None:
     judged = next(k for k, line in enumerate(said) if line.startswith("| kpi_gate | INCONCLUSIVE | REASONS="))
     assert said[judged + 1].startswith("INCONCLUSIVE: ")
     assert said[-1].startswith("next: ")
+    assert said[judged - 1] == "better? nothing is tried: this is what runs (" + PRESENT + ")"
+
+
+def test_what_is_tried_is_compared_with_what_runs_before_the_kpis_are_said(root: Path) -> None:
+    words = [word for word in QUICK if not word.startswith("soak.hours")]
+    result, folder, said = soaked(root, *words, "soak.hours=1", "strategy.base_half_spread_bps=10")
+    judged = next(k for k, line in enumerate(said) if line.startswith("| kpi_gate | "))
+    assert said[judged - 2].startswith("better? NOT PROVEN: ")
+    assert said[judged - 1] == f"present: {PRESENT}"
+    summary = json.loads((folder / "reports" / "gates_summary.json").read_text())
+    assert summary["comparison"]["answer"] == "INCONCLUSIVE"
+    assert summary["comparison"]["fills"] == (result.comparison and result.comparison.fills)
+    untried, _, _ = soaked(root, *words, "soak.hours=1")
+    assert 0 < summary["comparison"]["present_fills"] <= untried.totals.fills
+    assert (folder / "soak" / "summary.txt").read_text().startswith("better? NOT PROVEN: ")
 
 
 def test_the_verdict_is_said_before_the_page_is_drawn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

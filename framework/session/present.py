@@ -1,0 +1,78 @@
+"""The present configuration: what runs without the words of this run, in this run's world.
+
+A word is of the world (the market, the exchange and its fees, costs, judging, how long a run lasts) or it is
+tried (profile, parameters, strategy, sizing, guards, signal, rollout). The present keeps the first and leaves
+out the second: it is what the environment named by ``soak.environment`` composes to, or what conf/ and the
+overrides file of conf/soak compose to, never tuned.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from framework.settings.compose import Composed, compose_run
+from framework.settings.schema.run import RunSettings
+
+WORLD = ("market", "exchange", "cost_model", "kpi", "soak", "tuning")
+"""Groups whose words both sides of a comparison share; of ``soak`` all but the overrides file."""
+TRIED_VARIABLES = ("MM_RUNTIME_OVERRIDES_JSON", "MM_PROFILE")
+UNTUNED = "soak.auto_tune=false"
+
+
+@dataclass(frozen=True)
+class Present:
+    """What runs today, as far as this checkout says it, and its name for people."""
+
+    settings: RunSettings
+    named: str
+
+
+def is_world(word: str) -> bool:
+    """Tell whether a word is of the world a run is played in, and not of what is tried in it."""
+    key = word.lstrip("+~").partition("=")[0]
+    return key.partition(".")[0] in WORLD and key != "soak.overrides_file"
+
+
+def present_words(words: Sequence[str]) -> list[str]:
+    """Return the words of the present beside a run of these words."""
+    kept = [word for word in words if is_world(word) and not word.startswith("soak.auto_tune=")]
+    return [*kept, UNTUNED]
+
+
+def tried_words(words: Sequence[str]) -> list[str]:
+    """Return the words that are tried."""
+    return [word for word in words if not is_world(word) and not word.startswith(("hydra.", "hydra/"))]
+
+
+def present_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables without those that change what is traded."""
+    given = os.environ if environ is None else environ
+    return {name: value for name, value in given.items() if name not in TRIED_VARIABLES}
+
+
+def present_of(composed: Composed) -> Present:
+    """Compose the present beside a run. Raises ConfigError or FileError."""
+    plan = composed.ground.plan
+    words = [*plan.words.values()]
+    words += [f"{name}={c.option}" for name, c in plan.choices.items() if c.chosen_by.startswith(f"{name}=")]
+    there = compose_run(
+        primary=plan.primary, words=present_words(words), root=composed.root, environ=present_environ()
+    )
+    return Present(there.settings, name_of_present(there))
+
+
+def name_of_present(composed: Composed) -> str:
+    """Say what the present is."""
+    soak = composed.settings.soak
+    if soak.environment is not None:
+        return f"environment {soak.environment} as this checkout has it"
+    over = f" and {soak.overrides_file}" if soak.overrides_file else ""
+    return f"conf/, profile {composed.choices['profile']}{over}, without the words that are tried"
+
+
+def same_trading(one: RunSettings, other: RunSettings) -> bool:
+    """Tell whether two runs trade alike as long as nothing is tuned."""
+    there = other.replaced({"soak": other.soak.model_copy(update={"auto_tune": one.soak.auto_tune})})
+    return one.config_sha == there.config_sha
