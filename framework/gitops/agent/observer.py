@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from framework.errors import QuoteopsError
 from framework.gitops.agent.decide import rollback_target
 from framework.gitops.agent.observed import Desired, Observed, Rules
 from framework.gitops.agent.permits import Permits, Trust
@@ -91,7 +92,7 @@ class Observer:
             head = self.git.fetch(self.remote, self.branch)
             gate_journal = self._read_gate_journal()
             self.incoming = Fetched(head, self.now(), "", gate_journal)
-        except GitError as error:
+        except (QuoteopsError, OSError) as error:  # the thread that looks must go on looking
             self.incoming = replace(self.incoming, fault=str(error))
 
     def _read_gate_journal(self) -> GateJournal:

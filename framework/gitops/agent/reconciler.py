@@ -23,6 +23,7 @@ from framework.gitops.agent.hold import put_live, settle
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.rollback import Revert, make_revert, revert_body, roll_back
+from framework.gitops.agent.state_dir import JournalView
 from framework.gitops.desired.rendered import (
     Rendered,
     rendered_of,
@@ -81,9 +82,13 @@ class Reconciler:
     publish_fault: str = ""
     """Why the journal could not be published last."""
 
+    outside: Callable[[Callable[[], None]], None] = lambda job: job()
+    """Does what waits for the network: at once, or on a thread that may wait."""
+
     def __post_init__(self) -> None:
         self.state_dir, self.view, self.git = self.observer.state_dir, self.observer.view, self.observer.git
         self._push_after: datetime | None = None
+        self._pushing = False
         self._publish_after: datetime | None = None
         self._published_size = 0
         self._written: dict[str, Any] = {}
@@ -144,7 +149,9 @@ class Reconciler:
 
     def _observe(self) -> Observed:
         pausing = is_pausing(self._push_after, now=self.observer.now())
-        return self.observer.observe(publish_fault=self.publish_fault, can_push=not pausing)
+        return self.observer.observe(
+            publish_fault=self.publish_fault, can_push=not pausing and not self._pushing
+        )
 
     def propose_revert(self) -> None:
         """Open the proposal that a hold still owes git, when there is a remote."""
@@ -283,21 +290,38 @@ class Reconciler:
                 now=now,
                 sign=self.sign,
             )
-            branch, commit = push_branch(
-                self.git, self.observer.remote, branch=revert.branch, commit=revert.commit, base=revert.base
-            )
-            revert = replace(revert, branch=branch, commit=commit)
         except QuoteopsError as error:
-            self._push_after = now + timedelta(seconds=RETRY_S)
-            self.log(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
+            self._put_off(error)
             return
+        self._pushing = True
+        self.outside(lambda: self._deliver(revert, hold))
+
+    def _put_off(self, error: QuoteopsError) -> None:
+        self._push_after = self.observer.now() + timedelta(seconds=RETRY_S)
+        self.log(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
+
+    def _deliver(self, revert: Revert, hold: Hold) -> None:
+        """Push a revert and ask for its merge; whoever keeps the environment meanwhile does not wait."""
+        try:
+            self._push(revert, hold)
+        except QuoteopsError as error:
+            self._put_off(error)
+        finally:
+            self._pushing = False
+
+    def _push(self, revert: Revert, hold: Hold) -> None:
+        branch, commit = push_branch(
+            self.git, self.observer.remote, branch=revert.branch, commit=revert.commit, base=revert.base
+        )
+        revert = replace(revert, branch=branch, commit=commit)
         body = revert_body(revert, hold, self.state_dir.environment)
         path = self.state_dir.folder / "proposals" / f"{revert.branch.replace('/', '_')}.md"
         write_atomic(path=path, data=body)
         url = self._pull_request(revert, hold, body)
         entry = {"hold": hold.name, "branch": revert.branch, "commit": revert.commit, "exact": revert.exact}
         with locked(path=self.state_dir.turn, timeout_s=TURN_S):
-            if (hold.name, Kind.PROPOSED) not in self.view.history().done:
+            view = JournalView(self.state_dir.journal)  # our own may be read at this moment
+            if (hold.name, Kind.PROPOSED) not in view.history().done:
                 self.view.note(Kind.PROPOSED, {**entry, "url": url})
         self.log(f"| gitops_reconcile | PROPOSED | {revert.branch} {url or path} |")
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked
@@ -28,6 +29,7 @@ from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.revision import sweep_scratch
 from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import Git
+from framework.gitops.repo.leftovers import sweep
 from framework.journal.journal import utc_now
 
 TICK_S = 1.0
@@ -81,8 +83,11 @@ def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:
     """Keep the environment until ``stop`` is set. Raises FileError when another agent keeps it."""
     with _alone(reconciler.state_dir):
         tidy(reconciler.state_dir)
-        looked = threading.Event()
-        fetcher = threading.Thread(target=_look, args=(reconciler, looked, stop), name="fetch", daemon=True)
+        looked, jobs = threading.Event(), SimpleQueue[Callable[[], None]]()
+        reconciler.outside = jobs.put
+        fetcher = threading.Thread(
+            target=_look, args=(reconciler, looked, jobs, stop), name="fetch", daemon=True
+        )
         fetcher.start()
         last_error = ""
         while not stop.is_set():
@@ -99,6 +104,7 @@ def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:
                     last_error = str(error)
                     reconciler.log(f"| gitops_reconcile | ERROR | {last_error} |")
             looked.wait(pause)
+        reconciler.git.processes.end()  # what the network owes is asked for again by the next agent
         fetcher.join(timeout=reconciler.git.timeout_s)
 
 
@@ -136,8 +142,7 @@ def tidy(state_dir: StateDir) -> None:
     sweep_scratch(state_dir.staging)
     for rest in state_dir.staging.glob(".*.tmp") if state_dir.staging.is_dir() else ():
         rest.unlink(missing_ok=True)
-    for rest in state_dir.mirror.rglob("*.lock"):
-        rest.unlink(missing_ok=True)
+    sweep(state_dir.mirror, older_s=0.0)
     keep_spares(state_dir.staging)
 
 
@@ -161,11 +166,18 @@ def remote_of(home: Path) -> str:
     return str((home / url).resolve()) if local else url
 
 
-def _look(reconciler: Reconciler, looked: threading.Event, stop: threading.Event) -> None:
+def _look(
+    reconciler: Reconciler,
+    looked: threading.Event,
+    jobs: SimpleQueue[Callable[[], None]],
+    stop: threading.Event,
+) -> None:
     while not stop.is_set():
         began = time.monotonic()
         reconciler.observer.fetch()
         looked.set()
+        while not jobs.empty() and not stop.is_set():
+            jobs.get()()
         if not stop.wait(
             reconciler.observer.poll_s / 2
         ):  # the turn comes first; what it journals is published after it

@@ -6,19 +6,21 @@ file system monitor, no prompts, no replace refs; a remote that hangs is killed 
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from framework.gitops.errors import BranchMissing, GitError, PushRejected
+from framework.gitops.repo.leftovers import clear_mirror, sweep
+from framework.gitops.repo.process import Processes, SilenceError, git_environment
 
 MAX_BLOB = 1_000_000
 """Bytes of the largest file that is read or exported."""
+
+LONGEST_S = 3_600.0
+"""Of one fetch or push, however much it tells of its progress."""
 
 MAX_FILES = 20_000
 MAX_EXPORT = 64_000_000
@@ -36,8 +38,8 @@ _CONFIG = (
     "fetch.recurseSubmodules=false",
     "gc.auto=0",
     "maintenance.auto=false",
-    "http.lowSpeedLimit=100",
-    "http.lowSpeedTime=15",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=20",
     "gpg.program=quoteops-takes-ssh-signatures-only",
     "gpg.x509.program=quoteops-takes-ssh-signatures-only",
     "gpg.ssh.program=ssh-keygen",
@@ -72,11 +74,19 @@ class Git:
     def __init__(self, repo: Path, timeout_s: float = 20.0) -> None:
         self.repo = repo
         self.timeout_s = timeout_s
+        """For anything local; of a remote, for how long it may say nothing."""
+
+        self.is_ours = False
+        """Whether nobody else works in it, so that what a killed git has left may be removed."""
+
+        self.processes = Processes()
 
     @staticmethod
     def mirror(repo: Path, timeout_s: float = 20.0) -> Git:
         """Return the bare repository at ``repo``, made when it is not there yet."""
         git = Git(repo, timeout_s)
+        git.is_ours = True
+        clear_mirror(repo)
         if not (repo / "HEAD").is_file():
             repo.mkdir(parents=True, exist_ok=True)
             git.run("init", "--quiet", "--bare", "--initial-branch=main", "--template=", ".")
@@ -162,9 +172,9 @@ class Git:
         """
         _check_branch(branch)
         kept = f"refs/quoteops/fetched/{branch}"
-        flags = ("--quiet", "--no-tags", "--no-auto-gc", "--no-write-fetch-head", "--end-of-options")
+        flags = ("--no-tags", "--no-auto-gc", "--no-write-fetch-head", "--end-of-options")
         args = ("fetch", *flags, remote, f"+refs/heads/{branch}:{kept}")
-        code, _, err = self.attempt(args)
+        code, _, err = self._network(*args)
         if code != 0:
             missing = b"couldn't find remote ref" in err
             raise (BranchMissing if missing else GitError)(f"git {_shown(args)}: {reason_of(err, code)}")
@@ -176,8 +186,8 @@ class Git:
             raise GitError(
                 f"git push: {refspec} would force; allowed a plain refspec such as SHA:refs/heads/b"
             )
-        args = ("push", "--quiet", "--porcelain", "--no-verify", "--end-of-options", remote, refspec)
-        code, out, err = self.attempt(args)
+        args = ("push", "--porcelain", "--no-verify", "--end-of-options", remote, refspec)
+        code, out, err = self._network(*args)
         if code != 0:
             status = b"".join(line for line in out.splitlines() if line.startswith(b"!"))
             rejected = any(word in status for word in _RACES)
@@ -263,31 +273,35 @@ class Git:
         self, args: Iterable[str], *, input: bytes | None = None, env: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, bytes]:
         """Run git and return its exit code and what it wrote. Raises GitError when time runs out."""
-        args = list(args)
-        command = ["git", *(word for line in _CONFIG for word in ("-c", line)), *args]
+        return self._attempt(list(args), input=input, env=env)
+
+    def _network(self, *args: str) -> tuple[int, bytes, bytes]:
+        """Run git against a remote, for as long as it tells of its progress."""
+        if self.is_ours:
+            sweep(self.repo)
+        return self._attempt([args[0], "--progress", *args[1:]], silence_s=self.timeout_s)
+
+    def _attempt(
+        self,
+        args: list[str],
+        *,
+        input: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        silence_s: float | None = None,
+    ) -> tuple[int, bytes, bytes]:
         try:
-            process = subprocess.Popen(
-                command,
+            return self.processes.run(
+                ["git", *(word for line in _CONFIG for word in ("-c", line)), *args],
                 cwd=self.repo,
-                env={**_environment(), **(env or {})},
-                stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=os.name == "posix",
+                env={**git_environment(), **(env or {})},
+                input=input,
+                limit_s=self.timeout_s if silence_s is None else LONGEST_S,
+                silence_s=silence_s,
             )
+        except SilenceError as error:
+            raise GitError(f"git {_shown(args)}: {error}") from None
         except OSError as error:
             raise GitError(f"{self.repo}: git cannot run here: {error.strerror or error}") from error
-        with process:
-            try:
-                out, err = process.communicate(input, timeout=self.timeout_s)
-            except subprocess.TimeoutExpired:
-                _kill(process)
-                process.communicate()
-                raise GitError(f"git {_shown(args)}: no answer within {self.timeout_s:g} s") from None
-            except BaseException:
-                _kill(process)
-                raise
-        return process.returncode, out, err
 
 
 def check_blob(blob: Blob, *, where: str, limit: int = MAX_BLOB) -> None:
@@ -333,32 +347,6 @@ def check_apart(paths: Iterable[str], *, where: str) -> None:
 def without_login(text: str) -> str:
     """Return a text without the user and the password of any URL in it."""
     return _LOGIN.sub("", text)
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {
-        **kept,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "",
-        "SSH_ASKPASS": "",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_LITERAL_PATHSPECS": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=10",
-        "LC_ALL": "C",
-    }
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End git and the helpers it started for the transport."""
-    if os.name == "posix":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-            return
-        except ProcessLookupError:
-            pass
-    process.kill()
 
 
 def _shown(args: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -410,3 +410,24 @@ def test_a_commit_that_brings_signatures_in_is_good_after_a_restart_too(world: W
     assert permission_of(world.poll())[0] is Permission.ALLOWED
     world.restart()
     assert permission_of(world.poll())[0] is Permission.ALLOWED
+
+
+def test_the_push_of_a_revert_is_handed_over_and_nothing_here_waits_for_it(world: World) -> None:
+    world.poll()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    roll_back_environment(world.new_agent(), reason="now")
+    world.restart()
+    jobs: list[Callable[[], None]] = []
+    world.agent.outside = jobs.append
+    world.poll()
+    world.poll()
+    assert len(jobs) == 1
+    assert "quoteops/revert" not in world.author.run("branch").decode()
+    release_environment(world.new_agent(), reason="it was not that")
+    world.state_dir.live.write_text("{}")
+    world.poll()
+    assert world.live()["tail_age_ms"] == 650  # the push has still to come
+    jobs[0]()
+    assert "quoteops/revert" in world.author.run("branch").decode()
+    assert world.kinds().count("proposed") == 1

@@ -1,0 +1,47 @@
+"""What a git that was killed leaves in our mirror: locks that nobody holds, packs that nobody will finish."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from framework.files.plain import kind_of
+
+STALE_S = 20.0
+"""Git holds a lock for milliseconds, and writes to a pack as long as its fetch says anything."""
+
+
+def sweep(mirror: Path, *, older_s: float = STALE_S) -> list[str]:
+    """Remove what was left and nothing has touched for so long; return the names of what went."""
+    gone = []
+    for path in _leftovers(mirror):
+        with contextlib.suppress(OSError):
+            if older_s <= 0.0 or abs(time.time() - path.lstat().st_mtime) > older_s:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                gone.append(path.relative_to(mirror).as_posix())
+    return gone
+
+
+def clear_mirror(mirror: Path) -> None:
+    """Remove a mirror that is none: it can be made again at any time."""
+    if os.path.lexists(mirror) and (not mirror.is_dir() or kind_of(mirror / "HEAD") or mirror.is_symlink()):
+        if mirror.is_dir() and not mirror.is_symlink():
+            shutil.rmtree(mirror, ignore_errors=True)
+        else:
+            mirror.unlink(missing_ok=True)
+
+
+def _leftovers(mirror: Path) -> Iterator[Path]:
+    objects = mirror / "objects"
+    yield from mirror.glob("*.lock")
+    yield from (mirror / "refs").rglob("*.lock")
+    yield from objects.glob("tmp_*")
+    yield from objects.glob("incoming-*")
+    yield from (objects / "pack").glob("tmp_*")
+    yield from (objects / "pack").glob(".tmp-*")
+    yield from objects.glob("??/tmp_obj_*")
+    yield from (objects / "info").glob("**/*.lock")
