@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from framework.errors import QuoteopsError
 from framework.gitops.agent.decide import rollback_target
 from framework.gitops.agent.observed import Desired, Observed, Rules
-from framework.gitops.agent.permits import Permits, Trust
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
 from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.history import History
+from framework.gitops.desired.permits import Permits, Trust
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.repo.git import Git

@@ -7,13 +7,14 @@ is taken that is in force, by the agent's published journal, or was promoted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from framework.errors import QuoteopsError
 from framework.gitops.desired.checkpoint import restored
 from framework.gitops.desired.decisions import Answer, Decisions, fold_decisions
 from framework.gitops.desired.history import History, fold, moment
+from framework.gitops.desired.permits import Permits, Trust
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.run import GateRequest
 from framework.gitops.repo.git import Git
@@ -27,7 +28,7 @@ DEPTH = 64
 def ground_of(request: GateRequest, name: str, *, now: datetime) -> str:
     """Return the commit that a change of an environment is judged against. Raises what the journals raise."""
     base = request.base
-    decisions = decisions_of(request.rows(name))
+    decisions = counted(request, name, now=now)
     history = history_of(request.agent_rows(name))
     sha = config_sha_of(base, name, now)
     if sha is not None and _stands(sha, decisions, history):
@@ -40,9 +41,18 @@ def ground_of(request: GateRequest, name: str, *, now: datetime) -> str:
     return base.sha
 
 
-def decisions_of(rows: Iterable[Row]) -> Decisions:
-    """Return what an environment's gate has decided."""
-    return fold_decisions((row for row in rows if isinstance(row, Entry)), where="the gate's journal")
+def counted(request: GateRequest, name: str, *, now: datetime) -> Decisions:
+    """Return what an environment's gate has decided, less what the base's policy does not count."""
+    rows = [row for row in request.rows(name) if isinstance(row, Entry)]
+    decisions = fold_decisions(rows, where="the gate's journal")
+    try:
+        trust = Trust(request.base.policy, request.base.environment(name).tier)
+    except QuoteopsError:  # new there, or nothing that says who may promote
+        trust = None
+    permits = Permits(name)
+    good = [row.entry for row in decisions.all if not row.promotes or not permits.fault(row, trust, now)]
+    unknown = [row.entry for row in decisions.by_commit.values()]
+    return fold_decisions([*good, *unknown], where="the gate's journal")
 
 
 def history_of(rows: Sequence[Row]) -> History:

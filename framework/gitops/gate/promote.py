@@ -22,7 +22,7 @@ from framework.files.moments import iso_utc
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.ground import config_sha_of, decisions_of, ground_of, history_of
+from framework.gitops.gate.ground import config_sha_of, counted, ground_of, history_of
 from framework.gitops.gate.judged_environment import (
     BY_NAME,
     BY_TIER,
@@ -195,7 +195,7 @@ def _judge_first(request: GateRequest, name: str) -> JudgedEnvironment:
     now = request.now or datetime.now(UTC)
     report, fault, who = None, "", NOBODY
     try:
-        known = any(row.promotes for row in decisions_of(request.rows(name)).all)
+        known = any(row.promotes for row in counted(request, name, now=now).all)
         if known or history_of(request.agent_rows(name)).trail:
             raise GitopsError(f"{name}: is not new, a content of it was let in before; allowed its --base")
         report = run_gate(replace(request, environment=name, now=now, append=_nowhere)).report

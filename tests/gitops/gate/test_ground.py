@@ -36,7 +36,7 @@ class Branch:
             return config_sha_of(revision, "sandbox", NOW)
 
     def decided(self, kind: Kind, commit: str, *, base: str = "") -> None:
-        data = {"commit": commit, "config_sha": self.sha(commit), "base": base, "verdict": "FAIL"}
+        data = {"commit": commit, "config_sha": self.sha(commit), "base": base, "environment": "sandbox"}
         self.gate.append(kind=kind, data=data)
 
     def applied(self, commit: str) -> None:

@@ -30,7 +30,8 @@ from tests.gitops.repository import bare
 BASE, HEAD = "a" * 40, "b" * 40
 OLD, NEW = "1" * 64, "2" * 64
 
-POLICY = SimpleNamespace(signs_promotions=lambda tier: tier != "sandbox")
+SIGNED_IN = ["paper"]
+POLICY = SimpleNamespace(signs_promotions=SIGNED_IN.__contains__, signers=(), revoked_keys=())
 
 
 def judged(name: str, outcome: Outcome) -> Judged:
@@ -98,6 +99,7 @@ class Merge:
     remote: str
     monkeypatch: pytest.MonkeyPatch
     said: list[str] = field(default_factory=list)
+    runs: bool = True
     before: dict[str, str | None] = field(default_factory=lambda: {"sandbox": OLD, "paper": OLD})
     after: dict[str, str | None] = field(default_factory=lambda: {"sandbox": NEW, "paper": NEW})
 
@@ -136,7 +138,7 @@ class Merge:
         """Give the agent's journal: once something was decided, what was there before is in force."""
         data = {"commit": BASE, "config_sha": OLD, "overrides_sha": "", "generation": 1, "cause": "commit"}
         row = SimpleNamespace(seq=1, at=START.isoformat(), kind=Kind.APPLIED, data=data)
-        return [row] if self.entries(name) else []
+        return [row] if self.runs and self.entries(name) else []
 
     def report(
         self, name: str, outcome: Outcome, rows: dict[str, Outcome], changed: tuple[str, ...]
@@ -275,7 +277,17 @@ def test_of_a_first_push_the_sandbox_is_let_in_and_others_wait_for_people(merge:
     assert merge.promotion.exit_code == 0
 
 
-def test_people_let_a_first_content_in_by_its_name_and_once(merge: Merge) -> None:
+def test_a_first_content_that_nobody_signed_does_not_keep_out_one_that_somebody_does(merge: Merge) -> None:
+    merge.runs = False
+    for _ in range(2):
+        merge.judged(Outcome.PASS, rows={}, changed=(), first=True, environment="paper")
+        assert merge.promotion.exit_code == 0
+
+
+def test_people_let_a_first_content_in_by_its_name_and_once(
+    merge: Merge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(POLICY, "signs_promotions", lambda _: False)
     merge.judged(Outcome.PASS, rows={}, changed=(), first=True, environment="paper")
     (entry,) = merge.entries("paper")
     assert entry.data["by"] == "people"
