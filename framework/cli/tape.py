@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.cli.words import Parser
+from framework.market.importers.formats import TOLD, help_lines
 
 DEFAULT_ROOT = "artifacts/tapes"
 
@@ -26,7 +27,14 @@ def parser() -> argparse.ArgumentParser:
         prog="quoteops tape", description="Import recordings, describe and check tapes, simulate a market."
     )
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
-    _import_words(verbs.add_parser("import", help="read recordings that belong together into one tape"))
+    _import_words(
+        verbs.add_parser(
+            "import",
+            help="read recordings that belong together into one tape",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog="\n".join(["formats:", *help_lines()]),
+        )
+    )
     for name, act, text in (
         ("info", _info, "span, events, instrument, faults, book and trade statistics"),
         ("gaps", _gaps, "breaks of the feed and silences; exit code 1 when there are any"),
@@ -50,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _import_words(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings in the order of time")
-    verb.add_argument("--format", default="auto", help="auto, collector, bybit, tardis, hftbacktest")
+    verb.add_argument("--format", default="auto", help=f"auto, {', '.join(TOLD)}")
     verb.add_argument(
         "--out", metavar="ROOT", help="archive to write (default artifacts/tapes/<venue>_<symbol>_<date>)"
     )
@@ -139,7 +147,16 @@ def _keep(*, tape: Any, out: str, given: dict[str, Any], as_json: bool) -> int:
     note = f" ({' and '.join(inferred)} inferred from the data)" if inferred else ""
     print(f"tick {tape.instrument.tick_size}, lot {tape.instrument.lot_size}{note}")
     print(f"faults: {_counts(told['faults']) or 'none'}")
+    for line in _notes(tape):
+        print(line)
     return 0
+
+
+def _notes(tape: Any) -> list[str]:
+    from framework.market.events import DEPTH
+    from framework.market.importers.notes import notes
+
+    return notes(measures=tape.meta.measures, has_book=bool((tape.kind == DEPTH).any()))
 
 
 def _info(words: argparse.Namespace) -> int:

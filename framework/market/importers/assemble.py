@@ -1,5 +1,6 @@
 """From a recording to a tape: grid, order, one folded book, trades before updates, funding, faults."""
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from framework.market.errors import TapeError
 from framework.market.events import BUY, CLEAR, GAP, SELL, TRADE
 from framework.market.importers import decimals
 from framework.market.importers.checks import check_contract, numbers_in_coins, refuse_crossed
+from framework.market.importers.crosscheck import check_trades
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook, Level, Touch
 from framework.market.importers.ordering import Plan, plan_book
@@ -44,13 +46,13 @@ def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     given = (flags.tick_size is not None, flags.lot_size is not None)
     levels, prints = numbers_in_coins(recording=recording, multiplier=flags.multiplier, given=given)
     instrument = _instrument(recording=recording, flags=flags, levels=levels, prints=prints)
-    book = _fold(
-        recording=recording, plan=plan_book(recording=recording), levels=levels, instrument=instrument
-    )
+    plan = plan_book(recording=recording)
+    book, bids, asks = _fold(recording=recording, plan=plan, levels=levels, instrument=instrument)
     trades = _trades(recording=recording, prints=prints, instrument=instrument)
     measure_clock(recording=recording)
     columns = _merge(recording=recording, book=book, trades=trades)
     refuse_crossed(recording=recording)
+    check_trades(recording=recording, times=plan.exch_ns, bids=bids, asks=asks, trades=trades)
     if (np.array(recording.messages.op) == DIFF).any() and not (columns["kind"] == CLEAR).any():
         raise TapeError(f"{recording.files[0]}: no order book snapshot; give the file that holds it too")
     if not len(columns["kind"]):
@@ -104,29 +106,36 @@ def _steps(*, numbers: Decimals, instrument: Instrument, place: Callable[[int], 
     )
 
 
-def _fold(*, recording: Recording, plan: Plan, levels: Decimals, instrument: Instrument) -> dict[str, Ints]:
-    """Return the book's rows in exchange order."""
+def _fold(
+    *, recording: Recording, plan: Plan, levels: Decimals, instrument: Instrument
+) -> tuple[dict[str, Ints], Ints, Ints]:
+    """Return the book's rows in exchange order, and the best bid and ask after each message."""
     held = recording.messages
     told = Levels(recording=recording, numbers=levels, instrument=instrument)
     whole = not np.isin(held.op, (DIFF, SNAPSHOT)).any()
     if len(plan.act) and (plan.act == TICKER).all() and whole:
-        rows, written, crossed = fold_touches(touches=told.touches(plan.message))
+        touches = told.touches(plan.message)
+        rows, written, crossed = fold_touches(touches=touches)
         recording.count("crossed_books", crossed)
         recording.measures["stale_tickers"] = 0
-        return _book_columns(recording=recording, plan=plan, rows=rows, written=written)
-    book = FoldedBook()
+        columns = _book_columns(recording=recording, plan=plan, rows=rows, written=written)
+        return columns, touches.bid, touches.ask
+    book, best = FoldedBook(), (array("q"), array("q"))
     written, parts = np.zeros(len(plan.message), np.int64), [np.zeros((0, 4), np.int64)]
     for row, (message, act) in enumerate(zip(plan.message.tolist(), plan.act.tolist(), strict=True)):
         before = len(book.rows)
         _apply(book=book, told=told, message=message, act=act, last_id=held.last_id[message], whole=whole)
         written[row] = len(book.rows) - before
+        best[0].append(book.best_bid)
+        best[1].append(book.best_ask)
         if len(book.rows) > CHUNK:
             parts.append(np.array(book.rows, np.int64))
             book.rows.clear()
     recording.count("crossed_books", book.crossed)
     recording.measures["stale_tickers"] = book.stale_tickers
     rows = np.concatenate([*parts, np.array(book.rows, np.int64).reshape(-1, 4)])
-    return _book_columns(recording=recording, plan=plan, rows=rows, written=written)
+    columns = _book_columns(recording=recording, plan=plan, rows=rows, written=written)
+    return columns, np.array(best[0], np.int64), np.array(best[1], np.int64)
 
 
 def _book_columns(*, recording: Recording, plan: Plan, rows: Ints, written: Ints) -> dict[str, Ints]:

@@ -6,7 +6,7 @@ spot with ``id, timestamp, price, volume, side, rpi`` and the symbol in the file
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ TRADE_COLUMNS = ("timestamp", "symbol", "side", "size", "price")
 SPOT_COLUMNS = ("id", "timestamp", "price", "volume", "side")
 NAMED = re.compile(r"([A-Z0-9]{2,30}?)[-_]?\d{4}-\d\d(-\d\d)?[._].*", re.ASCII)
 """A spot archive's name: ``ABCUSDT_2024-12-01.csv.gz``, ``ABCUSDT-2024-12.csv.gz``."""
+CONTRACT_DEPTH = 500
+"""Levels that only the archives of contracts have; 200 and 1,000 are published of spot as well."""
 OFF_BOOK = {"RPI": "rpi_trades", "BT": "off_book_trades"}
 """Flags of trades that no level of the public book met, and what they are counted as."""
 
@@ -142,7 +144,20 @@ def read_bybit(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         )
     recording.symbol = symbol or next(iter(symbols), "")
     reader.keep_deepest()
+    if recording.kind != "spot" and not contracts:
+        _tell_market(recording=recording, paths=paths, topics=reader.books)
+    depths = [_depth(topic) for topic in reader.books]
+    recording.measures |= {"book_levels": min(depths)} if depths else {}
     return recording
+
+
+def _tell_market(*, recording: Recording, paths: Sequence[Path], topics: Iterable[str]) -> None:
+    """Take the market from the folders of the archive's own address, or from the depth that one has alone."""
+    folders = {part for path in paths for part in path.parts[:-1]} & {"spot", "linear"}
+    if len(folders) == 1:
+        recording.kind = folders.pop()
+    elif {_depth(topic) for topic in topics} != {CONTRACT_DEPTH}:
+        recording.measures["kind_assumed"] = 1
 
 
 def is_spot_archive(*, begin: bytes) -> bool:

@@ -12,6 +12,7 @@ from framework.market.importers.bybit import SPOT_COLUMNS, TRADE_COLUMNS, read_b
 from framework.market.importers.collector import read_collector
 from framework.market.importers.cryptofeed import read_cryptofeed
 from framework.market.importers.files import ZIP_MAGIC, column_key, first_bytes, header_of
+from framework.market.importers.formats import TOLD
 from framework.market.importers.hftbacktest import read_hftbacktest
 from framework.market.importers.recording import Recording
 from framework.market.importers.tardis import COMMON, read_tardis
@@ -24,17 +25,13 @@ class Format:
 
     read: Callable[..., Recording]
     begins: re.Pattern[bytes] | None
-    says: str
     columns: tuple[tuple[str, ...], ...] = ()
 
 
 FORMATS = {
-    "collector": Format(read_collector, re.compile(rb"\d{10,19} \{"), "collector lines, Binance or Bybit"),
+    "collector": Format(read_collector, re.compile(rb"\d{10,19} \{")),
     "bybit": Format(
-        read_bybit,
-        re.compile(rb'\s*\{\s*"(topic|type|ts|cts)"'),
-        "Bybit history archives",
-        columns=(TRADE_COLUMNS, SPOT_COLUMNS),
+        read_bybit, re.compile(rb'\s*\{\s*"(topic|type|ts|cts)"'), columns=(TRADE_COLUMNS, SPOT_COLUMNS)
     ),
     "binance": Format(
         read_binance,
@@ -42,12 +39,12 @@ FORMATS = {
             rb'"?(update_?id"?,|agg_?trade_?id"?,|id"?,"?price"?,"?qty)|\d+,\d+(\.\d+)?,\d+(\.\d+)?,\d',
             re.IGNORECASE,
         ),
-        "Binance public archives: bookTicker, trades, aggTrades",
     ),
-    "cryptofeed": Format(read_cryptofeed, re.compile(rb"PAR1"), "cryptofeed parquet: L2 book, trades"),
-    "tardis": Format(read_tardis, None, "Tardis CSV", columns=(COMMON,)),
-    "hftbacktest": Format(read_hftbacktest, re.compile(rb"\x93NUMPY"), "hftbacktest .npz or .npy"),
+    "cryptofeed": Format(read_cryptofeed, re.compile(rb"PAR1")),
+    "tardis": Format(read_tardis, None, columns=(COMMON,)),
+    "hftbacktest": Format(read_hftbacktest, re.compile(rb"\x93NUMPY")),
 }
+"""Readers by the names of ``formats.TOLD``, in the order in which files are asked."""
 
 
 def import_tape(*, paths: Sequence[Path], format: str = "auto", flags: InstrumentFlags | None = None) -> Tape:
@@ -92,6 +89,5 @@ def _sniff_one(*, path: Path) -> str:
         columns = any({column_key(column) for column in told} <= header for told in known.columns)
         if columns or (known.begins and known.begins.match(begin)):
             return name
-    raise TapeError(
-        f"{path.name}: format not recognised; allowed {'; '.join(known.says for known in FORMATS.values())}"
-    )
+    allowed = "; ".join(f"{told.vendor} {told.files}" for told in TOLD.values())
+    raise TapeError(f"{path.name}: format not recognised; allowed {allowed}")
