@@ -77,16 +77,28 @@ def _read_reports(files: Sequence[Path]) -> tuple[Totals, dict[str, Any]]:
     from framework.edge.rows import parse_object
     from framework.gates.errors import KpiError
     from framework.gates.totals import parse_totals
-    from framework.gates.weekly import weekly_totals
+    from framework.gates.weekly import Span, refuse_overlaps, weekly_totals
 
-    totals = []
+    totals, spans = [], []
+    read: dict[str, Path] = {}
     runtime: dict[str, Any] = {}
     for file in files:
-        report = parse_object(text=read_text(file), where=str(file))
+        text = read_text(file)
+        if text in read:
+            raise KpiError(f"{file}: is the same report as {read[text]}; allowed each report once")
+        read[text] = file
+        report = parse_object(text=text, where=str(file))
         if not isinstance(report.get("totals"), dict):
             raise KpiError(f"{file}: has no totals; allowed an edge report (quoteops edge report makes one)")
         totals.append(parse_totals(report["totals"], where=str(file)))
+        told = [report["totals"].get(name) for name in ("start_ns", "end_ns")]
+        start_ns, end_ns = told if all(type(one) is int for one in told) else (0, 0)
+        symbols = report.get("symbols")
+        spans.append(
+            Span(str(file), frozenset(symbols if isinstance(symbols, dict) else ()), start_ns, end_ns)
+        )
         runtime = report.get("runtime") or {}
         if not isinstance(runtime, dict):
             raise KpiError(f"{file}: runtime is a {type(runtime).__name__}; allowed an object")
+    refuse_overlaps(spans)
     return totals[0] if len(totals) == 1 else weekly_totals(totals), runtime

@@ -17,6 +17,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **words: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **words})
+        self.register("type", int, _whole)
+        self.register("type", float, _real)
 
     def error(self, message: str) -> NoReturn:
         """Raise QuoteopsError with argparse's own words, or with the nearest verb."""
@@ -42,6 +44,21 @@ class Parser(argparse.ArgumentParser):
         wrong = re.match(r"unrecognized arguments: (--[\w-]+)", message)
         known = [flag for one in (self, *verbs.values()) for flag in one._option_string_actions]
         return did_you_mean(wrong[1], known) if wrong else ""
+
+
+def _whole(text: str) -> int:
+    """Read a whole number as a file may hold it: Python's own ``1_00`` is none."""
+    return int(_plain(text))
+
+
+def _real(text: str) -> float:
+    return float(_plain(text))
+
+
+def _plain(text: str) -> str:
+    if not re.fullmatch(r"[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?", text):
+        raise ValueError(text)
+    return text
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

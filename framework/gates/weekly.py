@@ -2,12 +2,36 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from framework.edge.quantiles import t_quantile
+from framework.gates.errors import KpiError
 from framework.gates.intervals import Measurement
 from framework.gates.totals import Totals
 
 MIN_REPORTS_FOR_TREND = 3
+
+
+class Span(NamedTuple):
+    """Say what time a report is of: its file, its symbols, UTC ns; 0 to 0 is unknown."""
+
+    where: str
+    symbols: frozenset[str]
+    start_ns: int
+    end_ns: int
+
+
+def refuse_overlaps(spans: Sequence[Span]) -> None:
+    """Raise KpiError for two reports of one symbol and one time: what they say would count twice."""
+    known = sorted((span for span in spans if span.end_ns > 0), key=lambda span: span.start_ns)
+    for at, later in enumerate(known):
+        for earlier in known[:at]:
+            same = not earlier.symbols or not later.symbols or earlier.symbols & later.symbols
+            if same and later.start_ns < earlier.end_ns:
+                raise KpiError(
+                    f"{later.where}: is of a time that {earlier.where} is of, too; "
+                    "allowed reports of different times"
+                )
 
 
 def weekly_totals(totals: Sequence[Totals]) -> Totals:

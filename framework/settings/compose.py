@@ -218,7 +218,8 @@ def _hydra_says(plan: Plan, error: Exception) -> str:
     several = "Ambiguous" in first
     what = "gives several values" if several else "cannot be read"
     told = f"{word.removeprefix('++')} {what}; allowed one value, or -m to run each of a list"
-    return f"command line: {told}{', or [A,B] where the value is a list' if several else ''}"
+    lists = ", or [A,B] where the value is a list, or 'A,B' in quotes where it holds a comma"
+    return f"command line: {told}{lists if several else ''}"
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from framework.files.atomic import read_text
 from framework.files.hints import did_you_mean, shown
 from framework.settings.describe import field_at, fields_at, keys_of
-from framework.settings.documents import Document, leaves, parse_yaml
+from framework.settings.documents import Document, leaves, parse_yaml, read_scalar
 from framework.settings.errors import ConfigError
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
@@ -37,6 +37,10 @@ _HYDRA_TOKENS = re.compile(r"\$\{(now:[^${}]*|hydra\.job\.(num|name|override_dir
 _WORD = re.compile(r"(?P<sign>\+\+?|~)?(?P<key>[A-Za-z_][A-Za-z0-9_./]*)(?P<value>=.*)?", re.DOTALL)
 # A list of values to sweep over: a,b or one of Hydra's functions; a comma in brackets or quotes is not one.
 _SEVERAL = re.compile(r"""[^=]+=((choice|range|interval|glob|shuffle)\(.*\)|[^'"\[{(]*,.*)""", re.DOTALL)
+
+# A value that starts as plain text and holds a letter that Hydra's grammar takes for its own, or for none.
+_NEEDS_QUOTES = re.compile(r"""(?=[^'"\[{(])(?=.*[^A-Za-z0-9_/\\+.$%*@?|: -]).*""", re.DOTALL)
+_CALL = re.compile(r"[a-z_]+\(.*\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -239,8 +243,25 @@ def _sort_words(
         else:
             values[_known(key, groups, keys)] = word
             # The leading ++ lets a word set a value that the chosen file leaves to its default.
-            passed.append(f"++{word}")
+            passed.append(f"++{key}={_readable(key, value)}")
     return choices, values, passed
+
+
+def _readable(key: str, value: str) -> str:
+    """Return a value as Hydra reads it: one with letters that its grammar has no place for is quoted.
+
+    Raises ``ConfigError`` for a number that a file may not hold either (1_00).
+    """
+    several = value.split(",") if _SEVERAL.fullmatch(f"{key}={value}") and "(" not in value else [value]
+    for one in several:
+        try:
+            read_scalar(one if "_" in one else "")
+        except ValueError as error:
+            raise ConfigError(f"command line: {key}={one}: {error}") from error
+    if len(several) > 1 or not _NEEDS_QUOTES.fullmatch(value) or _CALL.fullmatch(value):
+        return value
+    escaped = re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value))
+    return f"'{escaped}'"
 
 
 def _known(key: str, groups: Mapping[str, str], keys: Mapping[str, Keys]) -> str:

@@ -97,3 +97,25 @@ def test_a_missing_report_is_refused_by_name(tmp_path: Path, capsys: pytest.Capt
 def test_json_output_is_the_gate_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["kpi", "check", "--report", report(tmp_path), "--json"])
     assert json.loads(capsys.readouterr().out)["verdict"] == "PASS"
+
+
+def week(tmp_path: Path, *rows: tuple[int, int], **more: Any) -> list[str]:
+    """Return the words that judge reports of these hours as a week."""
+    words = ["kpi", "check", "--profile", "weekly"]
+    for at, (start, end) in enumerate(rows):
+        told = {"start_ns": start * 3_600 * 10**9, "end_ns": end * 3_600 * 10**9, "turnover_quote": 10.0 + at}
+        words += ["--report", report(tmp_path, f"{at}.json", **told, **more)]
+    return words
+
+
+def test_a_time_counts_once_in_a_week(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(week(tmp_path, (1, 25), (25, 49), (49, 73))) == 0
+    assert main(week(tmp_path, (1, 25), (25, 49), (48, 72))) == 2
+    assert "2.json: is of a time that " in capsys.readouterr().err
+    assert main(week(tmp_path, (1, 73), (25, 49), (80, 90))) == 2
+
+
+def test_a_report_counts_once_in_a_week(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = report(tmp_path, turnover_quote=10.0)
+    assert main(["kpi", "check", "--profile", "weekly", "--report", file, "--report", file]) == 2
+    assert "is the same report as" in capsys.readouterr().err

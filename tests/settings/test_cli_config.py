@@ -154,3 +154,53 @@ def test_a_reader_that_leaves_early_is_told_of_in_one_line_at_most() -> None:
     # Whether the rest of the answer still fits into the pipe is a race.
     assert out.stderr.count("\n") <= 1
     assert "Traceback" not in out.stderr
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/t/symbol=ABCUSDT",
+        "/t/run=1",
+        "/數據/t",
+        "~/t",
+        "/t/a#b",
+        "/t/a (1)",
+        "/t/it's",
+        "/t/a[1]",
+        "/t/{x}",
+        "C:\\tapes\\new",
+        "/t/a\\",
+        "s3://bucket/x=1&y?z",
+    ],
+)
+def test_a_path_may_hold_what_hydras_grammar_has_no_place_for(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for word in (f"market.path={path}", f'market.path="{path}"'):
+        if "\\" in path and '"' in word:
+            continue
+        assert main(["config", "show", "--json", "market=tape", word]) == 0
+        assert json.loads(capsys.readouterr().out)["values"]["market.path"] == path
+
+
+def test_a_comma_wants_quotes_and_the_message_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", "market=tape", "market.path=/t/a,b"]) == 2
+    assert "in quotes where it holds a comma" in capsys.readouterr().err
+    assert main(["config", "show", "market=tape", "market.path='/t/a,b'"]) == 0
+
+
+@pytest.mark.parametrize("text", ["1_00", "1_0.5", "1__0", "-1_0", "100,1_00"])
+def test_a_number_with_underscores_is_none_in_a_word_as_in_a_file(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "show", f"params.min_interval_ms={text}"]) == 2
+    if "," not in text:
+        assert "allowed digits without underscores" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["tape", "synth", "--hours", "1_0"], ["tape", "synth", "--seed", "1_0"]])
+def test_a_number_with_underscores_is_none_in_a_flag(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert "invalid" in capsys.readouterr().err

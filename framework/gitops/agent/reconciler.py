@@ -33,9 +33,9 @@ from framework.gitops.desired.rendered import (
     with_restart,
 )
 from framework.gitops.errors import GitopsError
-from framework.gitops.repo.git import without_login
 from framework.gitops.repo.journal_branch import publish_head
 from framework.gitops.repo.pull_request import open_pull_request, push_branch
+from framework.gitops.repo.said import without_login
 from framework.holds.hold import Grounds, Hold, end_hold, read_hold
 from framework.journal.entry import Kind
 from framework.journal.journal import Journal

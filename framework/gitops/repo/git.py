@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from framework.gitops.errors import BranchMissing, GitError, PushRejected
 from framework.gitops.repo.leftovers import clear_mirror, sweep
 from framework.gitops.repo.process import Processes, SilenceError, git_environment
+from framework.gitops.repo.said import reason_of, shown
 
 MAX_BLOB = 1_000_000
 """Bytes of the largest file that is read or exported."""
@@ -52,9 +53,6 @@ _RACES = (
     b"(already exists)",
 )
 """What git says of a push that somebody else was faster than; a hook or a protected branch says otherwise."""
-
-_LOGIN = re.compile(r"(?<=//)\S*@")
-"""Up to the last @ of a word: a password may hold one, and more of the address is no loss."""
 
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
@@ -96,16 +94,35 @@ class Git:
         """Run git and return what it wrote to stdout. Raises GitError, also when time runs out."""
         code, out, err = self.attempt(args, input=input, env=env)
         if code != 0:
-            raise GitError(f"git {_shown(args)}: {reason_of(err, code)}")
+            raise GitError(f"git {shown(args)}: {reason_of(err, code)}")
         return out
 
     def rev(self, ref: str) -> str:
-        """Return the commit a name stands for."""
-        args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        code, out, _ = self.attempt(args)
+        """Return the commit a name stands for. Raises GitError, also for a branch and a tag of one name."""
+        code, found, err = self._commit_of(ref)
+        if code != 0 and err:
+            raise GitError(f"{self.repo}: {reason_of(err, code)}")
         if code != 0:
-            raise GitError(f"{self.repo}: {ref} names no commit here; allowed a branch, a tag or a commit")
-        return out.decode().strip()
+            cut = "; its history is cut off: run git fetch --unshallow" if self.is_shallow() else ""
+            raise GitError(
+                f"{self.repo}: {ref} names no commit here; allowed a branch, a tag or a commit{cut}"
+            )
+        name = re.split(r"[~^@:]", ref, maxsplit=1)[0]
+        kinds = ("refs/heads/", "refs/tags/", "refs/remotes/") if not name.startswith("refs/") else ()
+        kinds = () if re.fullmatch("[0-9a-f]{40,64}|HEAD|", name) else kinds
+        meant = {kind + name: commit for kind in kinds if (commit := self._commit_of(kind + name)[1])}
+        if len(set(meant.values())) > 1:
+            raise GitError(f"{self.repo}: {name} is ambiguous; allowed {' or '.join(meant)}")
+        return found
+
+    def _commit_of(self, ref: str) -> tuple[int, str, bytes]:
+        args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        code, out, err = self.attempt(args)
+        return code, out.decode().strip() if code == 0 else "", err
+
+    def is_shallow(self) -> bool:
+        """Tell whether history is cut off here, so that what a commit contains cannot be told."""
+        return self.attempt(("rev-parse", "--is-shallow-repository"))[1].strip() == b"true"
 
     def files(self, sha: str, *prefixes: str) -> dict[str, Blob]:
         """Return every file of a commit, or those at or below the prefixes, by path with forward slashes."""
@@ -162,7 +179,12 @@ class Git:
         args = ("merge-base", "--is-ancestor", "--end-of-options", old, new)
         code, _, err = self.attempt(args)
         if code not in (0, 1):
-            raise GitError(f"git {_shown(args)}: {reason_of(err, code)}")
+            raise GitError(f"git {shown(args)}: {reason_of(err, code)}")
+        if code == 1 and self.is_shallow():
+            raise GitError(
+                f"{self.repo}: is a shallow clone, whose history is cut off: whether {new[:12]} contains "
+                f"{old[:12]} cannot be told; run git fetch --unshallow (in CI: a checkout with fetch-depth 0)"
+            )
         return code == 0
 
     def fetch(self, remote: str, branch: str) -> str:
@@ -177,7 +199,7 @@ class Git:
         code, _, err = self._network(*args)
         if code != 0:
             missing = b"couldn't find remote ref" in err
-            raise (BranchMissing if missing else GitError)(f"git {_shown(args)}: {reason_of(err, code)}")
+            raise (BranchMissing if missing else GitError)(f"git {shown(args)}: {reason_of(err, code)}")
         return self.rev(kept)
 
     def push(self, remote: str, refspec: str) -> None:
@@ -192,7 +214,7 @@ class Git:
             status = b"".join(line for line in out.splitlines() if line.startswith(b"!"))
             rejected = any(word in status for word in _RACES)
             reason = status.decode(errors="replace").replace("\t", " ") or reason_of(err, code)
-            raise (PushRejected if rejected else GitError)(f"git {_shown(args)}: {reason}")
+            raise (PushRejected if rejected else GitError)(f"git {shown(args)}: {reason}")
 
     def commit_files(
         self,
@@ -299,7 +321,7 @@ class Git:
                 silence_s=silence_s,
             )
         except SilenceError as error:
-            raise GitError(f"git {_shown(args)}: {error}") from None
+            raise GitError(f"git {shown(args)}: {error}") from None
         except OSError as error:
             raise GitError(f"{self.repo}: git cannot run here: {error.strerror or error}") from error
 
@@ -342,30 +364,6 @@ def check_apart(paths: Iterable[str], *, where: str) -> None:
                 raise GitError(
                     f"{where}: {given} and {other} are one name on some systems; allowed one of them"
                 )
-
-
-def without_login(text: str) -> str:
-    """Return a text without the user and the password of any URL in it."""
-    return _LOGIN.sub("", text)
-
-
-def _shown(args: Iterable[str]) -> str:
-    """Return the words that say what was asked: the verb and its operands, no flags, no secrets."""
-    words, skip = [], False
-    for word in args:
-        if skip or word == "-c":
-            skip = not skip
-        elif not word.startswith("-"):
-            words.append(without_login(word))
-    return " ".join(words)
-
-
-def reason_of(err: bytes, code: int) -> str:
-    """Return the line of git's complaint that says why, without any login."""
-    lines = [without_login(line.strip()) for line in err.decode(errors="replace").splitlines()]
-    faults = [line for line in lines if line.startswith(("fatal:", "error:", "!", "ERROR"))]
-    faults = faults or [line for line in lines if line]
-    return faults[0][:300] if faults else f"exit code {code}"
 
 
 def _beneath(prefixes: Iterable[str]) -> list[str]:

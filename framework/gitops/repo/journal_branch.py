@@ -20,7 +20,8 @@ from typing import Any
 from framework.files.atomic import canonical_json
 from framework.gitops.errors import BranchMissing, GitError, PushRejected
 from framework.gitops.repo.entry_signatures import append_signed
-from framework.gitops.repo.git import MAX_BLOB, Git, without_login
+from framework.gitops.repo.git import MAX_BLOB, Git
+from framework.gitops.repo.said import without_login
 from framework.journal.errors import JournalError
 from framework.journal.journal import EMPTY, Content, Entry, Head, Journal, Kind, check_head, utc_now
 from framework.journal.segments import (

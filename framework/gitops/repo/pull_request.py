@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from framework.gitops.errors import GitopsError, PushRejected
-from framework.gitops.repo.git import Git, without_login
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.said import without_login
 
 API = "https://api.github.com"
 TIMEOUT_S = 20.0

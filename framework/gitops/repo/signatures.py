@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.gitops.errors import SignatureError
-from framework.gitops.repo.git import Git, reason_of
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.said import reason_of
 
 TIMEOUT_S = 20.0
 _GOOD_TEXT = re.compile(r"^Good .* signature (for .+ )?with (?P<type>\S+) key (?P<key>SHA256:\S+)$", re.M)
