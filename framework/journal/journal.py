@@ -76,6 +76,10 @@ class Journal:
         except FileError as error:
             raise JournalError(str(error)) from error
 
+    def restart(self) -> None:
+        """Forget what was read: the file was replaced on purpose."""
+        self._cursor = Cursor(self.path)
+
     def entries(self) -> tuple[Entry, ...]:
         """Return every entry, oldest first. Raises JournalError naming file:line where the chain breaks."""
         return tuple(entry for content in self.walk() for entry in content.entries)

@@ -113,6 +113,8 @@ def admission_of(observed: Observed, desired: Desired) -> tuple[Permission, str]
         return Permission.QUARANTINED, f"until {bad.until.isoformat()}: {bad.reason}"
     if desired.reducing:
         return Permission.ALLOWED, ""
+    if observed.restrained:
+        return Permission.WAITING, observed.restrained
     if desired.frozen:
         return Permission.FROZEN, desired.frozen
     if desired.adopted and observed.history.applied is None:

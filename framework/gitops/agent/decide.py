@@ -142,6 +142,15 @@ def _lost(observed: Observed) -> Action | None:
     return _alerting(observed, "contents", fault)
 
 
+def _restrained(observed: Observed) -> Action | None:
+    """Without the lease, or before the published journal was compared, only what reduces risk is done."""
+    if not observed.restrained:
+        return None
+    if observed.hold is not None or observed.desired is None or not observed.desired.reducing:
+        return _run_out(observed) or WAIT
+    return None
+
+
 def _cleared(observed: Observed) -> Action | None:
     """A commit ends a hold by name, or by asking for what may be put in force then."""
     hold, desired = observed.hold, observed.desired
@@ -231,7 +240,7 @@ def _drifted(observed: Observed) -> Action | None:
     if applied is None:
         return None
     held = observed.hold is not None
-    may = not held and observed.restorable
+    may = not held and observed.restorable and observed.compared
     if observed.live_sha != applied.overrides_sha:
         drift = Drift("file", observed.live_sha)
         if noted != drift:
@@ -347,6 +356,7 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a content that is lost", _lost),
     ("a remote that does not answer", _remote),
     ("a journal that is not published, or a gate's that cannot be read", _unpublished),
+    ("a state or a lease that is not sure", _restrained),
     ("a hold that a commit ends", _cleared),
     ("a revert nobody has proposed yet", _revert_missing),
     ("a loosening patch out of time", _run_out),

@@ -110,5 +110,11 @@ class Observed:
 
     bot: Bot | None = None
     can_push: bool = True
+    restrained: str = ""
+    """Why only what reduces risk may be done: the published journal was not compared, no lease is held."""
+
+    compared: bool = True
+    """Whether the journal here was found to hold all that was published."""
+
     restorable: bool = True
     """Whether the content in force is in the store, so that the live file can be set right."""

@@ -25,6 +25,7 @@ from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.signatures import verify_commits
 from framework.holds.hold import Hold, read_hold
+from framework.journal.errors import JournalError
 
 if TYPE_CHECKING:
     from framework.settings.schema.gitops import Policy
@@ -70,7 +71,11 @@ class Observer:
         self.view = JournalView(self.state_dir.journal, now=self.now)
         self.poll_s = 5.0
         """Pause between two looks at the remote: the policy's."""
-        history, state = self.view.history(), read_state(self.state_dir.state)
+        try:
+            history = self.view.history()
+        except JournalError:  # the published one may be taken over; until then, every turn says so
+            history = History()
+        state = read_state(self.state_dir.state)
         self.examined: str | None = state.get("seen") or history.accepted
         """The newest commit that was examined and may be taken: a head must contain it."""
         self.good: str | None = state.get("good") or history.accepted
@@ -84,6 +89,13 @@ class Observer:
         self._refusals: dict[str, str] = {}
         self._permits = Permits(self.state_dir.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
+
+    def resume(self) -> None:
+        """Go on from the journal that was taken over: what it has seen of the branch counts."""
+        history = self.view.history()
+        self._taken = history.taken
+        self.examined = self.good = history.accepted
+        self._refusals.clear()
 
     def fetch(self) -> None:
         """Bring the branch here, and what the gate's journal says; what goes wrong is kept, not raised."""

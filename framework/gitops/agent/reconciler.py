@@ -17,6 +17,14 @@ from framework.errors import QuoteopsError
 from framework.files.atomic import locked, write_atomic, write_json
 from framework.files.moments import iso_utc
 from framework.files.spare import keep_spares
+from framework.gitops.agent.adoption import (
+    carry_hold,
+    contents_of,
+    held_here,
+    published_contents,
+    take_contents,
+    take_journal,
+)
 from framework.gitops.agent.conditions import Permission, health_of, permission_of, sync_of
 from framework.gitops.agent.decide import Action, Do, decide
 from framework.gitops.agent.hold import put_live, settle
@@ -24,8 +32,10 @@ from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.rollback import Revert, make_revert, revert_body, roll_back
 from framework.gitops.agent.state_dir import JournalView
+from framework.gitops.agent.tenancy import Tenancy
 from framework.gitops.desired.rendered import (
     Rendered,
+    read_rendered,
     rendered_of,
     require_rendered,
     store_rendered,
@@ -90,27 +100,96 @@ class Reconciler:
         self._push_after: datetime | None = None
         self._pushing = False
         self._publish_after: datetime | None = None
-        self._published_size = 0
+        self._published: tuple[int, int] | None = None
         self._written: dict[str, Any] = {}
+        self.tenancy = Tenancy(self.state_dir, self.git, self.observer.now, self.publishes)
 
-    def publish(self) -> None:
-        """Push the journal and its head when it has grown; what goes wrong is kept, and tried again later."""
-        now = self.observer.now()
-        if not self.publishes or is_pausing(self._publish_after, now=now):
+    def look(self) -> None:
+        """Ask the remote: for the branch, and whether this agent may act; nothing is raised."""
+        self.observer.fetch()
+        self.observer.published = self.tenancy.look(self.observer.remote, known=self.observer.published)
+
+    def publish(self, *, release: bool = False) -> None:
+        """Push the journal as it has grown, its contents, and the lease, renewed or given back.
+
+        What goes wrong is kept, and tried again later. Another agent's lease is left alone.
+        """
+        now, tenancy = self.observer.now(), self.tenancy
+        if not self.publishes or (is_pausing(self._publish_after, now=now) and not release):
+            return
+        if tenancy.other is not None or tenancy.adoption is not None:
             return
         try:
-            size = self.state_dir.journal.stat().st_size if self.state_dir.journal.is_file() else 0
-            if size in (0, self._published_size):
+            stamp = self._journal_stamp()
+            held = tenancy.mine is not None
+            if stamp in (None, self._published) and not tenancy.is_due() and not (release and held):
                 return
-            journal, name = Journal(self.state_dir.journal), self.state_dir.environment
+            history = JournalView(self.state_dir.journal).history()
+
+            def beside(tip: str | None) -> dict[str, bytes | None]:
+                name = self.state_dir.environment
+                there = frozenset() if tip is None else frozenset(published_contents(self.git, tip, name))
+                contents = contents_of(history, self.state_dir, there=there)
+                files = {f"{name}.contents/{file}": data for file, data in contents.items()}
+                return {**tenancy.renewal(tip, release=release), **files}
+
             done = publish_head(
-                self.git, self.observer.remote, name, journal, known=self.observer.published, sign=self.sign
+                self.git,
+                self.observer.remote,
+                self.state_dir.environment,
+                Journal(self.state_dir.journal),
+                known=self.observer.published,
+                sign=self.sign,
+                beside=beside,
             )
-            self.observer.published, self._published_size = done.commit, size
+            tenancy.renewed(release=release)
+            self.observer.published, self._published = done.commit, stamp
             self.publish_fault, self._publish_after = "", None
         except (QuoteopsError, OSError) as error:
             self.publish_fault = str(error)
             self._publish_after = now + timedelta(seconds=RETRY_S)
+
+    def _journal_stamp(self) -> tuple[int, int] | None:
+        if not self.state_dir.journal.is_file():
+            return None
+        stat = self.state_dir.journal.stat()
+        return (stat.st_ino, stat.st_size) if stat.st_size else None
+
+    def _take_over(self) -> None:
+        """Adopt the published journal before anything else is done; what is held here stays held."""
+        adoption = self.tenancy.adoption
+        if adoption is None:
+            return
+        with locked(path=self.state_dir.turn, timeout_s=TURN_S):
+            holds = held_here(self.state_dir, self.view, adoption)
+            applied = adoption.history.applied
+            rendered = None
+            take_contents(adoption, self.state_dir)
+            if applied is not None:
+                rendered = read_rendered(applied.overrides_sha, folder=self.state_dir.contents)
+            if rendered is not None:
+                put_live(self.state_dir, rendered.live_bytes())
+            take_journal(adoption, self.state_dir, self.view)
+            self.observer.resume()
+            self.tenancy.adopted()
+            aside = None if adoption.aside is None else str(adoption.aside)
+            self.view.note(
+                Kind.ADOPTED,
+                {
+                    "why": adoption.why,
+                    "published": {"seq": adoption.content.head.seq, "sha256": adoption.content.head.sha256},
+                    "here": {"seq": adoption.here.seq, "sha256": adoption.here.sha256},
+                    "aside": aside,
+                },
+            )
+            if holds is not None:
+                carry_hold(holds, self.state_dir, self.view, now=self.observer.now())
+        text = f"the published journal is taken over at entry {adoption.content.head.seq}: {adoption.why}"
+        text += "" if aside is None else f"; what was here is kept in {aside}"
+        alert(
+            name="gitops_adopted", severity=Severity.PAGE, text=text, environment=self.state_dir.environment
+        )
+        self.log(f"| gitops_reconcile | ADOPTED | {text} |")
 
     def complete(self) -> Observed:
         """Complete a hold or a write that was cut off; the caller has the turn."""
@@ -129,6 +208,9 @@ class Reconciler:
         this one was cut off.
         """
         keep_spares(self.state_dir.staging)
+        self._take_over()
+        mine = self.tenancy.mine
+        self.view.journal.stamp = {} if mine is None else {"token": mine.token}
         self.observer.compose_head()
         for _ in range(MOST):
             proposal: Hold | None = None
@@ -149,9 +231,10 @@ class Reconciler:
 
     def _observe(self) -> Observed:
         pausing = is_pausing(self._push_after, now=self.observer.now())
-        return self.observer.observe(
+        observed = self.observer.observe(
             publish_fault=self.publish_fault, can_push=not pausing and not self._pushing
         )
+        return replace(observed, restrained=self.tenancy.restrained(), compared=self.tenancy.known)
 
     def propose_revert(self) -> None:
         """Open the proposal that a hold still owes git, when there is a remote."""
@@ -382,6 +465,7 @@ class Reconciler:
             "shown": [sync, health, permission],
             "why": {"sync": apart, "health": health_why, "permission": why},
             "rules": asdict(observed.rules),
+            "restrained": observed.restrained,
             "journal": {"seq": self.view.head.seq, "sha256": self.view.head.sha256},
         }
 

@@ -106,13 +106,15 @@ def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:
             looked.wait(pause)
         reconciler.git.processes.end()  # what the network owes is asked for again by the next agent
         fetcher.join(timeout=reconciler.git.timeout_s)
+        if not fetcher.is_alive():  # a remote that hangs keeps the lease until it runs out
+            reconciler.publish(release=True)
 
 
 def once(reconciler: Reconciler, *, wait_s: float = 5.0) -> Observed:
     """Look at the remote once, do what there is to do, and wait a moment for a bot to answer."""
     with _alone(reconciler.state_dir):
         tidy(reconciler.state_dir)
-        reconciler.observer.fetch()
+        reconciler.look()
         observed = reconciler.turn()
         pause = threading.Event()
         for _ in range(int(wait_s / ACK_TICK_S)):
@@ -120,7 +122,7 @@ def once(reconciler: Reconciler, *, wait_s: float = 5.0) -> Observed:
                 break
             pause.wait(ACK_TICK_S)
             observed = reconciler.turn()
-        reconciler.publish()
+        reconciler.publish(release=True)
         if reconciler.publish_fault:
             reconciler.log(f"| gitops_reconcile | ALERT | {reconciler.publish_fault} |")
         return replace(observed, publish_fault=reconciler.publish_fault)
@@ -174,7 +176,7 @@ def _look(
 ) -> None:
     while not stop.is_set():
         began = time.monotonic()
-        reconciler.observer.fetch()
+        reconciler.look()
         looked.set()
         while not jobs.empty() and not stop.is_set():
             jobs.get()()

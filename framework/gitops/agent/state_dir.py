@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework.files.atomic import locked, write_atomic
 from framework.files.errors import FileError, MissingError, UnfitError
 from framework.files.plain import kind_of, read_plain
 from framework.gitops.agent.observed import Bot, Desired, Rules
@@ -23,6 +24,7 @@ from framework.journal.errors import JournalError
 from framework.journal.journal import Journal, utc_now
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
+LOCK_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class StateDir:
         return self.folder / "journal.jsonl"
 
     @property
+    def tenancy(self) -> Path:
+        """Return what makes this folder's agent known to others, and whose lease it saw last."""
+        return self.folder / "tenancy.json"
+
+    @property
     def bot(self) -> Path:
         """Return what the bot says of itself."""
         return self.folder / "bot.json"
@@ -129,6 +136,13 @@ class JournalView:
     def note(self, kind: Kind, data: Mapping[str, Any]) -> Entry:
         """Append an entry; it is on the disk when this returns."""
         return self.journal.append(kind=kind, data=data)
+
+    def replace(self, data: bytes, *, staging: Path) -> None:
+        """Put another open segment in the journal's place, and go on from it. Raises FileError."""
+        with locked(path=self.journal.path, timeout_s=LOCK_S):
+            write_atomic(path=self.journal.path, data=data, staging=staging)
+        self.journal.restart()
+        self._cursor, self._history = Cursor(self.journal.path), History()
 
     def _fold(self, entries: tuple[Entry, ...]) -> None:
         try:
@@ -253,6 +267,7 @@ _STATE: Mapping[str, Callable[[Any], Any]] = {
     "branch": _text,
     "remote": _text,
     "fetch_fault": _text,
+    "restrained": _text,
     "published": _commit,
     "seen": _commit,
     "good": _commit,

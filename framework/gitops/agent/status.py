@@ -201,6 +201,7 @@ def _observed(state_dir: StateDir, state: Plain, history: History, now: datetime
         desired=Desired(**{**desired, "clears": frozenset(desired["clears"])}) if desired else None,
         fetched_at=datetime.fromisoformat(state["fetched_at"]) if state.get("fetched_at") else None,
         fetch_fault=state.get("fetch_fault", ""),
+        restrained=state.get("restrained") or "",
         hold=read_hold(state_dir.hold, history.hold),
         live_sha=read_live_sha(state_dir.live),
         bot=read_bot(state_dir.bot),

@@ -158,6 +158,8 @@ def publish_head(
         title = f"journal({name}): entry {content.head.seq}\n"
         if there is not None and there.head == content.head:
             return beside(tip), title
+        if content.head == EMPTY and there is None and (more := beside(tip)):
+            return more, title
         if content.head == EMPTY:
             raise JournalError(f"{journal.path}: is empty; allowed at least one entry to publish")
         sealed = _unpublished(

@@ -23,7 +23,7 @@ from framework.gitops.agent.conditions import (
 )
 from framework.gitops.agent.decide import ROWS, Do, clears, decide, rollback_target
 from framework.gitops.agent.observed import Bot, Desired, Observed, Rules
-from framework.gitops.desired.history import History, fold
+from framework.gitops.desired.history import Drift, History, fold
 from framework.holds.hold import Hold
 from framework.journal.entry import Kind
 
@@ -123,6 +123,26 @@ CASES: list[tuple[str, Observed, Do]] = [
     ("a first content, promoted", observed(History(), desired=asked("c", "a")), Do.APPLY),
     ("a first content that waits", observed(History(), desired=Desired("c", "a")), Do.WAIT),
     ("the same content", observed(in_force("a"), desired=Desired("c2", "a")), Do.WAIT),
+    (
+        "a hold that a commit would end, without the lease",
+        observed(HELD, hold=a_hold(), desired=asked("c", "b", clears=frozenset({"hold-1"})), restrained="no"),
+        Do.WAIT,
+    ),
+    (
+        "another content, without the lease",
+        observed(in_force("a"), desired=asked("c", "b"), restrained="no"),
+        Do.WAIT,
+    ),
+    (
+        "a safer one, without the lease",
+        observed(in_force("a"), desired=Desired("c", "b", reducing=True), restrained="no"),
+        Do.APPLY,
+    ),
+    (
+        "a changed file before the published journal was compared",
+        observed(replace(in_force("a"), drift=Drift("file", None)), live_sha=None, compared=False),
+        Do.WAIT,
+    ),
     ("another content", observed(in_force("a"), desired=asked("c", "b")), Do.APPLY),
     ("another that waits", observed(in_force("a"), desired=Desired("c", "b", adopted=True)), Do.WAIT),
     ("another that is safer", observed(in_force("a"), desired=Desired("c", "b", reducing=True)), Do.APPLY),

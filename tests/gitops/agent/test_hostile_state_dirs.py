@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from framework.gitops.agent.conditions import Permission, permission_of
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.status import read_status
 from framework.gitops.agent.status_text import status_lines
@@ -255,14 +254,17 @@ def raising(error: Exception) -> Callable[..., None]:
     return fail
 
 
-def test_an_agent_that_has_lost_its_folder_takes_nothing_for_the_first_content_of_all(world: World) -> None:
+def test_an_agent_that_has_lost_its_folder_takes_over_what_was_published_and_nothing_else(
+    world: World,
+) -> None:
     world.restart(publishes=True)
     world.poll()
+    before = world.live_sha()
     shutil.rmtree(world.state_dir.folder)
     world.restart(publishes=True)
-    observed = world.poll()
-    assert permission_of(observed)[0] is Permission.WAITING
-    assert not world.state_dir.live.exists()
+    world.poll()
+    assert world.live_sha() == before
+    assert world.kinds() == ["applied", "adopted"]
 
 
 def test_a_branch_that_is_set_back_to_a_commit_that_was_taken_once_is_refused(world: World) -> None:

@@ -164,12 +164,3 @@ def test_the_head_of_the_journal_is_published_as_it_grows(world: World) -> None:
     found = fetch_published(world.author, str(world.remote), "sandbox")
     assert found is not None
     assert found.head == world.agent.view.head
-    lines = world.state_dir.journal.read_bytes().splitlines(keepends=True)
-    world.state_dir.journal.write_bytes(lines[0])  # somebody forgets
-    world.restart(publishes=True)
-    world.ask(tail_age_ms=710)
-    world.poll()
-    world.poll()
-    alert = world.entries(Kind.ALERT)[-1]
-    assert alert.data["topic"] == "journal"
-    assert "truncated" in alert.data["text"] or "rewritten" in alert.data["text"]
