@@ -6,6 +6,7 @@ contents, the live file, and last the journal, so that a crash in between begins
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,10 +77,10 @@ def gather(git: Git, tip: str | None, state_dir: StateDir) -> Adoption | None:
     if tip is None or newest is None:
         return None
     journal = Journal(state_dir.journal)
-    here, why, older = EMPTY, "", False
+    here, why, since, older = EMPTY, "", 1, False
     try:
         local = journal.content()
-        here = local.head
+        here, since = local.head, local.after.seq + 1
         journal.check_head(newest.head)
         return None
     except JournalError as error:
@@ -88,10 +89,10 @@ def gather(git: Git, tip: str | None, state_dir: StateDir) -> Adoption | None:
         older = here.seq < newest.head.seq and read_published(git, tip, name, after=here) is not None
     except JournalError:
         older = False
-    where = state_dir.folder / "aside" / f"{here.seq}-{here.sha256[:12]}"
-    aside = where if not older and state_dir.journal.is_file() else None
-    since = local.after.seq + 1 if older else 1
-    history = _bring(git, tip, name, newest, state_dir, since=since, aside=aside)
+    data = journal.read()
+    where = state_dir.folder / "aside" / hashlib.sha256(data).hexdigest()[:16]
+    aside = where if not older and data else None
+    history = _bring(git, tip, name, newest, state_dir, since=since if older else 1, aside=aside)
     wanted = {f"{item.overrides_sha}.json" for item in history.trail}
     contents = {
         file: git.run("cat-file", "blob", oid)
@@ -142,8 +143,8 @@ def carry_hold(hold: Hold, state_dir: StateDir, view: JournalView, *, now: datet
         cause=hold.cause,
         by=str(hold.plain.get("by") or "agent"),
         at=now,
-        head=hold.head or (applied.commit if applied is not None else None),
-        head_config_sha=hold.head_config_sha or (applied.config_sha if applied is not None else None),
+        head=applied.commit if applied is not None else hold.head,
+        head_config_sha=applied.config_sha if applied is not None else hold.head_config_sha,
     )
     held = None
     if applied is not None:

@@ -98,7 +98,7 @@ class Tenancy:
                 raise LeaseLost(f"the lease is another agent's: {there}")
             return {}
         if there is None or (there.holder, there.token) != (self.mine.holder, self.mine.token):
-            self.mine = None
+            self.mine, self.known = None, False  # what the other publishes is to be adopted
             raise LeaseLost(f"the lease is lost to another agent: {there or 'its file is gone'}")
         self._renewing = (self.clock(), self.now())
         renewed = new_lease(holder=there.holder, token=there.token, now=self.now(), released=release)
@@ -132,7 +132,7 @@ class Tenancy:
             if (lease.holder, lease.token) == (self.mine.holder, self.mine.token):
                 self.other = None
                 return tip
-            self.mine, self.known = None, False  # what the other has published since is to be adopted
+            self.mine, self.known = None, False
         self.other = lease if self._is_anothers(lease) else None
         if self.other is not None or not self.publishes:
             return tip
