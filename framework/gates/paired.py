@@ -35,7 +35,7 @@ import numpy as np
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
-GATE_VERSION = "paired-3"
+GATE_VERSION = "paired-4"
 """Changes with anything that could change a verdict; evidence is bound to it."""
 LARGEST_AUTOCORRELATION = 0.9
 LAGS = 10

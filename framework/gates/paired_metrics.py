@@ -26,7 +26,7 @@ BPS = 1e4
 Sums = Mapping[str, Floats]
 """Name of a block sum -> its values, one a block; the columns below."""
 COLUMNS = (
-    "turnover", "net", "net_marked", "gross", "adverse", "requests", "fills", "age_ms",
+    "turnover", "net", "net_marked", "gross", "adverse", "requests", "fills", "quoted_s", "off_target",
     "position_sq", "drawdown",
 )  # fmt: skip
 
@@ -57,13 +57,15 @@ class PairedMetric:
 METRICS: dict[str, PairedMetric] = {
     "net": PairedMetric("markout net", "bps", Kind.NET, "net", "turnover", BPS, relative=False),
     "turnover": PairedMetric("turnover", "quote", Kind.FLOOR, "turnover"),
-    "adverse": PairedMetric("adverse 1 s", "bps", Kind.RATIO, "adverse", "turnover", BPS, relative=False),
+    "adverse": PairedMetric(
+        "adverse 1 s less edge", "bps", Kind.RATIO, "adverse", "turnover", BPS, relative=False
+    ),
     "drawdown": PairedMetric("drawdown in a block", "quote", Kind.MEAN, "drawdown"),
     "rms_inventory": PairedMetric("RMS inventory", "quote", Kind.ROOT, "position_sq"),
-    "requests_per_fill": PairedMetric("requests per fill", "", Kind.RATIO, "requests", "fills"),
-    "off_target_age": PairedMetric("off-target age", "ms", Kind.MEAN, "age_ms"),
+    "requests": PairedMetric("requests per quoted hour", "", Kind.RATIO, "requests", "quoted_s", 3_600.0),
+    "off_target": PairedMetric("time off target", "%", Kind.MEAN, "off_target"),
 }
-RISK = ("adverse", "drawdown", "rms_inventory", "requests_per_fill", "off_target_age")
+RISK = ("adverse", "drawdown", "rms_inventory", "requests", "off_target")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,11 +70,21 @@ def _sums_from(window: WindowData, edge: FillEdge, cut: Cut, start_ns: int) -> d
     if not count:
         return {name: np.zeros(0) for name in COLUMNS}
     grid = Grid(start_ns, start_ns + count * cut.block_s * SECOND, cut.block_s)
+    quoted_s = _quoted_s(window, grid)
     return {
         **_fill_sums(window, edge, grid, HORIZONS[cut.horizon]),
-        **_order_sums(window, grid),
+        **_order_sums(window, grid, quoted_s),
         **_states(window, grid),
+        "quoted_s": quoted_s,
     }
+
+
+def _quoted_s(window: WindowData, grid: Grid) -> Floats:
+    """Return for how long quotes rested, both sides added, from the samples."""
+    rows = window.samples[_within(grid, window.samples["ts_ns"])]
+    step_s = float(np.median(np.diff(rows["ts_ns"]))) / SECOND if len(rows) > 1 else 0.0
+    sides = (rows["bid_ticks"] > 0).astype(np.float64) + (rows["ask_ticks"] > 0)
+    return grid.sums(rows["ts_ns"], sides * step_s)
 
 
 def _within(grid: Grid, ts_ns: Ints) -> Bools:
@@ -90,23 +100,23 @@ def _fill_sums(window: WindowData, edge: FillEdge, grid: Grid, markout: str) -> 
         "turnover": edge.notional,
         "net": outcome,
         "gross": edge.gross,
-        "adverse": -edge.adverse_1s,
+        "adverse": -edge.adverse_1s - edge.gross,
         "fills": np.ones(len(rows)),
     }
     inside = _within(grid, ts)
     return {name: grid.sums(ts[inside], value[inside]) for name, value in values.items()}
 
 
-def _order_sums(window: WindowData, grid: Grid) -> dict[str, Floats]:
+def _order_sums(window: WindowData, grid: Grid, quoted_s: Floats) -> dict[str, Floats]:
+    """Count requests, and measure for which share of the time that quotes rest they are off target."""
     sent = window.audit["ts_ns"][np.isin(window.audit["action"], (PLACE, REPLACE, CANCEL_QUOTE))]
     sent = sent[_within(grid, sent)]
     ts, age = ages_ms(window, field="off_target_age_ns")
     inside = _within(grid, ts)
-    count = grid.sums(ts[inside], np.ones(int(inside.sum())))
-    total = grid.sums(ts[inside], np.minimum(age[inside], LONGEST_AGE_MS))
+    off_s = grid.sums(ts[inside], np.minimum(age[inside], LONGEST_AGE_MS)) / 1_000.0
     return {
         "requests": grid.sums(sent, np.ones(len(sent))),
-        "age_ms": total / np.maximum(count, 1.0),
+        "off_target": 100.0 * np.divide(off_s, quoted_s, out=np.zeros(grid.count), where=quoted_s > 0.0),
     }
 
 

@@ -292,11 +292,11 @@ def test_a_change_that_cannot_be_told_is_refused_with_the_hours_it_needs(team: T
 
 
 def test_a_worse_change_fails_and_a_merge_without_a_pass_is_never_in_force(team: Team) -> None:
-    base, head = team.branch("slower", setting("min_interval_ms", "70", "100"))
+    base, head = team.branch("slower", setting("min_interval_ms", "70", "110"))
     jobs = team.gate(base, head)
     assert jobs["gate"].status == "failure"
     assert "FAIL" in jobs["gate"].summary
-    assert "off-target age" in jobs["gate"].summary
+    assert "time off target" in jobs["gate"].summary
     desk, log = team.folder / "desk", team.folder / "agent.log"
     git("clone", "--quiet", str(team.remote), str(desk))
     place = desk / "artifacts" / "gitops" / "sandbox"
@@ -314,7 +314,7 @@ def test_a_worse_change_fails_and_a_merge_without_a_pass_is_never_in_force(team:
         last = team.published("sandbox.gate")[-1]
         assert (last["kind"], last["data"]["commit"], last["data"]["verdict"]) == ("refused", after, "FAIL")
         until("that it is refused", lambda: status(desk)["permission"]["is"] == "Refused", log=log)
-        assert "off-target age" in status(desk)["permission"]["why"]
+        assert "time off target" in status(desk)["permission"]["why"]
         # The same values on another commit, before anybody looks: the content is refused, not the commit.
         team.person.write("README.md", "words\n")
         team.person.commit("docs: words")

@@ -113,9 +113,9 @@ def test_a_regime_proven_worse_fails_what_passes_on_the_whole() -> None:
 def test_a_canary_whose_routes_are_proven_worse_fails_and_what_they_leave_open_stops_nothing() -> None:
     aside = {metric: effect(metric, **UNDECIDED) for metric in METRICS}
     assert outcome(replace(symbol(), routes=aside)) is Outcome.PASS
-    bad = replace(symbol(), routes={**aside, "requests_per_fill": effect("requests_per_fill", **WORSE)})
+    bad = replace(symbol(), routes={**aside, "requests": effect("requests", **WORSE)})
     found = find(symbols=[bad], want="not_worse", alpha=ALPHA)
-    assert (found[0].outcome, found[0].code) == (Outcome.FAIL, "GATE:requests_per_fill:routes")
+    assert (found[0].outcome, found[0].code) == (Outcome.FAIL, "GATE:requests:routes")
     assert "as its routes trade" in found[0].says
 
 

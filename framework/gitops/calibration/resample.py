@@ -25,7 +25,8 @@ BPS = 1e4
 CHUNK = 100
 """Drawn tapes held in memory at a time."""
 COLUMNS = (
-    "turnover", "net", "gross", "adverse", "requests", "fills", "age_ms", "position_sq", "drawdown",
+    "turnover", "net", "gross", "adverse", "requests", "fills", "quoted_s", "off_target", "position_sq",
+    "drawdown",
 )  # fmt: skip
 
 

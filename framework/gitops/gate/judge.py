@@ -111,8 +111,8 @@ def margins_of(*, base: Mapping[str, Floats], rules: GateRules) -> dict[str, flo
         "adverse": bps(rules.adverse_margin),
         "drawdown": risk.drawdown,
         "rms_inventory": risk.rms_inventory,
-        "requests_per_fill": risk.requests_per_fill,
-        "off_target_age": risk.off_target_age,
+        "requests": risk.requests,
+        "off_target": risk.off_target,
     }
 
 

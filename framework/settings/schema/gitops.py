@@ -96,8 +96,12 @@ class RiskMargins(StrictModel):
 
     drawdown: float = knob(unit="of the baseline", help="drawdown in a block", ge=0.0, le=10.0)
     rms_inventory: float = knob(unit="of the baseline", help="RMS inventory", ge=0.0, le=10.0)
-    requests_per_fill: float = knob(unit="of the baseline", help="requests per fill", ge=0.0, le=10.0)
-    off_target_age: float = knob(unit="of the baseline", help="off-target age", ge=0.0, le=10.0)
+    requests: float = knob(
+        unit="of the baseline", help="requests per hour that a quote rests", ge=0.0, le=10.0
+    )
+    off_target: float = knob(
+        unit="of the baseline", help="share of the quoted time off target", ge=0.0, le=10.0
+    )
 
 
 class MarketClass(StrictModel):

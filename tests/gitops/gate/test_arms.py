@@ -73,8 +73,10 @@ def test_blocks_add_up_to_the_edge_report(tape: Tape) -> None:
     for column, name in (("turnover", "turnover_quote"), ("gross", "gross_bps")):
         whole = totals[name] if column == "turnover" else totals[name] * totals["turnover_quote"] / 1e4
         assert arm.sums[column].sum() == pytest.approx(whole, rel=0.05)
-    adverse = -totals["adverse_1s_bps"] * totals["turnover_quote"] / 1e4
-    assert arm.sums["adverse"].sum() == pytest.approx(adverse, rel=0.1)
+    adverse = -(totals["adverse_1s_bps"] + totals["gross_bps"]) * totals["turnover_quote"] / 1e4
+    assert arm.sums["adverse"].sum() == pytest.approx(adverse, abs=0.05 * abs(arm.sums["gross"].sum()))
+    assert 0.0 < arm.sums["quoted_s"].sum() <= 2.0 * 3_600.0 * arm.hours
+    assert (arm.sums["off_target"] > 0.0).any()
     rms = np.sqrt(arm.sums["position_sq"].mean())
     assert rms == pytest.approx(totals["rms_inventory_quote"], rel=0.05)
     assert arm.sums["drawdown"].max() <= totals["max_drawdown_quote"] + 1e-9

@@ -131,7 +131,7 @@ def test_half_an_hour_of_tape_is_inconclusive_and_names_the_hours(gate: Gate) ->
     assert set(symbol) == {field.name for field in fields(SymbolVerdict)}
     effects = symbol["effects"]
     assert set(effects) == {
-        "net", "turnover", "adverse", "drawdown", "rms_inventory", "requests_per_fill", "off_target_age",
+        "net", "turnover", "adverse", "drawdown", "rms_inventory", "requests", "off_target",
     }  # fmt: skip
     assert {row["profile"] for row in environment["kpi"]} >= {"scaled", "audit_3h"}
 

@@ -40,7 +40,7 @@ def looked(gate: Gate, head: str, base: str | None = None) -> GateResult:
 def test_a_canary_of_any_share_is_held_to_what_its_candidate_is_held_to_alone(gate: Gate) -> None:
     whole = looked(gate, begun(gate, SLOWER, "full"))
     assert whole.outcome is Outcome.FAIL
-    assert "off-target age" in whole.report.sentence
+    assert "time off target" in whole.report.sentence
     far = of(whole)["symbols"]["SYNTHUSDT"]
     for fraction in (0.1, 0.5):
         result = looked(gate, begun(gate, SLOWER, "canary", fraction))
@@ -48,8 +48,8 @@ def test_a_canary_of_any_share_is_held_to_what_its_candidate_is_held_to_alone(ga
         near = of(result)["symbols"]["SYNTHUSDT"]
         assert near["effects"] == far["effects"]
         # What its routes do stands beside it: a share of the minutes, a share of the effect.
-        mixed = near["routes"]["off_target_age"]["effect"]
-        assert 0.0 < mixed < far["effects"]["off_target_age"]["effect"]
+        mixed = near["routes"]["off_target"]["effect"]
+        assert 0.0 < mixed < far["effects"]["off_target"]["effect"]
         assert CANARY_NOTE in of(result)["notes"]
         assert "as its routes trade" in gate_markdown(result.report)
     assert far["routes"] == {}
