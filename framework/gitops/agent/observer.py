@@ -78,17 +78,17 @@ class Observer:
         state = read_state(self.state_dir.state)
         self.examined: str | None = state.get("seen") or history.accepted
         """The newest commit that was examined and may be taken: a head must contain it."""
-        self.good: str | None = state.get("good") or history.accepted
+        self.good: str | None = state.get("good") or history.trusted or history.accepted
         """The newest commit that nothing forbade: its policy is in force."""
         self._taken = history.taken
-        if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
-            self.examined = self.good = history.taken[1]
         self.published: str | None = state.get("published")
         """The journal's branch as it was last seen: one that does not contain it was forced."""
         self._revisions: dict[str, EnvironmentRevision] = {}
         self._refusals: dict[str, str] = {}
         self._permits = Permits(self.state_dir.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
+        if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
+            self.accept(history.taken[1], good=True)
 
     def resume(self) -> None:
         """Go on from the journal that was taken over: what it has seen of the branch counts."""
@@ -157,7 +157,7 @@ class Observer:
         history = self.view.history()
         if history.taken != self._taken:  # an operator has taken a rewritten branch
             self._taken = history.taken
-            self.examined = self.good = history.taken[1]
+            self.accept(history.taken[1], good=True)
             self._refusals.clear()
         now, live_sha = self.now(), read_live_sha(self.state_dir.live)
         hold = read_hold(self.state_dir.hold, history.hold)
@@ -261,6 +261,10 @@ class Observer:
         if anchor.policy is None or (own and anchor.tier != "sandbox"):
             return None
         return Trust(anchor.policy, anchor.tier)
+
+    def trusted_after(self, commit: str) -> str:
+        """Return the commit whose policy is in force once a content is: its own, where that is trusted."""
+        return commit if self.good is None or self._may_be_trusted(commit) else self.good
 
     def _may_be_trusted(self, commit: str) -> bool:
         """Say whether a commit's policy may take the place of the one in force, by whose signers it counts.

@@ -321,7 +321,8 @@ class Reconciler:
             for name, value in rendered.fields.items()
             if before is not None and old.get(name) != value
         ]
-        self.view.note(Kind.APPLIED, rendered.entry(bot_health=self._health(observed), changes=changes))
+        more = {"changes": changes, "trusted": self.observer.trusted_after(rendered.commit)}
+        self.view.note(Kind.APPLIED, rendered.entry(bot_health=self._health(observed), **more))
 
     def _note_drift(self, action: Action, observed: Observed) -> None:
         applied, drift = observed.history.applied, action.drift

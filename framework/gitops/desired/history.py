@@ -72,6 +72,9 @@ class History:
     accepted: str | None = None
     """The newest commit that is known to have been taken as the branch's head."""
 
+    trusted: str | None = None
+    """The commit whose policy was in force once the newest content was; unknown to an older agent."""
+
     taken: tuple[int, str] = (0, "")
     """The last rewritten branch that an operator has taken: entry and commit."""
 
@@ -150,6 +153,7 @@ def _applied(history: History, row: Row) -> History:
         history,
         trail=(*history.trail, item),
         accepted=item.commit if item.cause == "commit" else history.accepted,
+        trusted=data.get("trusted", history.trusted),
         drift=None,
     )
 

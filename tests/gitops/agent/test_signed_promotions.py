@@ -189,3 +189,21 @@ def test_a_promotion_that_begins_a_segment_counts(desk: Desk, monkeypatch: pytes
     assert desk.permission()[0] is Permission.ALLOWED
     files = desk.world.author.files("quoteops/journal")
     assert [path for path in files if path.startswith("paper.gate.segments/")]
+
+
+@pytest.mark.parametrize("how", ["its state is lost", "an operator takes the branch"])
+def test_neither_a_lost_state_nor_an_operator_lets_a_push_name_its_signers(desk: Desk, how: str) -> None:
+    policy = (desk.world.author.show("main", POLICY) or b"").decode().replace(desk.line, desk.strange_line)
+    safer = {PATCH: patch_text(tail_age_ms=650, base_spread_bps_delta=0.5).encode()}
+    commit = desk.world.commit({POLICY: policy.encode(), **safer}, parent=desk.world.first)
+    if how == "an operator takes the branch":
+        desk.permission()
+        desk.world.agent.view.note(Kind.CLEARED, {"accepted": commit, "reason": "rebased", "by": "ann"})
+    else:
+        desk.world.commit({POLICY: policy.encode(), **safer}, parent=desk.first)
+    desk.permission()
+    desk.world.state_dir.state.unlink()
+    desk.world.restart()
+    later = desk.ask(tail_age_ms=700)
+    desk.world.promote(later, key=desk.stranger)
+    assert desk.permission()[0] is Permission.WAITING
