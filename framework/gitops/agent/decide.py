@@ -34,6 +34,7 @@ class Do(StrEnum):
     REFUSE = "refuse"
     NOTE = "note the drift"
     REPAIR = "repair"
+    RESTORE = "repair again"
     APPLY = "apply"
     ALERT = "alert"
     RESOLVE = "resolve the alert"
@@ -243,12 +244,23 @@ def _drifted(observed: Observed) -> Action | None:
     may = not held and observed.restorable and observed.compared
     if observed.live_sha != applied.overrides_sha:
         drift = Drift("file", observed.live_sha)
+        if noted is None and may and _is_noted_lately(observed):
+            return Action(Do.RESTORE, "the live file was changed again and is set right", drift=drift)
         if noted != drift:
             return Action(Do.NOTE, "somebody changed the live file", drift=drift)
         return Action(Do.REPAIR, "the live file is set right", drift=drift) if may else None
     if noted is not None and noted.where == "file":
         return Action(Do.REPAIR, "the live file is right again", drift=noted)
+    if observed.repeats and not _is_noted_lately(observed):
+        why = f"the live file was set right {observed.repeats} times more"
+        return Action(Do.REPAIR, why, drift=Drift("file", observed.live_sha))
     return _bot_drifted(observed, applied, held)
+
+
+def _is_noted_lately(observed: Observed) -> bool:
+    """Say whether a change of the live file was journalled so lately that another is only counted."""
+    at = observed.history.drift_at
+    return at is not None and 0.0 <= (observed.now - at).total_seconds() < observed.rules.drift_s
 
 
 def _bot_drifted(observed: Observed, applied: Applied, held: bool) -> Action | None:

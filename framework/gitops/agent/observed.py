@@ -18,6 +18,9 @@ class Rules:
     heartbeat_s: float = 10.0
     ack_s: float = 10.0
     unknown_s: float = 60.0
+    drift_s: float = 600.0
+    """How long after a journalled change of the live file others are set right and only counted."""
+
     cooldown_s: float = 86_400.0
     """How long a content that was rolled back is refused."""
 
@@ -110,6 +113,9 @@ class Observed:
 
     bot: Bot | None = None
     can_push: bool = True
+    repeats: int = 0
+    """Changes of the live file that were set right and not journalled yet."""
+
     restrained: str = ""
     """Why only what reduces risk may be done: the published journal was not compared, no lease is held."""
 

@@ -102,6 +102,7 @@ class Reconciler:
         self._publish_after: datetime | None = None
         self._published: tuple[int, int] | None = None
         self._written: dict[str, Any] = {}
+        self._repeats = 0
         self.tenancy = Tenancy(self.state_dir, self.git, self.observer.now, self.publishes)
 
     def look(self) -> None:
@@ -234,7 +235,12 @@ class Reconciler:
         observed = self.observer.observe(
             publish_fault=self.publish_fault, can_push=not pausing and not self._pushing
         )
-        return replace(observed, restrained=self.tenancy.restrained(), compared=self.tenancy.known)
+        return replace(
+            observed,
+            restrained=self.tenancy.restrained(),
+            compared=self.tenancy.known,
+            repeats=self._repeats,
+        )
 
     def propose_revert(self) -> None:
         """Open the proposal that a hold still owes git, when there is a remote."""
@@ -287,6 +293,12 @@ class Reconciler:
                 self._note_drift(action, observed)
             case Do.REPAIR:
                 self._repair(action, observed)
+            case Do.RESTORE:
+                applied = observed.history.applied
+                assert applied is not None
+                rendered = require_rendered(applied.overrides_sha, folder=self.state_dir.contents)
+                put_live(self.state_dir, rendered.live_bytes())
+                self._repeats += 1
             case Do.APPLY:
                 self._apply(action, observed)
             case Do.ALERT:
@@ -342,8 +354,14 @@ class Reconciler:
             put_live(self.state_dir, rendered.live_bytes())
         self.view.note(
             Kind.REPAIRED,
-            {"where": drift.where, "found": drift.found, "overrides_sha": applied.overrides_sha},
+            {
+                "where": drift.where,
+                "found": drift.found,
+                "overrides_sha": applied.overrides_sha,
+                **({"repeats": self._repeats} if self._repeats else {}),
+            },
         )
+        self._repeats = 0
 
     def _roll_back(self, action: Action, observed: Observed) -> None:
         desired = observed.desired

@@ -106,7 +106,8 @@ def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:
             looked.wait(pause)
         reconciler.git.processes.end()  # what the network owes is asked for again by the next agent
         fetcher.join(timeout=reconciler.git.timeout_s)
-        if not fetcher.is_alive():  # a remote that hangs keeps the lease until it runs out
+        if not fetcher.is_alive() and not reconciler.tenancy.fault:  # else the lease runs out by itself
+            reconciler.git.processes.ended = False
             reconciler.publish(release=True)
 
 

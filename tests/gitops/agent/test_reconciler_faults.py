@@ -221,6 +221,26 @@ def test_on_a_full_disk_the_live_state_stays_and_the_commit_is_taken_when_there_
 # -- hands on the live file ----------------------------------------------------------------------------------
 
 
+def test_hands_that_go_on_changing_the_live_file_are_counted_and_not_journalled_for_ever(
+    world: World,
+) -> None:
+    world.poll()
+    good = world.live_sha()
+    for number in range(100):
+        world.state_dir.live.write_text(f'{{"tail_age_ms": {number}}}')
+        world.poll()
+        assert world.live_sha() == good
+    assert world.kinds() == ["applied", "drift", "repaired"]
+    world.poll(after_s=600.0)
+    assert world.kinds() == ["applied", "drift", "repaired", "repaired"]
+    assert world.entries()[-1].data["repeats"] == 99
+    world.state_dir.live.write_text("{}")
+    world.poll()
+    assert world.live_sha() == good
+    assert world.kinds()[4:] == ["drift", "repaired"]
+    assert "repeats" not in world.entries()[-1].data
+
+
 @pytest.mark.parametrize("hand", ["edit", "empty", "delete"])
 def test_a_live_file_that_somebody_changes_is_journalled_and_set_right(world: World, hand: str) -> None:
     world.poll()
