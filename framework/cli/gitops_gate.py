@@ -38,7 +38,10 @@ def run(argv: Sequence[str]) -> int:
             append=append,
             code_sha=code_sha(root),
             workers=args.workers,
+            spent_only=args.spent,
         )
+        if args.spend:
+            return _spend(request, as_json=args.json)
         result = run_gate(request)
         if not args.json:
             print(head.uncommitted_note(), end="", file=sys.stderr)
@@ -46,6 +49,25 @@ def run(argv: Sequence[str]) -> int:
         if args.out is not None:
             _write_bundle(request, result, args.out / "bundles")
     return result.outcome.exit_code
+
+
+def _spend(request: GateRequest, *, as_json: bool) -> int:
+    """Publish what looking will cost, and look at nothing."""
+    from dataclasses import asdict
+
+    from framework.files.atomic import canonical_json
+    from framework.gitops.gate.run import spend_looks
+
+    looks = spend_looks(request)
+    if as_json:
+        print(canonical_json({name: asdict(given) for name, given in looks.items()}))
+        return 0
+    for name, given in looks.items():
+        word = "KNOWN" if given.repeated else "SPENT"
+        print(f"| look | {word} | environment={name} attempt={given.number} of {given.quarter} |")
+    if not looks:
+        print("no tape has to be looked at: nothing to spend")
+    return 0
 
 
 def _write_bundle(request: GateRequest, result: GateResult, into: Path) -> None:
@@ -71,13 +93,18 @@ def _parser() -> Parser:
         help="journal of attempts and verdicts (artifacts/gitops/<environment>/journal.jsonl)",
     )
     parser.add_argument(
-        "--remote", metavar="NAME", help="count the attempts published there instead, and journal nothing"
+        "--remote", metavar="NAME", help="count the attempts published there instead, and publish this one"
     )
     parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the verdict")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for gate.json, gate.md and the bundle"
     )
     parser.add_argument("--out-md", type=Path, metavar="F", help="append the Markdown summary to a file")
+    looks = parser.add_mutually_exclusive_group()
+    looks.add_argument(
+        "--spend", action="store_true", help="journal the looks this takes, and look at nothing yet"
+    )
+    looks.add_argument("--spent", action="store_true", help="take no look that the journal does not hold")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
@@ -107,7 +134,13 @@ def journals(
     more.
     """
     from framework.gitops.repo.entry_signatures import append_signed
-    from framework.gitops.repo.journal_branch import fetch_published, fetch_tip, journal_name, read_newest
+    from framework.gitops.repo.journal_branch import (
+        append_published,
+        fetch_published,
+        fetch_tip,
+        journal_name,
+        read_newest,
+    )
     from framework.journal.journal import Journal, Kind, utc_now
 
     key = sign.resolve() if sign is not None else None
@@ -130,7 +163,9 @@ def journals(
         newest = None if tip is None else read_newest(git, tip, environment)
         return () if newest is None else newest.entries  # its first entry carries what all before say
 
-    def nothing(_environment: str, _kind: Kind, _data: Mapping[str, Any]) -> None:
-        """Leave the journal to the step that may write to the remote."""
+    def spend(environment: str, kind: Kind, data: Mapping[str, Any]) -> None:
+        """Publish a look before it is taken; verdicts are left to ``record`` and ``promote``."""
+        if kind is Kind.ATTEMPT:
+            append_published(git, str(remote), journal_name(environment), [(kind, data)])
 
-    return (local, local, append) if remote is None else (published, agent, nothing)
+    return (local, local, append) if remote is None else (published, agent, spend)

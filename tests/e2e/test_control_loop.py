@@ -86,8 +86,10 @@ class Team:
         self.runs += 1
         work = self.folder / f"run-{self.runs}"
         work.mkdir()
+        event = {"repository": {"default_branch": "main"}, **github.pop("event", {})}
+        known = {"repository": "team/desk", "sha": self.tip, "ref_name": "main"}
         context = {
-            "github": {"repository": "team/desk", "sha": self.tip, **github},
+            "github": {**known, **github, "event": event},
             "inputs": inputs,
             "secrets": {"GITHUB_TOKEN": "not-a-token"},
             "vars": {},

@@ -50,7 +50,8 @@ class Workflow:
             needs = job.get("needs", [])
             needs = [needs] if isinstance(needs, str) else needs
             state = "success" if all(self.jobs[n].status == "success" for n in needs) else "failure"
-            context = {**self.context, "matrix": self._matrix(job)}
+            results = {n: {"result": self.jobs[n].status} for n in needs}
+            context = {**self.context, "matrix": self._matrix(job), "needs": results}
             if not evaluate(job.get("if", "success()"), context, state):
                 self.jobs[name] = Job(status="skipped")
                 continue

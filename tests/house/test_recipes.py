@@ -80,6 +80,35 @@ def test_a_workflow_grants_nothing_by_default_and_never_runs_foreign_code_with_s
     assert "workflow_run" not in text
 
 
+def on(workflow: str) -> dict[str, Any]:
+    """Give what starts a workflow; YAML reads the key ``on`` as true."""
+    found: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text("utf-8"))
+    events: dict[str, Any] = found[True]
+    return events
+
+
+def test_a_pull_request_is_judged_anew_when_its_base_is_another_and_in_a_merge_queue() -> None:
+    assert set(on("gate.yml")["pull_request"]["types"]) >= {"opened", "synchronize", "reopened", "edited"}
+    assert "merge_group" in on("gate.yml")
+    assert "pull_request.base" not in (ROOT / ".github" / "workflows" / "gate.yml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("workflow", ["gate.yml", "sweep.yml"])
+def test_a_job_that_judges_or_proposes_runs_the_protected_branch_s_code(workflow: str) -> None:
+    for name, job in jobs(ROOT / ".github" / "workflows" / workflow).items():
+        (ref,) = [s["with"]["ref"] for s in job["steps"] if s.get("uses", "").startswith("actions/checkout@")]
+        assert ref == "${{ github.event.repository.default_branch }}", name
+
+
+def test_a_look_is_spent_by_a_job_before_the_one_that_takes_it() -> None:
+    gate = jobs(ROOT / ".github" / "workflows" / "gate.yml")
+    runs = {name: " ".join(step.get("run", "") for step in job["steps"]) for name, job in gate.items()}
+    assert "--remote origin --spend" in runs["look"]
+    assert "--out" not in runs["look"]
+    assert "--spent" in runs["gate"]
+    assert gate["gate"]["needs"] == "look"
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_a_workflow_pins_its_actions_and_bounds_its_time(workflow: Path) -> None:
     for name, job in jobs(workflow).items():

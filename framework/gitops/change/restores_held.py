@@ -11,7 +11,10 @@ from framework.gitops.change.report import EnvironmentChange
 from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.rendered import rendered_of
 from framework.gitops.desired.revision import Revision
-from framework.journal.entry import Kind, Row
+from framework.gitops.errors import SignatureError
+from framework.gitops.repo.entry_signatures import verify_entry
+from framework.journal.entry import Entry, Kind, Row
+from framework.settings.schema.gitops import Policy
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -35,14 +38,29 @@ def restores_held(
     return isinstance(commit, str) and _was_asked_for(base, change.name, commit, config_sha=held, now=now)
 
 
-def promoted(rows: Iterable[Row], config_sha: str) -> Mapping[str, Any] | None:
-    """Return the decision of a gate's journal that lets a content in; None where the newest one does not."""
+def promoted(rows: Iterable[Row], config_sha: str, *, policy: Policy, tier: str) -> Mapping[str, Any] | None:
+    """Return the decision of a gate's journal that lets a content in; None where the newest one does not.
+
+    Where the tier asks for signed promotions, one that no signer of the policy has signed is none.
+    """
     decided = [
         row
         for row in rows
         if row.kind in (Kind.PROMOTED, Kind.REFUSED) and row.data.get("config_sha") == config_sha
     ]
-    return decided[-1].data if decided and decided[-1].kind is Kind.PROMOTED else None
+    if not decided or decided[-1].kind is not Kind.PROMOTED:
+        return None
+    newest = decided[-1]
+    if isinstance(newest, Entry) and policy.signs_promotions(tier):
+        try:
+            verify_entry(
+                newest,
+                allowed_signers="\n".join(policy.signers) + "\n",
+                revoked="\n".join(policy.revoked_keys) + "\n",
+            )
+        except SignatureError:
+            return None
+    return newest.data
 
 
 def _was_asked_for(base: Revision, environment: str, commit: str, *, config_sha: str, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -81,8 +82,13 @@ def _source(tape: EvidenceTape, home: Path) -> TapeSource:
         return Made(
             preset=made.preset, regime=tape.regime, hours=made.hours, seed=made.seed, symbol=tape.symbol
         )
-    assert tape.location is not None
-    path = tape.location if _URL.match(tape.location) else str(home / tape.location)
+    location = tape.location or os.environ.get(tape.location_env or "")
+    if not location:
+        raise GitopsError(
+            f"{TAPES}: {tape.name}: lies where {tape.location_env} says, which is not set here: the tape is"
+            " the gate's own; allowed where that variable is set"
+        )
+    path = location if _URL.match(location) else str(home / location)
     return Recorded(path=path, symbol=tape.symbol, start=tape.start, end=tape.end)
 
 

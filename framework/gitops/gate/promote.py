@@ -66,9 +66,11 @@ class Promotion:
 def read_rows(folder: Path) -> dict[str, list[JournalRow]]:
     """Read what the report that a gate left in a folder adds to each environment's journal.
 
-    Raises GitopsError when it is none.
+    A folder that no gate has come to has nothing to add. Raises GitopsError when it is no report.
     """
     path = folder / "gate.json"
+    if folder.is_dir() and not path.is_file():
+        return {}
     report = parse_json(read_text(path), where=str(path)).data
     try:
         return {

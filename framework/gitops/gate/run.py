@@ -7,7 +7,7 @@ gather (classify, open, spend alpha) → replay both arms → compare → settle
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.change.restores_held import promoted, restores_held
 from framework.gitops.desired.revision import Revision
-from framework.gitops.gate.alpha_budget import Attempt, allowance, attempt_entry
+from framework.gitops.errors import GitopsError
+from framework.gitops.gate.alpha_budget import Allowance, Attempt, allowance, attempt_entry
 from framework.gitops.gate.answer import Question, answer
 from framework.gitops.gate.compared import compared
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
@@ -32,7 +33,7 @@ from framework.holds.hold import newest_hold
 from framework.journal.entry import Kind, Row
 from framework.session.judge import SIDE_BY_SIDE
 from framework.settings.kpi_profiles import load_kpi_profiles
-from framework.settings.schema.gitops import EvidenceTape
+from framework.settings.schema.gitops import EvidenceTape, Policy
 
 Append = Callable[[str, Kind, Mapping[str, Any]], None]
 Rows = Callable[[str], Sequence[Row]]
@@ -44,7 +45,7 @@ class GateRequest:
 
     ``home`` is what a tape's location is below; ``rows`` gives the attempts of an environment, ``append``
     adds to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers`` 0
-    replays in this process.
+    replays in this process. With ``spent_only`` no look is taken that the rows do not hold.
     """
 
     base: Revision
@@ -57,6 +58,7 @@ class GateRequest:
     now: datetime | None = None
     code_sha: str | None = None
     workers: int | None = None
+    spent_only: bool = False
     progress: Callable[[str, float], None] = lambda _doing, _share: None
 
 
@@ -91,8 +93,7 @@ def run_gate(request: GateRequest) -> GateResult:
     Raises QuoteopsError subclasses for what cannot be asked: commits, policy, tapes, journals.
     """
     witness = Witness(request.now or datetime.now(UTC))
-    report = classify(request.base, request.head, request.environment, now=witness.now)
-    asked = [c for c in report.environments if c.needs == "gate" and not _runs_already(request, c, witness)]
+    report, asked = _asked(request, witness)
     if report.refusals:
         return _result(report, Outcome.FAIL, f"the change is refused: {report.refusals[0]}", [], witness)
     if not asked:
@@ -103,16 +104,66 @@ def run_gate(request: GateRequest) -> GateResult:
     return _result(report, worst.outcome, sentence, judged, witness)
 
 
+def spend_looks(request: GateRequest) -> dict[str, Allowance]:
+    """Write down the looks that judging a change takes, before anybody has looked; one a environment.
+
+    Raises as ``run_gate`` does.
+    """
+    witness = Witness(request.now or datetime.now(UTC))
+    report, asked = _asked(request, witness)
+    return {} if report.refusals else {c.name: _spend(request, report, c, witness) for c in asked}
+
+
+def _asked(request: GateRequest, witness: Witness) -> tuple[ChangeReport, list[EnvironmentChange]]:
+    """Return what the change is, and the environments that tapes have to judge it in."""
+    report = classify(request.base, request.head, request.environment, now=witness.now)
+    gated = [change for change in report.environments if change.needs == "gate"]
+    return report, [c for c in gated if not _runs_already(request, report.policy, c, witness)]
+
+
+def _spend(
+    request: GateRequest, report: ChangeReport, change: EnvironmentChange, witness: Witness
+) -> Allowance:
+    tapes = tapes_of(request.base.environment(change.name), load_tapes(request.base.root))
+    with workers_for(tapes=len(tapes), workers=request.workers) as fanout:
+        attempt = _attempt(_question(request, report, change, tapes, fanout))
+    return _given(request, report, change.name, attempt, witness)
+
+
+def _given(
+    request: GateRequest, report: ChangeReport, name: str, attempt: Attempt, witness: Witness
+) -> Allowance:
+    """Spend a look, and return what it may use: by its place in the journal, whoever wrote meanwhile.
+
+    Raises GitopsError where only looks that are spent already may be taken.
+    """
+
+    def allowed() -> Allowance:
+        return allowance(request.rows(name), attempt=attempt, budget=report.policy.budget, now=witness.now)
+
+    given = allowed()
+    if given.repeated:
+        return given
+    if request.spent_only:
+        raise GitopsError(
+            f"{name}: this look at the tapes is not spent in the journal, so it is not taken; allowed after"
+            " quoteops gitops gate --spend by whoever may write to it"
+        )
+    request.append(name, Kind.ATTEMPT, attempt_entry(attempt, given))
+    return replace(allowed(), repeated=False)
+
+
 _ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NO_EFFECT, Outcome.WARN, Outcome.PASS)
 
 
-def _runs_already(request: GateRequest, change: EnvironmentChange, witness: Witness) -> bool:
+def _runs_already(request: GateRequest, policy: Policy, change: EnvironmentChange, witness: Witness) -> bool:
     """Tell whether the change only brings git to what its environment went back to."""
     hold = newest_hold(request.agent_rows(change.name))
     witness.holds[change.name] = hold
     if hold is None or not restores_held(request.base, change, hold=hold, now=witness.now):
         return False
-    let_in = promoted(request.rows(change.name), hold["held"]["config_sha"])
+    rows, held = request.rows(change.name), hold["held"]["config_sha"]
+    let_in = promoted(rows, held, policy=policy, tier=change.tier)
     if let_in is not None:
         witness.promotions[change.name] = let_in
     return let_in is not None
@@ -164,9 +215,7 @@ def _answered(
     witness.attempts[change.name] = [
         {"at": row.at, "data": dict(row.data)} for row in rows if row.kind is Kind.ATTEMPT
     ]
-    given = allowance(rows, attempt=attempt, budget=policy.budget, now=witness.now)
-    if not given.repeated:
-        request.append(change.name, Kind.ATTEMPT, attempt_entry(attempt, given))
+    given = _given(request, report, change.name, attempt, witness)
     arms = replay_evidence(
         evidence=question.evidence,
         compared=question.compared,

@@ -25,6 +25,7 @@ PatchFile = Annotated[
 ]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), "a SHA-256, 64 hexadecimal digits"]
 Text = Annotated[str, Field(min_length=1)]
+Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$"), "a variable's name"]
 Weekday = Annotated[
     str,
     Field(pattern=r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):[0-5]\d$"),
@@ -229,7 +230,7 @@ class Policy(StrictModel):
     revoked_keys: tuple[Text, ...] = knob(
         unit="", help="public keys whose signatures no longer count", default=()
     )
-    token_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$"), "a variable's name"] = knob(
+    token_env: Variable = knob(
         unit="", help="variable that holds the token for pull requests", default="GITHUB_TOKEN"
     )
     agent: AgentRules
@@ -331,6 +332,11 @@ class EvidenceTape(StrictModel):
     location: Text | None = knob(
         unit="", help="folder of the archive: from the root, absolute, or a URL", default=None
     )
+    location_env: Variable | None = knob(
+        unit="",
+        help="variable of the gate's own that holds the location: who cannot read it sees no tape",
+        default=None,
+    )
     start: UtcTime | None = knob(unit="UTC", help="first moment; null for the archive's own", default=None)
     end: UtcTime | None = knob(unit="UTC", help="moment to stop at; null for the archive's own", default=None)
     digest: Digest | None = knob(unit="", help="digest of the tape, cut to start and end", default=None)
@@ -342,8 +348,8 @@ class EvidenceTape(StrictModel):
 
     @model_validator(mode="after")
     def _made_or_recorded(self) -> Self:
-        if (self.synthetic is None) == (self.location is None):
-            raise ValueError(f"{self.name}: allowed either synthetic or location")
+        if [self.synthetic, self.location, self.location_env].count(None) != 2:
+            raise ValueError(f"{self.name}: allowed either synthetic or location, or location_env")
         if self.synthetic is None and self.digest is None:
             raise ValueError(f"{self.name}: digest is missing; a recorded tape is named by its digest")
         if self.synthetic is not None and (self.start or self.end):

@@ -196,6 +196,23 @@ def test_a_window_has_a_digest_of_its_own(tmp_path: Path) -> None:
     assert len(open_evidence(whole.model_copy(update={**cut, "digest": digest}), home=tmp_path)) > 0
 
 
+def test_a_tape_of_the_gate_s_own_opens_where_its_variable_is_set_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = recorded(tmp_path).model_dump()
+    tape = EvidenceTape.model_validate({**words, "location": None, "location_env": "EVIDENCE_TAPES"})
+    for value in (None, ""):
+        monkeypatch.delenv("EVIDENCE_TAPES", raising=False)
+        if value is not None:
+            monkeypatch.setenv("EVIDENCE_TAPES", value)
+        with pytest.raises(GitopsError, match="recorded: lies where EVIDENCE_TAPES says, which is not set"):
+            open_evidence(tape, home=tmp_path)
+    monkeypatch.setenv("EVIDENCE_TAPES", str(tmp_path / "archive"))
+    assert open_evidence(tape, home=tmp_path / "elsewhere").meta.digest == tape.digest
+    with pytest.raises(ValueError, match="allowed either synthetic or location"):
+        EvidenceTape.model_validate({**words, "location_env": "EVIDENCE_TAPES"})
+
+
 def test_a_synthetic_tape_is_made_from_its_seed(tmp_path: Path) -> None:
     words = {"name": "made", "regime": "event", "market": "thin", "symbol": "THINUSDT"}
     tape = EvidenceTape.model_validate(

@@ -21,8 +21,10 @@ from framework.gitops.gate.answer import SymbolVerdict
 from framework.gitops.gate.bundle import Row
 from framework.gitops.gate.report import gate_lines, gate_markdown
 from framework.gitops.gate.run import GateRequest, GateResult, run_gate
+from framework.gitops.repo.git import Git
+from framework.gitops.repo.journal_branch import fetch_published
 from framework.journal.journal import Entry, Journal, Kind
-from tests.gitops.repository import Repo, desired_state
+from tests.gitops.repository import Repo, bare, desired_state
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
 
@@ -231,6 +233,68 @@ def test_another_choice_of_hours_or_draws_is_another_look_and_spends(tmp_path: P
     second = of(gate.judge(gate.repo.commit()))
     assert second["inputs"]["head"]["config_sha"] == first["inputs"]["head"]["config_sha"]
     assert (second["budget"]["repeated"], second["budget"]["attempt"]) == (False, 2)
+
+
+def looks(remote: Path) -> list[Entry]:
+    """Give what a remote's journal of the sandbox's gate holds."""
+    published = fetch_published(Git(remote), str(remote), "sandbox.gate")
+    return [] if published is None else list(published.entries)
+
+
+def test_a_look_is_published_before_it_is_taken_and_every_other_one_costs(tmp_path: Path) -> None:
+    gate, remote = Gate(tmp_path, tapes=THIN), bare(tmp_path / "remote.git")
+    words = ["gitops", "gate", "--repo", str(gate.repo.path), "--base", gate.base, "--workers", "0"]
+    words += ["--environment", "sandbox", "--remote", str(remote)]
+    left = []
+    for n, value in enumerate(("90", "95", "90"), start=1):
+        head = gate.change(INTERVAL[0], f"min_interval_ms: {value}")
+        out = tmp_path / f"out-{n}"
+        assert main([*words, "--head", head, "--out", str(out)]) == 3
+        left.append(json.loads((out / "gate.json").read_text())["environments"][0]["budget"])
+    assert [(one["attempt"], one["repeated"]) for one in left] == [(1, False), (2, False), (1, True)]
+    assert [entry.kind for entry in looks(remote)] == [Kind.ATTEMPT, Kind.ATTEMPT]
+    assert main(["gitops", "record", "--repo", str(gate.repo.path), "--remote", str(remote),
+                 "--evidence", str(tmp_path / "out-1")]) == 0  # fmt: skip
+    assert [entry.kind for entry in looks(remote)] == [Kind.ATTEMPT, Kind.ATTEMPT, Kind.VERDICT]
+
+
+def test_a_look_can_be_spent_by_one_job_and_taken_by_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate, remote = Gate(tmp_path, tapes=THIN), bare(tmp_path / "remote.git")
+    words = ["gitops", "gate", "--repo", str(gate.repo.path), "--base", gate.base, "--workers", "0"]
+    words += ["--environment", "sandbox", "--remote", str(remote), "--head", gate.change(*INTERVAL)]
+    assert main([*words, "--spent"]) == 2
+    said = capsys.readouterr()
+    assert "is not spent in the journal, so it is not taken" in said.err
+    assert "INCONCLUSIVE" not in said.out
+    assert main([*words, "--spend"]) == 0
+    assert "| look | SPENT | environment=sandbox attempt=1 of " in capsys.readouterr().out
+    assert main([*words, "--spend"]) == 0
+    assert "| look | KNOWN | " in capsys.readouterr().out
+    assert main([*words, "--spent"]) == 3
+    assert [entry.kind for entry in looks(remote)] == [Kind.ATTEMPT]
+
+
+def test_a_look_that_cannot_be_published_is_not_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate = Gate(tmp_path, tapes=THIN)
+    words = ["gitops", "gate", "--repo", str(gate.repo.path), "--base", gate.base, "--workers", "0"]
+    nowhere = str(tmp_path / "nowhere.git")
+    assert main([*words, "--head", gate.change(*INTERVAL), "--remote", nowhere]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_that_no_gate_came_to_has_nothing_to_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repo, remote = desired_state(tmp_path / "repo"), bare(tmp_path / "remote.git")
+    words = ["gitops", "record", "--repo", str(repo.path), "--remote", str(remote), "--evidence"]
+    (tmp_path / "out").mkdir()
+    assert main([*words, str(tmp_path / "out")]) == 0
+    assert "nothing to record" in capsys.readouterr().out
+    assert main([*words, str(tmp_path / "none")]) == 2
 
 
 def test_nobody_goes_back_to_what_the_branch_has_never_held(tmp_path: Path) -> None:
