@@ -25,6 +25,7 @@ from framework.gitops.gate.judge import (
     tape_effect,
     tier_findings,
 )
+from framework.gitops.gate.riders import KeyVerdict, key_verdicts, rider_findings
 from framework.settings.schema.gitops import Policy
 
 Windows = tuple[tuple[int, int], ...]
@@ -153,6 +154,8 @@ class GateAnswer:
     symbols: Mapping[str, SymbolVerdict]
     tapes: tuple[TapeVerdict, ...]
     kpi: tuple[KpiRow, ...]
+    keys: tuple[KeyVerdict, ...] = ()
+    """Of a change of several values what each does by itself."""
 
     @property
     def reasons(self) -> list[str]:
@@ -199,6 +202,7 @@ class GateAnswer:
             "symbols": {name: symbol.as_dict() for name, symbol in self.symbols.items()},
             "tapes": [tape.as_dict() for tape in self.tapes],
             "kpi": [row.as_dict() for row in self.kpi],
+            "keys": [key.as_dict() for key in self.keys],
         }
 
 
@@ -207,7 +211,8 @@ def answer(question: Question, arms: Sequence[TapeArms], *, alpha: float) -> Gat
     gate, rules = question.policy.gate, question.policy.rules(question.change.tier)
     groups = by_symbol(arms)
     symbols = {n: effects_of(name=n, tapes=ts, rules=gate, alpha=alpha) for n, ts in groups.items()}
-    findings, notes, kpi = _findings(question, arms, list(symbols.values()), alpha)
+    keys = key_verdicts(question.compared.keys, groups, like=symbols, rules=gate, alpha=alpha)
+    findings, notes, kpi = _findings(question, arms, list(symbols.values()), keys, alpha)
     return GateAnswer(
         change=question.change,
         want=rules.net,
@@ -223,11 +228,16 @@ def answer(question: Question, arms: Sequence[TapeArms], *, alpha: float) -> Gat
         },
         tapes=tuple(TapeVerdict(e, arm) for e, arm in zip(question.evidence, arms, strict=True)),
         kpi=tuple(kpi),
+        keys=canonical(keys),
     )
 
 
 def _findings(
-    question: Question, arms: Sequence[TapeArms], symbols: Sequence[SymbolEffects], alpha: float
+    question: Question,
+    arms: Sequence[TapeArms],
+    symbols: Sequence[SymbolEffects],
+    keys: Sequence[KeyVerdict],
+    alpha: float,
 ) -> tuple[list[Finding], list[str], list[KpiRow]]:
     """Return the findings worst first, what is worth a note, and what the KPI profiles say."""
     tier = question.change.tier
@@ -246,6 +256,7 @@ def _findings(
         for more, more_notes in (
             kpi_findings(rows, tier=tier),
             tier_findings(tapes=arms, rules=rules, tier=tier),
+            rider_findings(keys),
         ):
             findings += more
             notes += more_notes

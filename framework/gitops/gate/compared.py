@@ -9,16 +9,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from framework.settings.overrides import Change
 from framework.settings.schema.run import RunSettings
+
+
+@dataclass(frozen=True)
+class KeyAlone:
+    """One value of a change by itself: over the base, or, where that composes not, taken out of the rest.
+
+    ``settings`` is None where neither composes.
+    """
+
+    change: Change
+    settings: RunSettings | None
+    taken_out: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """The two configurations that are compared; ``routes``: of a canary, what runs now and what would."""
+    """The two configurations that are compared; ``routes``: of a canary, what runs now and what would.
+
+    ``keys`` are the values of a change of several, each by itself.
+    """
 
     base: RunSettings
     candidate: RunSettings
     routes: tuple[RunSettings, ...] = ()
+    keys: tuple[KeyAlone, ...] = ()
 
 
 def compared(*, base: RunSettings, head: RunSettings) -> Compared:

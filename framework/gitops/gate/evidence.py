@@ -155,7 +155,7 @@ def replay_evidence(
     """Replay both arms on every tape, with delays drawn from the base's seed; give the tapes in order."""
     if not evidence:
         return []
-    arms, routes = _arms_of(compared)
+    arms, routes, keys = _arms_of(compared)
     jobs = [
         ArmJob(
             settings=settings,
@@ -181,18 +181,23 @@ def replay_evidence(
             base=played[k][0],
             candidate=played[k][1],
             routes=tuple(played[k][at] for at in routes),
+            alone=tuple(None if at is None else played[k][at] for at in keys),
         )
         for k, one in enumerate(evidence)
     ]
 
 
-def _arms_of(compared: Compared) -> tuple[list[RunSettings], list[int]]:
-    """Return what is replayed, what is compared first, and which of it each side's routes are."""
-    arms, routes = [compared.base, compared.candidate], list[int]()
-    for settings in compared.routes:
-        known = [arm.config_sha for arm in arms]
+def _arms_of(compared: Compared) -> tuple[list[RunSettings], list[int], list[int | None]]:
+    """Return what is replayed, what is compared first; where in it each side's routes and each key are."""
+    arms = [compared.base, compared.candidate]
+    known = [arm.config_sha for arm in arms]
+
+    def place(settings: RunSettings) -> int:
         if settings.config_sha not in known:
             arms.append(settings)
             known.append(settings.config_sha)
-        routes.append(known.index(settings.config_sha))
-    return arms, routes
+        return known.index(settings.config_sha)
+
+    routes = [place(settings) for settings in compared.routes]
+    keys = [None if key.settings is None else place(key.settings) for key in compared.keys]
+    return arms, routes, keys

@@ -38,6 +38,9 @@ class TapeArms:
     routes: tuple[ArmBlocks, ...] = ()
     """Of a canary what runs now and what would, as their routes trade."""
 
+    alone: tuple[ArmBlocks | None, ...] = ()
+    """What each value of a change does by itself, None where it does not compose."""
+
     @property
     def identical(self) -> bool:
         """Tell whether every fill and request of both arms is the same."""
@@ -92,8 +95,13 @@ def effects_of(*, name: str, tapes: Sequence[TapeArms], rules: GateRules, alpha:
 
 def tape_effect(*, tape: TapeArms, like: SymbolEffects, rules: GateRules, alpha: float) -> Effect:
     """Give net on one tape alone, at its symbol's margin; shown, never judged."""
+    return net_effect(tapes=[tape], like=like, rules=rules, alpha=alpha)
+
+
+def net_effect(*, tapes: Sequence[TapeArms], like: SymbolEffects, rules: GateRules, alpha: float) -> Effect:
+    """Give net on tapes at its symbol's margin; shown, never judged."""
     margins = {"net": like.effects["net"].margin}
-    return _Joined([tape], rules, alpha, margins).effect("net")
+    return _Joined(tapes, rules, alpha, margins).effect("net")
 
 
 def margins_of(*, base: Mapping[str, Floats], rules: GateRules) -> dict[str, float]:

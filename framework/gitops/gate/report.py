@@ -18,6 +18,7 @@ from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.gate.alpha_budget import Allowance, Attempt, attempt_entry
 from framework.gitops.gate.answer import EffectRow, GateAnswer, SymbolVerdict, Windows
 from framework.journal.entry import Kind
+from framework.settings.validate import shown_value
 
 JournalRow = tuple[Kind, Mapping[str, Any]]
 
@@ -194,6 +195,9 @@ class GateReport:
 COLUMNS = ("metric", "baseline", "candidate", "effect", "interval", "margin", "power", "more tape")
 
 
+KEYS = ("value", "from", "to", "risk", "symbol", "does", "interval")
+
+
 def gate_lines(report: GateReport) -> list[str]:
     """Return the lines for a terminal, the verdict last."""
     lines = [f"{report.base[:12]} -> {report.head[:12]} ({report.classification})"]
@@ -201,6 +205,8 @@ def gate_lines(report: GateReport) -> list[str]:
         lines += ["", _title(one)]
         for name, symbol in one.answer.symbols.items():
             lines += _table(name, symbol)
+        if one.answer.keys:
+            lines += ["  each value alone", *(f"    {line}" for line in _columns((KEYS, *_keys(one))))]
         lines += [f"  note: {note}" for note in one.answer.notes]
     return [*lines, "", f"{report.outcome.value}: {report.sentence}"]
 
@@ -220,6 +226,8 @@ def gate_markdown(report: GateReport) -> str:
             apart = {**symbol.regimes, **symbol.tapes, **mixed}
             rows = [(key, *_row(e)[3:5], f"{e.effect.claim.n_eff:.0f}") for key, e in apart.items()]
             lines += ["", *_markdown_table(("net by regime and tape", "effect", "interval", "n_eff"), rows)]
+        if one.answer.keys:
+            lines += ["", "Each value alone:", "", *_markdown_table(KEYS, _keys(one))]
         lines += ["", *_kpi(one)]
         lines += [
             "",
@@ -235,10 +243,32 @@ def _title(one: Judged) -> str:
 
 
 def _table(name: str, symbol: SymbolVerdict) -> list[str]:
-    rows = [COLUMNS, *(_row(e) for e in symbol.effects.values())]
-    wide = [max(len(row[k]) for row in rows) for k in range(len(COLUMNS))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows]
+    lines = _columns((COLUMNS, *(_row(e) for e in symbol.effects.values())))
     return [f"  {name}, {symbol.hours:.1f} h of tape", *(f"    {line}" for line in lines)]
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    wide = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows]
+
+
+def _keys(one: Judged) -> list[tuple[str, ...]]:
+    """Return what each value of a change does by itself, a row a symbol."""
+    rows = list[tuple[str, ...]]()
+    for key in one.answer.keys:
+        change = key.change
+        head = (change.name, shown_value(change.old), shown_value(change.new), str(change.effect))
+        does = "not known" if key.seen is None else "nothing"
+        if not key.seen:
+            rows.append((*head, "-", does, "-"))
+            continue
+        for symbol, net in key.net.items():
+            rows.append((*head, symbol, f"net {_change(net, net.effect)} {net.unit}", _interval(net)))
+    return rows
+
+
+def _interval(e: Effect) -> str:
+    return "open" if e.low is None else f"{_change(e, e.low)} to {_change(e, e.high)}"
 
 
 def _row(row: EffectRow) -> tuple[str, ...]:
@@ -250,7 +280,7 @@ def _row(row: EffectRow) -> tuple[str, ...]:
         _value(e.base),
         _value(e.candidate),
         _change(e, e.effect),
-        "open" if e.low is None else f"{_change(e, e.low)} to {_change(e, e.high)}",
+        _interval(e),
         f"{e.margin:.0%}" if e.relative else f"{e.margin:.3g}",
         "-" if e.claim.power is None else f"{e.claim.power:.0%}",
         _more(row.hours_needed),

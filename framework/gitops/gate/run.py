@@ -29,6 +29,7 @@ from framework.gitops.gate.answer import Question, answer
 from framework.gitops.gate.compared import compared
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
 from framework.gitops.gate.report import GateReport, Judged, changed_of, inputs_of
+from framework.gitops.gate.riders import with_keys
 from framework.holds.hold import newest_hold
 from framework.journal.entry import Kind, Row
 from framework.session.judge import SIDE_BY_SIDE
@@ -278,7 +279,7 @@ def _question(
     )
     return Question(
         change=change,
-        compared=compared(base=change.base, head=change.head),
+        compared=with_keys(compared(base=change.base, head=change.head)),
         policy=report.policy,
         opened=tuple(opened),
         deciding=deciding,

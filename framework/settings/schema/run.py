@@ -65,7 +65,11 @@ class DeskSettings(StrictModel):
     def candidate(self) -> Self | None:
         """What the candidate trades: the baseline with the candidate's values, None without one."""
         values = self.rollout.candidate
-        return None if values is None else self.baseline.replaced(_groups_with(self.baseline, values))
+        return None if values is None else self.baseline.with_values(values)
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """Return these settings with other values, by the names of patches; raises ValidationError."""
+        return self.replaced(_groups_with(self, values))
 
     def replaced(self, groups: Mapping[str, BaseModel]) -> Self:
         """Return these settings with other groups, validated as a whole; raises ValidationError.
