@@ -231,7 +231,7 @@ def test_a_merged_change_runs_hot_a_broken_one_is_refused_and_what_went_back_agr
             assert bot()["in_force"]["config_sha"] == applied["config_sha"]
 
             # What the sandbox began with was never judged; going back to it is free once it has been.
-            entry = {"environment": "sandbox", "commit": git("-C", str(team.remote), "rev-parse", f"{base}^")}
+            entry = {"environment": "sandbox", "commit": base}
             append_published(
                 Git(team.person.path), str(team.remote), "sandbox.gate",
                 [(Kind.PROMOTED, {**entry, "config_sha": first, "verdict": "PASS"})],
