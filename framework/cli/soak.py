@@ -16,7 +16,7 @@ RESUME = "--resume"
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one soak, or one a combination with -m; return the verdict's exit code, of a sweep the worst."""
+    """Run one soak, or a sweep with -m; return the exit code of the verdict, of a sweep the leader's."""
     if "-h" in argv or "--help" in argv:
         from framework.cli.soak_help import usage
 

@@ -12,7 +12,7 @@ from enum import Enum
 
 import numpy as np
 
-from framework.gates.paired import EvidenceRules, Floats
+from framework.gates.paired import Claim, EvidenceRules, Floats, width
 from framework.gates.paired_metrics import Pair, Sums, compare
 
 ALPHA = 0.05
@@ -78,6 +78,8 @@ class Comparison:
     gain_per_day: float | None
     gain_per_day_lower: float | None
     gain_per_day_upper: float | None
+    bar_per_day: float | None
+    """The lower bound were the evidence enough: what trials are ranked by, never what proves."""
     turnover_ratio: float | None
     present_turnover_per_day: float
     turnover_per_day: float
@@ -109,7 +111,9 @@ def compare_runs(*, present: Sums, run: Sums, block_s: int, level: float = ALPHA
     def per_day(mean: float | None) -> float | None:
         return None if mean is None or not math.isfinite(mean) else mean * DAY_S / block_s
 
-    same = all(np.array_equal(present[name], run[name]) for name in ("net", "turnover", "fills"))
+    same = count > 0 and all(
+        np.array_equal(present[name], run[name]) for name in ("net", "turnover", "fills")
+    )
     return Comparison(
         answer=_answer(
             same=same, ratio=ratio, above=claim.above(alpha=level), below=claim.below(alpha=level)
@@ -126,6 +130,7 @@ def compare_runs(*, present: Sums, run: Sums, block_s: int, level: float = ALPHA
         gain_per_day=per_day(claim.mean),
         gain_per_day_lower=per_day(claim.lower),
         gain_per_day_upper=per_day(claim.upper),
+        bar_per_day=per_day(claim.mean - _half(claim, level)),
         turnover_ratio=ratio,
         present_turnover_per_day=turnovers[0] / days if days else 0.0,
         turnover_per_day=turnovers[1] / days if days else 0.0,
@@ -143,6 +148,11 @@ def _answer(*, same: bool, ratio: float | None, above: bool, below: bool) -> Ans
     if ratio is not None and ratio < TURNOVER_FLOOR:
         return Answer.TOO_QUIET
     return Answer.BETTER if above else Answer.INCONCLUSIVE
+
+
+def _half(claim: Claim, level: float) -> float:
+    """Return the half-width of an interval whether or not the evidence is enough."""
+    return float(width(n=claim.n, alpha=level, rho=RULES.rho)) * claim.sd if claim.n else math.nan
 
 
 def _bps(side: Sums) -> float | None:

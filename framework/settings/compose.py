@@ -85,14 +85,14 @@ def compose_run(
     """
     environ = os.environ if environ is None else environ
     root = root or find_root()
-    desired, file = _desired_words(words, root)
+    desired, file = desired_words(words, root)
     plan = make_plan(root=root, primary=primary, words=[*desired, *words], environ=environ)
     raw, run_dir = hydra_values(plan)
     sources = {word.partition("=")[0]: file for word in desired}
     return settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ, candidate=candidate, desired=sources)
 
 
-def _desired_words(words: Sequence[str], root: Path) -> tuple[list[str], str]:
+def desired_words(words: Sequence[str], root: Path) -> tuple[list[str], str]:
     """Give the words of the environment that one of the words names, without the keys they set themselves,
     and its file.
     """

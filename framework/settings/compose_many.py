@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from framework.settings.compose import Composed, hydra_values, settle, word_value
+from framework.settings.compose import Composed, desired_words, hydra_values, settle, word_value
 from framework.settings.resolve import make_plan
 
 
@@ -25,7 +25,8 @@ def compose_cells(
     bases: dict[tuple[str, ...], tuple[dict[str, Any], Path]] = {}
     composed = []
     for words in cells:
-        plan = make_plan(root=root, primary=primary, words=words, environ=environ)
+        desired, file = desired_words(words, root)
+        plan = make_plan(root=root, primary=primary, words=[*desired, *words], environ=environ)
         values = {word: word_value(word) for word in plan.words.values()}
         # A mapping is merged by Hydra, not laid over; such a word goes to Hydra with the choices of files.
         laid = {f"++{word}": value for word, value in values.items() if not isinstance(value, dict)}
@@ -36,7 +37,9 @@ def compose_cells(
         for key, word in plan.words.items():
             if f"++{word}" in laid:
                 _lay(raw, key.split("."), deepcopy(laid[f"++{word}"]))
-        composed.append(settle(plan=plan, raw=raw, run_dir=bases[shared][1], environ=environ))
+        sources = {word.partition("=")[0]: file for word in desired}
+        run_dir = bases[shared][1]
+        composed.append(settle(plan=plan, raw=raw, run_dir=run_dir, environ=environ, desired=sources))
     return composed
 
 

@@ -81,3 +81,10 @@ def test_a_present_that_trades_nothing_gives_money_and_no_bps() -> None:
     found = compared(noisy(net=0.4), present={**side(net=0.0), "turnover": np.zeros(BLOCKS)})
     assert (found.gain_bps, found.turnover_ratio) == (None, None)
     assert found.gain_per_day is not None
+
+
+def test_a_tape_shorter_than_a_block_says_nothing() -> None:
+    none = {name: np.zeros(0) for name in ("net", "turnover", "fills")}
+    found = compare_runs(present=none, run=none, block_s=600)
+    assert (found.answer, found.gain_per_day, found.turnover_ratio) == (Answer.INCONCLUSIVE, None, None)
+    assert comparison_sentence(found, quote="USDT").startswith("NOT PROVEN: USDT a day unknown")

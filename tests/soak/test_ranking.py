@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from framework.files.atomic import canonical_json
-from framework.gates.verdict import Verdict
-from framework.soak.sweep.ranking import ALPHA, level_for, lower_bound, ranked, sweep_verdict
+from framework.gates.comparison import ALPHA, Answer, Comparison
+from framework.soak.sweep.ranking import level_for, lower_bound, ranked, sweep_answer
 from framework.soak.sweep.row import Measured, Standing, SweepRow, played_row
+from tests.soak.sweep_cases import beside
 
 
 def cell(n: int, **changes: Any) -> SweepRow:
@@ -33,8 +34,8 @@ def failed(n: int) -> SweepRow:
     return SweepRow(cell=n, label="x", values={}, error="refused")
 
 
-def order(*cells: SweepRow) -> list[int]:
-    return [row.cell for row in ranked(cells=cells)]
+def order(*cells: SweepRow, against: dict[int, Comparison], presents: tuple[int, ...] = ()) -> list[int]:
+    return [row.cell for row in ranked(cells=cells, against=against, presents=presents)]
 
 
 def standings(*cells: SweepRow) -> list[Standing]:
@@ -59,8 +60,27 @@ def test_what_is_not_bounded_is_no_evidence() -> None:
 
 
 def test_a_surer_cell_ranks_above_a_luckier_one() -> None:
-    lucky = cell(0, markout_net_30s_bps=2.0, markout_net_30s_se_bps=1.0)
-    assert order(lucky, cell(1)) == [1, 0]
+    assert order(cell(0), cell(1), against={0: beside(20.0, bar=-9.0), 1: beside(10.0)}) == [1, 0]
+
+
+def test_a_cell_with_a_quarter_of_the_turnover_never_leads_whatever_it_gains() -> None:
+    rich = beside(900.0, bar=800.0, turnover_ratio=0.26, answer=Answer.TOO_QUIET)
+    poor = beside(-5.0, bar=-50.0)
+    rows = ranked(cells=[cell(0, fills=52), cell(1)], against={0: rich, 1: poor})
+    assert [row.cell for row in rows] == [1, 0]
+    assert not rows[1].proven
+    assert sweep_answer(rows) is Answer.INCONCLUSIVE
+
+
+def test_what_runs_has_a_bar_of_zero_and_leads_nothing() -> None:
+    against = {0: beside(0.0, answer=Answer.NO_EFFECT), 1: beside(3.0, bar=-2.0), 2: beside(9.0, bar=4.0)}
+    rows = ranked(cells=[cell(n) for n in range(3)], against=against, presents=(0,))
+    assert [row.cell for row in rows] == [2, 0, 1]
+    assert sweep_answer(rows) is Answer.BETTER
+    del against[2]
+    rows = ranked(cells=[cell(0), cell(1)], against=against, presents=(0,))
+    assert [row.cell for row in rows] == [0, 1]
+    assert sweep_answer(rows) is Answer.INCONCLUSIVE
 
 
 def test_the_bar_rises_with_the_number_of_trials() -> None:
@@ -72,18 +92,13 @@ def test_the_bar_rises_with_the_number_of_trials() -> None:
     assert among.deflated_lower_bps < among.lower_bps == alone.lower_bps
 
 
-def test_a_cell_is_proven_only_above_the_bar_of_all_trials() -> None:
-    close = {"markout_net_30s_bps": 0.2, "markout_net_30s_se_bps": 0.1}
-    assert ranked(cells=[cell(0, **close)])[0].proven
-    assert not any(row.proven for row in ranked(cells=[cell(n, **close) for n in range(20)]))
-
-
-def test_cells_without_a_bound_come_after_those_with_one_and_failed_ones_last() -> None:
-    unsure = cell(1, markout_net_30s_se_bps=None)
-    rows = ranked(cells=[failed(0), unsure, cell(2, markout_net_30s_bps=-5.0)])
-    assert [row.cell for row in rows] == [2, 1, 0]
-    assert [row.rank for row in rows] == [1, 2, 3]
-    assert not rows[1].proven
+def test_cells_come_as_far_as_they_are_known_and_failed_ones_last() -> None:
+    unsure = beside(50.0, bar_per_day=None, answer=Answer.INCONCLUSIVE)
+    quiet = beside(9.0, turnover_ratio=0.5, answer=Answer.TOO_QUIET)
+    cells = [failed(0), cell(1), cell(2), cell(3), cell(4)]
+    rows = ranked(cells=cells, against={1: unsure, 2: beside(-5.0), 3: quiet})
+    assert [row.cell for row in rows] == [2, 1, 3, 4, 0]
+    assert [row.rank for row in rows] == [1, 2, 3, 4, 5]
 
 
 def test_a_failed_cell_is_no_trial() -> None:
@@ -92,7 +107,8 @@ def test_a_failed_cell_is_no_trial() -> None:
 
 
 def test_equal_cells_keep_their_order() -> None:
-    assert order(cell(0), cell(1), cell(2)) == [0, 1, 2]
+    against = {n: beside() for n in range(3)}
+    assert order(cell(0), cell(1), cell(2), against=against) == [0, 1, 2]
 
 
 def test_a_cell_that_changed_nothing_names_its_twin() -> None:
@@ -112,17 +128,25 @@ def test_turnover_is_compared_with_the_first_cell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "worst"),
+    ("answer", "exit_code"),
     [
-        (["PASS", "WARN"], Verdict.WARN),
-        (["PASS", "INCONCLUSIVE"], Verdict.INCONCLUSIVE),
-        (["FAIL", "INCONCLUSIVE", "PASS"], Verdict.FAIL),
-        (["PASS", None, "FAIL"], Verdict.ERROR),
+        (Answer.BETTER, 0),
+        (Answer.WORSE, 1),
+        (Answer.TOO_QUIET, 1),
+        (Answer.INCONCLUSIVE, 3),
+        (Answer.NO_EFFECT, 3),
     ],
 )
-def test_the_sweeps_verdict_is_the_worst_of_its_cells(verdicts: list[str | None], worst: Verdict) -> None:
-    cells = [failed(n) if verdict is None else cell(n, verdict=verdict) for n, verdict in enumerate(verdicts)]
-    assert sweep_verdict(cells=cells) is worst
+def test_the_sweeps_answer_is_its_leaders_whatever_the_kpis_of_others_say(
+    answer: Answer, exit_code: int
+) -> None:
+    against = {0: beside(answer=answer), 1: beside(-9.0, answer=Answer.WORSE, bar=-99.0)}
+    rows = ranked(cells=[cell(0, verdict="FAIL"), cell(1), failed(2)], against=against)
+    assert (sweep_answer(rows), sweep_answer(rows).exit_code) == (answer, exit_code)
+
+
+def test_a_sweep_in_which_nothing_ran_could_not_run() -> None:
+    assert sweep_answer(ranked(cells=[failed(0), failed(1)])).exit_code == 2
 
 
 def test_a_row_is_read_back_as_it_was_written() -> None:

@@ -73,6 +73,40 @@ def test_every_combination_is_a_soak_in_its_own_folder(grid: Swept) -> None:
     assert (folder / "SWEEP.md").read_text().startswith(f"# Sweep: {sweep['verdict']}\n")
 
 
+def test_every_cell_stands_beside_what_runs_on_the_same_tape(grid: Swept) -> None:
+    sweep, folder, _ = grid
+    there = json.loads((folder / "present" / "run.json").read_text())
+    assert there["settings"]["params"]["base_spread_bps_delta"] == 0.1
+    assert (
+        sweep["present"]
+        == "conf/, profile S1 and runtime_overrides/soak.yaml, without the words that are tried"
+    )
+    held = json.loads((folder / "present" / "blocks.json").read_text())
+    for row in sweep["cells"]:
+        mine = json.loads((folder / row["folder"] / "blocks.json").read_text())
+        assert (mine["block_s"], len(mine["net"])) == (held["block_s"], len(held["net"]))
+        assert (row["answer"], row["proven"]) == ("INCONCLUSIVE", False), "six minutes are no block of ten"
+
+
+def test_the_cell_that_is_what_runs_is_named_and_is_not_played_twice(root: Path) -> None:
+    hour = [word for word in QUICK if "hours" not in word]
+    sweep, folder, _ = swept(root, *hour, "soak.hours=1", "strategy.base_half_spread_bps=0.5,10")
+    assert not (folder / "present").exists()
+    assert {row["cell"]: row["is_present"] for row in sweep["cells"]} == {0: True, 1: False}
+    assert sweep["cells"][0]["answer"] == "NO_EFFECT" or sweep["cells"][1]["answer"] == "NO_EFFECT"
+    assert "(what runs)" in (folder / "SWEEP.md").read_text()
+
+
+def test_the_environment_that_a_word_names_is_what_runs(root: Path) -> None:
+    words = (*QUICK, "soak.environment=production", "strategy.base_half_spread_bps=5,10")
+    sweep, folder, _ = swept(root, *words)
+    there = json.loads((folder / "present" / "run.json").read_text())
+    assert there["settings"]["params"]["base_spread_bps_delta"] == 0.2
+    cell = json.loads((folder / "0" / "run.json").read_text())
+    assert cell["settings"]["params"] == there["settings"]["params"]
+    assert sweep["present"] == "environment production as this checkout has it"
+
+
 def test_a_sweep_leaves_the_latest_run_alone(grid: Swept) -> None:
     _, folder, _ = grid
     assert not (folder.parent / "artifacts").exists()
@@ -157,7 +191,9 @@ def test_a_cell_that_cannot_run_is_a_row_and_hides_no_other(root: Path) -> None:
     sweep, folder, said = swept(root, *words)
     assert [row["cell"] for row in sweep["cells"]] == [1, 0]
     assert sweep["cells"][1]["error"].startswith("exchange.fee_in_base: true, but SYNTHUSDT is linear")
-    assert (sweep["verdict"], sweep["exit_code"]) == ("ERROR", 2)
+    assert (sweep["verdict"], sweep["exit_code"]) == ("NO_EFFECT", 3), (
+        "a fee is the world's: nothing is tried"
+    )
     assert sweep["trials"] == 1
     assert said[0] == "| soak_sweep | ERROR | cell=0 exchange.fee_in_base=true |"
     assert "NOT RUN: exchange.fee_in_base" in (folder / "SWEEP.md").read_text()
@@ -167,7 +203,7 @@ def test_a_cell_that_cannot_run_is_a_row_and_hides_no_other(root: Path) -> None:
 def test_a_fault_of_the_program_is_tried_again_and_hides_no_other_cell(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    play, tries = cell_module.play_cell, {0.0: 0, 0.6: 0}
+    play, tries = cell_module.play_cell, {0.0: 0, 0.1: 0, 0.6: 0}
 
     def faulty(*, cell: Any, **more: Any) -> Any:
         spread = cell.settings.params.base_spread_bps_delta
@@ -178,8 +214,9 @@ def test_a_fault_of_the_program_is_tried_again_and_hides_no_other_cell(
 
     monkeypatch.setattr(cell_module, "play_cell", faulty)
     sweep, folder, said = swept(root, *WORDS)
-    assert tries == {0.0: 2, 0.6: 2}
-    assert said[0] == "| soak_sweep | RETRY | cell=0 ZeroDivisionError: float division by zero |"
+    assert tries == {0.0: 2, 0.1: 2, 0.6: 2}
+    assert said[0] == "| soak_sweep | RETRY | cell=present ZeroDivisionError: float division by zero |"
+    assert said[1] == "| soak_sweep | RETRY | cell=0 ZeroDivisionError: float division by zero |"
     assert sweep["cells"][1]["error"] == "ZeroDivisionError: float division by zero (see 0/error.txt)"
     assert "Traceback" in (folder / "0" / "error.txt").read_text()
     assert sweep["cells"][0]["verdict"] != "ERROR"

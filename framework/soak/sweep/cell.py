@@ -26,6 +26,7 @@ from framework.session.tuners import make_tuner
 from framework.session.window import open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
+from framework.soak.versus import Blocks, blocks_of, cut_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +47,15 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """What a cell came to; ``replay_s`` is the time its replay took."""
+    """What a cell came to, also block by block of ``block_s``; ``replay_s`` is the time its replay took."""
 
     verdict: str
     report: EdgeReport
     gate: Gate
     runtime: dict[str, Any]
     replay_s: float
+    blocks: Blocks
+    block_s: int
 
 
 def cell_of(composed: Composed) -> Cell:
@@ -110,7 +113,13 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     tuner = make_tuner(settings=settings, judge=judge)
     for _ in play(replay, None if tuner is None else judge, tuner):  # untuned, nobody asks how one went
         pass
-    _, report, gate = weigh(replay, judge)
+    wholes, report, gate = weigh(replay, judge)
     return CellResult(
-        verdict=gate.verdict.value, report=report, gate=gate, runtime=runtime, replay_s=replay.seconds
+        verdict=gate.verdict.value,
+        report=report,
+        gate=gate,
+        runtime=runtime,
+        replay_s=replay.seconds,
+        blocks=blocks_of(wholes),
+        block_s=cut_for(wholes).block_s,
     )

@@ -2,7 +2,8 @@
 
 config/            conf/ and runtime_overrides/ as they were when the sweep began
 plan.json          the words, and digests of configuration, code and every cell
-0/, 1/, ...        a cell: reports/, then run.json, with which it is done
+0/, 1/, ...        a cell: reports/, blocks.json, then run.json, with which it is done
+present/           what runs today on the same tape, unless a cell is that; present-1/, ... where it differs
 winner/            the leading cell as a soak of its own, with every artifact
 SWEEP.json .md .html, timing.json
 """
@@ -13,19 +14,34 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from framework.files.atomic import canonical_json, sha256_of, write_atomic, write_json
 from framework.files.errors import FileError
 from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, INCOMPLETE
+from framework.soak.sweep.beside import Presents
 from framework.soak.sweep.cell import Cell, CellResult
-from framework.soak.sweep.row import SweepRow, played_row
+from framework.soak.sweep.row import SweepRow, folder_of, played_row
+from framework.soak.versus import COMPARED, Blocks
 
-SNAPSHOT = ("conf", "runtime_overrides")
+SNAPSHOT = ("conf", "runtime_overrides", "gitops/environments")
 PLAN = "plan.json"
+BLOCKS = "blocks.json"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a cell that was played came to: its row, and its sums by blocks of ``block_s``."""
+
+    row: SweepRow
+    blocks: Blocks
+    block_s: int
 
 
 class SweepFolder:
@@ -40,7 +56,15 @@ class SweepFolder:
         """The copy of the configuration."""
         return self.path / "config"
 
-    def begin(self, *, words: Sequence[str], code: str, labels: Sequence[str], cells: Sequence[Cell]) -> None:
+    def begin(
+        self,
+        *,
+        words: Sequence[str],
+        code: str,
+        labels: Sequence[str],
+        cells: Sequence[Cell],
+        presents: Presents,
+    ) -> None:
         """Write the plan of a new sweep, or hold that of a resumed one against what is asked now.
 
         Raises SoakError when a word, the code or a cell is another.
@@ -51,6 +75,7 @@ class SweepFolder:
             "code": code,
             "labels": list(labels),
             "cells": [cell.digest() for cell in cells],
+            "presents": {str(n): cell.digest() for n, cell in presents.cells.items()},
         }
         if self.plan is None:
             self.plan = plan
@@ -61,31 +86,40 @@ class SweepFolder:
             ("config", "config/ was changed"),
             ("code", "the code has changed"),
             ("cells", "the environment composes other cells"),
+            ("presents", "the environment composes another present"),
         ):
-            if plan[part] != self.plan[part]:
+            if plan[part] != self.plan.get(part):
                 raise SoakError(f"{self.path}: {said} than when the sweep began; allowed a new sweep")
 
-    def row(self, number: int) -> SweepRow | None:
-        """Give the row of a cell that was played whole under this plan."""
-        assert self.plan is not None
+    def done(self, number: int) -> Done | None:
+        """Give what a cell, or a present, came to that was played whole under this plan."""
+        place = self.path / folder_of(number)
         try:
-            run = json.loads((self.path / str(number) / "run.json").read_text(encoding="utf-8"))
-            done = run["status"] == COMPLETE and run["cell_digest"] == self.plan["cells"][number]
-            return played_row(run["row"]) if done else None
+            run = json.loads((place / "run.json").read_text(encoding="utf-8"))
+            if run["status"] != COMPLETE or run["cell_digest"] != self._digest(number):
+                return None
+            held = json.loads((place / BLOCKS).read_text(encoding="utf-8"))
+            blocks = {name: np.asarray(held[name], dtype=np.float64) for name in COMPARED}
+            return Done(played_row(run["row"]), blocks, int(held["block_s"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def _digest(self, number: int) -> Any:
+        assert self.plan is not None
+        return self.plan["cells"][number] if number >= 0 else self.plan["presents"][str(number)]
+
     def write_cell(self, *, cell: Cell, row: SweepRow, played: CellResult) -> None:
         """Write what a cell came to; run.json last, with which it is done."""
-        assert self.plan is not None
         place = self.path / row.folder
+        held = {name: column.tolist() for name, column in played.blocks.items()}
+        write_json(path=place / BLOCKS, value={"block_s": played.block_s, **held})
         write_json(path=place / "reports" / "EDGE_REPORT.json", value=played.report.as_dict())
         write_json(path=place / "reports" / "KPI_GATE.json", value=played.gate.as_dict())
         run = {
             "status": COMPLETE,
             "verdict": played.verdict,
             "row": row.as_dict(),
-            "cell_digest": self.plan["cells"][row.cell],
+            "cell_digest": self._digest(row.cell),
             **_about(cell),
             "runtime": played.runtime,
         }

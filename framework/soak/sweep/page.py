@@ -8,19 +8,32 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from framework.gates.comparison import ALPHA, FEW_FILLS, Answer
+from framework.gates.verdict import Verdict
 from framework.soak.page.earnings import Tile
 from framework.soak.page.standing import tint
 from framework.soak.page.template import fill_template
 from framework.soak.page.words import fixed, interval, num, percent, typeset, whole
 from framework.soak.sweep import charts
 from framework.soak.sweep.grid import Grid, grid_of
-from framework.soak.sweep.ranking import ALPHA
 from framework.soak.sweep.row import RankedRow, Standing
 from framework.soak.sweep.table import Sweep
 from framework.soak.sweep.text import sentence
 
 HERE = Path(__file__).parent
 STYLES = (HERE.parent / "page" / "report.css", HERE / "sweep.css")
+TINTS = {
+    answer: tint(Verdict(word).value)
+    for answer, word in {
+        Answer.BETTER: "PASS",
+        Answer.WORSE: "FAIL",
+        Answer.TOO_QUIET: "FAIL",
+        Answer.INCONCLUSIVE: "INCONCLUSIVE",
+        Answer.NO_EFFECT: "INCONCLUSIVE",
+        Answer.ERROR: "ERROR",
+    }.items()
+}
+"""How an answer is coloured."""
 SHOWN = 200
 """Rows of the table; SWEEP.json holds all."""
 
@@ -35,7 +48,7 @@ class AxisHead:
 
 @dataclass(frozen=True, kw_only=True)
 class CellGauge:
-    """Bar, markout and zero on a line from 0 to 100."""
+    """Bar, gain and zero on a line from 0 to 100."""
 
     start: float
     width: float
@@ -47,6 +60,7 @@ class CellGauge:
 class PlayedCell:
     """What a cell came to, in words."""
 
+    gain: str
     markout: str
     error_bps: str
     bar: str
@@ -93,8 +107,9 @@ def _figures(grid: Grid) -> dict[str, Any]:
 
 def _words(sweep: Sweep, grid: Grid) -> dict[str, Any]:
     return {
-        "verdict": sweep.verdict.value,
-        "tint": tint(sweep.verdict.value),
+        "verdict": sweep.verdict.words,
+        "tint": TINTS[sweep.verdict],
+        "present": sweep.present,
         "sentence": typeset(sentence(sweep)),
         "span": _span(sweep),
         "headline": _headline(sweep),
@@ -130,13 +145,14 @@ def _headline(sweep: Sweep) -> list[Tile]:
     if sweep.leader is not None:
         _, best = sweep.leader
         error = num(best.markout_net_30s_se_bps)
-        band = interval(best.net_bps_lower, best.net_bps_upper)
-        proven = "above zero: proven" if best.proven else "not proven above zero"
+        proven = "above zero: proven" if best.proven else "not proven"
+        few = min(best.fills, best.present_fills or 0) < FEW_FILLS
+        gain = "too few fills for bps" if few else f"{num(best.gain_bps, plus=True)} bps of its turnover"
         tiles += [
-            ("Leading markout", num(best.markout_net_30s_bps, plus=True), f"bps net after 30 s ± {error}"),
-            ("Its bar", num(best.deflated_lower_bps, plus=True), f"bps, {proven}"),
-            ("Its net", num(best.net_bps, plus=True), f"bps, 90 %: {band}"),
-            ("Its fills", whole(best.fills), f"turnover {percent(best.turnover_vs_first)} of cell 0's"),
+            ("Gain on what runs", num(best.gain_per_day, plus=True), f"{best.quote} a day, {gain}"),
+            ("Its bar", num(best.bar_per_day, plus=True), f"{best.quote} a day, {proven}"),
+            ("Its turnover", percent(best.turnover_vs_present), f"of what runs, {whole(best.fills)} fills"),
+            ("Its markout", num(best.markout_net_30s_bps, plus=True), f"bps net after 30 s ± {error}"),
         ]
     tiles.append(("Level of a cell", percent(sweep.level), f"one-sided, {percent(ALPHA)} together"))
     return [Tile(*tile) for tile in tiles]
@@ -165,11 +181,12 @@ def _played(row: Standing, low: float, high: float) -> PlayedCell:
     return PlayedCell(
         markout=fixed(row.markout_net_30s_bps),
         error_bps=fixed(row.markout_net_30s_se_bps),
-        bar=fixed(row.deflated_lower_bps),
+        gain=fixed(row.gain_per_day),
+        bar=fixed(row.bar_per_day),
         net=fixed(row.net_bps),
         interval=interval(row.net_bps_lower, row.net_bps_upper, digits=2),
         fills=whole(row.fills),
-        turnover=percent(row.turnover_vs_first),
+        turnover=percent(row.turnover_vs_present),
         verdict=row.verdict,
         tint=tint(row.verdict),
         tone="good" if row.proven else "net",
@@ -179,8 +196,8 @@ def _played(row: Standing, low: float, high: float) -> PlayedCell:
 
 
 def _band(row: Standing) -> tuple[float, float, float] | None:
-    """Give the bar, the markout and the bar's mirror image above it."""
-    value, bar = row.markout_net_30s_bps, row.deflated_lower_bps
+    """Give the bar, the gain and the bar's mirror image above it."""
+    value, bar = row.gain_per_day, row.bar_per_day
     return None if value is None or bar is None else (bar, value, 2.0 * value - bar)
 
 

@@ -26,9 +26,15 @@ class Measured:
     markout_blocks: float | None
     fills: int
     turnover_quote: float
+    quote: str = ""
 
 
-def measured_of(*, verdict: str, totals: Section) -> Measured:
+def folder_of(number: int) -> str:
+    """Name the folder of a cell; a present that is no cell has a negative number."""
+    return str(number) if number >= 0 else f"present{number + 1 or ''}"
+
+
+def measured_of(*, verdict: str, totals: Section, quote: str) -> Measured:
     """Read what the table shows of a cell from the totals of its edge report."""
     markout, interval = totals.markout_30s, totals.intervals["net_bps"]
     return Measured(
@@ -41,13 +47,30 @@ def measured_of(*, verdict: str, totals: Section) -> Measured:
         markout_blocks=markout.net_n_eff,
         fills=totals.fills,
         turnover_quote=totals.turnover_quote,
+        quote=quote,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing(Measured):
-    """A played cell among the others: its bounds, and an earlier cell with the very same results."""
+    """A played cell beside what runs and among the others; ``answer`` None: not compared.
 
+    ``gain`` is against the present configuration on the same tape, its bounds at the level of all trials;
+    ``bar_per_day`` is what cells are ranked by. ``lower_bps`` bounds the markout itself, alone and deflated.
+    """
+
+    answer: str | None = None
+    is_present: bool = False
+    gain_bps: float | None = None
+    gain_bps_lower: float | None = None
+    gain_bps_upper: float | None = None
+    gain_per_day: float | None = None
+    gain_per_day_lower: float | None = None
+    gain_per_day_upper: float | None = None
+    bar_per_day: float | None = None
+    turnover_vs_present: float | None = None
+    present_fills: int | None = None
+    hours_needed: float | None = None
     lower_bps: float | None
     deflated_lower_bps: float | None
     proven: bool
@@ -69,7 +92,7 @@ class SweepRow:
     @property
     def folder(self) -> str:
         """Give the name of its folder in that of the sweep."""
-        return str(self.cell)
+        return folder_of(self.cell)
 
     @property
     def verdict(self) -> str:
@@ -98,7 +121,7 @@ class RankedRow(SweepRow):
 
     @property
     def proven(self) -> bool:
-        """Tell whether it is proven to earn."""
+        """Tell whether it is proven better than what runs."""
         return self.measured is not None and self.measured.proven
 
     def as_dict(self) -> dict[str, Any]:

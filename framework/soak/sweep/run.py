@@ -29,13 +29,15 @@ from framework.settings.compose import Composed
 from framework.settings.compose_many import compose_cells
 from framework.settings.resolve import find_root
 from framework.soak.run import Interrupted
+from framework.soak.sweep.beside import NONE, comparisons, presents_of
 from framework.soak.sweep.cell import Cell, CellResult, PlayCell, cell_of, code_digest, warm_up
 from framework.soak.sweep.folder import PLAN, SweepFolder, begun_folder, new_folder
-from framework.soak.sweep.row import SweepRow, measured_of
+from framework.soak.sweep.row import SweepRow, folder_of, measured_of
 from framework.soak.sweep.table import SWEEP, Sweep, label_of, summary, values_of
 from framework.soak.sweep.text import sweep_markdown
 from framework.soak.sweep.winner import play_winner
 from framework.soak.sweep.words import as_begun, own_folder
+from framework.soak.versus import Blocks
 
 Say = Callable[[str], None]
 Progress = Callable[[str, float], None]
@@ -99,6 +101,9 @@ class _Sweep:
         self.cells: list[Cell] = []
         self.values: list[dict[str, Any]] = []
         self.rows: dict[int, SweepRow] = {}
+        self.presents = NONE
+        self.blocks: dict[int, Blocks] = {}
+        self.block_s: dict[int, int] = {}
         self.timing: dict[str, Any] = {"cells": {}, "seconds": {}}
         self._written = 0.0
 
@@ -110,18 +115,32 @@ class _Sweep:
             primary="soak", cells=cells, root=self.folder.config, environ=os.environ
         )
         self.cells = [cell_of(composed) for composed in self.composed]
+        self.presents = presents_of(words=cells, cells=self.cells, root=self.folder.config)
         self.values = values_of(self.composed, words=self.words)
         labels = [label_of(values) for values in self.values]
-        self.folder.begin(words=self.words, code=code_digest(), labels=labels, cells=self.cells)
-        self.rows = {n: row for n in range(len(self.cells)) if (row := self.folder.row(n)) is not None}
-        missing = [n for n in range(len(self.cells)) if n not in self.rows]
-        if len(missing) < len(self.cells):
-            self.say(f"| soak_sweep | RESUMED | {len(self.rows)} of {len(self.cells)} cells are done |")
+        self.folder.begin(
+            words=self.words, code=code_digest(), labels=labels, cells=self.cells, presents=self.presents
+        )
+        everything = [*self.presents.cells, *range(len(self.cells))]  # a present first: cells wait for it
+        for n in everything:
+            if (done := self.folder.done(n)) is not None:
+                self.rows[n], self.blocks[n], self.block_s[n] = done.row, done.blocks, done.block_s
+        missing = [n for n in everything if n not in self.rows]
+        if self.done:
+            self.say(f"| soak_sweep | RESUMED | {self.done} of {len(self.cells)} cells are done |")
         self._lap("compose", start)
         self.write(complete=False)
         if missing:
             self._spread(missing, spread)
         return [self.rows[n].verdict for n in range(len(self.cells))]
+
+    @property
+    def done(self) -> int:
+        """Count the cells that have a row."""
+        return sum(n >= 0 for n in self.rows)
+
+    def _cell(self, number: int) -> Cell:
+        return self.cells[number] if number >= 0 else self.presents.cells[number]
 
     def _spread(self, missing: list[int], spread: Spread) -> None:
         start = time.perf_counter()
@@ -144,7 +163,7 @@ class _Sweep:
         sources: list[TapeSource] = []
         for n in missing:
             try:
-                wanted = tape_sources(self.cells[n].settings)
+                wanted = tape_sources(self._cell(n).settings)
             except QuoteopsError:  # the cell says so itself
                 continue
             sources += [source for source in wanted if source not in sources]
@@ -166,27 +185,31 @@ class _Sweep:
         def done(outcome: Outcome[CellResult]) -> None:
             n = numbers[outcome.index]
             if outcome.attempts > 1 and outcome.ok:
-                self.say(f"| soak_sweep | RETRIED | cell={n} its worker died; played again elsewhere |")
+                self.say(
+                    f"| soak_sweep | RETRIED | cell={folder_of(n)} its worker died; played again elsewhere |"
+                )
             if not outcome.ok and not outcome.refused and not last:
-                self.say(f"| soak_sweep | RETRY | cell={n} {outcome.error} |")
+                self.say(f"| soak_sweep | RETRY | cell={folder_of(n)} {outcome.error} |")
                 again.append(n)
                 return
             self._take(n, outcome)
 
-        fanout.run(job, [self.cells[n] for n in numbers], on_done=done)
+        fanout.run(job, [self._cell(n) for n in numbers], on_done=done)
         return again
 
     def _take(self, n: int, outcome: Outcome[CellResult]) -> None:
         """Write what a cell came to."""
-        cell, row = self.cells[n], SweepRow(cell=n, label=label_of(self.values[n]), values=self.values[n])
+        values = self.values[n] if n >= 0 else {}
+        cell, row = self._cell(n), SweepRow(cell=n, label=label_of(values), values=values)
         if outcome.ok:
             played = outcome.unwrap()
             totals = played.report.totals
             row = replace(
                 row,
-                measured=measured_of(verdict=played.verdict, totals=totals),
+                measured=measured_of(verdict=played.verdict, totals=totals, quote=played.report.quote),
                 tape=(played.runtime["tape_digest"], totals.start_ns, totals.end_ns),
             )
+            self.blocks[n], self.block_s[n] = played.blocks, played.block_s
             self.folder.write_cell(cell=cell, row=row, played=played)
             self.timing["cells"][str(n)] = [
                 outcome.worker, round(outcome.seconds, 4), round(played.replay_s, 4), outcome.attempts
@@ -196,8 +219,11 @@ class _Sweep:
             row = replace(row, error=f"{outcome.error}{seen}")
             self.folder.write_failure(cell=cell, row=row, trace=outcome.trace)
         self.rows[n] = row
-        self.say(f"| soak_sweep | {row.verdict} | cell={n} {row.label} |")
-        self.progress(f"{len(self.rows)} of {len(self.cells)} cells", len(self.rows) / len(self.cells))
+        if n >= 0:
+            self.say(f"| soak_sweep | {row.verdict} | cell={n} {row.label} |")
+        elif row.error is not None:
+            self.say(f"| soak_sweep | NOT COMPARED | what runs cannot be played: {row.error} |")
+        self.progress(f"{self.done} of {len(self.cells)} cells", self.done / len(self.cells))
         if time.monotonic() - self._written > REWRITE_S:
             self.write(complete=False)
 
@@ -226,8 +252,16 @@ class _Sweep:
 
     def write(self, *, complete: bool) -> Sweep:
         """Write the table of the cells so far; give it."""
-        rows = [self.rows[n] for n in sorted(self.rows)]
-        sweep = summary(rows=rows, planned=len(self.cells), words=self.words, complete=complete)
+        presents = self.presents
+        sweep = summary(
+            rows=[self.rows[n] for n in sorted(self.rows) if n >= 0],
+            planned=len(self.cells),
+            words=self.words,
+            complete=complete,
+            against=comparisons(presents=presents, blocks=self.blocks, block_s=self.block_s),
+            presents=presents.among,
+            present=presents.named,
+        )
         write_json(path=self.folder.path / SWEEP, value=sweep.as_dict())
         write_atomic(path=self.folder.path / "SWEEP.md", data=sweep_markdown(sweep))
         self._written = time.monotonic()
@@ -238,8 +272,8 @@ class _Sweep:
         if self.folder.plan is None:
             self.folder.drop()
             return "interrupted before the first cell"
-        self.write(complete=len(self.rows) == len(self.cells))
-        held = f"{self.folder.path / SWEEP} holds {len(self.rows)} of {len(self.cells)} cells"
+        self.write(complete=self.done == len(self.cells))
+        held = f"{self.folder.path / SWEEP} holds {self.done} of {len(self.cells)} cells"
         return f"interrupted; {held}; quoteops soak --resume {self.folder.path} plays the rest"
 
     def _lap(self, name: str, start: float) -> None:

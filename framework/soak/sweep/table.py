@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import read_text
-from framework.gates.verdict import Verdict
+from framework.gates.comparison import ALPHA, Answer, Comparison
 from framework.market.errors import TapeError
 from framework.market.tape import parse_utc, utc
 from framework.session.errors import SoakError
-from framework.soak.sweep.ranking import ALPHA, level_for, ranked, sweep_verdict
+from framework.soak.sweep.ranking import leading_row, level_for, ranked, sweep_answer
 from framework.soak.sweep.row import RankedRow, Standing, Stretch, SweepRow, ranked_row
 
 if TYPE_CHECKING:
@@ -58,26 +58,30 @@ def _value(composed: Composed, key: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """The ranked rows of a sweep and what they rest on."""
+    """The ranked rows of a sweep and what they rest on; ``present`` names what runs."""
 
     complete: bool
-    verdict: Verdict
+    verdict: Answer
+    """Whether the leader is better than what runs."""
+
     planned: int
     trials: int
     level: float
     words: tuple[str, ...]
+    present: str
     tapes: tuple[Stretch, ...]
     cells: tuple[RankedRow, ...]
 
     @property
     def leader(self) -> tuple[RankedRow, Standing] | None:
-        """Give the best of the cells that ran, and how it stands."""
-        return next(((row, row.measured) for row in self.cells if row.measured is not None), None)
+        """Give the best of the cells that ran and are not what runs already, and how it stands."""
+        row = leading_row(self.cells)
+        return None if row is None or row.measured is None else (row, row.measured)
 
     @property
     def failed(self) -> int:
         """Count the cells that could not run."""
-        return len(self.cells) - self.trials
+        return sum(row.measured is None for row in self.cells)
 
     @property
     def seen(self) -> list[dict[str, str]]:
@@ -95,6 +99,7 @@ class Sweep:
             "alpha": ALPHA,
             "level": self.level,
             "words": list(self.words),
+            "present": self.present,
             "tapes": self.seen,
             "cells": [row.as_dict() for row in self.cells],
         }
@@ -107,11 +112,12 @@ def read_sweep(path: Path) -> Sweep:
         data = json.loads(text)
         return Sweep(
             complete=data["status"] == "complete",
-            verdict=Verdict(data["verdict"]),
+            verdict=Answer(data["verdict"]),
             planned=int(data["planned"]),
             trials=int(data["trials"]),
             level=float(data["level"]),
             words=tuple(data["words"]),
+            present=str(data["present"]),
             tapes=tuple((one["tape"], _ns(one["start"]), _ns(one["end"])) for one in data["tapes"]),
             cells=tuple(ranked_row(row) for row in data["cells"]),
         )
@@ -129,16 +135,27 @@ def _ns(text: str) -> int:
     return moment
 
 
-def summary(*, rows: Sequence[SweepRow], planned: int, words: Sequence[str], complete: bool) -> Sweep:
-    """Rank the rows and say what the sweep found, on which stretches of which tapes."""
+def summary(
+    *,
+    rows: Sequence[SweepRow],
+    planned: int,
+    words: Sequence[str],
+    complete: bool,
+    against: Mapping[int, Comparison] | None = None,
+    presents: Sequence[int] = (),
+    present: str = "",
+) -> Sweep:
+    """Rank the rows beside what runs and say what the sweep found, on which stretches of which tapes."""
     trials = sum(row.measured is not None for row in rows)
+    cells = ranked(cells=rows, against=against, presents=presents)
     return Sweep(
         complete=complete,
-        verdict=sweep_verdict(cells=rows),
+        verdict=sweep_answer(cells),
         planned=planned,
         trials=trials,
         level=level_for(trials=trials),
         words=tuple(words),
+        present=present,
         tapes=tuple(sorted({row.tape for row in rows if row.tape is not None})),
-        cells=tuple(ranked(cells=rows)),
+        cells=tuple(cells),
     )

@@ -1,77 +1,161 @@
-"""A sweep in words: the ranked table for a terminal and for SWEEP.md."""
+"""A sweep in words: the ranked table for a terminal and for SWEEP.md, and what leads."""
 
 from __future__ import annotations
 
-from framework.soak.sweep.ranking import ALPHA
-from framework.soak.sweep.row import RankedRow
+import re
+from collections.abc import Callable
+
+from framework.gates.comparison import ALPHA, FEW_FILLS, TURNOVER_FLOOR, Answer
+from framework.gates.comparison_text import signed
+from framework.gates.explain import hours_words
+from framework.soak.sweep.row import RankedRow, Standing
 from framework.soak.sweep.table import Sweep
 
 HEAD = (
-    "rank", "cell", "values", "markout bps", "±", "bar", "net bps", "90 %", "fills", "turnover", "verdict",
+    "rank", "cell", "values", "{quote}/day", "bar", "gain bps", "turnover", "fills", "markout bps", "±",
+    "net bps", "90 %", "better?", "KPI",
 )  # fmt: skip
+NARROW = (0, 1, 2, 3, 4, 5, 6, 7, 13)
+"""What a terminal shows of it."""
 
 
 def sweep_markdown(sweep: Sweep) -> str:
     """Give the sweep as Markdown."""
-    lines = [HEAD, ("---",) * len(HEAD), *(_cells(row) for row in sweep.cells)]
+    lines = [_head(sweep), ("---",) * len(HEAD), *(_cells(row, str) for row in sweep.cells)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"# Sweep: {sweep.verdict.value}\n\n{sentence(sweep)}\n\n{table}\n\n{_legend(sweep)}\n"
+    said = f"{sentence(sweep)}\n\nWhat runs: {sweep.present or 'unknown'}."
+    return f"# Sweep: {sweep.verdict.value}\n\n{said}\n\n{table}\n\n{_legend(sweep)}\n"
 
 
 def sweep_text(sweep: Sweep) -> str:
-    """Give the sweep as aligned columns."""
-    rows = [HEAD, *(_cells(row) for row in sweep.cells)]
-    wide = [max(len(row[k]) for row in rows) for k in range(len(HEAD))]
-    lines = [" ".join(cell.ljust(wide[k]) for k, cell in enumerate(row)).rstrip() for row in rows]
-    return "\n".join([*lines, _legend(sweep), f"{sweep.verdict.value}: {sentence(sweep)}"]) + "\n"
+    """Give the sweep as aligned columns, the answer last."""
+    rows = [_head(sweep), *(_cells(row, _short) for row in sweep.cells)]
+    shown = [[row[k] for k in NARROW] for row in rows]
+    wide = [max(len(row[k]) for row in shown) for k in range(len(NARROW))]
+    lines = [" ".join(cell.ljust(wide[k]) for k, cell in enumerate(row)).rstrip() for row in shown]
+    more = [_legend(sweep), f"what runs: {sweep.present or 'unknown'}", *_next(sweep)]
+    return "\n".join([*lines, *more, f"{sweep.verdict.words}: {sentence(sweep)}"]) + "\n"
 
 
 def sentence(sweep: Sweep) -> str:
-    """Say what the sweep found."""
+    """Say what the sweep found: whether its leader is better than what runs, then its KPI verdict."""
     lost = f"; {sweep.failed} could not run" if sweep.failed else ""
     if not sweep.complete:
         lost += f"; incomplete, {sweep.planned - len(sweep.cells)} of {sweep.planned} cells not played"
     if sweep.leader is None:
         return f"no cell ran{lost}"
     best, standing = sweep.leader
-    if standing.deflated_lower_bps is None:
-        return f"no cell traded enough to bound what it earns{lost}"
-    said = f"{best.label} leads with {_num(standing.markout_net_30s_bps)} bps markout net after 30 s"
-    if standing.proven:
-        return f"{said}, proven above zero among {_trials(sweep)}{lost}"
-    return f"{said}, not proven above zero among {_trials(sweep)}{lost}"
+    if standing.is_present:
+        return f"nothing else than what runs was tried{lost}"
+    if standing.answer is None:
+        return f"{best.label} was not compared with what runs{lost}"
+    return f"{best.label} {_claim(standing, sweep)}; its KPI verdict is {standing.verdict}{lost}"
+
+
+def _claim(best: Standing, sweep: Sweep) -> str:
+    gain, traded = _gain(best), _traded(best)
+    match Answer(best.answer):
+        case Answer.BETTER:
+            return f"gains {gain} on what runs, at {traded}, proven among {_trials(sweep)}"
+        case Answer.WORSE:
+            return f"leads and is worse than what runs: {gain}, at {traded}"
+        case Answer.TOO_QUIET:
+            return f"leads at {traded}: no cell keeps {TURNOVER_FLOOR:.0%} of it, where a gain counts"
+        case Answer.NO_EFFECT:
+            return "leads and trades exactly as what runs does on this tape"
+        case _:
+            return f"leads with {gain} against what runs, at {traded}, not proven among {_trials(sweep)}"
+
+
+def _gain(best: Standing) -> str:
+    money = (
+        f"{_interval(best.gain_per_day, best.gain_per_day_lower, best.gain_per_day_upper)} {best.quote} a day"
+    )
+    if min(best.fills, best.present_fills or 0) < FEW_FILLS:
+        return money
+    return f"{_interval(best.gain_bps, best.gain_bps_lower, best.gain_bps_upper)} bps, {money}"
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None or low is None or high is None:
+        return _signed(value)
+    return f"{signed(value)} ({signed(low)} to {signed(high)})"
+
+
+def _traded(best: Standing) -> str:
+    ratio = best.turnover_vs_present
+    return "a turnover that has no measure" if ratio is None else f"{ratio:.0%} of its turnover"
+
+
+def _next(sweep: Sweep) -> list[str]:
+    """Say what to do now, with a command."""
+    if sweep.leader is None or not sweep.complete:
+        return []
+    _, best = sweep.leader
+    if best.proven:
+        return ["next: quoteops gitops propose --environment NAME --from this sweep's folder"]
+    if best.answer == Answer.INCONCLUSIVE.value and best.hours_needed is not None:
+        return [f"next: the leader alone on about {hours_words(best.hours_needed)} of tape (soak.hours=...)"]
+    return []
 
 
 def _trials(sweep: Sweep) -> str:
     return "1 trial" if sweep.trials == 1 else f"{sweep.trials} trials"
 
 
+def _quote(sweep: Sweep) -> str:
+    return next((row.measured.quote for row in sweep.cells if row.measured and row.measured.quote), "quote")
+
+
+def _head(sweep: Sweep) -> tuple[str, ...]:
+    return tuple(name.format(quote=_quote(sweep)) for name in HEAD)
+
+
 def _legend(sweep: Sweep) -> str:
+    quote = _quote(sweep)
     return (
-        f"markout: net of fees after 30 s; bar: its lower bound at the level of {_trials(sweep)}"
-        f" ({sweep.level:.2%} one-sided each, {ALPHA:.0%} together); turnover against cell 0;"
-        f" ranked by bar"
+        f"gain: markout net of fees after 30 s less that of what runs, same tape, {quote}\n"
+        f"a day and bps; bar: its lower bound at the level of {_trials(sweep)}\n"
+        f"({sweep.level:.2%} one-sided each, {ALPHA:.0%} together); turnover: of what runs;\n"
+        f"ranked by bar, cells below {TURNOVER_FLOOR:.0%} of the turnover after the others"
     )
 
 
-def _cells(row: RankedRow) -> tuple[str, ...]:
+def _short(label: str) -> str:
+    """Leave out the groups in front of the names."""
+    return re.sub(r"(^| )[\w.]*\.(\w+=)", r"\1\2", label)
+
+
+def _cells(row: RankedRow, name: Callable[[str], str]) -> tuple[str, ...]:
     standing = row.measured
+    label = name(row.label)
     if standing is None:
         blank = ("–",) * (len(HEAD) - 4)
-        return (str(row.rank), str(row.cell), row.label, *blank, f"NOT RUN: {row.error}")
+        return (str(row.rank), str(row.cell), label, *blank, f"NOT RUN: {row.error}")
+    notes = ["what runs"] * standing.is_present
+    notes += [f"as cell {standing.same_as}"] * (standing.same_as is not None)
+    few = min(standing.fills, standing.present_fills or 0) < FEW_FILLS
+    ratio = standing.turnover_vs_present
     return (
         str(row.rank),
         str(row.cell),
-        row.label if standing.same_as is None else f"{row.label} (as cell {standing.same_as})",
+        f"{label} ({', '.join(notes)})" if notes else label,
+        _signed(standing.gain_per_day),
+        _signed(standing.bar_per_day),
+        "–" if few else _signed(standing.gain_bps),
+        "–" if ratio is None else f"{ratio:.0%}",
+        str(standing.fills),
         _num(standing.markout_net_30s_bps),
         _num(standing.markout_net_30s_se_bps),
-        _num(standing.deflated_lower_bps),
         _num(standing.net_bps),
         f"{_num(standing.net_bps_lower)} to {_num(standing.net_bps_upper)}",
-        str(standing.fills),
-        "–" if standing.turnover_vs_first is None else f"{standing.turnover_vs_first:.0%}",
+        "–" if standing.answer is None else Answer(standing.answer).words,
         standing.verdict,
     )
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else signed(value)
 
 
 def _num(value: float | None) -> str:

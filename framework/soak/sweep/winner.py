@@ -31,7 +31,7 @@ def play_winner(*, composed: Composed, row: SweepRow, folder: Path, home: Path) 
         home=home,
         publish=False,
     )
-    again = measured_of(verdict=result.verdict.value, totals=result.totals)
+    again = measured_of(verdict=result.verdict.value, totals=result.totals, quote=result.reported.quote)
     names = sorted(field.name for field in fields(Measured))
     other = [name for name in names if getattr(row.measured, name) != getattr(again, name)]
     if other:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from framework.files.atomic import write_json
-from framework.gates.verdict import Verdict
+from framework.gates.comparison import Answer
 from framework.gitops.change.classify import classify
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
@@ -69,6 +69,7 @@ def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
         markout_blocks=40.0,
         fills=300,
         turnover_quote=1e5,
+        answer="BETTER" if proven else "INCONCLUSIVE",
         lower_bps=0.5,
         deflated_lower_bps=0.2 if proven else -0.1,
         proven=proven,
@@ -78,10 +79,11 @@ def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
     values = values or {"params.tail_age_ms": 800}
     found = Sweep(
         complete=True,
-        verdict=Verdict.PASS,
+        verdict=Answer.BETTER if proven else Answer.INCONCLUSIVE,
         planned=64,
         trials=64,
         level=0.0008,
+        present="conf/",
         words=("params.tail_age_ms=650,800",),
         tapes=((DIGEST, 1_760_054_400_000_000_000, 1_760_065_200_000_000_000),),
         cells=(RankedRow(rank=1, cell=3, label="params.tail_age_ms=800", values=values, measured=standing),),
