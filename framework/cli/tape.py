@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--silence",
         type=float,
         metavar="S",
-        help="also fail on silences longer than S seconds (listed from 300)",
+        help="also fail on silences, of feed, book or trades, longer than S seconds (listed from 300)",
     )
     _synth_words(verbs.add_parser("synth", help="simulate a market and keep it as a tape"))
     for verb in verbs.choices.values():
@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _import_words(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings in the order of time")
+    _replace_word(verb)
     verb.add_argument("--format", default="auto", help=f"auto, {', '.join(TOLD)}")
     verb.add_argument(
         "--out", metavar="ROOT", help="archive to write (default artifacts/tapes/<venue>_<symbol>_<date>)"
@@ -76,12 +77,19 @@ def _import_words(verb: argparse.ArgumentParser) -> None:
 
 
 def _synth_words(verb: argparse.ArgumentParser) -> None:
+    _replace_word(verb)
     verb.add_argument("--preset", default="liquid_perp", help="liquid_perp or thin_spot")
     verb.add_argument("--regime", default="normal", help="normal, event or high_vol")
     verb.add_argument("--hours", type=float, default=3.0)
     verb.add_argument("--seed", type=int, default=1)
     verb.add_argument("--out", metavar="ROOT", help="archive to write (default artifacts/tapes/synth_…)")
     verb.set_defaults(act=_synth)
+
+
+def _replace_word(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--replace", action="store_true", help="put it in the place of another tape of the same symbol"
+    )
 
 
 def _window_words(verb: argparse.ArgumentParser) -> None:
@@ -92,6 +100,7 @@ def _window_words(verb: argparse.ArgumentParser) -> None:
 def _import(words: argparse.Namespace) -> int:
     from framework.market.importers.assemble import InstrumentFlags
     from framework.market.importers.table import import_tape
+    from framework.market.store import folder_name
     from framework.market.tape import parse_utc
 
     flags = {name: getattr(words, name) for name in InstrumentFlags.__dataclass_fields__}
@@ -99,10 +108,11 @@ def _import(words: argparse.Namespace) -> int:
     if words.start or words.end:
         tape = tape.window(start_ns=parse_utc(value=words.start), end_ns=parse_utc(value=words.end))
     day = str(tape.exch_ts_ns[:1].astype("datetime64[ns]")[0])[:10].replace("-", "")
-    name = "_".join(part for part in (tape.instrument.venue, tape.instrument.symbol.lower(), day) if part)
+    symbol = folder_name(symbol=tape.instrument.symbol.lower())
+    name = "_".join(part for part in (tape.instrument.venue, symbol, day) if part)
     given = {name: value for name, value in flags.items() if value is not None}
     given |= {key: value for key in ("start", "end") if (value := getattr(words, key))}
-    return _keep(tape=tape, out=words.out or f"{DEFAULT_ROOT}/{name}", given=given, as_json=words.json)
+    return _keep(tape=tape, out=words.out or f"{DEFAULT_ROOT}/{name}", given=given, words=words)
 
 
 def _synth(words: argparse.Namespace) -> int:
@@ -112,15 +122,22 @@ def _synth(words: argparse.Namespace) -> int:
     given = {name: getattr(words, name) for name in ("preset", "regime", "hours", "seed")}
     tape = generate(Made(**given))
     name = f"synth_{words.preset}_{words.regime}_{words.hours:g}h_{words.seed}"
-    return _keep(tape=tape, out=words.out or f"{DEFAULT_ROOT}/{name}", given=given, as_json=words.json)
+    return _keep(tape=tape, out=words.out or f"{DEFAULT_ROOT}/{name}", given=given, words=words)
 
 
-def _keep(*, tape: Any, out: str, given: dict[str, Any], as_json: bool) -> int:
-    """Write the tape, then say where it is and what was wrong with it."""
-    from framework.market.store import SIDECAR, write_tape
+def _keep(*, tape: Any, out: str, given: dict[str, Any], words: argparse.Namespace) -> int:
+    """Write the tape, then say where it is and what was wrong with it; raises TapeError over another one."""
+    from framework.market.errors import TapeError
+    from framework.market.store import held_digest, write_tape
     from framework.market.tape import utc
 
-    replaced = (Path(out) / f"symbol={tape.instrument.symbol}" / SIDECAR).is_file()
+    held = held_digest(root=out, symbol=tape.instrument.symbol)
+    replaced = held is not None
+    if replaced and held != tape.meta.digest and not words.replace:
+        raise TapeError(
+            f"{out}: holds another tape of {tape.instrument.symbol}; allowed another --out, or --replace "
+            "to put this one in its place"
+        )
     write_tape(tape=tape, root=out, arguments=given)
     told = {
         "path": out,
@@ -133,7 +150,7 @@ def _keep(*, tape: Any, out: str, given: dict[str, Any], as_json: bool) -> int:
         "faults": dict(tape.meta.faults),
         "measures": dict(tape.meta.measures),
     }
-    if as_json:
+    if words.json:
         print(json.dumps(told, sort_keys=True))
         return 0
     print(f"{out}: {told['symbol']} {told['start']} to {told['end']}, {len(tape):,} events")
@@ -184,7 +201,7 @@ def _info(words: argparse.Namespace) -> int:
 
 
 def _gaps(words: argparse.Namespace) -> int:
-    from framework.market.gaps import DEFAULT_SILENCE_S, SEQUENCE, find_gaps
+    from framework.market.gaps import BOOK, DEFAULT_SILENCE_S, SEQUENCE, find_gaps
     from framework.market.store import open_tape
     from framework.market.tape import utc
 
@@ -201,7 +218,7 @@ def _gaps(words: argparse.Namespace) -> int:
             print(f"{row['kind']:<9}{row['start']} to {row['end']}  {row['seconds']:.3f} s")
         noun = "gap" if len(rows) == 1 else "gaps"
         print(f"{len(rows)} {noun} in {utc(ns=tape.start_ns)} to {utc(ns=tape.end_ns)}")
-    return int(any(gap.kind == SEQUENCE or words.silence is not None for gap in gaps))
+    return int(any(gap.kind in (SEQUENCE, BOOK) or words.silence is not None for gap in gaps))
 
 
 def _statistic(value: float) -> str:

@@ -41,6 +41,8 @@ class Root(Protocol):
 
 def open_root(*, path: str) -> Root:
     """Return the root for a local path or a URL such as ``s3://bucket/tapes/x``."""
+    if path.startswith("~") and not os.path.exists(path):  # no shell has read it: a word's value, a file's
+        path = os.path.expanduser(path)
     return RemoteRoot(path=path) if "://" in path else FolderRoot(path=path)
 
 

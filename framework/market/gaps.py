@@ -1,20 +1,22 @@
-"""Where a tape's feed broke, and where it fell silent."""
+"""Where a tape's feed broke, and where it or one of its channels, book and trades, fell silent."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from framework.market.events import CLEAR, GAP
+from framework.market.events import CLEAR, GAP, TRADE
 from framework.market.tape import Tape
 
-SEQUENCE, SILENCE = "sequence", "silence"
+SEQUENCE, SILENCE, BOOK, TRADES = "sequence", "silence", "book", "trades"
 DEFAULT_SILENCE_S = 300.0
+RARE = 50
+"""Trades are silent when they keep away so many of their mean intervals: they come when they like."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """Hold one hole: no trusted book (``sequence``) or no event at all (``silence``) between two times, UTC
-    ns.
+    """Hold one hole between two times, UTC ns: no trusted book (``sequence``), no event at all (``silence``),
+    or none of one channel while there were of the other (``book``, ``trades``).
     """
 
     kind: str
@@ -49,7 +51,33 @@ def silences(*, tape: Tape, longer_than_s: float) -> list[Gap]:
     ]
 
 
+def channel_silences(*, tape: Tape, longer_than_s: float) -> list[Gap]:
+    """Return each stretch in which a channel was silent while the other went on, the tape's ends included."""
+    traded = tape.kind == TRADE
+    found = []
+    for name, of_channel in ((BOOK, ~traded), (TRADES, traded)):
+        times = tape.exch_ts_ns[of_channel]
+        others = tape.exch_ts_ns[~of_channel]
+        if not len(times) or not len(others):
+            continue
+        usual = RARE * int(times[-1] - times[0]) / len(times) if name == TRADES else 0.0
+        times = np.concatenate([[tape.start_ns], times, [tape.end_ns]])
+        for row in np.flatnonzero(np.diff(times) > max(longer_than_s * 1e9, usual)).tolist():
+            begin, end = int(times[row]), int(times[row + 1])
+            inside = np.searchsorted(others, end, side="left") - np.searchsorted(others, begin, side="right")
+            if inside > 0:
+                found.append(Gap(kind=name, start_ns=begin, end_ns=end))
+    return found
+
+
 def find_gaps(*, tape: Tape, silence_s: float = DEFAULT_SILENCE_S) -> list[Gap]:
-    """Return sequence gaps and silences in order of time."""
-    found = sequence_gaps(tape=tape) + silences(tape=tape, longer_than_s=silence_s)
+    """Return sequence gaps and silences in order of time; a book that is not trusted is not silent, too."""
+    dark = sequence_gaps(tape=tape)
+    quiet = [
+        gap
+        for gap in channel_silences(tape=tape, longer_than_s=silence_s)
+        if gap.kind != BOOK
+        or not any(one.start_ns <= gap.end_ns and gap.start_ns <= one.end_ns for one in dark)
+    ]
+    found = dark + silences(tape=tape, longer_than_s=silence_s) + quiet
     return sorted(found, key=lambda gap: (gap.start_ns, gap.kind))

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from framework.market import parquet
 from framework.market.archive_roots import Root, open_root
@@ -24,6 +25,8 @@ from framework.market.instrument import Instrument
 from framework.market.tape import SCHEMA_HASH, Tape, content_digest, parse_utc, utc
 
 SIDECAR = "tape.json"
+LONGEST = 120
+"""Bytes of the longest name that a symbol's folder may have."""
 SIDECAR_KEYS = {
     "schema_hash",
     "digest",
@@ -44,7 +47,8 @@ def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | N
     ``arguments`` says how it was made; paths in it must be names. Raises TapeError when it cannot be written.
     """
     target = open_root(path=str(root))
-    with target.replacing(name=f"symbol={tape.instrument.symbol}") as folder:
+    name = f"symbol={folder_name(symbol=tape.instrument.symbol)}"
+    with target.replacing(name=name) as folder:
         files = parquet.write_parts(tape=tape, folder=folder)
         sidecar = {
             **described(tape),
@@ -55,7 +59,35 @@ def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | N
             "files": files,
         }
         (folder / SIDECAR).write_text(json.dumps(sidecar, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return target.join(name=f"symbol={tape.instrument.symbol}")
+    return target.join(name=name)
+
+
+def folder_name(*, symbol: str) -> str:
+    """Return a symbol as a folder may be named: what no file system or URL is sure to take is ``%``-encoded.
+
+    Raises TapeError for a symbol that is none.
+    """
+    name = "".join(sign if sign.isalnum() or sign in "-_.~+" else quote(sign, safe="") for sign in symbol)
+    if not name or len(name.encode()) > LONGEST:
+        raise TapeError(f"symbol {symbol[:80]!r}; allowed a name of up to {LONGEST} bytes")
+    return name
+
+
+def held_digest(*, root: str | Path, symbol: str) -> str | None:
+    """Return the digest of the tape that an archive holds of a symbol, empty when it cannot be told, None for
+    none.
+    """
+    target, name = open_root(path=str(root)), f"symbol={folder_name(symbol=symbol)}"
+    try:
+        if name not in target.names():
+            return None
+    except TapeError:
+        return None
+    try:
+        sidecar = json.loads(target.read(name=f"{name}/{SIDECAR}"))
+        return str(sidecar["digest"])
+    except (TapeError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def open_tape(
@@ -88,16 +120,14 @@ def _folders(*, root: Root) -> list[str]:
 
 
 def _choose(*, root: Root, symbol: str | None) -> str:
-    found = _folders(root=root)
+    found = {unquote(name.removeprefix("symbol=")): name for name in _folders(root=root)}
     if symbol is not None:
-        if f"symbol={symbol}" not in found:
-            held = ", ".join(name.removeprefix("symbol=") for name in found)
-            raise TapeError(f"{root.path}: symbol {symbol} is unknown; allowed {held}")
-        return f"symbol={symbol}"
+        if symbol not in found:
+            raise TapeError(f"{root.path}: symbol {symbol} is unknown; allowed {', '.join(found)}")
+        return found[symbol]
     if len(found) > 1:
-        held = ", ".join(name.removeprefix("symbol=") for name in found)
-        raise TapeError(f"{root.path}: the archive holds {held}; choose one symbol")
-    return found[0]
+        raise TapeError(f"{root.path}: the archive holds {', '.join(found)}; choose one symbol")
+    return next(iter(found.values()))
 
 
 def _sidecar(*, text: bytes, where: str) -> dict[str, Any]:

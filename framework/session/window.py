@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from framework.market.events import GAP
+from framework.market.events import DEPTH, GAP
 from framework.market.made import Made
 from framework.market.tape import Tape, pieces, utc
 from framework.market.tapes.open import TapeCache
@@ -122,6 +122,11 @@ def join_window(*, settings: RunSettings, tapes: Sequence[Tape]) -> ReplayWindow
         if len(tape) == 0:
             raise SoakError(
                 f"{tape.meta.source}: the tape holds no event; allowed a tape with a market in it"
+            )
+        if not any((tape.kind[rows] == DEPTH).any() for rows in pieces(len(tape))):
+            raise SoakError(
+                f"{tape.meta.source}: the tape holds no order book, trades alone; "
+                "allowed a tape with a book to quote in"
             )
     if len(tapes) > 1:
         tapes = _together(tapes, settings)

@@ -1,7 +1,7 @@
 """Gaps have a begin, an end and a length."""
 
 from framework.market.events import CLEAR, DEPTH, GAP, TRADE
-from framework.market.gaps import SEQUENCE, SILENCE, Gap, find_gaps
+from framework.market.gaps import BOOK, SEQUENCE, SILENCE, TRADES, Gap, find_gaps
 from framework.market.tape import Tape
 from framework.units import SECOND
 from tests.market.test_tape import INSTRUMENT
@@ -32,3 +32,32 @@ def test_a_silence_is_a_stretch_without_events_longer_than_the_threshold() -> No
         Gap(kind=SILENCE, start_ns=32 * SECOND, end_ns=63 * SECOND)
     ]
     assert find_gaps(tape=tape(rows)) == []
+
+
+def minute_book(until: int, *, trades: range) -> Tape:
+    """Return a book that changes each second until then, and trades at some seconds."""
+    book = [(0, CLEAR), *((at, DEPTH) for at in range(1, until))]
+    return tape(sorted([*book, *((at, TRADE) for at in trades)]))
+
+
+def test_a_book_that_dies_while_trades_go_on_is_silent() -> None:
+    found = find_gaps(tape=minute_book(100, trades=range(5, 1_000, 5)))
+    assert found == [Gap(kind=BOOK, start_ns=99 * SECOND, end_ns=995 * SECOND)]
+
+
+def test_trades_that_stop_while_the_book_goes_on_are_silent() -> None:
+    found = find_gaps(tape=minute_book(2_000, trades=range(5, 500, 5)))
+    assert found == [Gap(kind=TRADES, start_ns=495 * SECOND, end_ns=1_999 * SECOND)]
+
+
+def test_rare_trades_are_not_silent() -> None:
+    assert find_gaps(tape=minute_book(2_000, trades=range(5, 2_000, 400)), silence_s=60) == []
+
+
+def test_a_channel_that_is_not_there_is_not_silent() -> None:
+    assert find_gaps(tape=minute_book(2_000, trades=range(0))) == []
+
+
+def test_a_book_that_is_not_trusted_is_not_silent_too() -> None:
+    rows = [(0, CLEAR), (1, DEPTH), (5, GAP), *((at, TRADE) for at in range(6, 900, 3)), (900, CLEAR)]
+    assert [gap.kind for gap in find_gaps(tape=tape(rows))] == [SEQUENCE]

@@ -100,3 +100,65 @@ def test_a_synthetic_market_is_kept_as_a_tape(capsys: pytest.CaptureFixture[str]
     assert main(["tape", "synth", *words]) == 0
     assert main(["tape", "gaps", "made"]) == 0
     assert "0 gaps" in capsys.readouterr().out
+
+
+def test_another_tape_is_replaced_only_when_told(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["tape", "import", recording(), "--out", "x"]
+    assert main(words) == 0
+    assert main(words) == 0  # the same tape again
+    first = Path("x/symbol=ABCUSDT/tape.json").read_text()
+    capsys.readouterr()
+    assert main([*words, "--tick", "0.001"]) == 2
+    assert "x: holds another tape of ABCUSDT; allowed another --out, or --replace" in capsys.readouterr().err
+    assert Path("x/symbol=ABCUSDT/tape.json").read_text() == first
+    assert main([*words, "--tick", "0.001", "--replace"]) == 0
+    assert "replaced the tape of ABCUSDT" in capsys.readouterr().out
+    Path("x/symbol=ABCUSDT/tape.json").write_text("{")
+    assert main(words) == 2  # nobody knows what it is
+
+
+def test_a_symbol_that_is_no_folder_name_is_kept_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n"
+    for symbol in ("ABC/USDT", "../../ABC", "A:B", "..", "币安人生USDT"):
+        rows = [f"binance,{symbol},1700000000{k}00000,1700000000{k}00000,true,bid,9{k},1" for k in range(3)]
+        Path("l2.csv").write_text(text + "\n".join(rows) + "\n")
+        assert main(["tape", "import", "l2.csv", "--out", "root"]) == 0
+        assert main(["tape", "import", "l2.csv"]) == 0
+        assert main(["tape", "info", "root", "--symbol", symbol, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert told["instrument"]["symbol"] == symbol
+    held = sorted(path.name for path in Path("root").iterdir())
+    assert held == [
+        "symbol=..",
+        "symbol=..%2F..%2FABC",
+        "symbol=A%3AB",
+        "symbol=ABC%2FUSDT",
+        "symbol=币安人生USDT",
+    ]
+    assert len(list(Path("artifacts/tapes").iterdir())) == 5
+    assert main(["tape", "info", "root"]) == 2
+    assert "the archive holds .., ../../ABC, A:B, ABC/USDT" in capsys.readouterr().err
+
+
+def test_a_book_that_died_fails_without_being_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"binance,ABCUSDT,{k},{k},true,{side},{price},1" for k, side, price in
+            ((1_700_000_000_000_000, "bid", 99), (1_700_000_000_000_000, "ask", 101))]  # fmt: skip
+    trades = [
+        f"binance,ABCUSDT,{1_700_000_000 + k}000000,{1_700_000_000 + k}000000,{k},buy,101,1"
+        for k in range(900)
+    ]
+    common = "exchange,symbol,timestamp,local_timestamp"
+    Path("l2.csv").write_text("\n".join([f"{common},is_snapshot,side,price,amount", *rows]) + "\n")
+    Path("t.csv").write_text("\n".join([f"{common},id,side,price,amount", *trades]) + "\n")
+    assert main(["tape", "import", "l2.csv", "t.csv", "--out", "dead"]) == 0
+    capsys.readouterr()
+    assert main(["tape", "gaps", "dead"]) == 1
+    assert capsys.readouterr().out.startswith("book ")
+    assert main(["tape", "import", "t.csv", "--out", "trades"]) == 0
+    assert "trades only; a soak needs a book" in capsys.readouterr().out
+
+
+def test_an_archive_may_be_named_from_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["tape", "import", recording(), "--out", str(folder / "home" / "t")]) == 0
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    assert main(["tape", "info", "~/t"]) == 0

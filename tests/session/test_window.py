@@ -54,6 +54,13 @@ def test_a_minute_of_silence_at_the_end_still_belongs_to_the_hour(tape: Tape) ->
     assert opened(tape, "soak.hours=0.115").boundaries[-1] > tape.end_ns
 
 
+def test_a_tape_of_trades_alone_is_refused(tape: Tape) -> None:
+    rows = tape.kind == TRADE
+    alone = columns(tape, **{name: getattr(tape, name)[rows] for name, _ in EVENT_COLUMNS})
+    with pytest.raises(SoakError, match="holds no order book, trades alone; allowed a tape with a book"):
+        opened(alone)
+
+
 def test_a_tape_shorter_than_asked_is_refused(tape: Tape) -> None:
     with pytest.raises(
         SoakError, match=r"^soak.hours: 2 h asked, .* holds 0.0999 h; allowed up to that, or soak.hours"
