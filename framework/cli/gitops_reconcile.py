@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from framework.cli.streams import timed
 from framework.cli.words import Parser
 
 
@@ -32,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
 
     def log(line: str) -> None:
         if not args.json:
-            print(line, flush=True)
+            timed(partial(print, flush=True))(line)
 
     home = (args.home or find_root()).resolve()
     agent = make_reconciler(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framework.cli.documented import DOCUMENTED, export, meant_by, translated, with_input
-from framework.cli.streams import heard_by
+from framework.cli.streams import heard_by, timed
 from framework.settings.errors import ConfigError
 
 FLAGS = {"--json": "print one JSON value; the lines above go to stderr", "--help": "say all this"}
@@ -74,11 +74,12 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> i
 
     stop = Stop()
     with Show(out=sys.stderr if as_json else sys.stdout) as show, heard_by(stop):
+        say = timed(show.line) if composed.settings.soak.clock == "wall" else show.line
         for line in told:
-            show.line(line)
+            say(line)
         result, folder = run_soak(
             composed=composed,
-            say=show.line,
+            say=say,
             progress=show.progress,
             stop=stop,
         )

@@ -9,7 +9,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TextIO
+
+from framework.files.moments import iso_utc
+
+
+def timed(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Give what says a line with its moment before it: the lines of what runs for days."""
+    return lambda line: say(f"{iso_utc(datetime.now(UTC), timespec='seconds')} {line}" if line else line)
 
 
 class Outlet(io.TextIOBase):

@@ -7,6 +7,7 @@ disk is no lag of the desk. A soak of an environment follows the overrides that 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,8 +23,10 @@ from framework.files.moments import iso_utc
 from framework.market.records import ROUTE_NAMES, Fill
 from framework.quoting.records import WITHHELD_NAMES
 from framework.rollout.route import CANARY, REAL
+from framework.session.beside_git import check_beside_git
 from framework.session.cut_off import tell_cut_off
 from framework.session.intent_file import INTENTS, FileJournal
+from framework.session.lines import BotLines, Standing
 from framework.session.permitted import check_permitted
 from framework.session.reload import (
     APPLIED,
@@ -40,16 +43,19 @@ from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
 from framework.session.sinks import AuditSink, FillSink, TickSink
 from framework.session.status_writer import FEEDS, StatusWriter
+from framework.session.stop import Stop
 from framework.session.tick_log import tick_rows
 from framework.session.timeline import Version
 from framework.settings.compose import Composed, live_overrides
 from framework.settings.errors import ConfigError
+from framework.settings.fields import value_at
 from framework.settings.watch import OverridesWatcher, Snapshot
 from framework.telemetry.alerts import Severity, alert
 from framework.telemetry.metrics import Metrics, Silent, serve
 from framework.units import MS, SECOND
 
 MINUTE_BEATS = 60
+LINE_NS = 60 * SECOND
 LATE_SHARE = 0.05
 """Of the slices of a minute served later than the deadline, more are a degraded bot."""
 
@@ -70,12 +76,17 @@ class Bot:
         home: Path,
         folder: RunFolder,
         live: LiveSettings,
-        say: Callable[[str], None],
+        say: BotLines,
+        stop: Stop,
     ) -> None:
         self.settings, self.live = composed.settings, live
+        self._say, self._stop = say, stop
+        self._ended: dict[str, Any] | None = None
+        self._told_health, self._next_line_ns = "", time.monotonic_ns() + LINE_NS
         self.metrics = _served(composed.settings.soak.metrics_port, say)
         self.environment = composed.settings.soak.environment
         if self.environment is not None:
+            check_beside_git(composed, environment=self.environment)
             check_permitted(composed.settings, home=home, environment=self.environment)
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
@@ -108,6 +119,7 @@ class Bot:
     def start(self, replay: SoakReplay) -> None:
         """Begin to follow and to tell of a replay."""
         self.replay = replay
+        self._say.standing = self.standing
         assert replay.session is not None
         assert replay.stepped is not None
         replay.session.sinks += [
@@ -117,6 +129,22 @@ class Bot:
         ]
         if self.live.watcher is not None:
             self.live.watcher.start()
+
+    def __enter__(self) -> Bot:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        """Tell the last, and whether it ends on purpose, and end every thread."""
+        heard = None if self._stop.heard is None else signal.Signals(self._stop.heard).name
+        why = f"asked to by {heard}" if heard is not None else "its hours are over"
+        if error is not None and not self._stop.insisted and not isinstance(error, KeyboardInterrupt):
+            why = " ".join(f"broke off: {error}".split())
+            self._ended = {"at": _now(), "why": why, "on_purpose": False}
+        else:
+            self._ended = {"at": _now(), "why": why if error is None else "interrupted", "on_purpose": True}
+        self._say(f"| bot | STOPPED | {self._ended['why']} |")
+        self._say.standing = lambda: None  # what follows is a report
+        self.close()
 
     def close(self) -> None:
         """Tell the last and end every thread."""
@@ -136,6 +164,29 @@ class Bot:
             return
         self._next_ns = now + SECOND
         self._tell(self.replay)
+
+    def standing(self) -> Standing | None:
+        """Give how it stands now, None before it trades."""
+        if self.replay is None:
+            return None
+        now, instrument = self.replay.replay.snapshot(), self.replay.market.tape.instrument
+        return Standing(
+            position=now.books.position,
+            base=instrument.base,
+            pnl=now.books.equity,
+            quote=instrument.quote,
+            fills=now.fills,
+            config_sha=self.live.settings.config_sha,
+            values={name: value_at(self.live.settings, name) for name in sorted(self.live.named)},
+        )
+
+    def _tell_line(self, health: str, why: str) -> None:
+        """Say on a line how it goes: when its health changes, and once a minute."""
+        now = time.monotonic_ns()
+        if health == self._told_health and now < self._next_line_ns:
+            return
+        self._told_health, self._next_line_ns = health, now + LINE_NS
+        self._say(f"| bot | {health.upper()} | {why or 'trading'} |")
 
     def _filled(self, rows: Any) -> None:
         """Append fills to the run's trades; a row is never rewritten while the run goes on."""
@@ -227,7 +278,13 @@ class Bot:
         symbol = replay.market.tape.instrument.symbol
         versions = replay.timeline.versions
         health, why = self._health(replay, now)
+        if self._ended is None:
+            self._tell_line(health, why)
+        elif not self._ended["on_purpose"]:
+            health, why = "degraded", self._ended["why"]
         self._gauges(replay, now, health)
+        standing = self.standing()
+        assert standing is not None
         last = to_array(Fill, engine.fills[now.fills - 1 : now.fills]) if now.fills else None
         self._writer.status(
             {
@@ -245,6 +302,8 @@ class Bot:
                 "health": health,
                 "health_reason": why,
                 "feeds": self.feeds,
+                "stopped": self._ended,
+                **standing.as_dict(),
                 "fills": now.fills,
                 "last_fill": None
                 if last is None

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from framework.edge.section import EdgeReport
 from framework.gates.gate import Gate
+from framework.session.beside_git import follows
 from framework.session.judge import Judge
 from framework.settings.schema.run import RunSettings
 from framework.tuning.load import rules_from_mapping
@@ -125,6 +126,8 @@ def why_untuned(settings: RunSettings) -> str | None:
         return (
             f"rollout is {settings.rollout.mode}: what is tried stays what it is, or nothing is learnt of it"
         )
+    if follows(settings):
+        return f"the bot follows {settings.soak.environment}: git alone changes its values"
     if not settings.soak.auto_tune:
         return "soak.auto_tune is false"
     return None if settings.tuning.enabled else "tuning is off"

@@ -8,7 +8,7 @@ incomplete.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from framework.market.tapes.open import TapeCache
 from framework.session.errors import SoakError
 from framework.session.iterations import Outside
 from framework.session.judge import Judge, make_judge
+from framework.session.lines import BotLines
 from framework.session.play import play, weigh
 from framework.session.portfolio import Played, make_replay
 from framework.session.provenance import provenance_of, runtime_of
@@ -90,6 +91,7 @@ def run_soak(
         check_places(home / "artifacts")
     settings = composed.settings
     watch, stop = Stopwatch(), stop or Stop()
+    say = lines = BotLines(say)
     own_name = not publish or any(w.startswith("hydra.run.dir=") for w in composed.ground.plan.hydra_words)
     folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed}, own_name=own_name)
     with _marked(folder, say, stop):
@@ -98,7 +100,7 @@ def run_soak(
         watch.lap("market")
         run = _begun(composed, market, home, folder, say, progress)
         live = make_live_settings(composed=composed, market=market, say=say)
-        with _bot(composed, home, folder, live, say) as bot:
+        with _bot(composed, home, folder, live, lines, stop) as bot:
             replay = _replay(run.result, live, clock, bot, stop)
             switch = make_switch(composed=composed, live=live)
             if bot is not None:
@@ -227,14 +229,14 @@ class _Run:
 
 
 def _bot(
-    composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, say: Say
+    composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, say: BotLines, stop: Stop
 ) -> AbstractContextManager[Bot | None]:
     """Make the run a bot under the wall clock; its libraries are loaded for it alone."""
     if composed.settings.soak.clock != "wall":
         return nullcontext()
     from framework.session.status import Bot
 
-    return closing(Bot(composed=composed, home=home, folder=folder, live=live, say=say))
+    return Bot(composed=composed, home=home, folder=folder, live=live, say=say, stop=stop)
 
 
 def _replay(

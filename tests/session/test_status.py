@@ -229,6 +229,37 @@ def test_a_full_disk_costs_the_diary_and_not_the_run(
     assert [alert["alert"] for alert in alerts] == ["diary_not_written"]
 
 
+def test_a_bot_says_on_every_line_how_it_stands_and_at_its_end_that_it_was_meant(agent: Agent) -> None:
+    agent.put(agent.rendered("c0", 9, base_spread_bps_delta=0.33))
+    _, _, said = soaked(agent.root, *SHORT, clock=Staged({5.0: lambda: time.sleep(1.1)}))
+    begun = next(n for n, line in enumerate(said) if line.startswith("| bot | HEALTHY | trading |"))
+    ended = next(
+        n for n, line in enumerate(said) if line.startswith("| bot | STOPPED | its hours are over |")
+    )
+    assert begun < ended - 1
+    assert all("fill" in line and "base_spread_bps_delta=0.33" in line for line in said[begun : ended + 1])
+    assert "position" not in said[ended + 1]
+    bot = agent.bot()
+    assert f"{bot['fills']} fill" in said[ended]
+    assert f"PnL {bot['pnl']:+.2f} {bot['quote']}" in said[ended]
+    assert bot["stopped"] | {"at": ""} == {"at": "", "why": "its hours are over", "on_purpose": True}
+
+
+def test_a_bot_that_breaks_off_does_not_say_that_it_was_meant(agent: Agent) -> None:
+    def broken() -> None:
+        raise RuntimeError("the desk is on fire")
+
+    with pytest.raises(RuntimeError):
+        soaked(agent.root, *SHORT, clock=Staged({20.0: broken}))
+    bot = agent.bot()
+    assert bot["stopped"] | {"at": ""} == {
+        "at": "",
+        "why": "broke off: the desk is on fire",
+        "on_purpose": False,
+    }
+    assert bot["health"] == "degraded"
+
+
 def test_a_run_of_an_environment_is_composed_as_its_file_says_and_words_win(agent: Agent) -> None:
     def composed(*words: str) -> Any:
         return compose_run(words=words, root=agent.root, environ={})

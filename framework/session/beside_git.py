@@ -1,0 +1,52 @@
+"""What may change the values of a bot that follows an environment: commits on its branch, nothing else."""
+
+from __future__ import annotations
+
+from framework.session.errors import SoakError
+from framework.settings.compose import Composed
+from framework.settings.fields import name_of
+from framework.settings.gitops_files import environment_words, read_environment
+from framework.settings.patch import VARIABLE
+from framework.settings.provenance import Layer
+from framework.settings.schema.run import RunSettings
+from framework.settings.traded import VALUES, plain_fields
+
+BESIDE = (Layer.ENVIRONMENT, Layer.COMMAND_LINE)
+TUNED = "soak.auto_tune"
+
+
+def check_beside_git(composed: Composed, *, environment: str) -> None:
+    """Raise SoakError when a variable, a word or the tuner would set what an environment's bot trades."""
+    beside = _beside(composed, environment)
+    if beside:
+        more = f" (and {len(beside) - 1} more)" if len(beside) > 1 else ""
+        raise SoakError(
+            f"{beside[0]}{more}; a bot that follows {environment} trades what git says: allowed a commit on"
+            " its branch, or a soak without soak.environment"
+        )
+
+
+def follows(settings: RunSettings) -> bool:
+    """Say whether a run is a bot whose values an environment's agent keeps."""
+    return settings.soak.clock == "wall" and settings.soak.environment is not None
+
+
+def _beside(composed: Composed, environment: str) -> list[str]:
+    own = composed.ground.environment
+    found = [f"environment: {VARIABLE} sets {', '.join(own.values)}"] if own is not None else []
+    traded = plain_fields(composed.settings)
+    for key, source in composed.sources.items():
+        name = name_of(tuple(key.split(".")))
+        is_set = source.layer in BESIDE and source.where != VARIABLE
+        if is_set and (name in traded or name.startswith(VALUES) or _tunes(composed, key)):
+            found.append(f"{source.accused} is set")
+    words = environment_words(read_environment(composed.root, environment))
+    groups = {name.partition(".")[0] for name in traded} | {"profile"}
+    for group, choice in composed.ground.plan.choices.items():
+        if choice.chosen_by and group in groups and choice.chosen_by not in words:
+            found.append(f"{choice.chosen_by} chooses a file")
+    return found
+
+
+def _tunes(composed: Composed, key: str) -> bool:
+    return key == TUNED and composed.settings.soak.auto_tune
