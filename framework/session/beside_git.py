@@ -12,7 +12,8 @@ from framework.settings.schema.run import RunSettings
 from framework.settings.traded import VALUES, plain_fields
 
 BESIDE = (Layer.ENVIRONMENT, Layer.COMMAND_LINE)
-TUNED = "soak.auto_tune"
+SOURCES = ("soak.auto_tune", "soak.overrides_file", "soak.patches_file", "soak.profile_switch")
+"""What brings values in besides, or in place of the environment's own patch."""
 
 
 def check_beside_git(composed: Composed, *, environment: str) -> None:
@@ -38,8 +39,13 @@ def _beside(composed: Composed, environment: str) -> list[str]:
     for key, source in composed.sources.items():
         name = name_of(tuple(key.split(".")))
         is_set = source.layer in BESIDE and source.where != VARIABLE
-        if is_set and (name in traded or name.startswith(VALUES) or _tunes(composed, key)):
+        if is_set and (name in traded or name.startswith(VALUES) or _brings(composed, key)):
             found.append(f"{source.accused} is set")
+    soak = composed.settings.soak
+    if soak.patches_file is not None and not found:
+        found.append(f"soak.patches_file is {soak.patches_file}")
+    if soak.profile_switch == "act" and not found:
+        found.append("soak.profile_switch is act")
     words = environment_words(read_environment(composed.root, environment))
     groups = {name.partition(".")[0] for name in traded} | {"profile"}
     for group, choice in composed.ground.plan.choices.items():
@@ -48,5 +54,7 @@ def _beside(composed: Composed, environment: str) -> list[str]:
     return found
 
 
-def _tunes(composed: Composed, key: str) -> bool:
-    return key == TUNED and composed.settings.soak.auto_tune
+def _brings(composed: Composed, key: str) -> bool:
+    """Say whether a key brings values in: a tuner that is off brings none."""
+    off = key == "soak.auto_tune" and not composed.settings.soak.auto_tune
+    return key in SOURCES and not off

@@ -47,6 +47,8 @@ def test_a_variable_is_refused_by_name() -> None:
         "strategy.base_half_spread_bps=3",
         "exchange.maker_fee_bps=-0.9",
         "soak.auto_tune=true",
+        "soak.profile_switch=act",
+        "soak.overrides_file=null",
     ],
 )
 def test_a_word_that_sets_what_it_trades_is_refused_whichever_way_it_moves_risk(word: str) -> None:
