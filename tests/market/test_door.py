@@ -406,3 +406,21 @@ def test_a_shallower_bybit_book_beside_a_deeper_one_is_ignored(tmp_path: Path) -
     tape = read(tmp_path / "a.dat", "\n".join(lines) + "\n")
     assert set(final_book(tape)) == {(1, 90), (-1, 92)}
     assert tape.meta.measures["shallower_books_ignored"] == 1
+
+
+def trade_rows(numbers: list[int]) -> list[str]:
+    """Return trades a second apart with these numbers."""
+    rows = []
+    for k, number in enumerate(numbers):
+        at = (START_MS + 1_000 * k) * 1_000
+        rows.append(f"binance-futures,ABCUSDT,{at},{at + 9},{number},buy,{100 + k},1")
+    return rows
+
+
+def test_trades_whose_numbers_are_no_order_of_time_are_ordered_by_time(tmp_path: Path) -> None:
+    order = [7 * k % 40 for k in range(40)]
+    tape = read(tmp_path / "t.csv", table(*trade_rows(order), header=TRADES))
+    assert tape.price_ticks.tolist() == list(range(100, 140))
+    assert tape.meta.faults["clock_faults"] == 0
+    numbered = read(tmp_path / "t.csv", table(*reversed(trade_rows(list(range(40)))), header=TRADES))
+    assert numbered.price_ticks.tolist() == list(range(100, 140))

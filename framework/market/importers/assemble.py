@@ -16,7 +16,7 @@ from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook, Level, Touch
 from framework.market.importers.ordering import Plan, plan_book
 from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPSHOT, TICKER, Recording
-from framework.market.importers.times import measure_clock, positive_or, settle
+from framework.market.importers.times import STRAY_NS, measure_clock, positive_or, settle
 from framework.market.importers.touches import Touches, fold_touches
 from framework.market.instrument import Instrument, split_symbol
 from framework.market.tape import Tape
@@ -25,6 +25,8 @@ from framework.units import MS
 Ints = NDArray[np.int64]
 FUNDING_INTERVAL_MIN = 480
 ASSUMED_MIN_NOTIONAL = "5"
+FEW_STRAYS = 100
+"""One trade in so many may bear a wrong time and its number still be right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,11 +236,9 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
             recording.count("missing_trades", max(0, missing - recording.measures.get("off_book_trades", 0)))
     backwards = (np.diff(exch[keep]) < 0) | (np.diff(ident[keep]) < 0)
     recording.count("out_of_order_trades", int(backwards.sum()))
-    order = (
-        keep[np.lexsort((keep, exch[keep]))]
-        if ident[keep].min(initial=0) < 0
-        else keep[ident[keep].argsort()]
-    )
+    order = keep[ident[keep].argsort()]
+    if ident[keep].min(initial=0) < 0 or _strays(exch[order]):
+        order = keep[np.lexsort((keep, exch[keep]))]
     exch[order] = settle(recording=recording, times=exch[order])
     recording.measures["empty_trades"] = int((qty[order] == 0).sum())
     order = order[qty[order] > 0]
@@ -252,6 +252,11 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
         "price_ticks": price[order],
         "qty_lots": qty[order],
     }
+
+
+def _strays(times: Ints) -> bool:
+    """Tell whether so many times fall by a second that what they were sorted by is no order of time."""
+    return int((np.diff(times) < -STRAY_NS).sum()) * FEW_STRAYS > len(times)
 
 
 def _merge(*, recording: Recording, book: dict[str, Ints], trades: dict[str, Ints]) -> dict[str, Ints]:
