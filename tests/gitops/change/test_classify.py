@@ -94,6 +94,7 @@ def test_a_change_of_conf_reaches_every_environment_that_chooses_the_file(repo: 
         "paper": "gated",
         "production": "neutral",
         "sandbox": "gated",
+        "thin": "gated",
     }
 
 
