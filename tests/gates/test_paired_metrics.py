@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.gates.paired import EvidenceRules, Floats
+from framework.gates.paired import Claim, EvidenceRules, Floats
 from framework.gates.paired_metrics import COLUMNS, METRICS, RISK, Effect, Pair, compare
 
 RULES = EvidenceRules()
@@ -188,3 +188,20 @@ def test_the_hours_asked_for_decide_when_they_are_there() -> None:
         {name: np.tile(column[:60], times + 1) for name, column in arm.items()} for arm in (base, candidate)
     ]
     assert effect("net", *longer, margin=0.05).claim.above(alpha=0.005)
+
+
+@pytest.mark.parametrize("metric", RISK)
+def test_a_guard_is_neither_passed_by_nothing_nor_lost_at_a_scale(metric: str) -> None:
+    base, n, column = sums(), BLOCKS, METRICS[metric].column
+
+    def judged(before: Any, after: Any) -> Claim:
+        pair = Pair(metric, {**base, column: before}, {**base, column: after}, 0.2)
+        return compare(pair=pair, rules=RULES, alpha=0.005, block_hours=1 / 12).claim
+
+    nothing, some = np.zeros(n), base[column]
+    assert judged(nothing, some).below(alpha=0.005)
+    assert not judged(nothing, nothing).above(alpha=0.005)
+    assert not judged(some, np.where(np.arange(n) == 3, np.nan, some)).above(alpha=0.005)
+    for scale in (1e-12, 1e12):
+        claim = judged(some * scale, some * scale * 1.01)
+        assert all(bound is None or math.isfinite(bound) for bound in (claim.lower, claim.upper))

@@ -161,8 +161,10 @@ def read_checkout(home: Path, environment: str) -> EnvironmentRevision | None:
 
 def remote_of(home: Path) -> str:
     """Return the URL of the checkout's origin. Raises GitopsError when there is none."""
+    git = Git(home)
+    git.run("rev-parse", "--git-dir")  # git config tells nothing of a repository that git does not trust
     try:
-        url = Git(home).run("config", "--get", "remote.origin.url").decode().strip()
+        url = git.run("config", "--get", "remote.origin.url").decode().strip()
     except QuoteopsError as error:
         raise GitopsError(f"{home}: has no remote origin; allowed --remote URL") from error
     local = "://" not in url and ":" not in url

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.gitops.agent.serve import remote_of
 from framework.gitops.errors import GitError
 from framework.gitops.repo.git import Git
 from tests.gitops.repository import Repo, bare
@@ -65,6 +66,22 @@ To add an exception for this directory, call:
 """
     monkeypatch.setattr(Git, "attempt", lambda *_, **__: (128, b"", says))
     with pytest.raises(GitError, match=r"dubious ownership.*; git config --global --add safe.directory /x"):
+        repo.reader.rev("main")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_of_another_owner_is_told_by_every_first_question(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    repo.git("remote", "add", "origin", "nowhere")
+    assert remote_of(repo.path).endswith("nowhere")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for path in (repo.path, repo.path / ".git"):
+        os.chown(path, 65534, 65534)
+    with pytest.raises(GitError, match="dubious ownership"):
+        remote_of(repo.path)
+    with pytest.raises(GitError, match="dubious ownership"):
         repo.reader.rev("main")
 
 
