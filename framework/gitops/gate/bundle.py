@@ -18,10 +18,11 @@ from framework.files.atomic import canonical_json, read_text, sha256_of, write_a
 from framework.files.moments import iso_utc
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
+from framework.gitops.gate.report import report_sha
 from framework.journal.entry import Kind
 
 if TYPE_CHECKING:
-    from framework.gitops.gate.run import GateRequest, GateResult
+    from framework.gitops.gate.run import GateRequest, GateResult, Witness
     from framework.gitops.repo.git import Git
 
 FORMAT = 1
@@ -45,26 +46,12 @@ def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, int
 
     Raises GitopsError when the same inputs have left another result there already, FileError.
     """
-    report, witness = result.report.as_dict(), result.witness
-    names = [environment["environment"] for environment in report["environments"]]
-    inputs = {
-        "base": report["base"],
-        "head": report["head"],
-        "environment": request.environment,
-        "at": witness.now.isoformat(),
-        "gate_version": report["gate_version"],
-        "code_sha": request.code_sha,
-        "judged": [environment["inputs"] for environment in report["environments"]],
-        "models": {name: request.head.environment(name).models for name in names},
-        "tapes": _tapes(request.base, report["environments"]),
-        "attempts": witness.attempts,
-        "holds": witness.holds,
-        "promotions": witness.promotions,
-    }
+    report = result.report.as_dict()
+    inputs = bundle_inputs(request, report, result.witness)
     texts = {"gate.json": canonical_json(report) + "\n", "gate.md": markdown}
     bundle = {
         "format": FORMAT,
-        "id": sha256_of(canonical_json(inputs)),
+        "id": bundle_id(inputs),
         "inputs": inputs,
         "verdict": report["verdict"],
         "exit_code": report["exit_code"],
@@ -82,6 +69,40 @@ def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, int
         write_atomic(path=folder / "reports" / name, data=text)
     write_json(path=folder / BUNDLE, value=sealed)
     return folder
+
+
+def bundle_inputs(request: GateRequest, report: Mapping[str, Any], witness: Witness) -> dict[str, Any]:
+    """Name all that a report rests on by digest; when it was asked, and what the journals said then."""
+    names = [environment["environment"] for environment in report["environments"]]
+    return {
+        "base": report["base"],
+        "head": report["head"],
+        "environment": request.environment,
+        "at": witness.now.isoformat(),
+        "gate_version": report["gate_version"],
+        "code_sha": request.code_sha,
+        "judged": [environment["inputs"] for environment in report["environments"]],
+        "models": {name: request.head.environment(name).models for name in names},
+        "tapes": _tapes(request.base, report["environments"]),
+        "attempts": witness.attempts,
+        "holds": witness.holds,
+        "promotions": witness.promotions,
+    }
+
+
+def bundle_id(inputs: Mapping[str, Any]) -> str:
+    """Return the id of a bundle, which its verdict's entry names: the digest of its inputs."""
+    return sha256_of(canonical_json(inputs))
+
+
+def bundle_of(folder: Path) -> str | None:
+    """Return the id of the bundle that a gate left with the report of its folder; None without one."""
+    report = sha256_of(read_text(folder / "gate.json"))
+    for path in sorted((folder / "bundles").glob(f"*/{BUNDLE}")):
+        bundle = json.loads(read_text(path))
+        if bundle["reports"].get("gate.json") == report:
+            return str(bundle["id"])
+    return None
 
 
 def check_bundle(folder: Path, *, journal: Sequence[Any] | None = None) -> tuple[dict[str, Any], list[str]]:
@@ -206,17 +227,26 @@ def _faults(folder: Path, bundle: Mapping[str, Any]) -> list[str]:
 
 
 def _missing(bundle: Mapping[str, Any], report: Mapping[str, Any], journal: Sequence[Any]) -> list[str]:
-    """Name the verdicts that the journal does not hold: a bundle made up whole has none there."""
-    held = {
-        (row.data.get("attempt"), row.data.get("commit"), row.data.get("verdict"))
-        for row in journal
-        if row.kind is Kind.VERDICT
-    }
-    return [
-        f"{environment['environment']}: the journal holds no verdict {environment['verdict']} of this attempt"
-        for environment in report["environments"]
-        if (environment["inputs"]["attempt"], report["head"], environment["verdict"]) not in held
-    ]
+    """Name the verdicts that the journal does not hold, by what was asked and by what was found.
+
+    A bundle that was made up whole has none there; one whose numbers are others has another digest.
+    """
+    rows = [row.data for row in journal if row.kind is Kind.VERDICT]
+    faults = []
+    for one in report["environments"]:
+        told = (one["inputs"]["attempt"], report["head"], one["verdict"])
+        same = [row for row in rows if tuple(row.get(key) for key in _ASKED) == told]
+        of = f"{one['environment']}: the journal holds no verdict {one['verdict']} of this"
+        if not same:
+            faults.append(f"{of} attempt")
+        elif not any(row.get("report") == report_sha(one) for row in same):
+            faults.append(f"{of} report: its numbers are others")
+        elif not any(row.get("bundle", bundle["id"]) == bundle["id"] for row in same):
+            faults.append(f"{of} bundle: it rests on other inputs")
+    return faults
+
+
+_ASKED = ("attempt", "commit", "verdict")
 
 
 def _report(folder: Path) -> dict[str, Any]:

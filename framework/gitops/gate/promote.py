@@ -22,6 +22,7 @@ from framework.files.moments import iso_utc
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
+from framework.gitops.gate.bundle import bundle_of
 from framework.gitops.gate.ground import config_sha_of, counted, ground_of, history_of
 from framework.gitops.gate.judged_environment import (
     BY_NAME,
@@ -73,8 +74,13 @@ def read_rows(folder: Path) -> dict[str, list[JournalRow]]:
         return {}
     report = parse_json(read_text(path), where=str(path)).data
     try:
+        bundle = bundle_of(folder)
+        named = {} if bundle is None else {Kind.VERDICT: {"bundle": bundle}}
         return {
-            one["environment"]: [(Kind(row["kind"]), row["data"]) for row in one["journal"]]
+            one["environment"]: [
+                (Kind(row["kind"]), {**row["data"], **named.get(Kind(row["kind"]), {})})
+                for row in one["journal"]
+            ]
             for one in report["environments"]
         }
     except (KeyError, TypeError, ValueError) as error:

@@ -111,7 +111,7 @@ class Judged:
         return [(kind, canonical(data)) for kind, data in rows]
 
     def verdict_entry(self) -> dict[str, Any]:
-        """Return the data of the VERDICT entry."""
+        """Return the data of the VERDICT entry; ``report`` is the digest of all that was found."""
         return {
             "subject": "gate",
             "attempt": self.inputs.attempt,
@@ -120,10 +120,15 @@ class Judged:
             "config_sha": self.inputs.head.config_sha,
             "verdict": self.answer.outcome.value,
             "sentence": self.answer.sentence,
+            "report": report_sha(self.found()),
         }
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
+        return {**self.found(), "journal": [{"kind": str(kind), "data": data} for kind, data in self.journal]}
+
+    def found(self) -> dict[str, Any]:
+        """Return what was found, as plain data: all but what is written down of it."""
         return {
             **self.answer.as_dict(),
             "inputs": asdict(self.inputs),
@@ -136,8 +141,13 @@ class Judged:
                 "attempt": self.given.number,
                 "repeated": self.given.repeated,
             },
-            "journal": [{"kind": str(kind), "data": data} for kind, data in self.journal],
         }
+
+
+def report_sha(environment: Mapping[str, Any]) -> str:
+    """Return the digest of what a report found of one environment, as a VERDICT entry names it."""
+    found = {name: value for name, value in environment.items() if name != "journal"}
+    return sha256_of(canonical_json(canonical(found)))
 
 
 @dataclass(frozen=True, kw_only=True)

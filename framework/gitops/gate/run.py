@@ -26,6 +26,7 @@ from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.alpha_budget import Allowance, Attempt, allowance, attempt_entry
 from framework.gitops.gate.answer import Question, answer
+from framework.gitops.gate.bundle import bundle_id, bundle_inputs
 from framework.gitops.gate.compared import compared
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
 from framework.gitops.gate.report import GateReport, Judged, changed_of, inputs_of
@@ -102,7 +103,11 @@ def run_gate(request: GateRequest) -> GateResult:
     judged = [_judge(request, report, change, witness) for change in asked]
     worst = min(judged, key=lambda one: _ORDER.index(one.answer.outcome)).answer
     sentence = worst.sentence if len(judged) == 1 else f"{worst.change.name}: {worst.sentence}"
-    return _result(report, worst.outcome, sentence, judged, witness)
+    result = _result(report, worst.outcome, sentence, judged, witness)
+    bundle = bundle_id(bundle_inputs(request, result.report.as_dict(), witness))
+    for one in judged:
+        request.append(one.environment, Kind.VERDICT, {**one.verdict_entry(), "bundle": bundle})
+    return result
 
 
 def spend_looks(request: GateRequest) -> dict[str, Allowance]:
@@ -200,7 +205,7 @@ def _result(
 
 
 def _judge(request: GateRequest, report: ChangeReport, change: EnvironmentChange, witness: Witness) -> Judged:
-    """Judge one environment and journal the attempt before, the verdict after."""
+    """Judge one environment; its attempt is journalled before."""
     tapes = tapes_of(request.base.environment(change.name), load_tapes(request.base.root))
     with workers_for(tapes=len(tapes), workers=request.workers) as fanout:
         question = _question(request, report, change, tapes, fanout)
@@ -234,7 +239,6 @@ def _answered(
         given=given,
         policy_alpha=policy.gate.alpha,
     )
-    request.append(change.name, Kind.VERDICT, judged.verdict_entry())
     return judged
 
 

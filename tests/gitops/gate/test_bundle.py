@@ -17,7 +17,7 @@ from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, write_bundle
-from framework.gitops.gate.report import gate_markdown
+from framework.gitops.gate.report import gate_markdown, report_sha
 from framework.gitops.gate.run import GateRequest, run_gate
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, START, World, patch_text
@@ -122,6 +122,26 @@ def test_a_report_that_was_made_up_whole_is_found_by_running_it_again(made: Give
     )
     assert not found.identical
     assert "verdict" in found.differs
+
+
+def test_a_verdict_entry_names_its_bundle_and_the_digest_of_what_was_found(made: Given, copy: Path) -> None:
+    bundle, _ = check_bundle(made.folder)
+    (entry,) = [entry for entry in made.entries if entry.kind is Kind.VERDICT]
+    report = json.loads((made.folder / "reports" / "gate.json").read_text())
+    assert entry.data["bundle"] == bundle["id"]
+    assert entry.data["report"] == report_sha(report["environments"][0])
+
+    def rosier(report: dict[str, Any]) -> None:
+        (symbol,) = report["environments"][0]["symbols"].values()
+        symbol["effects"]["net"]["effect"] = 9.9
+
+    reseal(copy, rosier)
+    assert check_bundle(copy)[1] == []  # every digest in it is right
+    (fault,) = check_bundle(copy, journal=made.entries)[1]
+    assert fault.endswith("of this report: its numbers are others")
+    other = [Entry(entry.kind, {**entry.data, "bundle": "0" * 64})]
+    (fault,) = check_bundle(made.folder, journal=other)[1]
+    assert fault.endswith("of this bundle: it rests on other inputs")
 
 
 def reseal(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -256,6 +256,8 @@ def test_a_look_is_published_before_it_is_taken_and_every_other_one_costs(tmp_pa
     assert main(["gitops", "record", "--repo", str(gate.repo.path), "--remote", str(remote),
                  "--evidence", str(tmp_path / "out-1")]) == 0  # fmt: skip
     assert [entry.kind for entry in looks(remote)] == [Kind.ATTEMPT, Kind.ATTEMPT, Kind.VERDICT]
+    (bundle,) = (tmp_path / "out-1" / "bundles").iterdir()
+    assert looks(remote)[-1].data["bundle"].startswith(bundle.name)
 
 
 def test_a_look_can_be_spent_by_one_job_and_taken_by_another(
