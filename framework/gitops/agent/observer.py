@@ -346,7 +346,7 @@ class Observer:
         signers = anchor.signers()
         if signers is not None:
             try:
-                verify_commits(self.git, self.good, head, *signers)
+                verify_commits(self.git, self.good or self.examined, head, *signers)
             except SignatureError as error:
                 return str(error)
         return self.of(head).fault

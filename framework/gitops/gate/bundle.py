@@ -18,11 +18,12 @@ from framework.files.atomic import canonical_json, read_text, sha256_of, write_a
 from framework.files.moments import iso_utc
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
+from framework.gitops.gate.bundle_inputs import bundle_id, bundle_inputs
 from framework.gitops.gate.report import report_sha
 from framework.journal.entry import Kind
 
 if TYPE_CHECKING:
-    from framework.gitops.gate.run import GateRequest, GateResult, Witness
+    from framework.gitops.gate.run import GateRequest, GateResult
     from framework.gitops.repo.git import Git
 
 FORMAT = 1
@@ -47,7 +48,14 @@ def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, int
     Raises GitopsError when the same inputs have left another result there already, FileError.
     """
     report = result.report.as_dict()
-    inputs = bundle_inputs(request, report, result.witness)
+    inputs = bundle_inputs(
+        request.base,
+        request.head,
+        report,
+        result.witness,
+        environment=request.environment,
+        code_sha=request.code_sha,
+    )
     texts = {"gate.json": canonical_json(report) + "\n", "gate.md": markdown}
     bundle = {
         "format": FORMAT,
@@ -69,30 +77,6 @@ def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, int
         write_atomic(path=folder / "reports" / name, data=text)
     write_json(path=folder / BUNDLE, value=sealed)
     return folder
-
-
-def bundle_inputs(request: GateRequest, report: Mapping[str, Any], witness: Witness) -> dict[str, Any]:
-    """Name all that a report rests on by digest; when it was asked, and what the journals said then."""
-    names = [environment["environment"] for environment in report["environments"]]
-    return {
-        "base": report["base"],
-        "head": report["head"],
-        "environment": request.environment,
-        "at": witness.now.isoformat(),
-        "gate_version": report["gate_version"],
-        "code_sha": request.code_sha,
-        "judged": [environment["inputs"] for environment in report["environments"]],
-        "models": {name: request.head.environment(name).models for name in names},
-        "tapes": _tapes(request.base, report["environments"]),
-        "attempts": witness.attempts,
-        "holds": witness.holds,
-        "promotions": witness.promotions,
-    }
-
-
-def bundle_id(inputs: Mapping[str, Any]) -> str:
-    """Return the id of a bundle, which its verdict's entry names: the digest of its inputs."""
-    return sha256_of(canonical_json(inputs))
 
 
 def bundle_of(folder: Path) -> str | None:
@@ -256,17 +240,6 @@ def _report(folder: Path) -> dict[str, Any]:
 
 def _seal(bundle: Mapping[str, Any]) -> str:
     return sha256_of(canonical_json(dict(bundle)))
-
-
-def _tapes(base: Revision, environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Say how each tape is opened, as the base's gitops/tapes.yaml says it."""
-    from framework.settings.documents import parse_yaml
-    from framework.settings.gitops_files import TAPES
-
-    path = base.root / TAPES
-    rows = parse_yaml(read_text(path), where=TAPES).data.get("tapes") or {} if path.is_file() else {}
-    digests = {tape["name"]: tape["digest"] for e in environments for tape in e["inputs"]["tapes"]}
-    return {name: {"digest": digest, "open": rows.get(name)} for name, digest in sorted(digests.items())}
 
 
 def _differs(old: Any, new: Any, path: str) -> list[str]:

@@ -7,7 +7,7 @@ gather (classify, open, spend alpha) → replay both arms → compare → settle
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.alpha_budget import Allowance, Attempt, allowance, attempt_entry
 from framework.gitops.gate.answer import Question, answer
-from framework.gitops.gate.bundle import bundle_id, bundle_inputs
+from framework.gitops.gate.bundle_inputs import Witness, bundle_id, bundle_inputs
 from framework.gitops.gate.compared import compared
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
 from framework.gitops.gate.report import GateReport, Judged, changed_of, inputs_of
@@ -65,18 +65,6 @@ class GateRequest:
 
 
 @dataclass(frozen=True)
-class Witness:
-    """When a gate judged, and what the journals said then, by environment: its attempts, its hold, and the
-    promotion of what it is held at.
-    """
-
-    now: datetime
-    attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
-    promotions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class GateResult:
     """The report of a gate, and what it found in the journals."""
 
@@ -104,7 +92,15 @@ def run_gate(request: GateRequest) -> GateResult:
     worst = min(judged, key=lambda one: _ORDER.index(one.answer.outcome)).answer
     sentence = worst.sentence if len(judged) == 1 else f"{worst.change.name}: {worst.sentence}"
     result = _result(report, worst.outcome, sentence, judged, witness)
-    bundle = bundle_id(bundle_inputs(request, result.report.as_dict(), witness))
+    inputs = bundle_inputs(
+        request.base,
+        request.head,
+        result.report.as_dict(),
+        witness,
+        environment=request.environment,
+        code_sha=request.code_sha,
+    )
+    bundle = bundle_id(inputs)
     for one in judged:
         request.append(one.environment, Kind.VERDICT, {**one.verdict_entry(), "bundle": bundle})
     return result

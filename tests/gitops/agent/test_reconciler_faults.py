@@ -91,6 +91,23 @@ def test_a_signed_head_does_not_cover_what_lies_unsigned_beneath_it(
     assert world.live() == {"tail_age_ms": 700}
 
 
+def test_what_lies_unsigned_beneath_a_signed_head_is_seen_before_anything_was_let_in(tmp_path: Path) -> None:
+    """The policy that asks for signatures came with a first content that still waits for its promotion."""
+    world, (good, line) = World(tmp_path), keygen(tmp_path, "desk")
+    world.promotes = False
+    policy = (world.author.show("main", "gitops/policy.yaml") or b"").decode()
+    text = policy.replace("signed: false", "signed: true").replace("signers: []", f"signers: ['{line}']")
+    world.commit({"gitops/policy.yaml": text.encode()}, sign=good)
+    assert permission_of(world.poll())[0] is Permission.WAITING
+    hidden = world.ask(tail_age_ms=700)
+    world.poll()
+    world.commit({"README.md": b"words\n"}, sign=good)
+    for _ in range(2):
+        permission, why = permission_of(world.poll())
+        assert (permission, f"{hidden[:12]}: is not signed" in why) == (Permission.REFUSED, True)
+        world.restart()
+
+
 def test_a_commit_cannot_switch_off_the_signatures_it_would_need(signed: tuple[World, Path, Path]) -> None:
     world, _, _ = signed
     policy = world.author.show("main", "gitops/policy.yaml")

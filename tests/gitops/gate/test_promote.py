@@ -17,9 +17,10 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.gate import promote as room
 from framework.gitops.gate.alpha_budget import Allowance, Attempt
 from framework.gitops.gate.answer import GateAnswer
+from framework.gitops.gate.bundle_inputs import Witness
 from framework.gitops.gate.judged_environment import DECISIONS
 from framework.gitops.gate.report import ChangedEnvironment, GateInputs, GateReport, Judged, Side
-from framework.gitops.gate.run import GateRequest, GateResult, Witness
+from framework.gitops.gate.run import GateRequest, GateResult
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import fetch_published
 from framework.journal.entry import Kind
