@@ -54,8 +54,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
     path = "gitops/environments/sandbox.yaml"
     text = world.author.show("main", path)
     assert text is not None
-    desired = {
+    desired: dict[str, bytes | None] = {
         path: re.sub(rb"(?m)^tapes:.*$", b"tapes: [tiny]", text),
+        "gitops/environments/thin.yaml": None,  # it names tapes that are not here
         "gitops/tapes.yaml": TAPES,
         PATCH: patch_text(impact_cap_ratio=0.08).encode(),
     }

@@ -58,7 +58,7 @@ class Gate:
     def __init__(self, folder: Path, *, tapes: str = LIQUID) -> None:
         self.repo: Repo = desired_state(folder / "repo")
         self.repo.write("gitops/tapes.yaml", tapes)
-        for name in ("sandbox", "paper", "production"):
+        for name in ("sandbox", "paper", "production", "thin"):
             file = f"gitops/environments/{name}.yaml"
             text = (self.repo.path / file).read_text("utf-8")
             kept = [line for line in text.splitlines() if not line.startswith("tapes:")]
