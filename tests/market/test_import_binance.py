@@ -174,7 +174,7 @@ def test_rows_that_are_not_understood_are_counted_and_most_of_them_refuse_the_fi
     assert tape.meta.faults["corrupt_lines"] == 4
     assert tape.meta.measures["first_corrupt_line"] == 8
     path = archive(tmp_path, "ABCUSDT-trades-2023-11-15", TRADES_HEADER, [*bad, *bad, *good])
-    with pytest.raises(TapeError, match=r"ABCUSDT-trades-2023-11-15.zip:2: 8 of 14 rows are not understood"):
+    with pytest.raises(TapeError, match=r"ABCUSDT-trades-2023-11-15.zip:2: 8 of 14 lines are not understood"):
         import_tape(paths=[path])
 
 

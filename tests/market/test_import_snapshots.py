@@ -108,7 +108,7 @@ def test_a_row_with_a_number_that_is_none_is_dropped_and_the_next_heals_the_book
     tape = import_tape(paths=[save(tmp_path / "s.csv", 5, rows)], flags=FLAGS)
     assert final_book(tape) == {(1, 99): 8, (-1, 101): 1}
     assert (tape.meta.faults["corrupt_lines"], tape.meta.measures["first_corrupt_line"]) == (2, 5)
-    with pytest.raises(TapeError, match=r"s.csv:2: 4 of 7 rows are not understood"):
+    with pytest.raises(TapeError, match=r"s.csv:2: 4 of 7 lines are not understood"):
         import_tape(paths=[save(tmp_path / "s.csv", 5, [rows[3]] * 4 + rows[:3])], flags=FLAGS)
 
 
@@ -139,3 +139,50 @@ def test_rows_added_in_parts_leave_the_messages_of_rows_added_at_once() -> None:
         return recording.levels.get().mantissa.tolist(), recording.messages.bids.tolist()
 
     assert told([slice(0, 60)]) == told([slice(0, 1), slice(1, 7), slice(7, 60)])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    updates=st.integers(1, 80),
+    breaks=st.sets(st.integers(2, 80), max_size=4),
+    spelled=st.sampled_from(["true,false", "True,False", "1,0"]),
+)
+def test_incremental_books_with_new_subscriptions_give_the_true_book(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, updates: int, breaks: set[int], spelled: str
+) -> None:
+    market, words = Market(seed=seed, updates=updates), spelled.split(",")
+    rows: list[str] = []
+
+    def tell(levels: list[tuple[int, int, int]], at_ms: int, word: str) -> None:
+        stamp = f"binance-futures,ABCUSDT,{at_ms * 1000},{at_ms * 1000 + 300},{word}"
+        rows.extend(f"{stamp},{'bid' if s == 1 else 'ask'},{p / 100:g},{q / 10:g}" for s, p, q in levels)
+
+    tell([(*key, qty) for key, qty in market.books[0].items()], START_MS, words[0])
+    for i in range(1, updates + 1):
+        tell(market.diff(i, i), START_MS + i, words[1])
+        if i in breaks:
+            tell([(*key, qty) for key, qty in market.books[i].items()], START_MS + i, words[0])
+    path = tmp_path_factory.mktemp("l2") / "l2.csv"
+    path.write_text(
+        "\n".join(["exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount", *rows, ""])
+    )
+    tape = import_tape(paths=[path], flags=FLAGS)
+    after = {ts // MS: dict(book) for ts, _, (book, _) in states(tape)}
+    held: BOOK = {}
+    for i in range(updates + 1):
+        held = after.get(START_MS + i, held)
+        assert held == market.books[i]
+    assert tape.meta.faults["sequence_gaps"] == len(breaks & set(range(1, updates + 1)))
+    assert tape.meta.faults["corrupt_lines"] == 0
+
+
+def test_updates_of_one_instant_that_tell_a_level_twice_are_taken_in_their_order(tmp_path: Path) -> None:
+    stamp = f"binance-futures,ABCUSDT,{START_MS * 1000},{START_MS * 1000 + 300}"
+    told = [f"{stamp},true,ask,1.01,0.5", f"{stamp},true,bid,0.99,0.5"]
+    told += [f"{stamp},false,bid,0.98,{qty}" for qty in (0.7, 0, 0.9, 0)]
+    path = tmp_path / "l2.csv"
+    path.write_text(
+        "\n".join(["exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount", *told, ""])
+    )
+    assert final_book(import_tape(paths=[path], flags=FLAGS)) == {(1, 99): 5, (-1, 101): 5}

@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from framework.market.importers.blocks import (
     Bools,
     Ints,
     OddRows,
+    clocks_of,
     flags_of,
     integers_of,
     numbers_of,
@@ -78,10 +79,10 @@ def read_binance(*, paths: Sequence[Path], symbol: str | None) -> Recording:
             continue
         found[path.name] = layout
         read = _add_touches if layout.what == "bookTicker" else _add_trades
-        odd = OddRows(recording=recording, path=path)
-        for block in read_blocks(path=path, names=layout.names, header=header, corrupt=odd.line):
+        odd = OddRows(recording=recording, index=index)
+        for block in read_blocks(path=path, columns=layout.names, odd=odd.width, header=header):
             read(recording, block, index, odd)
-        odd.refuse_most(allowed=layout.names)
+        odd.close(path=path)
     _settle_on_one(recording=recording, found=found, symbols=symbols, wanted=symbol, path=paths[0])
     recording.trade_ids_contiguous = True
     refuse_inverse(symbol=recording.symbol, where=recording.files[0], margined=recording.kind != "spot")
@@ -145,14 +146,12 @@ def _settle_on_one(
     recording.measures["one_level_book"] = int("bookTicker" in {layout.what for layout in found.values()})
 
 
-def _times(recording: Recording, column: object) -> tuple[Ints, Bools]:
-    """Return exchange times in ns and which of the texts are some; milliseconds and microseconds are known by
-    their digits.
-    """
-    clock, good = integers_of(column)
-    milli, micro = (clock >= 10**12) & (clock < 10**13), (clock >= 10**15) & (clock < 10**16)
-    recording.measures["clock_unit_ns"] = 1000 if micro.any() else MS
-    return clock * np.where(micro, 1000, np.where(milli, MS, 0)), good & (milli | micro)
+def _times(recording: Recording, column: Any) -> tuple[Ints, Bools]:
+    """Return exchange times in ns and which of the texts are some, and note the unit met."""
+    exch_ns, good = clocks_of(column)
+    micro = bool((exch_ns % MS != 0).any())
+    recording.measures["clock_unit_ns"] = 1000 if micro else recording.measures.get("clock_unit_ns", MS)
+    return exch_ns, good
 
 
 def _stamps(*, exch_ns: Ints, lines: Ints, index: int) -> Stamps:
@@ -161,17 +160,16 @@ def _stamps(*, exch_ns: Ints, lines: Ints, index: int) -> Stamps:
 
 def _add_touches(recording: Recording, block: Block, index: int, odd: OddRows) -> None:
     told = block.columns
-    idents, good = integers_of(told["update_id"])
+    idents, numbered = integers_of(told["update_id"])
     exch_ns, timed = _times(recording, told["transaction_time"])
-    good &= timed
-    columns: list[Decimals] = []
-    for name in TOUCH:
-        numbers, some = numbers_of(told[name])
-        columns.append(numbers)
-        good &= some
-    odd.lines(block.lines[~good])
-    rows = np.flatnonzero(good)
-    odd.kept += len(rows)
+    read = [numbers_of(told[name]) for name in TOUCH]
+    columns = [numbers for numbers, _ in read]
+    number = np.logical_and.reduce([some for _, some in read])
+    rows = odd.judge(
+        lines=block.lines,
+        wanted=np.ones(len(block.lines), bool),
+        checks={"id": numbered, "time": timed, "number": number},
+    )
     sides = [pairs(prices=columns[at], quantities=columns[at + 1]) for at in (0, 2)]
     recording.add_books(
         op=TICKER,
@@ -190,15 +188,16 @@ def _add_touches(recording: Recording, block: Block, index: int, odd: OddRows) -
 
 def _add_trades(recording: Recording, block: Block, index: int, odd: OddRows) -> None:
     told, names = block.columns, list(block.columns)
-    idents, good = integers_of(told[names[0]])
+    idents, numbered = integers_of(told[names[0]])
     prices, priced = numbers_of(told["price"])
     quantities, counted = numbers_of(told[names[2]])
     exch_ns, timed = _times(recording, told["time" if "time" in told else "transact_time"])
     sold, flagged = flags_of(told["is_buyer_maker"])
-    good &= priced & counted & timed & flagged
-    odd.lines(block.lines[~good])
-    rows = np.flatnonzero(good)
-    odd.kept += len(rows)
+    rows = odd.judge(
+        lines=block.lines,
+        wanted=np.ones(len(block.lines), bool),
+        checks={"id": numbered, "number": priced & counted, "time": timed, "side": flagged},
+    )
     chosen = [taken(numbers=numbers, rows=rows) for numbers in (prices, quantities)]
     if "quote_qty" in told and len(rows):
         quotes, _ = numbers_of(told["quote_qty"])

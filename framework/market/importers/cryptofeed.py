@@ -17,12 +17,12 @@ import numpy as np
 
 from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
-from framework.market.importers.blocks import OddRows, pairs, taken
-from framework.market.importers.cryptofeed_book import FlatBook
+from framework.market.importers.blocks import OddRows, among, lowered, pairs, taken
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.ladders import Ladder, LadderBook
+from framework.market.importers.level_rows import LevelRows, Rows
 from framework.market.importers.parquet_rows import Bools, Ints, batches_of, exact, open_parquet, times_ns
-from framework.market.importers.recording import Recording, Stamps, place_of
+from framework.market.importers.recording import Recording, Stamps, line_of, place_of
 from framework.market.instrument import refuse_inverse
 
 CLOCKS = ("timestamp", "receipt_timestamp")
@@ -45,10 +45,10 @@ def read_cryptofeed(*, paths: Sequence[Path], symbol: str | None) -> Recording:
     """Read files of one symbol in the order of time; raises TapeError for several, or another layout."""
     recording = Recording(
         symbol=symbol or "", venue="", kind="spot", contiguous="none", format="cryptofeed",
-        files=[path.name for path in paths],
+        contract_known=True, lines_are_levels=True, files=[path.name for path in paths],
     )  # fmt: skip
     symbols: set[str] = set()
-    ladder, flat = LadderBook(recording=recording), FlatBook(recording=recording)
+    ladder, flat = LadderBook(recording=recording), LevelRows(recording=recording, copies=True)
     for index, path in enumerate(paths):
         parquet = open_parquet(path=path)
         told = _describe(parquet=parquet, path=path)
@@ -56,17 +56,17 @@ def read_cryptofeed(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         if symbol and told.symbol not in ("", symbol):
             continue
         _note_instrument(recording=recording, told=told, symbol=told.symbol or symbol or "", path=path)
-        odd = OddRows(recording=recording, path=path)
+        odd = OddRows(recording=recording, index=index)
         for start, columns in _numbered(parquet=parquet, path=path, told=told):
             place = place_of(file=index, line=start + 1)
             if told.kind == "trades":
                 _add_trades(recording, columns, place, odd)
             elif told.kind == "flat":
-                flat.add(columns=columns, place=place, odd=odd)
+                flat.add(_levels_told(columns, place, odd))
             else:
                 _add_ladders(ladder, columns, place, odd, told.depth)
         flat.flush()
-        odd.refuse_most(allowed=TRADES if told.kind == "trades" else FLAT)
+        odd.close(path=path)
     if len(symbols) > 1 and not symbol:
         raise TapeError(f"{paths[0].name}: files hold {', '.join(sorted(symbols))}; choose one with --symbol")
     if symbol and symbols and symbol not in symbols:
@@ -138,18 +138,14 @@ def _first_row(*, parquet: Any, names: set[str]) -> dict[str, str]:
 
 
 def _note_instrument(*, recording: Recording, told: _File, symbol: str, path: Path) -> None:
-    """Tell spot from linear by cryptofeed's names (BTC-USDT, BTC-USDT-PERP); raises TapeError for neither."""
+    """Tell spot from linear by cryptofeed's names (BTC-USDT, BTC-USDT-PERP); raises TapeError for inverse."""
     parts = symbol.split("-")
     derivative = len(parts) > 2
     recording.kind = "linear" if derivative else "spot"
     recording.venue = told.exchange.lower()
     if derivative:
         refuse_inverse(symbol="".join(parts[:2]), where=path.name, margined=True)
-        if told.exchange and told.exchange not in COINS:
-            raise TapeError(
-                f"{path.name}: amounts of {symbol} on {told.exchange} may be contracts, not coins; "
-                f"allowed derivatives of {', '.join(COINS)}, and spot"
-            )
+        recording.counted = bool(told.exchange) and told.exchange not in COINS
 
 
 def _clocks(columns: dict[str, Any]) -> tuple[Ints, Ints, Bools]:
@@ -164,16 +160,17 @@ def _add_trades(recording: Recording, columns: dict[str, Any], place: int, odd: 
     price, priced = exact(columns["price"], where=where)
     amount, counted = exact(columns["amount"], where=where)
     exch, recv, good = _clocks(columns)
-    sides = columns["side"].to_numpy(zero_copy_only=False).astype(str)
-    lines = np.arange(len(sides)) + place
-    good &= priced & counted & np.isin(sides, ("buy", "sell"))
-    odd.places(lines[~good])
-    rows = np.flatnonzero(good)
-    odd.kept += len(rows)
+    sides, places = lowered(columns["side"]), np.arange(len(exch)) + place
+    rows = odd.judge(
+        lines=line_of(places),
+        wanted=np.ones(len(exch), bool),
+        checks={"number": priced & counted, "time": good, "side": among(sides, ("buy", "sell"))},
+    )
+    buying = among(sides, ("buy",))
     recording.add_trades(
-        stamps=Stamps(exch[rows], recv[rows], lines[rows]),
-        side=np.where(sides[rows] == "buy", BUY, SELL),
-        ident=_idents(columns.get("id"), len(sides))[rows],
+        stamps=Stamps(exch[rows], recv[rows], places[rows]),
+        side=np.where(buying[rows], BUY, SELL),
+        ident=_idents(columns.get("id"), len(exch))[rows],
         numbers=pairs(prices=taken(numbers=price, rows=rows), quantities=taken(numbers=amount, rows=rows)),
     )
 
@@ -189,12 +186,31 @@ def _idents(column: Any, count: int) -> Ints:
     return np.array([int(text) for text in texts], np.int64)
 
 
+def _levels_told(columns: dict[str, Any], place: int, odd: OddRows) -> Rows:
+    """Return the rows of a flat book that are understood."""
+    price, priced = exact(columns["price"], where="price")
+    size, sized = exact(columns["size"], where="size")
+    exch, recv, good = _clocks(columns)
+    sides, deltas = lowered(columns["side"]), lowered(columns["delta"].cast("string"))
+    places = np.arange(len(exch)) + place
+    rows = odd.judge(
+        lines=line_of(places),
+        wanted=np.ones(len(exch), bool),
+        checks={
+            "number": priced & sized,
+            "time": good,
+            "side": among(sides, ("bid", "ask")),
+            "delta": among(deltas, ("true", "false")),
+        },
+    )
+    told = Rows(exch, recv, places, among(deltas, ("true",)), among(sides, ("ask",)), price, size)
+    return told.cut(rows)
+
+
 def _add_ladders(book: LadderBook, columns: dict[str, Any], place: int, odd: OddRows, depth: int) -> None:
     exch, recv, good = _clocks(columns)
-    lines = np.arange(len(good)) + place
-    odd.places(lines[~good])
-    rows = np.flatnonzero(good)
-    odd.kept += len(rows)
+    places = np.arange(len(good)) + place
+    rows = odd.judge(lines=line_of(places), wanted=np.ones(len(good), bool), checks={"time": good})
     ladders = []
     for side in ("bid", "ask"):
         parts = []
@@ -207,4 +223,4 @@ def _add_ladders(book: LadderBook, columns: dict[str, Any], place: int, odd: Odd
                 )
             )
         ladders.append(Ladder(*parts).rows(rows))
-    book.add(bids=ladders[0], asks=ladders[1], stamps=Stamps(exch[rows], recv[rows], lines[rows]))
+    book.add(bids=ladders[0], asks=ladders[1], stamps=Stamps(exch[rows], recv[rows], places[rows]))

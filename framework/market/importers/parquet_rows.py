@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from framework.market.errors import TapeError
 from framework.market.importers import decimals
-from framework.market.importers.blocks import numbers_of
+from framework.market.importers.blocks import LATEST_NS, in_ns, numbers_of
 from framework.market.importers.decimals import Decimals
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 BATCH = 1 << 16
-EARLIEST_NS, LATEST_NS = 10**18, 4 * 10**18  # 2001 to 2096
 
 
 def open_parquet(*, path: Path) -> Any:
@@ -78,12 +77,7 @@ def times_ns(column: Any) -> tuple[Ints, Bools]:
         if pyarrow.types.is_timestamp(column.type):
             column = column.cast(pyarrow.timestamp("ns"))
         clock = column.cast(pyarrow.int64()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        for below, factor in ((10**11, 10**9), (10**14, 10**6), (10**17, 1000)):
-            small = (clock > 0) & (clock < below)
-            if small.any():
-                clock = np.where(small, clock * factor, clock)
-                break
-    return clock, (clock >= EARLIEST_NS) & (clock < LATEST_NS)
+    return in_ns(clock=clock)
 
 
 def _first(error: Exception) -> str:

@@ -278,12 +278,6 @@ class Recording:
         self.dropped[file] = self.dropped.get(file, 0) + lines
         self.first_dropped.setdefault(file, (place, reason))
 
-    def corrupt(self, *, line: int) -> None:
-        """Count a row that a reader which judges its file itself does not understand."""
-        self.count("corrupt_lines")
-        self.measure("dropped_row")
-        self.measures.setdefault("first_corrupt_line", line)
-
     def measure(self, name: str, by: int = 1) -> None:
         """Add to a measure."""
         self.measures[name] = self.measures.get(name, 0) + by
@@ -312,3 +306,8 @@ def _check_size(*values: int) -> None:
 def place_of(*, file: int, line: int) -> int:
     """Return one integer for a file's index and a line number."""
     return (file << PLACE_SHIFT) | line
+
+
+def line_of(places: Ints) -> Ints:
+    """Return the lines of places of one file."""
+    return places & ((1 << PLACE_SHIFT) - 1)

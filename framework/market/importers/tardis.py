@@ -4,19 +4,15 @@ A snapshot after diffs means the recorder had reconnected: a break. Snapshots af
 other. Of several kinds of book the deepest is taken: L2, snapshots of the best levels, quotes (the touch).
 """
 
-import re
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from framework.market.errors import TapeError
-from framework.market.events import BUY, SELL
 from framework.market.importers.contracts import contract_of
-from framework.market.importers.files import column_key, first_bytes, header_of, read_table
-from framework.market.importers.recording import BREAK, DIFF, SNAPSHOT, TICKER, Recording, place_of
+from framework.market.importers.files import column_key, first_bytes, header_of
+from framework.market.importers.recording import Recording
+from framework.market.importers.tardis_rows import read_rows
 from framework.market.importers.tardis_snapshots import depth_of, read_snapshots
-from framework.market.importers.times import to_ns
 
 COMMON = ("exchange", "symbol", "timestamp", "local_timestamp")
 COLUMNS = {
@@ -27,22 +23,6 @@ COLUMNS = {
 BOOKS = ("incremental_book_L2", "book_snapshot", "quotes")
 """Kinds of book, the deepest first."""
 IGNORED = {"book_snapshot": "snapshot", "quotes": "quote"}
-SIDES = {"buy": BUY, "sell": SELL}
-BOOK_SIDES = ("bid", "ask")
-FLAGS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-"""Spellings of is_snapshot, in any case; what re-saves a CSV has its own."""
-TIME = re.compile(r"(\d{1,19})(\.0+)?")
-IDENT = re.compile(r"\d{1,18}")
-
-
-class Row(NamedTuple):
-    """Hold one line: its times in ns, and the fields a kind of file has, as text."""
-
-    place: int
-    exch_ns: int
-    recv_ns: int
-    told: dict[str, str]
-    snapshot: bool
 
 
 def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
@@ -60,12 +40,11 @@ def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         if kind in BOOKS and kind != deepest:
             recording.measure(f"{IGNORED[kind]}_files_ignored")
             continue
+        meet = _meeting(recording=recording, seen=seen, symbol=symbol)
         if kind == "book_snapshot":
-            meet = _meeting(recording=recording, seen=seen, symbol=symbol)
             read_snapshots(recording=recording, path=path, index=index, header=_header(path), meet=meet)
             continue
-        rows = _rows(recording=recording, path=path, index=index, kind=kind, symbol=symbol, seen=seen)
-        READERS[kind](recording, rows)
+        read_rows(recording=recording, path=path, index=index, kind=kind, columns=COLUMNS[kind], meet=meet)
     if symbol and symbol not in seen:
         raise TapeError(
             f"{paths[0].name}: symbol {symbol} is unknown; allowed {', '.join(sorted(seen)) or 'none'}"
@@ -105,124 +84,8 @@ def _kind_of(*, path: Path) -> str:
     )
 
 
-def _rows(
-    *, recording: Recording, path: Path, index: int, kind: str, symbol: str | None, seen: set[str]
-) -> list[Row]:
-    """Return the rows of the wanted symbol; one whose times, side or flag are not understood is dropped."""
-    kept: list[Row] = []
-    last_recv = line = 0
-
-    def note(line: int, reason: str) -> None:
-        recording.drop(place=place_of(file=index, line=line), reason=reason)
-
-    for line, told in read_table(path=path, needed=COLUMNS[kind], corrupt=note):
-        place = place_of(file=index, line=line)
-        if told["symbol"] not in seen:
-            seen.add(told["symbol"])
-            _note_venue(recording=recording, told=told, place=place)
-        if symbol not in (None, told["symbol"]):
-            continue
-        row, reason = _understand(kind=kind, told=told, place=place)
-        if row is None:
-            note(line, reason)
-            continue
-        recording.count("clock_faults", int(row.recv_ns < last_recv))
-        last_recv = row.recv_ns
-        kept.append(row)
-    recording.lines[index] = line
-    return kept
-
-
-def _understand(*, kind: str, told: dict[str, str], place: int) -> tuple[Row | None, str]:
-    """Return a row, or None and what of it is not understood."""
-    times = [TIME.fullmatch(told[name]) for name in ("timestamp", "local_timestamp")]
-    if not times[0] or not times[1]:
-        return None, "time"
-    snapshot = False
-    if kind != "quotes":
-        told["side"] = side = told["side"].lower()
-        if side not in (SIDES if kind == "trades" else BOOK_SIDES):
-            return None, "unknown_side" if side in ("unknown", "") else "side"
-    if kind == "incremental_book_L2":
-        flag = FLAGS.get(told["is_snapshot"].lower())
-        if flag is None:
-            return None, "is_snapshot"
-        snapshot = flag
-    exch, recv = (to_ns(clock=int(time[1])) for time in times if time)
-    return Row(place, exch, recv, told, snapshot), ""
-
-
 def _note_venue(*, recording: Recording, told: dict[str, str], place: int) -> None:
     exchange = told["exchange"].lower()
     found = contract_of(exchange=exchange, symbol=told["symbol"], where=recording.where(place=place))
     recording.venue = exchange.removesuffix("-futures").removesuffix("-spot")
     recording.kind, recording.counted = found
-
-
-def _read_trades(recording: Recording, rows: list[Row]) -> None:
-    for row in rows:
-        ident = row.told["id"]
-        recording.add_trade(
-            exch_ns=row.exch_ns, recv_ns=row.recv_ns, place=row.place, side=SIDES[row.told["side"]],
-            price=row.told["price"], qty=row.told["amount"],
-            ident=int(ident) if IDENT.fullmatch(ident) else -1,
-        )  # fmt: skip
-
-
-def _read_quotes(recording: Recording, rows: list[Row]) -> None:
-    for row in rows:
-        told = row.told
-        recording.add_book(
-            op=TICKER, exch_ns=row.exch_ns, recv_ns=row.recv_ns, place=row.place,
-            bids=((told["bid_price"] or "0", told["bid_amount"] or "0"),),
-            asks=((told["ask_price"] or "0", told["ask_amount"] or "0"),),
-        )  # fmt: skip
-
-
-def _read_depth(recording: Recording, rows: list[Row]) -> None:
-    """Add one message a moment; a snapshot replaces the one before it, and one after diffs is a break."""
-    held: list[Row] = []
-    begun = after_diffs = False
-    for _, group in groupby(rows, key=_moment):
-        members = list(group)
-        if held and not _continues(held, members):
-            _add(recording, SNAPSHOT, held)
-            held = []
-        if not members[0].snapshot:
-            _add(recording, DIFF, members)
-            after_diffs = begun
-            continue
-        if after_diffs:
-            _add(recording, BREAK, members[:1])
-        held += members
-        begun, after_diffs = True, False
-    if held:
-        _add(recording, SNAPSHOT, held)
-
-
-def _moment(row: Row) -> tuple[int, int, bool]:
-    return row.exch_ns, row.recv_ns, row.snapshot
-
-
-def _continues(held: list[Row], members: list[Row]) -> bool:
-    """Tell whether snapshot rows go on with the one held: one message or its other side, no level twice."""
-    last, first = held[-1], members[0]
-    together = first.exch_ns == last.exch_ns or first.recv_ns == last.recv_ns
-    levels = {(row.told["side"], row.told["price"]) for row in held}
-    sides = {side for side, _ in levels}
-    if not first.snapshot or not (together or sides.isdisjoint(row.told["side"] for row in members)):
-        return False
-    return levels.isdisjoint((row.told["side"], row.told["price"]) for row in members)
-
-
-def _add(recording: Recording, op: int, rows: list[Row]) -> None:
-    sides: dict[str, list[tuple[str, str]]] = {"bid": [], "ask": []}
-    for row in rows if op != BREAK else ():
-        sides[row.told["side"]].append((row.told["price"], row.told["amount"]))
-    recording.add_book(
-        op=op, exch_ns=rows[0].exch_ns, recv_ns=rows[0].recv_ns, place=rows[0].place,
-        bids=sides["bid"], asks=sides["ask"],
-    )  # fmt: skip
-
-
-READERS = {"trades": _read_trades, "quotes": _read_quotes, "incremental_book_L2": _read_depth}

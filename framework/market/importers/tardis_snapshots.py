@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from framework.market.importers.blocks import (
-    Block,
     Bools,
     OddRows,
-    integers_of,
+    chosen_rows,
+    clocks_of,
     numbers_or_none,
     read_blocks,
 )
@@ -25,7 +25,6 @@ from framework.market.importers.decimals import Decimals
 from framework.market.importers.ladders import Ladder, LadderBook
 from framework.market.importers.recording import Recording, Stamps, place_of
 
-US = 1000
 LEVEL = re.compile(r"(asks|bids)\[(\d+)\]\.price")
 
 
@@ -42,47 +41,21 @@ def read_snapshots(
     """Read a file into a recording; ``meet`` is asked of each exchange and symbol whether to keep it."""
     book, depth = LadderBook(recording=recording), depth_of(header=header)
     recording.measures["book_levels"] = depth
-    odd = OddRows(recording=recording, path=path)
-    for block in read_blocks(path=path, names=header, header=True, corrupt=odd.line):
-        chosen = _chosen(block=block, index=index, meet=meet)
-        exch, good = integers_of(block.columns["timestamp"])
-        recv, received = integers_of(block.columns["local_timestamp"])
-        good &= received & _micro(exch) & _micro(recv)
-        ladders = []
-        for side in ("bids", "asks"):
-            ladder, some = _ladder(columns=block.columns, side=side, depth=depth)
-            ladders.append(ladder)
-            good &= some
-        odd.lines(block.lines[chosen & ~good])
-        rows = np.flatnonzero(chosen & good)
-        odd.kept += len(rows)
+    odd = OddRows(recording=recording, index=index)
+    for block in read_blocks(path=path, columns=header, odd=odd.width):
+        exch, timed = clocks_of(block.columns["timestamp"])
+        recv, received = clocks_of(block.columns["local_timestamp"])
+        bids, told_bids = _ladder(columns=block.columns, side="bids", depth=depth)
+        asks, told_asks = _ladder(columns=block.columns, side="asks", depth=depth)
+        rows = odd.judge(
+            lines=block.lines,
+            wanted=chosen_rows(block=block, index=index, meet=meet),
+            checks={"time": timed & received, "number": told_bids & told_asks},
+        )
         recording.count("clock_faults", int((np.diff(recv[rows]) < 0).sum()))
         places = block.lines[rows] + place_of(file=index, line=0)
-        book.add(
-            bids=ladders[0].rows(rows),
-            asks=ladders[1].rows(rows),
-            stamps=Stamps(exch[rows] * US, recv[rows] * US, places),
-        )
-    odd.refuse_most(allowed=header[:8])
-
-
-def _micro(clock: Any) -> Bools:
-    return np.asarray((clock >= 10**15) & (clock < 10**16))
-
-
-def _chosen(*, block: Block, index: int, meet: Callable[[str, str, int], bool]) -> Bools:
-    """Tell which rows are of an instrument wanted."""
-    exchanges, symbols = (
-        block.columns[name].to_numpy(zero_copy_only=False) for name in ("exchange", "symbol")
-    )
-    chosen = np.zeros(len(symbols), bool)
-    for symbol in np.unique(symbols.astype(str)).tolist():
-        rows = symbols == symbol
-        first = int(np.argmax(rows))
-        place = place_of(file=index, line=int(block.lines[first]))
-        if meet(str(exchanges[first]), symbol, place):
-            chosen |= rows
-    return chosen
+        book.add(bids=bids.rows(rows), asks=asks.rows(rows), stamps=Stamps(exch[rows], recv[rows], places))
+    odd.close(path=path)
 
 
 def _ladder(*, columns: dict[str, Any], side: str, depth: int) -> tuple[Ladder, Bools]:
