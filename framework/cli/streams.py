@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from framework.files.moments import iso_utc
+from framework.files.printable import one_line
 
 
 def timed(say: Callable[[str], None]) -> Callable[[str], None]:
     """Give what says a line with its moment before it: the lines of what runs for days."""
-    return lambda line: say(f"{iso_utc(datetime.now(UTC), timespec='seconds')} {line}" if line else line)
+    return lambda line: say(
+        f"{iso_utc(datetime.now(UTC), timespec='seconds')} {one_line(line)}" if line else line
+    )
 
 
 class Outlet(io.TextIOBase):

@@ -17,6 +17,7 @@ from framework.files.atomic import write_json
 from framework.files.errors import FileError, MissingError, UnfitError
 from framework.files.moments import iso_utc
 from framework.files.plain import move_aside, read_plain
+from framework.files.printable import one_line
 from framework.holds.errors import HoldError
 from framework.journal.entry import Kind, Row
 from framework.journal.journal import Journal
@@ -71,7 +72,7 @@ def new_hold(
         raise HoldError("hold: reason is empty; allowed a sentence that says why")
     return {
         "hold": f"hold-{seq}",
-        "reason": grounds.reason,
+        "reason": one_line(grounds.reason),
         "cause": grounds.cause,
         "by": grounds.by,
         "at": iso_utc(grounds.at),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from framework.files.printable import unseen
 from framework.settings.errors import ConfigError
 
 Path = tuple[str, ...]
@@ -20,6 +21,9 @@ _DEEPEST = 20
 _LONGEST = 40
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
+_SOMETHING = re.compile(r"[-+]?[0.]*[1-9]")
+SPACES = "\n\r\t"
+SEEN = "allowed letters that can be seen, spaces, tabs and ends of lines"
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?')
 _TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
@@ -59,6 +63,7 @@ def parse_yaml(text: str, *, where: str) -> Document:
     """Parse one YAML mapping. Raises ``ConfigError`` with file and line."""
     import yaml
 
+    _check_seen(text, where)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         # Event by event: what nests without end is refused before the rest of it is read.
@@ -73,9 +78,14 @@ def parse_yaml(text: str, *, where: str) -> Document:
 def parse_json(text: str, *, where: str) -> Document:
     """Parse one JSON object. Raises ``ConfigError`` with the file, and the line where it is known."""
     text = text.removeprefix("\ufeff")  # as YAML readers do; some editors write one
+    _check_seen(text, where)
     try:
         data = json.loads(
-            text, object_pairs_hook=_unique(where), parse_constant=_finite(where), parse_int=_whole(where)
+            text,
+            object_pairs_hook=_unique(where),
+            parse_constant=_finite(where),
+            parse_int=_whole(where),
+            parse_float=_exact(where),
         )
     except json.JSONDecodeError as error:
         raise ConfigError(f"{where}:{error.lineno}: is not JSON: {error.msg}") from error
@@ -92,6 +102,8 @@ def parse_json(text: str, *, where: str) -> Document:
         for piece in (path[-1], value):
             if isinstance(piece, str) and any("\ud800" <= letter <= "\udfff" for letter in piece):
                 raise ConfigError(f"{where}: {cut(said)} holds half a character; allowed whole Unicode text")
+            if isinstance(piece, str) and (letter := unseen(piece, allowed=SPACES)):
+                raise ConfigError(f"{where}: {cut(said)} holds {letter}; {SEEN}")
         if path[-1] in written:
             lines[path] = written[path[-1]]
     return Document(where, data, lines)
@@ -111,11 +123,26 @@ def read_scalar(text: str) -> Any:
         if pattern.fullmatch(text):
             raise ValueError(f"{cut(text)} reads differently to different readers; {allowed}")
     if _FLOAT.fullmatch(text):
-        number = float(text)
-        if math.isinf(number):
-            raise ValueError(f"{cut(text)} is too large; allowed finite numbers")
-        return number
+        return _number(text)
     return text
+
+
+def _number(text: str) -> float:
+    """Read a decimal number; raise ``ValueError`` for one that a float holds as infinity or as nothing."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{cut(text)} is too large; allowed finite numbers")
+    if number == 0.0 and _SOMETHING.match(text):
+        raise ValueError(f"{cut(text)} is too small to be told from 0; allowed 0, or a number that can be")
+    return number
+
+
+def _check_seen(text: str, where: str) -> None:
+    """Refuse letters that people do not see, or that other readers take for the end of a line."""
+    body = text.removeprefix("\ufeff")
+    if letter := unseen(body, allowed=SPACES):
+        at = next(number for number, line in enumerate(body.split("\n"), 1) if unseen(line, allowed=SPACES))
+        raise ConfigError(f"{where}:{at}: holds {letter}; {SEEN}")
 
 
 def cut(text: str, most: int = 80) -> str:
@@ -198,6 +225,8 @@ class _Reader:
         return result
 
     def _scalar(self, event: Any) -> Any:
+        if letter := unseen(event.value, allowed=SPACES):
+            self._refuse(event, f"{cut(event.value)} holds {letter}; {SEEN}")
         if event.style is not None and event.style != "":
             return str(event.value)
         try:
@@ -239,6 +268,16 @@ def _whole(where: str) -> Any:
         if len(digits) > _LONGEST:
             raise ConfigError(f"{where}: {cut(digits)} is too large; allowed numbers of {_LONGEST} digits")
         return int(digits)
+
+    return read
+
+
+def _exact(where: str) -> Any:
+    def read(digits: str) -> float:
+        try:
+            return float(digits) if math.isinf(float(digits)) else _number(digits)
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}") from error
 
     return read
 

@@ -11,6 +11,7 @@ from framework.files.atomic import canonical_json
 from framework.files.bounded import as_given, read_small
 from framework.files.hints import did_you_mean
 from framework.files.moments import iso_utc
+from framework.files.printable import one_line
 from framework.settings.documents import Document, cut, parse_json, parse_yaml
 from framework.settings.errors import ConfigError
 from framework.settings.fields import check_value, runtime_fields, why_no_candidate, why_refused
@@ -231,7 +232,7 @@ def _text(document: Document, key: str, faults: list[str], *, needed: bool = Tru
         return ""
     if "${" in value:
         faults.append(f"{document.at((key,))}: {key} holds ${{; allowed plain text")
-    return value
+    return one_line(value)
 
 
 def _count(document: Document, key: str, faults: list[str]) -> int | None:

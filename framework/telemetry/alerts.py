@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TextIO
 
 from framework.files.moments import iso_utc
+from framework.files.printable import one_line
 
 
 class Severity(StrEnum):
@@ -36,7 +37,7 @@ def alert(
         "at": iso_utc(now or datetime.now(UTC)),
         "alert": name,
         "severity": severity.value,
-        "text": " ".join(text.split()),
+        "text": one_line(text),
         **more,
     }
     print(json.dumps(line, ensure_ascii=False), file=stream or sys.stderr, flush=True)

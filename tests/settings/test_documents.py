@@ -122,7 +122,7 @@ plain = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(string.printable),
+    | st.text(string.digits + string.ascii_letters + string.punctuation + " \t\n\r"),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=20,
 )

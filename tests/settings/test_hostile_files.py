@@ -63,7 +63,10 @@ def read(tmp_path: Path, content: bytes, name: str = "p.yaml") -> Patch:
             GOOD.replace("500", "{_target_: os.system}").encode(),
             "tail_age_ms is {_target_: os.system}; allowed 400 to 1000",
         ),
-        (GOOD.replace("500", '"\\e[31m\\n::error::x"').encode(), "tail_age_ms is ?[31m ::error::x; allowed"),
+        (
+            GOOD.replace("500", '"\\e[31m\\n::error::x"').encode(),
+            "p.yaml:4: ?[31m ::error::x holds U+001B; allowed",
+        ),
         (GOOD.encode() + b"".join(b"  k%d: 1\n" % n for n in range(40_000)), "names 40001 values"),
         (GOOD.encode() + b"---\n" + GOOD.encode(), "holds more than one document"),
     ],

@@ -14,6 +14,7 @@ from typing import Any
 from framework.files.atomic import locked, write_atomic
 from framework.files.errors import FileError, MissingError, UnfitError
 from framework.files.plain import kind_of, read_plain
+from framework.files.printable import one_line
 from framework.gitops.agent.observed import Bot, Desired, Rules
 from framework.gitops.desired.checkpoint import checkpoint, compact, refold, restored
 from framework.gitops.desired.history import History
@@ -193,10 +194,10 @@ def read_bot(path: Path) -> Bot | None:
             config_sha=_text(in_force.get("config_sha")),
             since=_aware(in_force["since"]) if in_force.get("since") else None,
             health=str(data.get("health", "failing")),
-            reason=str(data.get("health_reason") or ""),
+            reason=one_line(str(data.get("health_reason") or "")),
             started_at=_aware(data["started_at"]) if data.get("started_at") else None,
             refused_sha=_text(refused.get("overrides_sha")),
-            refused_why=str(refused.get("reason", "")),
+            refused_why=one_line(str(refused.get("reason", ""))),
             pending=tuple(str(item["name"]) for item in data.get("pending") or ()),
         )
     except (FileError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
