@@ -75,8 +75,9 @@ def read_tapes(root: Path) -> tuple[EvidenceTape, ...]:
     return _rows(EvidenceTape, document, "tapes", named)
 
 
-def check_gitops(root: Path) -> int:
-    """Read every file of gitops/ and compare their names with each other; return how many files there are.
+def check_gitops(root: Path, environment: str | None = None) -> int:
+    """Read every file of gitops/, of the environments one alone where it is named, and compare their names
+    with each other; return how many files there are.
 
     A repository without gitops/policy.yaml has none. Raises ``ConfigError`` or ``FileError``.
     """
@@ -85,15 +86,15 @@ def check_gitops(root: Path) -> int:
     read_policy(root)
     tapes = [tape.name for tape in read_tapes(root)]
     names = environment_names(root)
-    for name in names:
-        environment = read_environment(root, name)
+    for name in names if environment is None else {environment} & set(names):
+        file = read_environment(root, name)
         where = f"{ENVIRONMENTS}/{name}.yaml"
-        for tape in environment.tapes:
+        for tape in file.tapes:
             if tape not in tapes:
                 hint = did_you_mean(tape, tapes)
                 raise ConfigError(f"{where}: tapes names {tape}; allowed {', '.join(tapes)}{hint}")
         for key in ("overrides", "candidate"):
-            named = getattr(environment, key)
+            named = getattr(file, key)
             if named is not None and not (root / named).is_file():
                 raise ConfigError(f"{where}: {key} is {named}; allowed a patch file that exists, or null")
     return len(names) + 2

@@ -54,9 +54,9 @@ def wrong_files(head: Revision, paths: dict[str, tuple[str, ...]]) -> list[str]:
     return faults
 
 
-def wrong_gitops(root: Path) -> list[str]:
+def wrong_gitops(root: Path, environment: str | None = None) -> list[str]:
     try:
-        if check_gitops(root) == 0:
+        if check_gitops(root, environment) == 0:
             return [f"{POLICY}: is gone; allowed a policy, changed by its owners"]
     except QuoteopsError as error:
         return [str(error)]

@@ -60,7 +60,8 @@ def classify(
     if faults:
         return replace(report, refusals=tuple(faults))
     names = _names(base, head, environment)
-    faults = [*wrong_gitops(head.root), *wrong_patches(head.root, changed, now)]
+    patches = changed if environment is None else [p for p in changed if p in _patches(head, environment)]
+    faults = [*wrong_gitops(head.root, environment), *wrong_patches(head.root, patches, now)]
     faults += wrong_conf(head.root, changed)
     changes, more = _compare_all(names, base, head, rules, now)
     judge = _of_the_judge(base, head, report.paths, changes)
@@ -100,7 +101,7 @@ def _compare_all(
     names: Sequence[str], base: Revision, head: Revision, rules: InForce, now: datetime
 ) -> tuple[list[EnvironmentChange], list[str]]:
     """Return what the change does to each environment, and why some of them cannot be composed."""
-    before = _environments(base)
+    before = _environments(base, names)
     changes, faults = [], list[str]()
     for name in names:
         try:
@@ -148,9 +149,18 @@ def _in_force(base: Revision, now: datetime) -> InForce:
     return in_force(base, now)
 
 
-def _environments(base: Revision) -> dict[str, EnvironmentFile]:
+def _patches(head: Revision, name: str) -> tuple[str | None, ...]:
+    """Return the patches of an environment; none of one whose file says nothing, which is said elsewhere."""
     try:
-        return {name: base.environment(name) for name in base.names}
+        file = head.environment(name)
+    except QuoteopsError:
+        return ()
+    return (file.overrides, file.candidate)
+
+
+def _environments(base: Revision, names: Sequence[str]) -> dict[str, EnvironmentFile]:
+    try:
+        return {name: base.environment(name) for name in names if name in base.names}
     except QuoteopsError as error:
         raise GitopsError(f"base {base.sha[:12]}: {error}") from error
 
