@@ -76,6 +76,16 @@ class Journal:
         except FileError as error:
             raise JournalError(str(error)) from error
 
+    def seal_full(self) -> None:
+        """Seal the open segment when it is full, without waiting for the next entry. Raises JournalError."""
+        try:
+            with locked(path=self.path, timeout_s=LOCK_SECONDS):
+                self._catch_up()
+                if self._state is not None and self._is_full() and not self._cursor.tail:
+                    self._seal(self._state)
+        except FileError as error:
+            raise JournalError(str(error)) from error
+
     def restart(self) -> None:
         """Forget what was read: the file was replaced on purpose."""
         self._cursor = Cursor(self.path)
@@ -159,15 +169,16 @@ class Journal:
 
         A disk that has no room for that keeps the segment open: what matters is the entry that comes.
         """
-        content = self.content()
-        first = content.after.seq + 1
-        data = {"first": first, "last": content.head.seq, **state(content.head)}
-        entry = make_entry(after=content.head, at=self._moment(), kind=Kind.SEGMENT, data=data)
+        head, size, begin = self._cursor.head, self._cursor.size, self._cursor.first
+        assert begin is not None
+        data = {"first": begin.seq, "last": head.seq, **state(head)}
+        entry = make_entry(after=head, at=self._moment(), kind=Kind.SEGMENT, data=data)
         try:
-            opening = self._cursor.opening
-            segments.seal(self.path, self.read()[: content.size], first=first, opening=opening)
+            with self.path.open("rb") as file:  # however long it is: once it is sealed, none of it is
+                whole = file.read(size)
+            segments.seal(self.path, whole, first=begin.seq, opening=self._cursor.opening)
             write_atomic(path=self.path, data=entry.line(), staging=segments.folder_of(self.path))
-        except FileError:
+        except (FileError, OSError):
             return
         self._catch_up()
 

@@ -110,8 +110,27 @@ def test_a_journal_that_was_never_sealed_is_cut_into_pieces_once(tmp_path: Path)
     assert all(2_000 <= path.stat().st_size < 2_500 for path in pieces[:-1])
     assert pieces[-1].stat().st_size < 4_000
     assert len(view.journal.entries()) == 42
+    assert JournalView(plain.path).history() == view.history()
     plain.append(kind=Kind.APPLIED, data=content(40))  # one that has seen the long file goes on
     assert [entry.seq for entry in view.journal.entries()] == list(range(1, 44))
+
+
+def test_a_journal_too_long_to_be_read_at_once_is_sealed_without_an_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Journal(tmp_path / "journal.jsonl", now=lambda: NOON)
+    for number in range(40):
+        plain.append(kind=Kind.DRIFT, data={"where": "file", "found": f"{number:064x}"})
+    monkeypatch.setattr(segments, "LONGEST", 10_000)
+    with pytest.raises(JournalError, match="10000 bytes"):
+        plain.content()
+    view = JournalView(plain.path)
+    view.seal()
+    assert [entry.kind for entry in view.journal.content().entries] == [Kind.SEGMENT]
+    assert [entry.seq for entry in view.journal.entries()] == list(range(1, 42))
+    before = plain.path.read_bytes()
+    view.seal()
+    assert plain.path.read_bytes() == before
 
 
 Change = Callable[[list[Path]], None]

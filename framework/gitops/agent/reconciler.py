@@ -210,6 +210,7 @@ class Reconciler:
         """
         keep_spares(self.state_dir.staging)
         self._take_over()
+        self.view.seal()
         mine = self.tenancy.mine
         self.view.journal.stamp = {} if mine is None else {"token": mine.token}
         self.observer.compose_head()

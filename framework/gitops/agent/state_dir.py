@@ -19,6 +19,7 @@ from framework.gitops.agent.observed import Bot, Desired, Rules
 from framework.gitops.desired.checkpoint import checkpoint, compact, refold, restored
 from framework.gitops.desired.history import History
 from framework.gitops.errors import GitopsError
+from framework.journal import segments
 from framework.journal.cursor import Cursor
 from framework.journal.entry import EMPTY, Entry, Head, Kind
 from framework.journal.errors import JournalError
@@ -133,6 +134,12 @@ class JournalView:
                 fresh = False
                 self._fold(content.entries)
         return self._history
+
+    def seal(self) -> None:
+        """Seal an open segment that is full: one that was never sealed may be too long to publish."""
+        self.history()
+        if self._cursor.size - self._cursor.opening >= segments.SEGMENT_BYTES:
+            self.journal.seal_full()
 
     def note(self, kind: Kind, data: Mapping[str, Any]) -> Entry:
         """Append an entry; it is on the disk when this returns."""
