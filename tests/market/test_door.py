@@ -424,3 +424,21 @@ def test_trades_whose_numbers_are_no_order_of_time_are_ordered_by_time(tmp_path:
     assert tape.meta.faults["clock_faults"] == 0
     numbered = read(tmp_path / "t.csv", table(*reversed(trade_rows(list(range(40)))), header=TRADES))
     assert numbered.price_ticks.tolist() == list(range(100, 140))
+
+
+def test_a_table_in_utf_16_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "l2.csv").write_bytes(table(*whole_book(0, 100)).encode("utf-16"))
+    with pytest.raises(TapeError, match="format not recognised"):
+        import_tape(paths=[tmp_path / "l2.csv"])
+
+
+def test_two_exchanges_are_not_one_book(tmp_path: Path) -> None:
+    other = [row.replace("binance-futures", "bybit") for row in whole_book(1, 100, "false")]
+    with pytest.raises(TapeError, match=r"l2.csv:8: bybit beside binance-futures; allowed one exchange"):
+        read(tmp_path / "l2.csv", table(*whole_book(0, 100), *other))
+
+
+def test_a_refusal_tells_what_was_dropped_before_it(tmp_path: Path) -> None:
+    rows = [row.replace(",2", ",nan") for row in whole_book(0, 100)]
+    with pytest.raises(TapeError, match=r"no order book snapshot.*\(lines not understood: number \d\)"):
+        read(tmp_path / "l2.csv", table(*rows, *whole_book(1, 100, "false"), *whole_book(2, 101, "false")))

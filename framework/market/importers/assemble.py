@@ -55,10 +55,15 @@ def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     columns = _merge(recording=recording, book=book, trades=trades)
     refuse_crossed(recording=recording)
     check_trades(recording=recording, times=plan.exch_ns, bids=bids, asks=asks, trades=trades)
+    left = recording.dropped_words()
     if (np.array(recording.messages.op) == DIFF).any() and not (columns["kind"] == CLEAR).any():
-        raise TapeError(f"{recording.files[0]}: no order book snapshot; give the file that holds it too")
+        raise TapeError(
+            f"{recording.files[0]}: no order book snapshot; give the file that holds it too{left}"
+        )
     if not len(columns["kind"]):
-        raise TapeError(f"{', '.join(recording.files)}: no book update and no trade of {recording.symbol}")
+        raise TapeError(
+            f"{', '.join(recording.files)}: no book update and no trade of {recording.symbol}{left}"
+        )
     return Tape.from_columns(
         instrument=instrument,
         source=" ".join(recording.files),

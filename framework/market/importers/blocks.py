@@ -177,14 +177,15 @@ def _lines(*, begin: int, count: int, odd: list[int]) -> Ints:
 
 def chosen_rows(*, block: Block, index: int, meet: Callable[[str, str, int], bool]) -> Bools:
     """Tell which rows are of an instrument wanted; ``meet`` is asked of each exchange, symbol and place."""
-    symbols = block.columns["symbol"]
+    symbols, exchanges = block.columns["symbol"], block.columns["exchange"]
     chosen = np.zeros(len(symbols), bool)
-    for symbol in symbols.unique().to_pylist():
-        rows = among(symbols, (symbol,))
-        first = int(np.argmax(rows))
-        exchange = block.columns["exchange"][first].as_py()
-        if meet(exchange, symbol, place_of(file=index, line=int(block.lines[first]))):
-            chosen |= rows
+    for exchange in exchanges.unique().to_pylist():
+        of_exchange = among(exchanges, (exchange,))
+        for symbol in symbols.unique().to_pylist():
+            rows = of_exchange & among(symbols, (symbol,))
+            first = int(np.argmax(rows))
+            if rows.any() and meet(exchange, symbol, place_of(file=index, line=int(block.lines[first]))):
+                chosen |= rows
     return chosen
 
 

@@ -71,6 +71,8 @@ def column_key(name: str) -> str:
 
 def header_of(*, line: str) -> tuple[list[str], str]:
     """Return the names of a header line and what separates them (comma, semicolon or tab)."""
+    if "\0" in line:  # UTF-16, or no text at all
+        return [], ","
     separator = max(",;\t", key=line.count)
     try:
         return next(csv.reader([line.lstrip(BOM).rstrip("\r\n")], delimiter=separator), []), separator

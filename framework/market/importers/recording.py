@@ -139,8 +139,9 @@ class Recording:
 
     ``contiguous`` says how update ids continue (spot, futures: Binance's rules; counted: by one; none);
     ``trades_first`` puts the trades of a millisecond before its book updates (else file order holds within
-    one instant). ``contract_known``: the venue's own rules have told what the symbol is; ``counted``: its
-    quantities are contracts; ``lines_are_levels``: each level of a message is a line of the file.
+    one instant). ``exchange`` is the venue as the files call it; ``contract_known``: its own rules have told
+    what the symbol is; ``counted``: quantities are contracts; ``lines_are_levels``: each level is a line
+    of the file.
     """
 
     symbol: str
@@ -149,6 +150,7 @@ class Recording:
     contiguous: str
     format: str
     trades_first: bool = True
+    exchange: str = ""
     contract_known: bool = False
     counted: bool = False
     lines_are_levels: bool = False
@@ -277,6 +279,15 @@ class Recording:
         self.measures.setdefault("first_corrupt_line", place & ((1 << PLACE_SHIFT) - 1))
         self.dropped[file] = self.dropped.get(file, 0) + lines
         self.first_dropped.setdefault(file, (place, reason))
+
+    def dropped_words(self) -> str:
+        """Return what was dropped, by its reason, as the end of a sentence; nothing where nothing was."""
+        told = [
+            f"{name.removeprefix('dropped_')} {count}"
+            for name, count in self.measures.items()
+            if name.startswith("dropped_")
+        ]
+        return f" (lines not understood: {', '.join(told)})" if told else ""
 
     def measure(self, name: str, by: int = 1) -> None:
         """Add to a measure."""

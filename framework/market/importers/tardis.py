@@ -59,7 +59,7 @@ def _meeting(*, recording: Recording, seen: set[str], symbol: str | None) -> Cal
     """Return what is asked of each exchange and symbol met: whether its rows are wanted."""
 
     def meet(exchange: str, found: str, place: int) -> bool:
-        if found not in seen:
+        if found not in seen or exchange.lower() != recording.exchange:
             seen.add(found)
             _note_venue(recording=recording, told={"exchange": exchange, "symbol": found}, place=place)
         return symbol in (None, found)
@@ -87,5 +87,10 @@ def _kind_of(*, path: Path) -> str:
 def _note_venue(*, recording: Recording, told: dict[str, str], place: int) -> None:
     exchange = told["exchange"].lower()
     found = contract_of(exchange=exchange, symbol=told["symbol"], where=recording.where(place=place))
+    if recording.exchange not in ("", exchange):
+        raise TapeError(
+            f"{recording.where(place=place)}: {exchange} beside {recording.exchange}; allowed one exchange"
+        )
+    recording.exchange = exchange
     recording.venue = exchange.removesuffix("-futures").removesuffix("-spot")
     recording.kind, recording.counted = found
