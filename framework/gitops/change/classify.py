@@ -179,7 +179,7 @@ def _compare(
     assert file is not None
     tier = judges.tier(name, file.tier)
     rules = judges.policy.rules(tier)
-    changes = _changes(old, new) + _models(before, after)
+    changes = tuple(judges.effect(one) for one in _changes(old, new)) + _models(before, after)
     trading = [change for change in changes if not is_judging(change.name)]
     direction = Direction.INCREASING if old is None else direction_of(trading)
     # Without a baseline there is nothing to compare: what may be new is settled in admission.py.

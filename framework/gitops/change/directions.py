@@ -20,7 +20,7 @@ def direction_changes(git: Git, base: str, head: str, changed: tuple[str, ...]) 
     for path in changed:
         if not path.startswith(SCHEMA) or not path.endswith(".py"):
             continue
-        before, after = (_directions(git.show(commit, path)) for commit in (base, head))
+        before, after = (directions(git.show(commit, path)) for commit in (base, head))
         for name in before:
             old, new = before[name], after.get(name, NONE)
             if old != new:
@@ -28,7 +28,7 @@ def direction_changes(git: Git, base: str, head: str, changed: tuple[str, ...]) 
                 yield f"{does} the judge: risk of {name} is reduced by {old}, and then by {new} ({path})"
 
 
-def _directions(data: bytes | None) -> dict[str, str]:
+def directions(data: bytes | None) -> dict[str, str]:
     """Return the direction of every field that a module's classes declare; of what is no Python, none."""
     try:
         tree = ast.parse(data or b"")

@@ -8,8 +8,8 @@ on, whatever date it bears.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -18,10 +18,12 @@ from typing import TypeVar
 
 from framework.errors import QuoteopsError
 from framework.gitops.change.admission import TIERS
+from framework.gitops.change.directions import SCHEMA, directions
 from framework.gitops.change.strictness import strictest
 from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git
 from framework.settings.gitops_files import ENVIRONMENTS, POLICY, read_environment, read_policy
+from framework.settings.overrides import Change, Effect
 from framework.settings.schema.gitops import Policy
 
 Read = TypeVar("Read")
@@ -29,10 +31,12 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class InForce:
-    """The policies that judge, the newest first, and the strictest tier each environment was in meanwhile."""
+    """The policies that judge, the newest first, and the strictest tier each environment was in of late."""
 
     policies: tuple[Policy, ...]
     tiers: dict[str, str] = field(default_factory=dict)
+    turned: frozenset[str] = frozenset()
+    """Fields whose direction of risk was another one of late: neither way of them reduces it yet."""
 
     @property
     def policy(self) -> Policy:
@@ -42,6 +46,11 @@ class InForce:
     def tier(self, name: str, now: str) -> str:
         """Return the tier an environment is judged in: the strictest, what it says now among them."""
         return max(now, self.tiers.get(name, now), key=TIERS.index)
+
+    def effect(self, change: Change) -> Change:
+        """Return a change as it counts: what reduces risk since a direction was turned round increases it."""
+        turned = change.name.rpartition(".")[2] in self.turned and change.effect is Effect.REDUCING
+        return replace(change, effect=Effect.INCREASING) if turned else change
 
 
 def in_force(base: Revision, now: datetime) -> InForce:
@@ -69,10 +78,24 @@ def in_force(base: Revision, now: datetime) -> InForce:
     tiers: dict[str, str] = {}
     for path in touched:
         name = Path(path).stem
-        if path != POLICY:
+        if path.startswith(ENVIRONMENTS):
             earlier = before(path, partial(read_environment, name=name), lambda _: longest)
             tiers |= {name: max((file.tier for file in earlier), key=TIERS.index)} if earlier else {}
-    return InForce(policies, tiers)
+    late = now - timedelta(hours=longest)
+    turned = [
+        _turned(git, base.sha, path, [older for newer, older in pairwise(commits) if since[newer] > late])
+        for path, commits in touched.items()
+        if path.startswith(SCHEMA)
+    ]
+    return InForce(policies, tiers, frozenset[str]().union(*turned))
+
+
+def _turned(git: Git, sha: str, path: str, earlier: Sequence[str]) -> frozenset[str]:
+    """Return the fields of a schema file that reduced risk another way in the oldest version that counts."""
+    if not earlier:
+        return frozenset()
+    old, new = (directions(git.show(commit, path)) for commit in (earlier[-1], sha))
+    return frozenset(name.rpartition(".")[2] for name in old if name in new and old[name] != new[name])
 
 
 def _came_in(git: Git, sha: str) -> dict[str, datetime]:
@@ -89,13 +112,13 @@ def _came_in(git: Git, sha: str) -> dict[str, datetime]:
 def _touched(git: Git, sha: str) -> dict[str, list[str]]:
     """Return the commits that changed each file that decides how something is judged, the newest first."""
     words = ("log", "--first-parent", "--diff-merges=first-parent", "--no-renames", "--format=%x00%H")
-    log = git.run(*words, "--name-only", "-z", "--end-of-options", sha, "--", POLICY, ENVIRONMENTS)
+    log = git.run(*words, "--name-only", "-z", "--end-of-options", sha, "--", POLICY, ENVIRONMENTS, SCHEMA)
     found: dict[str, list[str]] = {}
     commit = ""
     for word in _words(log.decode(errors="replace").split("\0")):
         if len(word) in (40, 64) and "/" not in word:
             commit = word
-        elif word == POLICY or word.endswith(".yaml"):
+        elif word.endswith((".yaml", ".py")):
             found.setdefault(word, []).append(commit)
     return found
 

@@ -241,6 +241,24 @@ def test_a_direction_that_is_turned_round_is_called_a_loosening(repo: Repo) -> N
     assert report.approvals == 2
 
 
+def test_what_a_turned_direction_lets_through_is_judged_until_it_has_settled(repo: Repo) -> None:
+    """The code that judges is today's; in a fork whose code was turned round it would be the turned one."""
+    path = "framework/settings/schema/sizing.py"
+    text = (ROOT / path).read_text("utf-8")
+    turned = text.replace('reduces="down"', 'reduces="TMP"').replace('reduces="up"', 'reduces="down"')
+    repo.write(path, turned.replace('reduces="TMP"', 'reduces="up"'))
+    repo.commit()
+    repo.write(path, text)
+    base = repo.commit("refactor: tidy")
+    repo.edit(PRODUCTION, "overrides:\n", "overrides:\n  sizing.notional_cap_usd: 15000\n")
+    head = repo.commit()
+    (change,) = classified(repo.reader, base, head, "production").environments
+    assert (str(change.direction), change.needs) == ("increasing", "gate")
+    later = datetime.now(UTC) + timedelta(hours=169)
+    (change,) = classified(repo.reader, base, head, "production", now=later).environments
+    assert (str(change.direction), change.needs) == ("reducing", "check")
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("branch: main", "branch: dev/side"), ("tier: production", "tier: sandbox")]
 )
