@@ -184,6 +184,12 @@ def test_a_file_cut_off_in_its_pack_or_in_its_last_row_is_refused(tmp_path: Path
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(TapeError, match="cut off or damaged"):
         import_tape(paths=[path])
+    packed = archive(tmp_path, "ABCUSDT-trades-2023-11-16", TRADES_HEADER, rows)
+    whole = packed.read_bytes()
+    for damaged in (whole[:-40], whole[:2000] + bytes(200) + whole[2200:]):
+        packed.write_bytes(damaged)
+        with pytest.raises(TapeError, match="cut off or damaged"):
+            import_tape(paths=[packed])
     cut = archive(tmp_path, "ABCUSDT-trades-2023-11-15", TRADES_HEADER, [*rows[:3], "9,1.0"], "csv")
     with pytest.raises(TapeError, match=r":5: the last line is cut off"):
         import_tape(paths=[cut])

@@ -18,6 +18,7 @@ from framework.market.importers.table import import_tape
 from framework.market.store import open_tape, write_tape
 from framework.market.tape import Tape
 from framework.units import MS
+from tests.market.replay import final_book
 from tests.realdata import realdata
 
 pytestmark = pytest.mark.realdata
@@ -184,3 +185,7 @@ def test_the_bybit_archive_is_read_without_a_fault() -> None:
     assert (tape.instrument.tick_size, tape.instrument.lot_size) == ("0.0001", "1")
     assert (tape.kind == CLEAR).sum() == 1
     assert 4.7 < (tape.end_ns - tape.start_ns) / 1e9 < 5.0
+    assert tape.meta.measures["book_levels"] == 500
+    assert "kind_assumed" not in tape.meta.measures
+    sides = [side for side, _ in final_book(tape)]
+    assert (sides.count(1), sides.count(-1)) == (500, 500)  # the exchange deletes what leaves the depth

@@ -45,7 +45,7 @@ def read_cryptofeed(*, paths: Sequence[Path], symbol: str | None) -> Recording:
     """Read files of one symbol in the order of time; raises TapeError for several, or another layout."""
     recording = Recording(
         symbol=symbol or "", venue="", kind="spot", contiguous="none", format="cryptofeed",
-        contract_known=True, lines_are_levels=True, files=[path.name for path in paths],
+        contract_known=True, files=[path.name for path in paths],
     )  # fmt: skip
     symbols: set[str] = set()
     ladder, flat = LadderBook(recording=recording), LevelRows(recording=recording, copies=True)

@@ -140,8 +140,7 @@ class Recording:
     ``contiguous`` says how update ids continue (spot, futures: Binance's rules; counted: by one; none);
     ``trades_first`` puts the trades of a millisecond before its book updates (else file order holds within
     one instant). ``exchange`` is the venue as the files call it; ``contract_known``: its own rules have told
-    what the symbol is; ``counted``: quantities are contracts; ``lines_are_levels``: each level is a line
-    of the file.
+    what the symbol is; ``counted``: quantities are contracts.
     """
 
     symbol: str
@@ -153,7 +152,6 @@ class Recording:
     exchange: str = ""
     contract_known: bool = False
     counted: bool = False
-    lines_are_levels: bool = False
     files: list[str] = field(default_factory=list)
     messages: Messages = field(default_factory=Messages)
     levels: Numbers = field(default_factory=Numbers)
@@ -259,8 +257,7 @@ class Recording:
         told = self.messages
         for message in np.unique(np.searchsorted(ends, self.levels.malformed, side="right")).tolist():
             told.op[message] = LOST
-            lines = told.bids[message] + told.asks[message] if self.lines_are_levels else 1
-            self.drop(place=told.place[message], reason="number", lines=lines)
+            self.drop(place=told.place[message], reason="number")
         return numbers
 
     def print_numbers(self) -> Decimals:
@@ -271,13 +268,13 @@ class Recording:
             self.drop(place=self.trades.place[row], reason="number")
         return numbers
 
-    def drop(self, *, place: int, reason: str, lines: int = 1) -> None:
+    def drop(self, *, place: int, reason: str) -> None:
         """Count a line that is not understood, by its reason, and remember the first of its file."""
         file = place >> PLACE_SHIFT
         self.count("corrupt_lines")
         self.measure(f"dropped_{reason}")
         self.measures.setdefault("first_corrupt_line", place & ((1 << PLACE_SHIFT) - 1))
-        self.dropped[file] = self.dropped.get(file, 0) + lines
+        self.dropped[file] = self.dropped.get(file, 0) + 1
         self.first_dropped.setdefault(file, (place, reason))
 
     def dropped_words(self) -> str:

@@ -31,7 +31,7 @@ def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
     """
     recording = Recording(
         symbol=symbol or "", venue="", kind="spot", contiguous="none", format="tardis",
-        contract_known=True, lines_are_levels=True, files=[path.name for path in paths],
+        contract_known=True, files=[path.name for path in paths],
     )  # fmt: skip
     kinds = [_kind_of(path=path) for path in paths]
     deepest = next((kind for kind in BOOKS if kind in kinds), "")
