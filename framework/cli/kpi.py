@@ -83,13 +83,13 @@ def _read_reports(files: Sequence[Path]) -> tuple[Totals, dict[str, Any]]:
     read: dict[str, Path] = {}
     runtime: dict[str, Any] = {}
     for file in files:
-        text = read_text(file)
-        if text in read:
-            raise KpiError(f"{file}: is the same report as {read[text]}; allowed each report once")
-        read[text] = file
-        report = parse_object(text=text, where=str(file))
+        report = parse_object(text=read_text(file), where=str(file))
         if not isinstance(report.get("totals"), dict):
             raise KpiError(f"{file}: has no totals; allowed an edge report (quoteops edge report makes one)")
+        same = canonical_json(report["totals"])
+        if same in read:
+            raise KpiError(f"{file}: is the same report as {read[same]}; allowed each report once")
+        read[same] = file
         totals.append(parse_totals(report["totals"], where=str(file)))
         told = [report["totals"].get(name) for name in ("start_ns", "end_ns")]
         start_ns, end_ns = told if all(type(one) is int for one in told) else (0, 0)

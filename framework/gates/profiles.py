@@ -37,7 +37,7 @@ def with_environment(*, profile: Profile, environ: Mapping[str, str]) -> Profile
                 f"environment: {name} is not a KPI variable; allowed {', '.join(sorted(ENVIRONMENT))}"
             )
         try:
-            value = float(environ[name])
+            value = float(environ[name].replace("_", " "))  # Python alone reads 1_0 as ten
         except ValueError:
             value = math.nan
         if not math.isfinite(value):

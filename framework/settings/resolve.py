@@ -236,7 +236,7 @@ def _sort_words(
         if key in choices or key in values:
             raise ConfigError(f"command line: {key} is given twice; allowed once")
         if key.startswith(("hydra.", "hydra/")):
-            passed.append(word)
+            passed.append(f"{key}={_readable(key, value)}")
         elif key in groups:
             choices[key] = value
             passed.append(word)
@@ -258,7 +258,13 @@ def _readable(key: str, value: str) -> str:
             read_scalar(one if "_" in one else "")
         except ValueError as error:
             raise ConfigError(f"command line: {key}={one}: {error}") from error
-    if len(several) > 1 or not _NEEDS_QUOTES.fullmatch(value) or _CALL.fullmatch(value):
+    if len(several) > 1:
+        return ",".join(_quoted(one) for one in several)
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    if not _NEEDS_QUOTES.fullmatch(value) or "," in value or "${" in value or _CALL.fullmatch(value):
         return value
     escaped = re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value))
     return f"'{escaped}'"

@@ -204,3 +204,8 @@ def test_a_number_with_underscores_is_none_in_a_flag(
 ) -> None:
     assert main(words) == 2
     assert "invalid" in capsys.readouterr().err
+
+
+def test_words_of_hydras_own_are_quoted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", "hydra.run.dir=/t/a=b"]) == 0
+    assert main(["config", "show", "hydra.run.dir=/t/${now:%Y}"]) == 0
