@@ -83,6 +83,7 @@ def test_bybit_books_of_any_depth_and_market_are_read(
     assert tape.meta.faults["sequence_gaps"] == 0
     flagged = import_tape(paths=[path], flags=InstrumentFlags(kind="spot"))
     assert flagged.instrument.kind == "spot"
+    assert "kind_assumed" not in flagged.meta.measures
 
 
 def test_spot_trades_tell_the_market_of_the_book_beside_them(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class InstrumentFlags:
 def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     """Build the tape of a recording; raises TapeError for one without events, off its grid, or inverse."""
     check_contract(recording=recording, kind=flags.kind or recording.kind, multiplier=flags.multiplier)
+    if flags.kind:
+        recording.measures.pop("kind_assumed", None)
     given = (flags.tick_size is not None, flags.lot_size is not None)
     levels, prints = numbers_in_coins(recording=recording, multiplier=flags.multiplier, given=given)
     instrument = _instrument(recording=recording, flags=flags, levels=levels, prints=prints)
