@@ -38,6 +38,7 @@ def run(argv: Sequence[str]) -> int:
             append=append,
             code_sha=code_sha(root),
             workers=args.workers,
+            everything=args.all,
             spent_only=args.spent,
         )
         if args.spend:
@@ -85,6 +86,7 @@ def _parser() -> Parser:
     parser.add_argument("--base", required=True, metavar="REF", help="what runs today")
     parser.add_argument("--head", required=True, metavar="REF", help="what shall run; it contains the base")
     parser.add_argument("--environment", metavar="NAME", help="this environment alone")
+    parser.add_argument("--all", action="store_true", help="judge too what a check is enough for")
     parser.add_argument("--repo", type=Path, metavar="DIR", help="the repository (this one)")
     parser.add_argument(
         "--journal",

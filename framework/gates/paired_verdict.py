@@ -20,17 +20,21 @@ Want = Literal["not_worse", "better"]
 
 
 class Outcome(Enum):
-    """What the paired gate says; NO_EFFECT is no pass: on these tapes the change does nothing."""
+    """What the paired gate says; NO_EFFECT is no pass: on these tapes the change does nothing.
+
+    NOT_JUDGED: no tape was asked, because the change may be merged without; it is no pass either.
+    """
 
     PASS = "PASS"
     WARN = "WARN"
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     NO_EFFECT = "NO_EFFECT"
+    NOT_JUDGED = "NOT_JUDGED"
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code: 0 pass or warn, 1 fail, 3 inconclusive or no effect."""
+        """Return the exit code: 0 pass, warn or not judged, 1 fail, 3 inconclusive or no effect."""
         return _EXIT_CODES[self]
 
 
@@ -40,8 +44,16 @@ _EXIT_CODES = {
     Outcome.FAIL: 1,
     Outcome.INCONCLUSIVE: 3,
     Outcome.NO_EFFECT: 3,
+    Outcome.NOT_JUDGED: 0,
 }
-_WORST_FIRST = (Outcome.FAIL, Outcome.NO_EFFECT, Outcome.INCONCLUSIVE, Outcome.WARN, Outcome.PASS)
+_WORST_FIRST = (
+    Outcome.FAIL,
+    Outcome.NO_EFFECT,
+    Outcome.INCONCLUSIVE,
+    Outcome.WARN,
+    Outcome.NOT_JUDGED,
+    Outcome.PASS,
+)
 
 
 @dataclass(frozen=True)

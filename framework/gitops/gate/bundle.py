@@ -166,6 +166,7 @@ def replay_bundle(
                 now=datetime.fromisoformat(inputs["at"]),
                 code_sha=inputs["code_sha"],
                 workers=workers,
+                everything=inputs.get("all", False),
                 progress=progress,
             )
         )

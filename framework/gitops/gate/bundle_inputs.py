@@ -14,13 +14,14 @@ from framework.gitops.desired.revision import Revision
 @dataclass(frozen=True)
 class Witness:
     """When a gate judged, and what the journals said then, by environment: its attempts, its hold, and the
-    promotion of what it is held at.
+    promotion of what it is held at; ``everything`` says that it judged what a check is enough for.
     """
 
     now: datetime
     attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
     promotions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    everything: bool = False
 
 
 def bundle_inputs(
@@ -47,6 +48,7 @@ def bundle_inputs(
         "attempts": witness.attempts,
         "holds": witness.holds,
         "promotions": witness.promotions,
+        **({"all": True} if witness.everything else {}),
     }
 
 

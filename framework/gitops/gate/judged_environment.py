@@ -14,8 +14,8 @@ DECISIONS = (Kind.PROMOTED, Kind.REFUSED)
 ERROR = "ERROR"
 """The verdict of what nobody could judge."""
 
-NOT_JUDGED = "NOT_JUDGED"
-"""The verdict of a first content, which nothing can be compared with."""
+NOT_JUDGED = Outcome.NOT_JUDGED.value
+"""The verdict of what no tape judged: a first content, and what only reduces risk."""
 
 NOBODY, BY_TIER, BY_NAME = "nobody", "first", "people"
 """Who lets a first content in: its tier, or the people who promote it by its name."""
@@ -69,23 +69,28 @@ class JudgedEnvironment:
         return None if self.report is None else self.report.outcome
 
     @property
+    def accepted(self) -> bool:
+        """Tell whether it may be promoted: by what tapes say, or because none has to be asked."""
+        return self.outcome in ACCEPTED or (self.on_tapes is None and self.outcome is Outcome.NOT_JUDGED)
+
+    @property
     def decision(self) -> Kind | None:
         """Return whether its content is promoted or refused; None where nothing of it changes."""
         same = self.head_config_sha is not None and self.base_config_sha == self.head_config_sha
-        if self.first and self.outcome in ACCEPTED and self.head_config_sha is not None:
+        if self.first and self.accepted and self.head_config_sha is not None:
             return None if self.first == NOBODY else Kind.PROMOTED
         if self.change is None and same:
-            return Kind.PROMOTED if self.trust and self.outcome in ACCEPTED else None
+            return Kind.PROMOTED if self.trust and self.accepted else None
         if self.change is None:
             return Kind.REFUSED
-        return Kind.PROMOTED if self.outcome in ACCEPTED else Kind.REFUSED
+        return Kind.PROMOTED if self.accepted else Kind.REFUSED
 
     @property
     def verdict(self) -> str:
         """Return the verdict; what nobody could attribute is no pass."""
         if self.first and self.decision is Kind.PROMOTED:
             return NOT_JUDGED
-        unclear = self.decision is Kind.REFUSED and self.outcome in ACCEPTED and not self.gone
+        unclear = self.decision is Kind.REFUSED and self.accepted and not self.gone
         return ERROR if unclear or self.outcome is None else self.outcome.value
 
     @property

@@ -31,7 +31,6 @@ from framework.gitops.gate.judged_environment import (
     DECISIONS,
     ERROR,
     NOBODY,
-    NOT_JUDGED,
     WORST_FIRST,
     JudgedEnvironment,
 )
@@ -171,6 +170,7 @@ def _judge(request: GateRequest, name: str) -> JudgedEnvironment:
             if ground != base.sha:
                 base = opened.enter_context(Revision(base.git, ground))
             asked = replace(request, base=base, environment=name, now=now, append=_nowhere)
+            asked = replace(asked, floor=False)  # what reduces risk is in force: refusing it would loosen
             report = run_gate(asked).report
         except QuoteopsError as error:
             fault = request.head.plain(base.plain(str(error)))
@@ -206,7 +206,7 @@ def _judge_first(request: GateRequest, name: str) -> JudgedEnvironment:
         known = any(row.promotes for row in counted(request, name, now=now).all)
         if known or history_of(request.agent_rows(name)).trail:
             raise GitopsError(f"{name}: is not new, a content of it was let in before; allowed its --base")
-        report = run_gate(replace(request, environment=name, now=now, append=_nowhere)).report
+        report = run_gate(replace(request, environment=name, now=now, append=_nowhere, floor=False)).report
         tier = request.head.environment(name).tier
         who = BY_NAME if request.environment is not None else BY_TIER if tier == "sandbox" else NOBODY
     except QuoteopsError as error:
@@ -248,13 +248,12 @@ def _report(request: GateRequest, judged: Sequence[JudgedEnvironment]) -> GateRe
     reports = [one.report for one in judged if one.report is not None]
     classes = [report.classification for report in reports]
     order = ("increasing", "gated", "reducing", "code", "neutral")
-    plain = {ERROR: Outcome.FAIL, NOT_JUDGED: Outcome.PASS}
-    outcome = plain[worst.verdict] if worst.verdict in plain else Outcome(worst.verdict)
+    outcome = Outcome.FAIL if worst.verdict == ERROR else Outcome(worst.verdict)
     return GateReport(
         base=request.base.sha,
         head=request.head.sha,
         classification=next((name for name in order if name in classes), "unknown"),
-        outcome=outcome if counted else Outcome.PASS,
+        outcome=outcome if counted else Outcome.NOT_JUDGED,
         sentence=worst.sentence if len(counted) < 2 else f"{worst.name}: {worst.sentence}",
         changed=tuple(row for report in reports for row in report.changed),
         environments=tuple(row for report in reports for row in report.environments),

@@ -17,6 +17,7 @@ from framework.gates.paired_verdict import Outcome
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.gate.alpha_budget import Allowance, Attempt, attempt_entry
 from framework.gitops.gate.answer import EffectRow, GateAnswer, SymbolVerdict, Windows
+from framework.gitops.gate.two_answers import answer_lines
 from framework.journal.entry import Kind
 from framework.settings.validate import shown_value
 
@@ -213,19 +214,25 @@ def gate_lines(report: GateReport) -> list[str]:
     lines = [f"{report.base[:12]} -> {report.head[:12]} ({report.classification})"]
     for one in report.environments:
         lines += ["", _title(one)]
+        lines += [f"  {line}" for line in answer_lines(one.answer, alpha=one.inputs.alpha)]
         for name, symbol in one.answer.symbols.items():
             lines += _table(name, symbol)
         if one.answer.keys:
             lines += ["  each value alone", *(f"    {line}" for line in _columns((KEYS, *_keys(one))))]
         lines += [f"  note: {note}" for note in one.answer.notes]
-    return [*lines, "", f"{report.outcome.value}: {report.sentence}"]
+    return [*lines, "", f"{_words(report.outcome)}: {report.sentence}"]
+
+
+def _words(outcome: Outcome) -> str:
+    return outcome.value.replace("_", " ")
 
 
 def gate_markdown(report: GateReport) -> str:
     """Return the summary for a pull request or a job; nothing of the change is taken as markup."""
-    lines = ["### Paired gate", "", f"**{report.outcome.value}**: {_plain(report.sentence)}", ""]
+    lines = ["### Paired gate", "", f"**{_words(report.outcome)}**: {_plain(report.sentence)}", ""]
     for one in report.environments:
         lines += [f"#### {_plain(_title(one))}", ""]
+        lines += [f"- {_plain(line)}" for line in answer_lines(one.answer, alpha=one.inputs.alpha)]
         for finding in one.answer.findings:
             lines += [f"- {finding.outcome.value} `{finding.code}`: {_plain(finding.says)}"]
         lines += [f"- {_plain(note)}" for note in one.answer.notes]

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from framework.errors import QuoteopsError
 from framework.fanout.run import Fanout
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.kpi import profile_from
@@ -29,6 +30,7 @@ from framework.gitops.gate.answer import Question, answer
 from framework.gitops.gate.bundle_inputs import Witness, bundle_id, bundle_inputs
 from framework.gitops.gate.compared import compared
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
+from framework.gitops.gate.floor import Floor, look_at_floor
 from framework.gitops.gate.report import GateReport, Judged, changed_of, inputs_of
 from framework.gitops.gate.riders import with_keys
 from framework.holds.hold import newest_hold
@@ -47,7 +49,9 @@ class GateRequest:
 
     ``home`` is what a tape's location is below; ``rows`` gives the attempts of an environment, ``append``
     adds to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers`` 0
-    replays in this process. With ``spent_only`` no look is taken that the rows do not hold.
+    replays in this process. With ``spent_only`` no look is taken that the rows do not hold,
+    with ``everything`` tapes judge what a check would do for; ``floor`` looks whether what is not judged
+    still quotes.
     """
 
     base: Revision
@@ -61,6 +65,8 @@ class GateRequest:
     code_sha: str | None = None
     workers: int | None = None
     spent_only: bool = False
+    everything: bool = False
+    floor: bool = True
     progress: Callable[[str, float], None] = lambda _doing, _share: None
 
 
@@ -82,12 +88,13 @@ def run_gate(request: GateRequest) -> GateResult:
 
     Raises QuoteopsError subclasses for what cannot be asked: commits, policy, tapes, journals.
     """
-    witness = Witness(request.now or datetime.now(UTC))
+    witness = Witness(request.now or datetime.now(UTC), everything=request.everything)
     report, asked = _asked(request, witness)
     if report.refusals:
         return _result(report, Outcome.FAIL, f"the change is refused: {report.refusals[0]}", [], witness)
     if not asked:
-        return _result(report, Outcome.PASS, f"no gate is needed: {_why_not(report)}", [], witness)
+        outcome, sentence = _not_judged(request, report)
+        return _result(report, outcome, sentence, [], witness)
     judged = [_judge(request, report, change, witness) for change in asked]
     worst = min(judged, key=lambda one: _ORDER.index(one.answer.outcome)).answer
     sentence = worst.sentence if len(judged) == 1 else f"{worst.change.name}: {worst.sentence}"
@@ -119,7 +126,8 @@ def spend_looks(request: GateRequest) -> dict[str, Allowance]:
 def _asked(request: GateRequest, witness: Witness) -> tuple[ChangeReport, list[EnvironmentChange]]:
     """Return what the change is, and the environments that tapes have to judge it in."""
     report = classify(request.base, request.head, request.environment, now=witness.now)
-    gated = [change for change in report.environments if change.needs == "gate"]
+    needs = ("gate", "check") if request.everything else ("gate",)
+    gated = [c for c in report.environments if c.needs in needs and (c.needs == "gate" or _compares(c))]
     return report, [c for c in gated if not _runs_already(request, report.policy, c, witness)]
 
 
@@ -155,7 +163,49 @@ def _given(
     return replace(allowed(), repeated=False)
 
 
-_ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NO_EFFECT, Outcome.WARN, Outcome.PASS)
+_ORDER = (
+    Outcome.FAIL,
+    Outcome.INCONCLUSIVE,
+    Outcome.NO_EFFECT,
+    Outcome.WARN,
+    Outcome.NOT_JUDGED,
+    Outcome.PASS,
+)
+
+
+def _compares(change: EnvironmentChange) -> bool:
+    return change.base is not None and change.head is not None
+
+
+def _not_judged(request: GateRequest, report: ChangeReport) -> tuple[Outcome, str]:
+    """Say why no tape judges, and whether what only reduces risk still quotes; FAIL where it does not."""
+    said = [f"not judged, no gate is needed: {_why_not(report)}"]
+    reduced = [c for c in report.environments if c.needs == "check" and _compares(c)]
+    for change in reduced if request.floor else ():
+        found = _floor_of(request, report, change)
+        if not found.kept:
+            return Outcome.FAIL, f"{change.name} {found.says}: what may win by not trading proves nothing"
+        said.append(f"{change.name} {found.says}")
+    return Outcome.NOT_JUDGED, "; ".join(said)
+
+
+def _floor_of(request: GateRequest, report: ChangeReport, change: EnvironmentChange) -> Floor:
+    """Look whether the change still quotes; a tape that cannot be had does not stop a tightening."""
+    try:
+        tapes = tapes_of(request.base.environment(change.name), load_tapes(request.base.root))
+        first = list({tape.symbol: tape for tape in reversed(tapes)}.values())
+        with workers_for(tapes=len(first), workers=request.workers) as fanout:
+            question = _question(request, report, change, first, fanout)
+            return look_at_floor(
+                evidence=question.evidence,
+                compared=question.compared,
+                rules=report.policy.gate,
+                home=request.home,
+                fanout=fanout,
+                moved=partial(request.progress, f"turnover floor, {change.name}"),
+            )
+    except QuoteopsError as error:
+        return Floor(True, f"turnover floor not checked: {error}")
 
 
 def _runs_already(request: GateRequest, policy: Policy, change: EnvironmentChange, witness: Witness) -> bool:

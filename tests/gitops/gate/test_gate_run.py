@@ -43,6 +43,16 @@ LIQUID = """tapes:
     symbol: SYNTHUSDT
     synthetic: {preset: liquid_perp, seed: 102, hours: 0.5}
 """
+LOST = """tapes:
+  lost:
+    regime: normal
+    market: liquid
+    symbol: BTCUSDT
+    location: nowhere
+    start: 2025-10-10T20:00:00Z
+    end: 2025-10-10T23:00:00Z
+    digest: %s
+""" % ("a" * 64)
 THIN = """tapes:
   thin-normal:
     regime: normal
@@ -98,18 +108,51 @@ def of(result: GateResult) -> dict[str, Any]:
     return found
 
 
-def test_a_change_that_reduces_risk_needs_no_gate_and_says_so(gate: Gate) -> None:
-    result = gate.judge(gate.change("base_spread_bps_delta: 0.10", "base_spread_bps_delta: 0.15"))
-    assert (result.outcome, result.outcome.exit_code) == (Outcome.PASS, 0)
+WIDER = ("base_spread_bps_delta: 0.10", "base_spread_bps_delta: 0.15")
+
+
+def test_a_change_that_reduces_risk_needs_no_gate_and_is_never_called_a_pass(gate: Gate) -> None:
+    result = gate.judge(gate.change(*WIDER))
+    assert (result.outcome, result.outcome.exit_code) == (Outcome.NOT_JUDGED, 0)
     assert "no gate is needed" in result.report.sentence
+    assert "sandbox keeps " in result.report.sentence
+    assert gate_lines(result.report)[-1].startswith("NOT JUDGED: ")
     assert result.report.environments == ()
+
+
+def test_what_a_check_is_enough_for_is_judged_when_all_is_asked_for(gate: Gate) -> None:
+    result = gate.judge(gate.change(*WIDER), everything=True)
+    assert result.outcome is Outcome.INCONCLUSIVE, "half an hour tells nothing"
+    lines = gate_lines(result.report)
+    assert any(line.startswith("  better? SYNTHUSDT: NOT PROVEN ") for line in lines)
+    assert any(line.startswith("  KPI scaled: ") and "on liquid-normal (baseline " in line for line in lines)
+
+
+def test_a_widening_that_stops_quoting_fails_though_it_reduces_risk(gate: Gate) -> None:
+    far = gate.change(
+        "base_spread_bps_delta: 0.10", "base_spread_bps_delta: 0.10\n  strategy.base_half_spread_bps: 60.0"
+    )
+    result = gate.judge(far)
+    assert (result.outcome, result.outcome.exit_code) == (Outcome.FAIL, 1)
+    assert (
+        "sandbox stops quoting: 0% of the turnover on liquid-normal (0 fills against "
+        in result.report.sentence
+    )
+    assert result.report.environments == ()
+
+
+def test_a_tightening_does_not_wait_for_a_tape_that_cannot_be_had(tmp_path: Path) -> None:
+    lost = Gate(tmp_path, tapes=LOST)
+    result = lost.judge(lost.change(*WIDER))
+    assert result.outcome is Outcome.NOT_JUDGED
+    assert "turnover floor not checked: " in result.report.sentence
 
 
 def test_a_change_of_documents_alone_needs_no_gate(gate: Gate) -> None:
     gate.repo.git("checkout", "--quiet", "-B", "head", gate.base)
     gate.repo.write("docs/new.md", "text\n")
     result = gate.judge(gate.repo.commit())
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is Outcome.NOT_JUDGED
     assert "nothing that an environment runs changes" in result.report.sentence
 
 
@@ -347,7 +390,7 @@ def test_what_the_gate_has_never_let_in_is_judged_whatever_a_hold_says(
         agent_rows=lambda _: [Row(1, NOW.isoformat(), Kind.HOLD, hold)],
     )
     assert bool(result.report.environments) is judged
-    assert (result.outcome is Outcome.PASS) is not judged
+    assert (result.outcome is Outcome.NOT_JUDGED) is not judged
 
 
 def test_a_part_that_was_tuned_on_is_cut_out_of_its_tape(gate: Gate) -> None:
