@@ -17,6 +17,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--environment", required=True, metavar="NAME", help="sandbox, paper, production")
     parser.add_argument("--reason", default="an operator went back", metavar="TEXT", help="why")
     parser.add_argument("--to", metavar="SHA", help="a commit that was in force (the last good one)")
+    parser.add_argument("--loosen", action="store_true", help="with --to: give up what was tightened since")
     parser.add_argument("--remote", metavar="URL", help="where the branch is (origin of the checkout)")
     parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the revert")
     parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
@@ -27,6 +28,7 @@ def run(argv: Sequence[str]) -> int:
     from framework.files.atomic import canonical_json
     from framework.gitops.agent.operator import roll_back_environment
     from framework.gitops.agent.serve import make_operator, remote_of
+    from framework.gitops.agent.way_back import shown
     from framework.settings.resolve import find_root
 
     def log(line: str) -> None:
@@ -35,9 +37,11 @@ def run(argv: Sequence[str]) -> int:
 
     home = (args.home or find_root()).resolve()
     agent = make_operator(environment=args.environment, home=home, log=log)
-    hold, target = roll_back_environment(agent, reason=args.reason, to=args.to)
+    hold, way = roll_back_environment(agent, reason=args.reason, to=args.to, loosen=args.loosen)
     good = "known good" if hold.plain["held"]["proven"] else "its health is not known"
-    log(f"| gitops_rollback | HELD | back to {target.commit[:12]} ({good}), {hold.name} |")
+    log(f"| gitops_rollback | HELD | back to {way.target.commit[:12]} ({good}), {hold.name} |")
+    if way.kept:
+        log(f"| gitops_rollback | KEPT | tightened since, so kept: {shown(way.kept)} |")
     try:
         agent.observer.remote = args.remote or remote_of(home)
         agent.sign = args.sign.resolve() if args.sign is not None else None

@@ -45,6 +45,11 @@ def plain_fields(settings: RunSettings) -> dict[str, Any]:
     return plain
 
 
+def trades_candidate(fields: Fields) -> bool:
+    """Say whether any unit trades the candidate."""
+    return _traded(fields).share > 0.0
+
+
 def traded_changes(before: Fields, after: Fields) -> tuple[Change, ...]:
     """Return what changes in what trades, and what each of it does to risk."""
     old, new = _traded(before), _traded(after)

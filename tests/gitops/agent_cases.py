@@ -36,7 +36,8 @@ _made: list[Path] = []
 
 def patch_text(**values: Any) -> str:
     """Write a patch of the sandbox; reason, owner and expires are taken out of the values."""
-    head = {"reason": "a test", "owner": "desk", **{k: values.pop(k) for k in ("expires",) if k in values}}
+    said: dict[str, Any] = {key: values.pop(key) for key in ("reason", "expires") if key in values}
+    head = {"reason": "a test", "owner": "desk", **said}
     lines = [f"{key}: {value}" for key, value in head.items()]
     return "\n".join([*lines, "overrides:", *(f"  {k}: {v}" for k, v in values.items())]) + "\n"
 

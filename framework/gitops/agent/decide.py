@@ -62,24 +62,32 @@ def decide(observed: Observed) -> Action:
     return WAIT
 
 
-def rollback_target(history: History, *, now: datetime, revoked: Container[str] = ()) -> Applied | None:
-    """Give the newest earlier content that differs from the one in force, still holds and is not quarantined.
+def rollback_targets(history: History, *, now: datetime, revoked: Container[str] = ()) -> tuple[Applied, ...]:
+    """Give the earlier contents that differ from the one in force, still hold and are not quarantined.
 
-    Those ``revoked``, by config_sha, are left out. A content whose health was good for the
-    probation time comes before one of unknown health.
+    Those ``revoked``, by config_sha, are left out. The newest comes first, but one whose health was good for
+    the probation time before any of unknown health.
     """
     bad = history.applied
-    if bad is None:
-        return None
     fit = [
         item
         for item in reversed(history.trail)
-        if item.config_sha != bad.config_sha
-        and (item.lapses_at is None or now < item.lapses_at)
-        and item.config_sha not in revoked
-        and history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now) is None
+        if bad is not None
+        and item.config_sha != bad.config_sha
+        and not why_not_back(history, item, now=now, revoked=revoked)
     ]
-    return next((item for item in fit if item.config_sha in history.proven), fit[0] if fit else None)
+    return tuple(sorted(fit, key=lambda item: item.config_sha not in history.proven))
+
+
+def why_not_back(history: History, item: Applied, *, now: datetime, revoked: Container[str]) -> str:
+    """Say why a content is nothing to go back to, or nothing."""
+    bad = history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now)
+    if bad is not None:
+        return f"is in quarantine until {bad.until.isoformat()}: {bad.reason}"
+    if item.config_sha in revoked:
+        return "was refused by the gate"
+    lapsed = item.lapses_at is not None and now >= item.lapses_at
+    return "has run out" if lapsed else ""
 
 
 def clears(hold: Hold, desired: Desired) -> str:
@@ -174,10 +182,11 @@ def _failed(observed: Observed) -> Action | None:
     why = _bad(observed, applied, bot)
     if not why:
         return None
-    target = rollback_target(observed.history, now=observed.now, revoked=observed.revoked)
-    if not observed.rules.automatic or target is None or applied.cause == "rollback":
-        return None if "failing" in observed.history.alerts else Action(Do.ALERT, why, topic="failing")
-    return Action(Do.ROLLBACK, why)
+    stays = _stays(observed, applied)
+    if not stays:
+        return Action(Do.ROLLBACK, why)
+    raised = "failing" in observed.history.alerts
+    return None if raised else Action(Do.ALERT, f"{why}; {stays}", topic="failing")
 
 
 def _bad(observed: Observed, applied: Applied, bot: Bot) -> str:
@@ -211,24 +220,26 @@ def _revoked(observed: Observed) -> Action | None:
 
 
 def _stays(observed: Observed, applied: Applied) -> str:
-    """Say why a content that was revoked stays in force all the same, or nothing."""
+    """Say why a content that runs badly or was revoked stays in force all the same, or nothing."""
     if observed.hold is not None:
         return "it stays, for it is held"
     if applied.cause == "rollback":
         return "it stays, for somebody went back to it"
-    if observed.tightens:
-        return "it stays, for going back would only add risk"
-    if rollback_target(observed.history, now=observed.now, revoked=observed.revoked) is None:
+    if observed.stays:
+        return f"it stays, for {observed.stays}"
+    if not rollback_targets(observed.history, now=observed.now, revoked=observed.revoked):
         return "it stays, for there is nothing to go back to"
     return "" if observed.rules.automatic else "it stays, for going back by itself is switched off"
 
 
 def _proven(observed: Observed) -> Action | None:
-    """A content under which the bot stayed healthy for the probation time is one to go back to."""
+    """A content that the bot ran, to the hash, in good health for the probation time is one to go back to."""
     applied, bot = observed.history.applied, observed.bot
     if applied is None or bot is None or not fresh(observed) or applied.config_sha in observed.history.proven:
         return None
-    if bot.overrides_sha != applied.overrides_sha or bot.health != "healthy" or bot.since is None:
+    if bot.overrides_sha != applied.overrides_sha or bot.config_sha != applied.config_sha:
+        return None
+    if bot.health != "healthy" or bot.since is None or bot.pending:
         return None
     if (observed.now - max(bot.since, applied.at)).total_seconds() < observed.rules.probation_s:
         return None

@@ -101,8 +101,8 @@ class Observed:
     revoked: Mapping[str, str] = field(default_factory=dict)
     """config_sha of contents put in force that the gate has refused since, and why."""
 
-    tightens: bool = False
-    """Whether the content in force is one of them, and going back from it would only add risk."""
+    stays: str = ""
+    """Why what is in force cannot go back though it runs badly or was revoked: going back would add risk."""
 
     hold: Hold | None = None
     live_sha: str | None = None

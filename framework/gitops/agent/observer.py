@@ -6,17 +6,18 @@ word alone. The first commit of all is measured by the operator's checkout, wher
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from framework.errors import QuoteopsError
-from framework.gitops.agent.decide import rollback_target
+from framework.gitops.agent.clearing import named_holds
+from framework.gitops.agent.contents import Contents
 from framework.gitops.agent.observed import Desired, Observed, Rules
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
-from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal
+from framework.gitops.agent.way_back import WayBack, way_back
+from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal, recalled_gate_journal
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.history import History
 from framework.gitops.desired.permits import Permits, Trust
@@ -29,8 +30,6 @@ from framework.journal.errors import JournalError
 
 if TYPE_CHECKING:
     from framework.settings.schema.gitops import Policy
-
-TRAILER = re.compile(r"^Clears-Hold: *(\S+) *$", re.MULTILINE)
 
 HELD_REVISIONS = 8
 
@@ -68,6 +67,7 @@ class Observer:
 
     def __post_init__(self) -> None:
         self.git = Git.mirror(self.state_dir.mirror)
+        self.contents = Contents(self.state_dir.contents, self.state_dir.environment, self.of)
         self.view = JournalView(self.state_dir.journal, now=self.now)
         self.poll_s = 5.0
         """Pause between two looks at the remote: the policy's."""
@@ -173,7 +173,7 @@ class Observer:
             publish_fault=publish_fault,
             gate_journal_fault=self.fetched.gate_journal.fault if self.fetched.at is not None else "",
             revoked=revoked,
-            tightens=self._tightens(history, revoked, now),
+            stays=self._stays(history, revoked),
             hold=hold,
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
@@ -188,10 +188,7 @@ class Observer:
 
     def in_force(self) -> Rendered | None:
         """Return the content in force, None before the first and when the store has lost it."""
-        applied = self.view.history().applied
-        return (
-            None if applied is None else read_rendered(applied.overrides_sha, folder=self.state_dir.contents)
-        )
+        return self.contents.stored(self.view.history().applied)
 
     def of(self, commit: str) -> EnvironmentRevision:
         """Return what a commit says; of one that is not in the mirror, that."""
@@ -228,7 +225,7 @@ class Observer:
             return Desired(head, refusal=refusal)
         revision = self.of(head)
         rendered = rendered_of(revision, environment=self.state_dir.environment, now=now)
-        in_force = self._whole(self.in_force())
+        in_force = self.contents.whole(self.view.history().applied)
         policy = self.policy()
         window = policy.frozen(tier=self._anchor().tier, now=now) if policy is not None else None
         since = hold.head if hold is not None else None
@@ -293,38 +290,42 @@ class Observer:
             return False
         return trust.tier == "sandbox" and not trust.signed
 
-    def _tightens(self, history: History, revoked: Container[str], now: datetime) -> bool:
-        """Say whether what is in force was revoked and takes risk away from what it would go back to."""
-        applied = history.applied
-        if applied is None or applied.restart or applied.config_sha not in revoked:
-            return False
-        target = rollback_target(history, now=now, revoked=revoked)
-        old = (
-            read_rendered(target.overrides_sha, folder=self.state_dir.contents)
-            if target is not None
-            else None
-        )
-        old, new = self._whole(old), self._whole(self.in_force())
-        return old is not None and new is not None and reduces(old, new)
+    def _stays(self, history: History, revoked: Container[str]) -> str:
+        """Say why what is in force cannot go back, where it was revoked or a bot runs badly; or nothing."""
+        applied, bot = history.applied, read_bot(self.state_dir.bot)
+        badly = bot is not None and (bot.health == "failing" or bot.refused_sha is not None)
+        if applied is None or not (badly or applied.config_sha in revoked):
+            return ""
+        try:
+            self.way_back(history, revoked=revoked)
+        except QuoteopsError as error:
+            return str(error)
+        return ""
 
-    def _whole(self, rendered: Rendered | None) -> Rendered | None:
-        """Return a content with all that it trades, which one that an older agent has stored does not say."""
-        if rendered is None or rendered.traded:
-            return rendered
-        revision = self.of(rendered.commit)
-        again = (
-            None
-            if revision.fault
-            else rendered_of(revision, environment=self.state_dir.environment, now=self.now())
+    def way_back(
+        self,
+        history: History,
+        *,
+        revoked: Container[str] | None = None,
+        to: str | None = None,
+        loosen: bool = False,
+    ) -> WayBack:
+        """Return what to go back to. Raises QuoteopsError when there is nothing that adds no risk."""
+        name = self.state_dir.environment
+        if revoked is None:
+            journal = self.fetched.gate_journal if self.fetched.at else recalled_gate_journal(self.git, name)
+            revoked = self._permits.revoked(journal.decisions, self._trust(), history, now=self.now())
+        return way_back(
+            history, now=self.now(), revoked=revoked, read=self.contents.whole, to=to, loosen=loosen
         )
-        return again if again is not None and again.config_sha == rendered.config_sha else rendered
 
     def _named(self, since: str, head: str) -> frozenset[str]:
-        """Return the holds that commits after ``since`` name."""
+        """Return the holds that commits after ``since`` name and may end."""
         if self._trailers[:2] != (since, head):
-            named = (
-                _trailers(self.git, since=since, until=head) if self._descends(since, head) else frozenset()
-            )
+            named = frozenset[str]()
+            if self._descends(since, head):
+                name, anchor = self.state_dir.environment, self._anchor()
+                named = named_holds(self.git, since=since, until=head, environment=name, anchor=anchor)
             self._trailers = (since, head, named)
         return self._trailers[2]
 
@@ -360,7 +361,7 @@ class Observer:
 
     def _run_out(self, now: datetime) -> Desired | None:
         applied = self.view.history().applied
-        if applied is None:
+        if applied is None or applied.kept:  # what going back has made of a commit does not run out
             return None
         revision = self.of(applied.commit)
         left = None if revision.fault else revision.left(now)
@@ -399,9 +400,3 @@ class Observer:
         if rendered is None or rendered.generation != history.next_generation:
             return None
         return live_sha
-
-
-def _trailers(git: Git, *, since: str, until: str) -> frozenset[str]:
-    """Return the holds that the commits after ``since`` name in a ``Clears-Hold:`` line."""
-    text = git.run("log", "--format=%B", "--end-of-options", f"{since}..{until}").decode(errors="replace")
-    return frozenset(TRAILER.findall(text))

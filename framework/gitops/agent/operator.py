@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from framework.errors import QuoteopsError
 from framework.files.atomic import locked
 from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import TURN_S, Reconciler
 from framework.gitops.agent.rollback import roll_back
 from framework.gitops.agent.state_dir import read_state
-from framework.gitops.desired.history import Applied
+from framework.gitops.agent.way_back import WayBack
 from framework.gitops.errors import GitopsError
 from framework.holds.hold import Grounds, Hold, end_hold, new_hold
 from framework.journal.entry import Kind
@@ -77,17 +78,25 @@ def release_environment(agent: Reconciler, *, reason: str, accept: str | None = 
         return f"{observed.hold.name} has ended"
 
 
-def roll_back_environment(agent: Reconciler, *, reason: str, to: str | None = None) -> tuple[Hold, Applied]:
-    """Put the last good content back and hold it; git is told afterwards by ``propose_revert``."""
+def roll_back_environment(
+    agent: Reconciler, *, reason: str, to: str | None = None, loosen: bool = False
+) -> tuple[Hold, WayBack]:
+    """Put the last good content back and hold it; git is told afterwards by ``propose_revert``.
+
+    What was tightened since stays so, unless ``to`` names a commit and ``loosen`` says otherwise. Raises
+    GitopsError when there is nothing to go back to.
+    """
+    if loosen and to is None:
+        raise GitopsError("--loosen: says nothing alone; allowed with --to SHA, the content that is wanted")
     with _turn(agent) as observed:
         rules = read_state(agent.state_dir.state).get("rules") or {}
-        return roll_back(
-            agent.state_dir,
-            agent.view,
-            _grounds(agent, observed, reason),
-            cooldown_s=float(rules.get("cooldown_s", observed.rules.cooldown_s)),
-            to=to,
-        )
+        grounds = _grounds(agent, observed, reason)
+        try:
+            way = agent.observer.way_back(observed.history, to=to, loosen=loosen)
+        except QuoteopsError as error:
+            raise GitopsError(f"{agent.state_dir.environment}: {error}") from error
+        cooldown_s = float(rules.get("cooldown_s", observed.rules.cooldown_s))
+        return roll_back(agent.state_dir, agent.view, grounds, way, cooldown_s=cooldown_s), way
 
 
 def _accept(agent: Reconciler, accept: str, reason: str) -> str:

@@ -30,7 +30,8 @@ from framework.gitops.agent.decide import Action, Do, decide
 from framework.gitops.agent.hold import put_live, settle
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.observer import Observer
-from framework.gitops.agent.rollback import Revert, make_revert, revert_body, roll_back
+from framework.gitops.agent.revert import Revert, Reverting, make_revert, revert_body
+from framework.gitops.agent.rollback import roll_back
 from framework.gitops.agent.state_dir import JournalView
 from framework.gitops.agent.tenancy import Tenancy
 from framework.gitops.desired.rendered import (
@@ -377,22 +378,14 @@ class Reconciler:
                 head=desired.commit if desired is not None else None,
                 head_config_sha=desired.config_sha if desired is not None else None,
             ),
+            self.observer.way_back(observed.history, revoked=observed.revoked),
             cooldown_s=observed.rules.cooldown_s,
-            revoked=observed.revoked,
         )
 
     def _propose(self, hold: Hold, now: datetime) -> None:
         """Push the revert; when that cannot be, it is tried again later and said meanwhile."""
         try:
-            revert = make_revert(
-                self.git,
-                hold,
-                environment=self.state_dir.environment,
-                head=self.observer.fetched.head or self.git.fetch(self.observer.remote, self.observer.branch),
-                scratch=self.state_dir.staging,
-                now=now,
-                sign=self.sign,
-            )
+            revert = make_revert(self._reverting(hold, now))
         except QuoteopsError as error:
             self._put_off(error)
             return
@@ -427,6 +420,20 @@ class Reconciler:
             if (hold.name, Kind.PROPOSED) not in view.history().done:
                 self.view.note(Kind.PROPOSED, {**entry, "url": url})
         self.log(f"| gitops_reconcile | PROPOSED | {revert.branch} {url or path} |")
+
+    def _reverting(self, hold: Hold, now: datetime) -> Reverting:
+        branch, applied = self.observer.branch, self.view.history().applied
+        held = self.observer.in_force()
+        return Reverting(
+            git=self.git,
+            hold=hold,
+            environment=self.state_dir.environment,
+            head=self.observer.fetched.head or self.git.fetch(self.observer.remote, branch),
+            scratch=self.state_dir.staging,
+            now=now,
+            held=held if applied is not None and applied.config_sha == hold.config_sha else None,
+            sign=self.sign,
+        )
 
     def _pull_request(self, revert: Revert, hold: Hold, body: str) -> str:
         try:

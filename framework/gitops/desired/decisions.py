@@ -16,7 +16,7 @@ from typing import Any
 from framework.errors import QuoteopsError
 from framework.gitops.repo.entry_signatures import decided_at
 from framework.gitops.repo.git import Git
-from framework.gitops.repo.journal_branch import BRANCH, fetch_tip, journal_name, read_published
+from framework.gitops.repo.journal_branch import BRANCH, FETCHED, fetch_tip, journal_name, read_published
 from framework.journal.entry import EMPTY, Entry, Head, Kind
 from framework.journal.errors import JournalError
 from framework.settings.documents import cut
@@ -125,22 +125,34 @@ def read_gate_journal(
 
     ``known`` is the branch's commit as it was last seen. What goes wrong is kept, not raised.
     """
-    name = journal_name(environment)
     try:
         tip = fetch_tip(git, remote, known=known)
         if tip is None or tip == before.tip:
             return replace(before, fault="")
-        published = read_published(git, tip, name, after=before.head)
-        entries = () if published is None else published.entries
-        return GateJournal(
-            tip=tip,
-            head=EMPTY if published is None else published.head,
-            decisions=fold_decisions(entries, into=before.decisions, where=f"{BRANCH}:{name}.jsonl"),
-            served=git.show(tip, f"{environment}.head.json") is not None,
-            fault="",
-        )
+        return _at(git, tip, environment, before)
     except QuoteopsError as error:
         return replace(before, fault=str(error))
+
+
+def recalled_gate_journal(git: Git, environment: str) -> GateJournal:
+    """Return what the journal's branch said when it was last brought here; no network is asked."""
+    try:
+        return _at(git, git.rev(FETCHED), environment, GateJournal())
+    except QuoteopsError:
+        return GateJournal()
+
+
+def _at(git: Git, tip: str, environment: str, before: GateJournal) -> GateJournal:
+    name = journal_name(environment)
+    published = read_published(git, tip, name, after=before.head)
+    entries = () if published is None else published.entries
+    return GateJournal(
+        tip=tip,
+        head=EMPTY if published is None else published.head,
+        decisions=fold_decisions(entries, into=before.decisions, where=f"{BRANCH}:{name}.jsonl"),
+        served=git.show(tip, f"{environment}.head.json") is not None,
+        fault="",
+    )
 
 
 def fold_decisions(rows: Iterable[Entry], *, into: Decisions = NOTHING, where: str) -> Decisions:

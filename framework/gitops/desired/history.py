@@ -38,6 +38,9 @@ class Applied:
     lapses_at: datetime | None = None
     """When a loosening patch in it ends: from then on it is nothing to go back to."""
 
+    kept: tuple[str, ...] = ()
+    """Names of values that are not the commit's: going back to it kept them as they were tightened since."""
+
 
 @dataclass(frozen=True)
 class Quarantine:
@@ -148,6 +151,7 @@ def _applied(history: History, row: Row) -> History:
         restart=tuple(data.get("restart", ())),
         bot_health=data.get("bot_health", "missing"),
         lapses_at=moment(data["expires"]) if data.get("lapses") and data.get("expires") else None,
+        kept=tuple(data.get("kept", ())),
     )
     return replace(
         history,

@@ -51,6 +51,12 @@ class Rendered:
     ended: Mapping[str, Any] = field(default_factory=dict)
     """The same once the patch has ended; empty where its end sets nothing back."""
 
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The composed settings whole, so that going back needs no git."""
+
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """Values that are not what the commit asks for: they were tightened since, and going back kept them."""
+
     def live_bytes(self) -> bytes:
         """Return the bytes of the live file: the patch's own words, the values, and where they come from."""
         data = {
@@ -81,6 +87,7 @@ class Rendered:
             "expires": self.expires,
             "lapses": self.lapses,
             "bot_health": bot_health,
+            **({"kept": dict(self.kept)} if self.kept else {}),
             **more,
         }
 
@@ -171,6 +178,47 @@ def rendered_of(revision: EnvironmentRevision, *, environment: str, now: datetim
         lapses=lapses,
         traded=plain_fields(settings),
         ended={} if ended is None else plain_fields(ended),
+        settings=settings.model_dump(mode="json"),
+    )
+
+
+def rendered_with(rendered: Rendered, moved: Mapping[str, Any], *, kept: Mapping[str, Any]) -> Rendered:
+    """Return a content with other values, by the names of patches, whose patch has no end any more.
+
+    Raises ConfigError where they do not go together.
+    """
+    from framework.settings.provenance import Layer, Source
+    from framework.settings.schema.run import RunSettings, path_in_run
+    from framework.settings.traded import plain_fields
+    from framework.settings.validate import validated
+
+    data: dict[str, Any] = json.loads(json.dumps(rendered.settings))
+    for name, value in moved.items():
+        *groups, last = path_in_run(name)
+        here = data
+        for group in groups:
+            here = here[group]
+        here[last] = value
+
+    def locate(path: tuple[str, ...]) -> Source:
+        return Source(Layer.OVERRIDES, f"{rendered.commit[:12]} as it was tightened since", ".".join(path))
+
+    settings = validated(RunSettings, data, locate=locate)
+    fields = _fields(settings)
+    stated = {*rendered.values, *(name for name in moved if name in fields)}
+    return replace(
+        rendered,
+        config_sha=settings.config_sha,
+        cause="rollback",
+        patch={key: value for key, value in rendered.patch.items() if key != "expires"},
+        values={name: fields[name] for name in sorted(stated)},
+        fields=fields,
+        expires=None,
+        lapses=False,
+        traded=plain_fields(settings),
+        ended={},
+        settings=settings.model_dump(mode="json"),
+        kept=dict(kept),
     )
 
 

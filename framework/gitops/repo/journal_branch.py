@@ -37,6 +37,8 @@ from framework.settings.documents import parse_json
 from framework.settings.errors import ConfigError
 
 BRANCH = "quoteops/journal"
+FETCHED = f"refs/quoteops/fetched/{BRANCH}"
+"""Where the branch lies as it was last fetched."""
 ATTEMPTS = 8
 MAX_JOURNAL = 64 * MAX_BLOB
 

@@ -21,7 +21,7 @@ from framework.gitops.agent.conditions import (
     permission_of,
     sync_of,
 )
-from framework.gitops.agent.decide import ROWS, Do, clears, decide, rollback_target
+from framework.gitops.agent.decide import ROWS, Do, clears, decide, rollback_targets
 from framework.gitops.agent.observed import Bot, Desired, Observed, Rules
 from framework.gitops.desired.history import Drift, History, fold
 from framework.holds.hold import Hold
@@ -73,11 +73,18 @@ def observed(history: History, **more: Any) -> Observed:
     return Observed(history=history, **{**base, **more})
 
 
-def a_bot(overrides_sha: str | None, *, health: str = "healthy", since: float = 0.0, **more: Any) -> Bot:
+def a_bot(
+    overrides_sha: str | None,
+    *,
+    health: str = "healthy",
+    since: float = 0.0,
+    config_sha: str | None = None,
+    **more: Any,
+) -> Bot:
     return Bot(
         heartbeat_at=NOW,
         overrides_sha=overrides_sha,
-        config_sha=None,
+        config_sha=config_sha or (overrides_sha or "").partition("@")[0] or None,
         since=NOW - timedelta(seconds=since),
         health=health,
         started_at=NOW - timedelta(days=1),
@@ -233,7 +240,11 @@ CASES: list[tuple[str, Observed, Do]] = [
     ("an older one revoked", observed(in_force("b", "a"), revoked=NO), Do.WAIT),
     ("revoked, the first of all", observed(in_force("b"), revoked=NO), Do.ALERT),
     ("revoked, all of them", observed(in_force("a", "b"), revoked={**NO, "a": "no"}), Do.ALERT),
-    ("revoked, it tightens", observed(in_force("a", "b"), revoked=NO, tightens=True), Do.ALERT),
+    (
+        "revoked, it tightens",
+        observed(in_force("a", "b"), revoked=NO, stays="it tightens"),
+        Do.ALERT,
+    ),
     ("revoked and held", observed(HELD, revoked=NO, hold=a_hold()), Do.ALERT),
     ("revoked, gone back to", observed(back_at_a(), revoked={"a": "no"}), Do.ALERT),
     ("revoked no more", observed(said(in_force("a"), revoked="no")), Do.RESOLVE),
@@ -261,9 +272,8 @@ def test_automatic_rollback_can_be_switched_off(more: dict[str, Any]) -> None:
 
 
 def test_going_back_skips_what_was_revoked() -> None:
-    target = rollback_target(in_force("a", "b", "c"), now=NOW, revoked=NO)
-    assert target is not None
-    assert target.config_sha == "a"
+    targets = rollback_targets(in_force("a", "b", "c"), now=NOW, revoked=NO)
+    assert [target.config_sha for target in targets] == ["a"]
 
 
 def test_a_bot_that_fails_after_going_back_is_not_sent_back_further_but_said() -> None:
@@ -347,9 +357,8 @@ def test_going_back_skips_quarantined_and_equal_contents() -> None:
         journal.applied(NOW, config, commit=f"commit-{config}")
     until = (NOW + timedelta(hours=1)).isoformat()
     journal.note(Kind.QUARANTINED, NOW, config_sha="b", commit="commit-b", until=until, reason="bad")
-    target = rollback_target(journal.history, now=NOW)
-    assert target is not None
-    assert target.config_sha == "a"
+    targets = rollback_targets(journal.history, now=NOW)
+    assert [target.config_sha for target in targets] == ["a"]
 
 
 class Life(RuleBasedStateMachine):
@@ -404,7 +413,8 @@ class Life(RuleBasedStateMachine):
         since = old.since if old and old.overrides_sha == sha else self.now
         started = old.started_at if old else self.now
         refused = self.live if how == "r" else None
-        self.bot = Bot(self.now, sha, None, since, health, started_at=started, refused_sha=refused)
+        config = sha.partition("@")[0] if sha else None
+        self.bot = Bot(self.now, sha, config, since, health, started_at=started, refused_sha=refused)
         self._agent()
 
     @rule(what=st.sampled_from(["x", None]))
@@ -414,7 +424,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def an_operator_goes_back(self) -> None:
-        if self.journal.history.applied and rollback_target(self.journal.history, now=self.now):
+        if self.journal.history.applied and rollback_targets(self.journal.history, now=self.now):
             self._go_back("operator")
             self._agent()
 
@@ -546,6 +556,9 @@ class Life(RuleBasedStateMachine):
                 assert self.hold is None or self.live == (history.applied and history.applied.overrides_sha)
                 self._restore()
                 note(Kind.REPAIRED, self.now)
+            case Do.RESTORE:
+                assert self.hold is None
+                self._restore()
             case Do.ALERT:
                 note(Kind.ALERT, self.now, topic=action.topic, text=action.why)
             case Do.RESOLVE:
@@ -567,9 +580,8 @@ class Life(RuleBasedStateMachine):
 
     def _go_back(self, cause: str) -> None:
         history = self.journal.history
-        bad, target = history.applied, rollback_target(history, now=self.now)
+        bad, target = history.applied, rollback_targets(history, now=self.now)[0]
         assert bad is not None
-        assert target is not None
         if self.hold is not None:
             self.journal.note(Kind.CLEARED, self.now, hold=self.hold.name, cause="superseded")
         name = f"hold-{len(self.journal.rows)}"

@@ -42,9 +42,9 @@ def merge(world: World, branch: str) -> str:
 
 def test_a_rollback_is_live_before_git_is_asked(world: World) -> None:
     world.remote.rename(world.folder / "gone.git")
-    _, target = roll_back_environment(world.agent, reason="losses")
+    _, way = roll_back_environment(world.agent, reason="losses")
     assert world.live() == {"tail_age_ms": 650}
-    assert target.commit == world.first
+    assert way.target.commit == world.first
     assert json.loads(world.state_dir.hold.read_text())["reason"] == "losses"
     assert world.kinds() == ["applied", "applied", "rollback", "quarantined", "hold"]
 
@@ -220,9 +220,9 @@ def test_going_back_prefers_what_was_seen_healthy_for_the_probation_time(world: 
     world.poll()
     world.ask(tail_age_ms=800)
     world.poll()
-    _, target = roll_back_environment(world.agent, reason="losses")
+    _, way = roll_back_environment(world.agent, reason="losses")
     assert world.live()["tail_age_ms"] == 900
-    assert target.commit == world.entries(Kind.APPLIED)[1].data["commit"]
+    assert way.target.commit == world.entries(Kind.APPLIED)[1].data["commit"]
 
 
 def test_with_nothing_to_go_back_to_the_operator_is_told(tmp_path: Path) -> None:

@@ -343,8 +343,8 @@ def test_a_loosening_that_has_ended_is_nothing_to_go_back_to(world: World) -> No
     world.ask(tail_age_ms=700)
     world.poll()
     world.now += timedelta(hours=2)
-    _, target = roll_back_environment(world.agent, reason="losses")
-    assert target.commit == world.first
+    _, way = roll_back_environment(world.agent, reason="losses")
+    assert way.target.commit == world.first
     assert world.live()["impact_cap_ratio"] < 0.12
 
 
