@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framework.cli.streams import timed
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.agent.operator import hold_environment
 
     hold = hold_environment(_agent(args.environment, args.home), reason=args.reason)
-    print(canonical_json(dict(hold.plain)) if args.json else f"| gitops_hold | HELD | {hold.name} |")
+    line = f"| gitops_hold | HELD | {hold.name} |"
+    print(canonical_json(dict(hold.plain))) if args.json else timed(print)(line)
     return 0
 
 
@@ -36,7 +38,8 @@ def run_release(argv: Sequence[str]) -> int:
 
     agent = _agent(args.environment, args.home)
     done = release_environment(agent, reason=args.reason, accept=args.accept)
-    print(canonical_json({"done": done}) if args.json else f"| gitops_release | CLEARED | {done} |")
+    line = f"| gitops_release | CLEARED | {done} |"
+    print(canonical_json({"done": done})) if args.json else timed(print)(line)
     return 0
 
 

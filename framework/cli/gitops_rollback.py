@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from framework.cli.streams import timed
 from framework.cli.words import Parser
 
 
@@ -26,14 +28,14 @@ def run(argv: Sequence[str]) -> int:
 
     from framework.errors import QuoteopsError
     from framework.files.atomic import canonical_json
-    from framework.gitops.agent.operator import roll_back_environment
+    from framework.gitops.agent.operator import bot_answer, roll_back_environment
     from framework.gitops.agent.serve import make_operator, remote_of
     from framework.gitops.agent.way_back import shown
     from framework.settings.resolve import find_root
 
     def log(line: str) -> None:
         if not args.json:
-            print(line, flush=True)
+            timed(partial(print, flush=True))(line)
 
     home = (args.home or find_root()).resolve()
     agent = make_operator(environment=args.environment, home=home, log=log)
@@ -42,6 +44,8 @@ def run(argv: Sequence[str]) -> int:
     log(f"| gitops_rollback | HELD | back to {way.target.commit[:12]} ({good}), {hold.name} |")
     if way.kept:
         log(f"| gitops_rollback | KEPT | tightened since, so kept: {shown(way.kept)} |")
+    bot = bot_answer(agent.state_dir, hold)
+    log(f"| gitops_rollback | BOT | {bot} |")
     try:
         agent.observer.remote = args.remote or remote_of(home)
         agent.sign = args.sign.resolve() if args.sign is not None else None
@@ -50,5 +54,5 @@ def run(argv: Sequence[str]) -> int:
     except QuoteopsError as error:  # what had to happen has happened; the agent proposes when it can
         log(f"| gitops_rollback | ALERT | the revert is not proposed yet: {error} |")
     if args.json:
-        print(canonical_json(dict(hold.plain)))
+        print(canonical_json({**hold.plain, "bot": bot}))
     return 0

@@ -19,9 +19,13 @@ def unseen(text: str, *, allowed: str = "") -> str:
     return "" if found is None else f"U+{ord(found):04X}"
 
 
-def one_line(text: str) -> str:
-    """Return a text on one line, each letter that cannot be seen as a question mark."""
-    text = " ".join(text.split())
+def visible(text: str) -> str:
+    """Return a text with each letter that cannot be seen as a question mark."""
     if text.isprintable():
         return text
     return "".join("?" if unicodedata.category(letter) in _UNSEEN else letter for letter in text)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, each letter that cannot be seen as a question mark."""
+    return visible(" ".join(text.split()))

@@ -28,6 +28,7 @@ class Health(StrEnum):
     FAILING = "Failing"
     MISSING = "Missing"
     STALE = "Stale"
+    STOPPED = "Stopped"
 
 
 class Permission(StrEnum):
@@ -84,8 +85,11 @@ def health_of(observed: Observed) -> tuple[Health, str]:
     bot = observed.bot
     if bot is None:
         return Health.MISSING, "no bot has written bot.json"
+    if bot.stopped:
+        return Health.STOPPED, bot.stopped
     if not fresh(observed):
-        return Health.STALE, f"last heard {_ago((observed.now - bot.heartbeat_at).total_seconds())}"
+        heard = _ago((observed.now - bot.heartbeat_at).total_seconds())
+        return Health.STALE, f"last heard {heard}" + (f": {bot.reason}" if bot.reason else "")
     known = {"healthy": Health.HEALTHY, "degraded": Health.DEGRADED}
     return known.get(bot.health, Health.FAILING), bot.reason
 
@@ -134,14 +138,19 @@ def _outdated(observed: Observed, desired: Desired) -> str:
 
 
 def fresh(observed: Observed) -> bool:
-    """Say whether a bot has been heard within its heartbeat limit; a word from the future is none."""
-    if observed.bot is None:
+    """Say whether a bot runs: not stopped, and heard within its limit; a word from the future is none."""
+    if observed.bot is None or observed.bot.stopped:
         return False
     return abs((observed.now - observed.bot.heartbeat_at).total_seconds()) <= observed.rules.heartbeat_s
 
 
 def _ago(seconds: float) -> str:
-    return f"{seconds:.0f} s ago" if seconds >= 0 else f"{-seconds:.0f} s in the future: a clock was set back"
+    if seconds < 0:
+        return f"{-seconds:.0f} s in the future: a clock was set back"
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if (seconds >= 2 * size and size > 60) or (seconds >= 600 and size == 60):
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
 
 
 def probation_ends(observed: Observed) -> datetime | None:

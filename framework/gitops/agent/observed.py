@@ -79,6 +79,11 @@ class Bot:
     refused_sha: str | None = None
     refused_why: str = ""
     pending: tuple[str, ...] = ()
+    stopped: str = ""
+    """When and why it was stopped on purpose; empty while it runs, and when it just went silent."""
+
+    standing: str = ""
+    """Position, PnL since its start and fills, in words."""
 
 
 @dataclass(frozen=True)

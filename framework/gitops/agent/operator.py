@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,15 +11,21 @@ from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked
+from framework.gitops.agent.conditions import Health
 from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import TURN_S, Reconciler
 from framework.gitops.agent.rollback import roll_back
-from framework.gitops.agent.state_dir import read_state
+from framework.gitops.agent.state_dir import StateDir, read_bot, read_state
+from framework.gitops.agent.status import read_status
 from framework.gitops.agent.way_back import WayBack
 from framework.gitops.errors import GitopsError
 from framework.holds.hold import Grounds, Hold, end_hold, new_hold
 from framework.journal.entry import Kind
+from framework.journal.journal import utc_now
+
+ANSWER_S = 5.0
+RUNNING = (Health.HEALTHY, Health.DEGRADED, Health.FAILING)
 
 
 def operator() -> str:
@@ -97,6 +104,26 @@ def roll_back_environment(
             raise GitopsError(f"{agent.state_dir.environment}: {error}") from error
         cooldown_s = float(rules.get("cooldown_s", observed.rules.cooldown_s))
         return roll_back(agent.state_dir, agent.view, grounds, way, cooldown_s=cooldown_s), way
+
+
+def bot_answer(state_dir: StateDir, hold: Hold, *, wait_s: float = ANSWER_S) -> str:
+    """Say how the bot is and whether it has taken what is held; one that runs is waited for a moment."""
+    deadline, held = time.monotonic() + wait_s, hold.overrides_sha
+    while True:
+        status, bot = read_status(state_dir, now=utc_now()), read_bot(state_dir.bot)
+        runs = bot is not None and status.health.stands in RUNNING
+        answered = bot is not None and held in (bot.overrides_sha, bot.refused_sha)
+        if not runs or answered or time.monotonic() >= deadline:
+            break
+        time.sleep(0.05)
+    how = f"{status.health.stands}" + (f" ({status.health.why})" if status.health.why else "")
+    if not runs or bot is None:
+        return f"{how}: no bot trades what is held"
+    if bot.overrides_sha == held:
+        return f"{how}: it trades what is held; {bot.standing}".removesuffix("; ")
+    if answered:
+        return f"{how}: it refuses what is held: {bot.refused_why}"
+    return f"{how}: it has not taken what is held within {wait_s:g} s; look at it"
 
 
 def _accept(agent: Reconciler, accept: str, reason: str) -> str:

@@ -472,7 +472,8 @@ class Reconciler:
             self._written = {"quiet": quiet, "fetched_at": state["fetched_at"]}
 
     def _state(self, observed: Observed) -> dict[str, Any]:
-        desired = observed.desired
+        desired, applied = observed.desired, observed.history.applied
+        decisions = self.observer.fetched.gate_journal.decisions
         sync, apart = sync_of(observed)
         health, health_why = health_of(observed)
         permission, why = permission_of(observed)
@@ -492,6 +493,7 @@ class Reconciler:
             "shown": [sync, health, permission],
             "why": {"sync": apart, "health": health_why, "permission": why},
             "rules": asdict(observed.rules),
+            "verdict": None if applied is None else decisions.newest(applied.config_sha),
             "restrained": observed.restrained,
             "journal": {"seq": self.view.head.seq, "sha256": self.view.head.sha256},
         }

@@ -206,9 +206,24 @@ def read_bot(path: Path) -> Bot | None:
             refused_sha=_text(refused.get("overrides_sha")),
             refused_why=one_line(str(refused.get("reason", ""))),
             pending=tuple(str(item["name"]) for item in data.get("pending") or ()),
+            stopped=_stopped(data.get("stopped") or {}),
+            standing=_standing(data),
         )
     except (FileError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # the bot's file proves health or nothing: what cannot be read counts as no bot
+
+
+def _stopped(data: Mapping[str, Any]) -> str:
+    return one_line(f"on purpose at {data['at']}: {data['why']}") if data.get("on_purpose") is True else ""
+
+
+def _standing(data: Mapping[str, Any]) -> str:
+    """Say how the bot stands; nothing when it does not say, as one of an older version."""
+    if "pnl" not in data:
+        return ""
+    position, pnl, fills = float(data["position"]), float(data["pnl"]), int(data["fills"])
+    text = f"position {position + 0.0:.6g} {data['base']}, PnL {pnl:+.2f} {data['quote']} since its start"
+    return one_line(f"{text}, {fills} fill{'s' * (fills != 1)}")
 
 
 def read_state(path: Path) -> dict[str, Any]:

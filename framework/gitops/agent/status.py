@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from framework.files.moments import iso_utc
+from framework.files.printable import one_line
 from framework.gitops.agent.conditions import (
+    Health,
     Permission,
     Sync,
     health_of,
@@ -24,6 +26,8 @@ from framework.holds.hold import read_hold
 from framework.journal.entry import Kind
 
 Plain = dict[str, Any]
+DEAD = (Health.STALE, Health.FAILING)
+"""How a bot is that should trade and does not."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class BotStatus:
     heartbeat_at: str
     pending: tuple[str, ...]
     refused: str | None
+    stopped: str | None
+    standing: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +85,13 @@ class QuarantineStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictStatus:
-    """The newest verdict in the agent's journal."""
+    """The newest verdict on the content in force: the gate's, else the agent's own after a probation."""
 
     at: str
-    verdict: Any
+    verdict: str
     subject: str
     commit: str
+    config_sha: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +132,9 @@ class Status:
 
     @property
     def exit_code(self) -> int:
-        """Return 0 in sync and allowed, 3 when sync is not known, 1 otherwise."""
+        """Return 0 in sync and allowed, 3 when sync is not known, 1 otherwise and when the bot is dead."""
+        if self.health.stands in DEAD:
+            return 1
         if self.sync.stands == Sync.UNKNOWN:
             return 3
         return 0 if (self.sync.stands, self.permission.stands) == (Sync.SYNCED, Permission.ALLOWED) else 1
@@ -178,7 +187,7 @@ def read_status(state_dir: StateDir, *, now: datetime) -> Status:
             if q.until > now
         ),
         alerts=history.alerts,
-        last_verdict=_last_verdict(history),
+        last_verdict=_last_verdict(history, state.get("verdict")),
         last_refused=next(iter(reversed([*history.refused.items()])), None),
         journal_seq=head.seq,
         journal_sha256=head.sha256,
@@ -240,11 +249,23 @@ def _bot(observed: Observed) -> BotStatus | None:
         heartbeat_at=iso_utc(bot.heartbeat_at),
         pending=bot.pending,
         refused=bot.refused_why or None,
+        stopped=bot.stopped or None,
+        standing=bot.standing,
     )
 
 
-def _last_verdict(history: History) -> VerdictStatus | None:
-    return None if history.last_verdict is None else VerdictStatus(**history.last_verdict)
+def _last_verdict(history: History, gate: Any) -> VerdictStatus | None:
+    """Return what was found of the content in force; what was found of another says nothing of it."""
+    applied = history.applied
+    for found in (gate, history.last_verdict):
+        if (
+            applied is not None
+            and isinstance(found, Mapping)
+            and found.get("config_sha") == applied.config_sha
+        ):
+            words = {field.name: one_line(str(found.get(field.name, ""))) for field in fields(VerdictStatus)}
+            return VerdictStatus(**words)
+    return None
 
 
 def _next_poll(state: dict[str, Any]) -> str | None:

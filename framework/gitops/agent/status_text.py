@@ -2,15 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from textwrap import wrap
+
+from framework.files.printable import visible
 from framework.gitops.agent.observed import Desired
 from framework.gitops.agent.status import BotStatus, Condition, RenderedStatus, Status
 
+MARGIN = 14
 
-def status_lines(status: Status) -> list[str]:
-    """Write a status for people: one screen, the answer first."""
+
+def status_lines(status: Status, *, width: int | None = None) -> list[str]:
+    """Write a status for people: one screen, the answer first; broken to a terminal's ``width``."""
+    return [part for line in _lines(status) for part in _wrapped(line, width)]
+
+
+def overview_lines(statuses: Mapping[str, Status | str], *, width: int | None = None) -> list[str]:
+    """Write every environment on a line, then what is wrong with each; a text says why there is no status."""
+    wide = max([11, *(len(name) for name in statuses)])
+    lines = [f"{'environment':{wide}}  {'sync':9}  {'health':8}  {'permission':11}  in force"]
+    for name, status in statuses.items():
+        if isinstance(status, str):
+            lines.append(f"{name:{wide}}  {status}")
+            continue
+        config = status.rendered.config_sha[:12] if status.rendered is not None else "nothing"
+        stands = f"{status.sync.stands:9}  {status.health.stands:8}  {status.permission.stands:11}"
+        lines.append(f"{name:{wide}}  {stands}  {config}")
+    for name, status in statuses.items():
+        if not isinstance(status, str):
+            lines += _wrong(name, status)
+    lines.append("quoteops gitops status --environment NAME tells all of one")
+    return [part for line in lines for part in _wrapped(line, width, margin=2)]
+
+
+def _wrong(name: str, status: Status) -> list[str]:
+    parts = {"sync": status.sync, "health": status.health, "permission": status.permission}
+    said = [f"{name}: {part} {_condition(how)}" for part, how in parts.items() if how.why]
+    if status.bot is not None and status.bot.standing:
+        said.append(f"{name}: {status.bot.standing}")
+    return [*said, *(f"{name}: alert {topic}: {text}" for topic, text in status.alerts.items())]
+
+
+def _wrapped(line: str, width: int | None, *, margin: int = MARGIN) -> list[str]:
+    """Break a line between words, where it must be, under its own text; nothing hidden passes."""
+    shown = visible(line)
+    if width is None:
+        return [shown]
+    return wrap(shown, width, subsequent_indent=" " * margin, break_long_words=False, break_on_hyphens=False)
+
+
+def _lines(status: Status) -> list[str]:
     sync, health, permission = status.sync, status.health, status.permission
     lines = [
-        f"{status.environment}  {sync.stands} · {health.stands} · {permission.stands}",
+        f"{status.environment}  {sync.stands} · {health.stands} · {permission.stands}  at {status.at}",
         f"  sync        {_condition(sync)}",
         f"  health      {_condition(health)}",
         f"  permission  {_condition(permission)}",
@@ -30,6 +74,8 @@ def status_lines(status: Status) -> list[str]:
     if verdict := status.last_verdict:
         commit = f" for commit {verdict.commit[:12]}" if verdict.commit else ""
         lines.append(f"  verdict     {verdict.verdict} by {verdict.subject}{commit} at {verdict.at}")
+    elif status.rendered is not None:
+        lines.append("  verdict     none is known of what is in force")
     return [*lines, *_agent_lines(status)]
 
 
@@ -66,6 +112,10 @@ def _bot_lines(bot: BotStatus | None, rendered: RenderedStatus | None) -> list[s
         f"  in force    config {(bot.config_sha or '?')[:12]}  since {bot.since or '?'},"
         f" heard {bot.heartbeat_at}"
     ]
+    if bot.standing:
+        lines.append(f"              {bot.standing}")
+    if bot.stopped:
+        lines.append(f"              stopped {bot.stopped}")
     same_file = rendered is not None and bot.overrides_sha == rendered.overrides_sha
     if same_file and rendered and bot.config_sha != rendered.config_sha and not bot.pending:
         lines.append(

@@ -100,6 +100,22 @@ class Decisions:
         unknown = self.by_commit.get(commit)
         return Answer(refused=unknown.why if unknown is not None else "", faults=tuple(faults))
 
+    def newest(self, config_sha: str) -> dict[str, str] | None:
+        """Return the newest decision on a content in words, whether it counts or not; None without any."""
+        rows = self.by_config.get(config_sha, ())
+        if not rows:
+            return None
+        row = rows[-1]
+        verdict = cut(str(row.data.get("verdict", "")))
+        said = f"{row.entry.kind.name} ({verdict})" if verdict else row.entry.kind.name
+        return {
+            "at": row.at,
+            "verdict": said,
+            "subject": "the gate",
+            "commit": row.commit,
+            "config_sha": config_sha,
+        }
+
 
 NOTHING = Decisions()
 

@@ -204,6 +204,7 @@ def _verdict(history: History, row: Row) -> History:
             "verdict": row.data.get("verdict"),
             "subject": row.data.get("subject") or row.data.get("bundle") or "",
             "commit": row.data.get("commit") or "",
+            "config_sha": row.data.get("config_sha") or "",
         },
     )
     if row.data.get("subject") != "probation" or row.data["verdict"] != "PASS":

@@ -134,7 +134,7 @@ def test_a_bot_of_another_profile_shows_though_it_follows_the_same_file(
     assert reconcile(world) == 0
     world.bot(config_sha="c")
     capsys.readouterr()
-    assert run(world, "status") == 0
+    assert run(world, "status") == 1  # it was heard long ago
     assert "not the config that was rendered" in capsys.readouterr().out
 
 
