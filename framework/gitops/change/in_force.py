@@ -8,7 +8,7 @@ on, whatever date it bears.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -82,20 +82,32 @@ def in_force(base: Revision, now: datetime) -> InForce:
             earlier = before(path, partial(read_environment, name=name), lambda _: longest)
             tiers |= {name: max((file.tier for file in earlier), key=TIERS.index)} if earlier else {}
     late = now - timedelta(hours=longest)
-    turned = [
-        _turned(git, base.sha, path, [older for newer, older in pairwise(commits) if since[newer] > late])
-        for path, commits in touched.items()
-        if path.startswith(SCHEMA)
-    ]
-    return InForce(policies, tiers, frozenset[str]().union(*turned))
+    turned = _turned(
+        git, base.sha, since, {c for p in touched if p.startswith(SCHEMA) for c in touched[p]}, late
+    )
+    return InForce(policies, tiers, turned)
 
 
-def _turned(git: Git, sha: str, path: str, earlier: Sequence[str]) -> frozenset[str]:
-    """Return the fields of a schema file that reduced risk another way in the oldest version that counts."""
-    if not earlier:
+def _turned(
+    git: Git, sha: str, since: dict[str, datetime], touching: set[str], late: datetime
+) -> frozenset[str]:
+    """Return the fields that reduced risk another way when the time that counts began, or soon after."""
+    young = [commit for commit in since if commit in touching and since[commit] > late]
+    if not young:
         return frozenset()
-    old, new = (directions(git.show(commit, path)) for commit in (earlier[-1], sha))
-    return frozenset(name.rpartition(".")[2] for name in old if name in new and old[name] != new[name])
+    began = [commit for commit in since if since[commit] <= late][-1:]
+    new = _all_directions(git, sha)
+    old = [_all_directions(git, commit) for commit in (*began, young[0])]
+    return frozenset(
+        name.rpartition(".")[2] for one in old for name in one if name in new and one[name] != new[name]
+    )
+
+
+def _all_directions(git: Git, sha: str) -> dict[str, str]:
+    with tempfile.TemporaryDirectory(prefix="quoteops-judge-") as folder:
+        git.export(sha, git.files(sha, SCHEMA), Path(folder))
+        files = sorted(Path(folder).rglob("*.py"))
+        return {name: way for file in files for name, way in directions(file.read_bytes()).items()}
 
 
 def _came_in(git: Git, sha: str) -> dict[str, datetime]:
