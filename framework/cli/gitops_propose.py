@@ -77,7 +77,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--remote", metavar="URL", help="where to push (origin of the checkout)")
     parser.add_argument("--title", metavar="TEXT", help="of the commit and the pull request")
-    parser.add_argument("--anyway", action="store_true", help="a sweep's leader though nothing is proven")
+    parser.add_argument(
+        "--anyway", action="store_true", help="what is not proven, failed or lost to static, all the same"
+    )
     parser.add_argument("--sign", type=Path, metavar="KEY", help="SSH private key that signs the commit")
     parser.add_argument("--home", type=Path, metavar="DIR", help="whose artifacts/gitops/ (this repository)")
     parser.add_argument("--json", action="store_true", help="print JSON")

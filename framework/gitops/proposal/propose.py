@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 from framework.files.atomic import write_atomic
 from framework.files.moments import iso_utc
 from framework.gitops.agent.state_dir import StateDir
+from framework.gitops.change.classify import classify
 from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
 from framework.gitops.desired.rendered import rendered_of
+from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
+from framework.gitops.gate.evidence import load_tapes, tapes_of
 from framework.gitops.proposal.promotion import promotion_of
 from framework.gitops.proposal.sources import Source
+from framework.gitops.proposal.world import check_world
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.pull_request import open_pull_request, push_branch
 
@@ -72,6 +76,7 @@ def propose(
     after = read_revision(git, commit=commit, environment=state_dir.environment, scratch=state_dir.staging)
     if after.fault:
         raise GitopsError(f"{after.fault}")
+    _checked(git, state_dir.environment, base=head, commit=commit, source=source, now=now)
     name, commit = push_branch(
         git, remote, branch=f"quoteops/proposal-{state_dir.environment}-{short}", commit=commit, base=head
     )
@@ -80,6 +85,19 @@ def propose(
     write_atomic(path=file, data=body)
     url = open_pull_request(remote=remote, branch=name, base=branch, title=title, body=body, token=token)
     return Proposal(name, commit, head, title, file, url)
+
+
+def _checked(git: Git, environment: str, *, base: str, commit: str, source: Source, now: datetime) -> None:
+    """Refuse what the check will refuse, and values of another world, before anything is pushed."""
+    with Revision(git, base) as old, Revision(git, commit) as new:
+        if source.world is not None:
+            tapes = tapes_of(old.environment(environment), load_tapes(old.root))
+            check_world(
+                source.world, environment=environment, settings=old.settings(environment), tapes=tapes
+            )
+        report = classify(old, new, environment, now=now)
+    if report.refusals:
+        raise GitopsError(f"{environment}: the check refuses it, so nothing is pushed: {report.refusals[0]}")
 
 
 def _edited(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +52,7 @@ def tuned_run(folder: Path, **more: Any) -> Path:
     for name, value in (
         ("run.json", about),
         ("reports/EDGE_REPORT.json", {"totals": totals}),
-        ("soak/runtime_overrides.json", {"tail_age_ms": 700, "base_spread_bps_delta": 0.15}),
+        ("soak/runtime_overrides.json", {"tail_age_ms": 700, "base_spread_bps_delta": 0.3}),
     ):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text(json.dumps(value))
@@ -70,6 +72,8 @@ def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
         fills=300,
         turnover_quote=1e5,
         answer="BETTER" if proven else "INCONCLUSIVE",
+        bar_per_day=3.0 if proven else -4.0,
+        quote="USDT",
         lower_bps=0.5,
         deflated_lower_bps=0.2 if proven else -0.1,
         proven=proven,
@@ -139,7 +143,7 @@ def test_a_tuned_package_becomes_a_branch_that_keeps_the_comments(world: World, 
     assert made.decode().startswith("# ours\nreason: tuned in soak 20260304T000000  # why\nowner: desk\n")
     assert "  tail_age_ms: 700  # ms\n" in made.decode()
     patch = parse_patch(made.decode(), where=PATCH)
-    assert patch.values == {"tail_age_ms": 700, "base_spread_bps_delta": 0.15}
+    assert patch.values == {"tail_age_ms": 700, "base_spread_bps_delta": 0.3}
     (window,) = patch.tuned_on
     assert (window.tape, window.start.isoformat()) == (DIGEST, "2025-10-09T08:53:20+00:00")
     assert proposal.branch.startswith("quoteops/proposal-sandbox-")
@@ -175,7 +179,9 @@ def test_proposing_twice_gives_one_branch(world: World, tmp_path: Path) -> None:
 
 def test_a_sweep_that_proved_nothing_is_refused_unless_asked_for_anyway(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "s", proven=False)
-    with pytest.raises(GitopsError, match=r"the best of 64 earns at least -0\.1 bps"):
+    with pytest.raises(
+        GitopsError, match=r"the best of 64 is NOT PROVEN against what runs, at least -4 USDT a day"
+    ):
         read_source(folder)
     source = read_source(folder / "SWEEP.json", anyway=True)
     assert any("Nothing is proven" in line for line in source.lines)
@@ -373,10 +379,84 @@ def test_a_proposal_that_the_policy_will_refuse_says_so_at_once(
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     words = ["--environment", "sandbox", "--remote", str(world.remote), "--home", str(world.home)]
     patch = tmp_path / "patch.yaml"
-    for value, verdict in (
-        (660, "GATE: the paired gate decides"),
-        (1000, "REFUSED: sandbox: tail_age_ms goes"),
-    ):
-        patch.write_text(f"reason: r\nowner: o\noverrides:\n  tail_age_ms: {value}\n")
-        assert main(["gitops", "propose", "--from", str(patch), *words]) == 0
-        assert f"| gitops_propose | CHECK | {verdict}" in capsys.readouterr().out
+    patch.write_text("reason: r\nowner: o\noverrides:\n  tail_age_ms: 660\n")
+    assert main(["gitops", "propose", "--from", str(patch), *words]) == 0
+    assert "| gitops_propose | CHECK | GATE: the paired gate decides" in capsys.readouterr().out
+    pushed = branches(world)
+    patch.write_text("reason: r\nowner: o\noverrides:\n  tail_age_ms: 1000\n")
+    assert main(["gitops", "propose", "--from", str(patch), *words]) == 2
+    said = capsys.readouterr().err
+    assert "sandbox: the check refuses it, so nothing is pushed: sandbox: tail_age_ms goes" in said
+    assert branches(world) == pushed
+
+
+def branches(world: World) -> str:
+    """List what the remote holds."""
+    done = subprocess.run(["git", "ls-remote", str(world.remote)], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+LIQUID = {"kind": "synthetic", "preset": "liquid_perp"}
+SIM = {"venue": "sim", "maker_fee_bps": 0.1, "taker_fee_bps": 5.5, "fee_in_base": False}
+
+
+def settings_of(*, market: dict[str, Any] = LIQUID, **exchange: Any) -> dict[str, Any]:
+    return {"market": market, "exchange": {**SIM, **exchange}, "soak": {"seed": 7}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            settings_of(market={"kind": "tape", "preset": None}),
+            "were found on NEXOUSDT; allowed what it trades",
+        ),
+        (settings_of(maker_fee_bps=2.0), "were found with exchange.maker_fee_bps 2.0; allowed its own, 0.1"),
+        (settings_of(venue="bybit_v5"), "were found with exchange.venue bybit_v5; allowed its own, sim"),
+    ],
+)
+def test_values_of_another_market_fee_or_venue_are_refused_and_nothing_is_pushed(
+    world: World, tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    folder = sweep(tmp_path / "s", proven=True)
+    run = {"settings": settings, "runtime": {"tape": "NEXOUSDT binance spot"}}
+    write_json(path=folder / "3" / "run.json", value=run)
+    pushed = branches(world)
+    with pytest.raises(GitopsError, match=re.escape(said)):
+        ask(world, read_source(folder))
+    assert branches(world) == pushed
+
+
+def test_a_failed_soak_and_one_that_loses_to_static_are_refused(tmp_path: Path) -> None:
+    failed = tuned_run(tmp_path / "failed", verdict="FAIL")
+    with pytest.raises(GitopsError, match="verdict is FAIL; allowed another one, or --anyway"):
+        read_source(failed)
+    assert read_source(failed, anyway=True).values
+    lost = tuned_run(tmp_path / "lost")
+    arms = [
+        {"arm": name, "markout_net_30s_bps": bps, "turnover_quote": 1e6, "fills": 100}
+        for name, bps in (("tuned", 0.1), ("static", 0.4))
+    ]
+    write_json(path=lost / "soak" / "TUNING_REPORT.json", value={"arms": arms})
+    with pytest.raises(GitopsError, match="tuned earns 10 after 30 s, not tuning 40"):
+        read_source(lost)
+    lines = "\n".join(read_source(lost, anyway=True).lines)
+    assert "| arm static | 0.4 bps, 100 fills |" in lines
+
+
+def test_a_proposal_keeps_its_words_its_world_and_what_was_tried_beside_what_varied(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "s", proven=True)
+    table = json.loads((folder / SWEEP).read_text())
+    table["words"] = ["strategy.base_half_spread_bps=10", "params.tail_age_ms=650,800", "soak.hours=24"]
+    write_json(path=folder / SWEEP, value=table)
+    write_json(path=folder / "3" / "run.json", value={"settings": settings_of()})
+    source = read_source(folder)
+    assert source.values == {"strategy.base_half_spread_bps": 10, "tail_age_ms": 800}
+    text = "\n".join(source.lines)
+    assert "| words | strategy.base_half_spread_bps=10 params.tail_age_ms=650,800 soak.hours=24 |" in text
+    assert "| market | preset liquid_perp |" in text
+    assert "| fees | maker 0.1, taker 5.5 bps |" in text
+    table["words"] = ["profile=moderate", "params.tail_age_ms=650,800"]
+    write_json(path=folder / SWEEP, value=table)
+    with pytest.raises(GitopsError, match="was found with profile=moderate, a choice of a file"):
+        read_source(folder)
