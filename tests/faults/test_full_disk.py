@@ -82,7 +82,7 @@ def test_an_operator_goes_back_and_holds_on_a_full_disk(disk: Path, tmp_path: Pa
         world.poll()
         assert world.live() == {"tail_age_ms": 700}
         fill(disk)
-        hold, _ = roll_back_environment(world.agent, reason="it loses money")
+        hold, _ = roll_back_environment(world.new_agent(), reason="it loses money")
         assert world.live() == {"tail_age_ms": 650}
         assert world.state_dir.hold.is_file()
         fill(disk)
