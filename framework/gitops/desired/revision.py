@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from framework.files.atomic import FULL
 from framework.gitops.repo.git import Blob, Git
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Revision:
         """Remove the exported files."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     @cached_property
     def files(self) -> dict[str, Blob]:
@@ -62,12 +64,23 @@ class Revision:
 
     @cached_property
     def root(self) -> Path:
-        """Export the files and return the folder. Raises GitError for one that may not be exported."""
-        if self.scratch is not None:
-            self.scratch.mkdir(parents=True, exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=self.scratch)).resolve()
-        self.git.export(self.sha, self.files, self._folder)
-        return self._folder
+        """Export the files and return the folder. Raises GitError for one that may not be exported.
+
+        Where the disk of ``scratch`` is full, another takes them: what is in force must be known then too.
+        """
+        system, memory = Path(tempfile.gettempdir()), Path("/dev/shm")
+        places = [self.scratch or system, *(p for p in (system, memory) if p != self.scratch and p.is_dir())]
+        for number, place in enumerate(places, 1):
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                self._folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=place)).resolve()
+                self.git.export(self.sha, self.files, self._folder)
+                return self._folder
+            except OSError as error:
+                self.close()
+                if error.errno not in FULL or number == len(places):
+                    raise
+        raise AssertionError("unreachable")
 
     @cached_property
     def policy(self) -> Policy:
