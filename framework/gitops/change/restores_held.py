@@ -14,7 +14,9 @@ from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import SignatureError
 from framework.gitops.repo.entry_signatures import verify_entry
 from framework.journal.entry import Entry, Kind, Row
+from framework.settings.overrides import Direction, direction_of
 from framework.settings.schema.gitops import Policy
+from framework.settings.traded import plain_fields, traded_changes
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -35,7 +37,18 @@ def restores_held(
     if (held, bad) != (change.head.config_sha, change.base.config_sha):
         return False
     commit = hold["held"].get("commit")
-    return isinstance(commit, str) and _was_asked_for(base, change.name, commit, config_sha=held, now=now)
+    if not isinstance(commit, str):
+        return False
+    asked = _asked_for(base, change.name, commit, config_sha=went_back_to(hold), now=now)
+    if asked is None or went_back_to(hold) == held:
+        return asked is not None
+    return direction_of(traded_changes(asked, plain_fields(change.head))) is Direction.REDUCING
+
+
+def went_back_to(hold: Mapping[str, Any]) -> str:
+    """Return the config_sha of the content that was gone back to; what is held of it may be safer."""
+    held = hold["held"]
+    return str(held.get("of") or held["config_sha"])
 
 
 def promoted(rows: Iterable[Row], config_sha: str, *, policy: Policy, tier: str) -> Mapping[str, Any] | None:
@@ -63,14 +76,16 @@ def promoted(rows: Iterable[Row], config_sha: str, *, policy: Policy, tier: str)
     return newest.data
 
 
-def _was_asked_for(base: Revision, environment: str, commit: str, *, config_sha: str, now: datetime) -> bool:
-    """Tell whether a commit that the base contains composes, or composed until its end, to these settings."""
+def _asked_for(
+    base: Revision, environment: str, commit: str, *, config_sha: str, now: datetime
+) -> Mapping[str, Any] | None:
+    """Return what a commit that the base contains composes to, or did until its end; None for another."""
     try:
         commit = base.git.rev(commit)
         if not base.git.is_ancestor(commit, base.sha):
-            return False
+            return None
         revision = read_revision(base.git, commit=commit, environment=environment)
-        asked = {rendered_of(revision, environment=environment, now=at).config_sha for at in (now, _LATEST)}
+        asked = [rendered_of(revision, environment=environment, now=at) for at in (now, _LATEST)]
     except QuoteopsError:
-        return False  # then it is judged like any other change
-    return config_sha in asked
+        return None  # then it is judged like any other change
+    return next((content.traded for content in asked if content.config_sha == config_sha), None)

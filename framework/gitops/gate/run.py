@@ -22,7 +22,7 @@ from framework.gates.paired_verdict import Outcome
 from framework.gates.profiles import deciding_profile
 from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
-from framework.gitops.change.restores_held import promoted, restores_held
+from framework.gitops.change.restores_held import promoted, restores_held, went_back_to
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.alpha_budget import Allowance, Attempt, allowance, attempt_entry
@@ -214,7 +214,7 @@ def _runs_already(request: GateRequest, policy: Policy, change: EnvironmentChang
     witness.holds[change.name] = hold
     if hold is None or not restores_held(request.base, change, hold=hold, now=witness.now):
         return False
-    rows, held = request.rows(change.name), hold["held"]["config_sha"]
+    rows, held = request.rows(change.name), went_back_to(hold)
     let_in = promoted(rows, held, policy=policy, tier=change.tier)
     if let_in is not None:
         witness.promotions[change.name] = let_in
