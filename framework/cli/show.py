@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from types import TracebackType
 from typing import Self, TextIO
 
 BAR_CHARS = 40
 REFRESH_S = 0.1
+GREEN, RED, YELLOW = "32", "31", "33"
+COLOURS = {
+    **dict.fromkeys(("PASS", "BETTER"), GREEN),
+    **dict.fromkeys(("FAIL", "WORSE", "TOO QUIET", "ERROR"), RED),
+    **dict.fromkeys(("WARN", "INCONCLUSIVE", "NOT PROVEN", "NO EFFECT"), YELLOW),
+}
+VERDICT = re.compile(rf"(better\? |KPI \w+: |iter \d+: )?(?P<verdict>{'|'.join(COLOURS)})(?=[:\s]|$)")
 
 
 class Show:
@@ -39,9 +47,16 @@ class Show:
         bar = self._drawn
         if bar:
             self._draw("")
-        print(text, file=self._out, flush=True)
+        print(self._dressed(text), file=self._out, flush=True)
         if bar:
             self._draw(bar)
+
+    def _dressed(self, text: str) -> str:
+        """Fold a line between words at the width of a terminal and colour its verdict; else leave it."""
+        if not self._out.isatty():
+            return text
+        folded = fold(text, columns=_columns(self._out))
+        return coloured(folded) if self._live and not os.environ.get("NO_COLOR") else folded
 
     def progress(self, doing: str, share: float) -> None:
         """Say what is being done and how much of it is."""
@@ -57,6 +72,27 @@ class Show:
         self._out.write(f"\r{bar}{blanks}" + ("" if bar else "\r"))
         self._out.flush()
         self._drawn = bar
+
+
+def fold(text: str, *, columns: int) -> str:
+    """Break a line between words, the rest of it indented; a word that is longer stays whole."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1].strip() else f"{lines[-1]}{word}"
+        if len(longer) > columns and lines[-1].strip():
+            lines.append(f"  {word}")
+        else:
+            lines[-1] = longer
+    return "\n".join(lines) if len(text) > columns else text
+
+
+def coloured(text: str) -> str:
+    """Colour the verdict that a line begins with, behind what names it."""
+    found = VERDICT.match(text)
+    if found is None:
+        return text
+    start, end = found.span("verdict")
+    return f"{text[:start]}\x1b[{COLOURS[found['verdict']]}m{text[start:end]}\x1b[0m{text[end:]}"
 
 
 def bar_of(doing: str, share: float, *, seconds: int) -> str:

@@ -109,9 +109,10 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
             progress=show.progress,
             resume=None if resume is None else Path(resume),
         )
+        for line in () if as_json else sweep_text(sweep).splitlines():
+            show.line(line)
     if as_json:
         print(canonical_json({**sweep.as_dict(), "run_dir": str(folder)}))
     else:
-        print(sweep_text(sweep), end="")
         print(f"page: {folder / 'SWEEP.html'}")
     return sweep.verdict.exit_code

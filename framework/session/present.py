@@ -52,13 +52,20 @@ def present_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     return {name: value for name, value in given.items() if name not in TRIED_VARIABLES}
 
 
+def given_words(composed: Composed) -> tuple[str, ...]:
+    """Return the words a run was composed with, choices of files first."""
+    plan = composed.ground.plan
+    chosen = [f"{name}={c.option}" for name, c in plan.choices.items() if c.chosen_by.startswith(f"{name}=")]
+    return (*chosen, *plan.words.values())
+
+
 def present_of(composed: Composed) -> Present:
     """Compose the present beside a run. Raises ConfigError or FileError."""
-    plan = composed.ground.plan
-    words = [*plan.words.values()]
-    words += [f"{name}={c.option}" for name, c in plan.choices.items() if c.chosen_by.startswith(f"{name}=")]
     there = compose_run(
-        primary=plan.primary, words=present_words(words), root=composed.root, environ=present_environ()
+        primary=composed.ground.plan.primary,
+        words=present_words(given_words(composed)),
+        root=composed.root,
+        environ=present_environ(),
     )
     return Present(there.settings, name_of_present(there))
 

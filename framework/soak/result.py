@@ -51,6 +51,8 @@ class SoakResult:
     arms: list[ArmRow] = field(default_factory=list)
     untuned: str | None = None
     """Why no package was tuned, when none was."""
+    words: tuple[str, ...] = ()
+    """The words that were given, to run it again with another one."""
     present: str = ""
     """What runs today: the name of the configuration beside which this one is compared."""
     is_present: bool = False

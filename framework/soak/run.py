@@ -25,6 +25,7 @@ from framework.session.judge import Judge, make_judge
 from framework.session.lines import BotLines
 from framework.session.play import play, weigh
 from framework.session.portfolio import Played, make_replay
+from framework.session.present import given_words
 from framework.session.provenance import provenance_of, runtime_of
 from framework.session.published import check_places
 from framework.session.reload import LiveSettings
@@ -126,7 +127,7 @@ def _begun(
     """Decide what is traded and who judges it, and say so."""
     settings = composed.settings
     result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
-    result.untuned = why_untuned(settings)
+    result.untuned, result.words = why_untuned(settings), given_words(composed)
     begin_symbols(result)
     judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
     for line in (opening_line(result), *notices(result)):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from framework.gates.comparison import FEW_FILLS
 from framework.gates.comparison_text import comparison_sentence
-from framework.gates.explain import matrix_lines, next_step
+from framework.gates.explain import matrix_lines
 from framework.session.halts import halts_sentence, loss_halt_before
 from framework.session.reload import TAKEN_BACK
 from framework.session.switching import switch_rows, switch_sentence
+from framework.soak.advice import next_line, one_move
 from framework.soak.kpi_text import profile_lines, profile_table
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     since = "" if first is None else f"no quoting since the loss halt in iteration {first}"
     halted = since or halts_sentence(result.gates[k - 1].halts or ())
     return (
-        f"iter {k}: {result.gates[k - 1].verdict.value} net {_bps(totals.net_bps)},"
+        f"iter {k}: {result.gates[k - 1].verdict.value} net {_net(totals, result.reports[k - 1].quote)},"
         f" {_fills(totals.fills)}, off-target p95 {_num(totals.percentiles['order_age_p95_ms'])} ms{late}"
         f"{', ' + halted if halted else ''} | {words or 'same package'}"
     )
@@ -114,7 +116,7 @@ def verdict_lines(result: SoakResult) -> list[str]:
     """Say how the run went, as soon as it is judged."""
     return [
         f"{result.judged.verdict.value}: {result.judged.sentence}",
-        _edge_line(result.totals),
+        _edge_line(result),
         *_symbol_lines(result),
         *_pace_lines(result),
         *_reload_lines(result),
@@ -128,11 +130,24 @@ def closing_lines(result: SoakResult) -> list[str]:
         *_arm_lines(result),
         *profile_lines(result.judged),
         _switching(result),
-        f"next: {next_step(result.judged)}",
+        *one_move_lines(result),
+        f"next: {next_line(result)}",
     ]
 
 
-def _edge_line(totals: Section) -> str:
+def one_move_lines(result: SoakResult) -> list[str]:
+    """Say that one move made the loss, where one did."""
+    said = one_move(windows=result.wholes, net_quote=result.totals.net_quote, quote=result.reported.quote)
+    return [] if said is None else [said]
+
+
+def _edge_line(result: SoakResult) -> str:
+    totals = result.totals
+    if totals.fills < FEW_FILLS:
+        return (
+            f"net {_money(totals, result.reported.quote)} in {_fills(totals.fills)}, turnover"
+            f" {_amount(totals.turnover_quote)}: fewer than {FEW_FILLS} fills give no figure in bps"
+        )
     net, gross, fees, slippage, inventory = (
         _bps(totals.parts[name].bps) for name in ("net", "gross", "fees_eff", "slippage", "inventory")
     )
@@ -141,6 +156,15 @@ def _edge_line(totals: Section) -> str:
         f" {_fills(totals.fills)}, turnover {_amount(totals.turnover_quote)},"
         f" 30-s markout net {_markout_30s(totals)}"
     )
+
+
+def _net(totals: Section, quote: str) -> str:
+    """Write a net in bps, in money where few fills make it luck."""
+    return _money(totals, quote) if totals.fills < FEW_FILLS else _bps(totals.net_bps)
+
+
+def _money(totals: Section, quote: str) -> str:
+    return f"{_num(totals.net_quote)} {quote}"
 
 
 def _symbol_lines(result: SoakResult) -> list[str]:
@@ -250,7 +274,12 @@ def results_markdown(result: SoakResult) -> str:
         parts += ["## Tuned against not tuning", _arms(result.arms)]
     matrix = "\n".join(matrix_lines(gate.decision))
     parts += ["## Quoting profile", _switching(result)]
-    parts += ["## Next", next_step(gate), f"Decision matrix:\n\n```\n{matrix}\n```"]
+    parts += [
+        "## Next",
+        *one_move_lines(result),
+        next_line(result),
+        f"Decision matrix:\n\n```\n{matrix}\n```",
+    ]
     return "\n\n".join(parts) + "\n"
 
 

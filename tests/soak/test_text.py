@@ -1,11 +1,33 @@
 """What a soak says about itself in words."""
 
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
 import pytest
 
+from framework.gates.verdict import Verdict
+from framework.market.tape import utc
 from framework.settings.compose import compose_run
-from framework.soak.text import notices, summary_text
+from framework.soak.advice import next_line, one_move, worst_minute
+from framework.soak.result import SoakResult
+from framework.soak.text import iteration_line, notices, summary_text, verdict_lines
+from tests.command import private_copy, soaked
 from tests.realdata import ROOT
 from tests.soak.page_cases import result
+
+
+@cache
+def _soaked(half_spread: float) -> SoakResult:
+    root = private_copy(Path(mkdtemp()))
+    words = ("market.preset=thin_spot", "soak.hours=1", "soak.iterations=2", "soak.auto_tune=false")
+    return soaked(root, *words, f"strategy.base_half_spread_bps={half_spread}")[0]
+
+
+def soaked_thin(*, half_spread: float) -> SoakResult:
+    """Give an hour of a thin market at a half-spread, as a copy that may be changed."""
+    return replace(_soaked(half_spread))
 
 
 @pytest.mark.parametrize(
@@ -34,3 +56,39 @@ def test_the_summary_shows_both_profiles_the_matrix_and_the_next_step() -> None:
     assert len(matrix) == 4
     assert sum(line.startswith(">") for line in matrix) == 1
     assert any(line.startswith("next: ") for line in said)
+
+
+def test_the_next_step_names_a_value_in_bps_and_in_ticks_and_a_command_from_the_runs_own_numbers() -> None:
+    made = soaked_thin(half_spread=0.5)
+    said = next_line(made)
+    assert "; try: quoteops soak " in said
+    if made.judged.verdict is Verdict.FAIL:
+        assert " -m " in said
+        assert " ticks; now 0.5 bps" in said
+    else:
+        assert "soak.hours=" in said
+    assert said.count("soak.auto_tune=false") == 1
+
+
+def test_a_loss_that_one_minute_made_says_which_and_any_other_says_nothing() -> None:
+    windows = soaked_thin(half_spread=0.5).wholes
+    at_ns, lost = worst_minute(windows)
+    assert lost < 0.0
+    said = one_move(windows=windows, net_quote=lost / 0.95, quote="USDT")
+    assert said is not None
+    assert said.startswith(f"one move: the minute from {utc(ns=at_ns)[:16].replace('T', ' ')} UTC lost ")
+    assert said.endswith(" USDT, 95% of it")
+    more = one_move(windows=windows, net_quote=0.5 * lost, quote="USDT")
+    assert more is not None
+    assert more.endswith("more than all of it")
+    assert one_move(windows=windows, net_quote=3.0 * lost, quote="USDT") is None
+    assert one_move(windows=windows, net_quote=5.0, quote="USDT") is None
+
+
+def test_under_thirty_fills_no_bps_are_headlined() -> None:
+    made = soaked_thin(half_spread=40.0)
+    assert made.totals.fills < 30
+    line = verdict_lines(made)[1]
+    assert "fewer than 30 fills give no figure in bps" in line
+    assert " USDT in " in line
+    assert " bps," not in iteration_line(made, 1)

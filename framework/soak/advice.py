@@ -1,0 +1,92 @@
+"""What to do next, with a value and a command, from the run's own numbers; whether one move made the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.edge.measures import equity_at
+from framework.edge.window import WindowData
+from framework.gates.comparison import Answer
+from framework.gates.explain import next_step
+from framework.gates.verdict import Verdict
+from framework.market.tape import utc
+from framework.units import MINUTE
+
+if TYPE_CHECKING:
+    from framework.soak.result import SoakResult
+
+SPREAD = "strategy.base_half_spread_bps"
+ONE_MOVE = 0.5
+"""The share of a loss from which one minute is said to have made it."""
+
+
+def next_line(result: SoakResult) -> str:
+    """Say what to do now: the step, and the command that does it."""
+    gate = result.judged
+    command = _command(result)
+    return f"{next_step(gate)}{f'; try: {command}' if command else ''}"
+
+
+def _command(result: SoakResult) -> str | None:
+    gate, found = result.judged, result.comparison
+    if found is not None and found.answer is Answer.BETTER:
+        return "quoteops gitops propose --environment NAME --from the run's folder"
+    hours = [gate.decided.hours_needed if gate.verdict is Verdict.INCONCLUSIVE else None]
+    hours += [found.hours_needed if found is not None and found.answer is Answer.INCONCLUSIVE else None]
+    known = [one for one in hours if one is not None]
+    if known and gate.verdict is not Verdict.FAIL:
+        return _soak(result, f"soak.hours={math.ceil(max(known))}") if max(known) <= 720.0 else None
+    if gate.verdict is Verdict.FAIL:
+        return _wider(result)
+    return None
+
+
+def _wider(result: SoakResult) -> str | None:
+    """Name the half-spread that would have paid for what the fills lost, and half as much again."""
+    markout, now = result.totals.markout_30s.net_bps, result.settings.strategy.base_half_spread_bps
+    if markout is None or markout >= 0.0 or now <= 0.0:
+        return None
+    tick = _tick_bps(result)
+    least = max(now - markout, now + (tick if tick > 1.0 else 0.0))
+    low, high = (float(f"{value:.2g}") for value in (least, 1.5 * least))
+    ticks = (
+        f" ({low / tick:.3g} and {high / tick:.3g} ticks; now {now:g} bps, {now / tick:.3g})" if tick else ""
+    )
+    return f"{_soak(result, f'{SPREAD}={low:g},{high:g}', sweep=True)}{ticks}"
+
+
+def _tick_bps(result: SoakResult) -> float:
+    windows = result.wholes
+    mids = [window.closing.mid for window in windows if window.closing.mid > 0.0]
+    return 1e4 * windows[0].tick / mids[0] if mids else 0.0
+
+
+def _soak(result: SoakResult, word: str, *, sweep: bool = False) -> str:
+    own = (word.partition("=")[0], "soak.auto_tune", *(() if sweep else ("market.end",)))
+    kept = [one for one in result.words if one.partition("=")[0] not in own]
+    return " ".join(["quoteops soak", *(["-m"] if sweep else []), *kept, word, "soak.auto_tune=false"])
+
+
+def one_move(*, windows: Sequence[WindowData], net_quote: float | None, quote: str) -> str | None:
+    """Say which minute made most of a loss; None when none did."""
+    if not windows or net_quote is None or net_quote >= 0.0:
+        return None
+    at_ns, lost = worst_minute(windows)
+    if lost > ONE_MOVE * net_quote:
+        return None
+    share = f"{lost / net_quote:.0%} of it" if lost >= net_quote else "more than all of it"
+    at = utc(ns=at_ns)[:16].replace("T", " ")
+    return f"one move: the minute from {at} UTC lost {-lost:.3g} {quote}, {share}"
+
+
+def worst_minute(windows: Sequence[WindowData]) -> tuple[int, float]:
+    """Return when the minute of the largest loss began, and what the account changed by in it."""
+    start, end = windows[0].start_ns, min(window.end_ns for window in windows)
+    times = np.append(np.arange(start, end, MINUTE, dtype=np.int64), end)
+    moved = np.nan_to_num(np.sum([np.diff(equity_at(one, times=times)) for one in windows], axis=0))
+    worst = int(np.argmin(moved))
+    return int(times[worst]), float(moved[worst])
