@@ -16,7 +16,10 @@ COLOURS = {
     **dict.fromkeys(("FAIL", "WORSE", "TOO QUIET", "ERROR"), RED),
     **dict.fromkeys(("WARN", "INCONCLUSIVE", "NOT PROVEN", "NO EFFECT"), YELLOW),
 }
-VERDICT = re.compile(rf"(better\? |KPI \w+: |iter \d+: )?(?P<verdict>{'|'.join(COLOURS)})(?=[:\s]|$)")
+VERDICT = re.compile(
+    rf"((better\? |KPI \w+: )|(?=BETTER|WORSE|TOO|NO))(?P<verdict>{'|'.join(COLOURS)})(?=[:\s]|$)"
+)
+"""The two answers as they stand at the end."""
 
 
 class Show:

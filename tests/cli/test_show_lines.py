@@ -39,10 +39,10 @@ def test_what_fits_keeps_its_blanks(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
-        ("FAIL: net", "\x1b[31mFAIL\x1b[0m: net"),
+        ("BETTER: x=1", "\x1b[32mBETTER\x1b[0m: x=1"),
         ("better? TOO QUIET: +1", "better? \x1b[31mTOO QUIET\x1b[0m: +1"),
         ("| kpi_gate | PASS |", "| kpi_gate | PASS |"),
-        ("iter 3: WARN net", "iter 3: \x1b[33mWARN\x1b[0m net"),
+        ("FAIL: net", "FAIL: net"),
         ("KPI scaled: INCONCLUSIVE: x", "KPI scaled: \x1b[33mINCONCLUSIVE\x1b[0m: x"),
         ("the word FAIL in a sentence", "the word FAIL in a sentence"),
         ("PASSAGE", "PASSAGE"),
@@ -55,13 +55,13 @@ def test_the_verdict_a_line_begins_with_is_coloured(line: str, shown: str) -> No
 def test_colour_is_for_a_terminal_that_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def said(out: io.StringIO) -> str:
         with Show(out=out) as show:
-            show.line("FAIL: net")
+            show.line("KPI scaled: FAIL: net")
         return out.getvalue()
 
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert said(io.StringIO()) == "FAIL: net\n"
-    assert "\x1b[31mFAIL" in said(Terminal())
+    assert said(io.StringIO()) == "KPI scaled: FAIL: net\n"
+    assert "\x1b[31mFAIL\x1b[0m" in said(Terminal())
     monkeypatch.setenv("NO_COLOR", "1")
-    assert said(Terminal()) == "FAIL: net\n"
+    assert said(Terminal()) == "KPI scaled: FAIL: net\n"
