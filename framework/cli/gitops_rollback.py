@@ -38,7 +38,8 @@ def run(argv: Sequence[str]) -> int:
             timed(partial(print, flush=True))(line)
 
     home = (args.home or find_root()).resolve()
-    agent = make_operator(environment=args.environment, home=home, log=log)
+    sign = args.sign.resolve() if args.sign is not None else None
+    agent = make_operator(environment=args.environment, home=home, sign=sign, log=log)
     hold, way = roll_back_environment(agent, reason=args.reason, to=args.to, loosen=args.loosen)
     good = "known good" if hold.plain["held"]["proven"] else "its health is not known"
     log(f"| gitops_rollback | HELD | back to {way.target.commit[:12]} ({good}), {hold.name} |")
@@ -48,7 +49,6 @@ def run(argv: Sequence[str]) -> int:
     log(f"| gitops_rollback | BOT | {bot} |")
     try:
         agent.observer.remote = args.remote or remote_of(home)
-        agent.sign = args.sign.resolve() if args.sign is not None else None
         agent.propose_revert()
         agent.publish()
     except QuoteopsError as error:  # what had to happen has happened; the agent proposes when it can

@@ -15,10 +15,11 @@ from framework.errors import QuoteopsError
 from framework.gitops.agent.clearing import named_holds
 from framework.gitops.agent.contents import Contents
 from framework.gitops.agent.observed import Desired, Observed, Rules
+from framework.gitops.agent.revisions import Revisions
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
 from framework.gitops.agent.way_back import WayBack, way_back
 from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal, recalled_gate_journal
-from framework.gitops.desired.environment_revision import EnvironmentRevision, read_revision
+from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import History
 from framework.gitops.desired.permits import Permits, Trust
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
@@ -30,8 +31,6 @@ from framework.journal.errors import JournalError
 
 if TYPE_CHECKING:
     from framework.settings.schema.gitops import Policy
-
-HELD_REVISIONS = 8
 
 
 @dataclass
@@ -83,7 +82,7 @@ class Observer:
         self._taken = history.taken
         self.published: str | None = state.get("published")
         """The journal's branch as it was last seen: one that does not contain it was forced."""
-        self._revisions: dict[str, EnvironmentRevision] = {}
+        self._revisions = Revisions(self.git, self.state_dir.environment, self.state_dir.staging)
         self._refusals: dict[str, str] = {}
         self._permits = Permits(self.state_dir.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
@@ -192,21 +191,7 @@ class Observer:
 
     def of(self, commit: str) -> EnvironmentRevision:
         """Return what a commit says; of one that is not in the mirror, that."""
-        revision = self._revisions.get(commit)
-        if revision is not None:
-            return revision
-        try:
-            self.git.rev(commit)
-        except GitError as error:
-            return EnvironmentRevision(commit, fault=str(error))
-        revision = read_revision(
-            self.git, commit=commit, environment=self.state_dir.environment, scratch=self.state_dir.staging
-        )
-        keys = [c for c in self._revisions if c != self.good]
-        while len(self._revisions) >= HELD_REVISIONS and keys:
-            del self._revisions[keys.pop(0)]
-        self._revisions[commit] = revision
-        return revision
+        return self._revisions.of(commit, keep=self.good)
 
     def accept(self, commit: str, *, good: bool) -> None:
         """Remember a commit as examined and, when nothing forbade it, as the one whose policy is in force."""

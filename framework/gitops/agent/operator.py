@@ -14,9 +14,9 @@ from framework.files.atomic import locked
 from framework.gitops.agent.conditions import Health
 from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.observed import Observed
-from framework.gitops.agent.reconciler import TURN_S, Reconciler
+from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.rollback import roll_back
-from framework.gitops.agent.state_dir import StateDir, read_bot, read_state
+from framework.gitops.agent.state_dir import TURN_S, StateDir, read_bot, read_state
 from framework.gitops.agent.status import read_status
 from framework.gitops.agent.way_back import WayBack
 from framework.gitops.errors import GitopsError

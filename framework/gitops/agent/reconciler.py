@@ -7,21 +7,16 @@ operator's rollback never does.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import InitVar, asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, assert_never
 
-from framework.errors import QuoteopsError
-from framework.files.atomic import locked, write_atomic, write_json
+from framework.files.atomic import locked, write_json
 from framework.files.moments import iso_utc
 from framework.files.spare import keep_spares
 from framework.gitops.agent.adoption import (
     carry_hold,
-    contents_of,
     held_here,
-    published_contents,
     take_contents,
     take_journal,
 )
@@ -30,9 +25,10 @@ from framework.gitops.agent.decide import Action, Do, decide
 from framework.gitops.agent.hold import put_live, settle
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.observer import Observer
-from framework.gitops.agent.revert import Revert, Reverting, make_revert, revert_body
+from framework.gitops.agent.proposals import Log, Proposals
+from framework.gitops.agent.publishing import Publishing
 from framework.gitops.agent.rollback import roll_back
-from framework.gitops.agent.state_dir import JournalView
+from framework.gitops.agent.state_dir import TURN_S
 from framework.gitops.agent.tenancy import Tenancy
 from framework.gitops.desired.rendered import (
     Rendered,
@@ -44,18 +40,11 @@ from framework.gitops.desired.rendered import (
     with_restart,
 )
 from framework.gitops.errors import GitopsError
-from framework.gitops.repo.journal_branch import publish_head
-from framework.gitops.repo.pull_request import open_pull_request, push_branch
 from framework.gitops.repo.said import without_login
 from framework.holds.hold import Grounds, Hold, end_hold, read_hold
 from framework.journal.entry import Kind
-from framework.journal.journal import Journal
 from framework.telemetry.alerts import Severity, alert
 
-RETRY_S = 30.0
-"""Pause after a push that failed."""
-
-TURN_S = 30.0
 MOST = 24
 """Actions of one turn; more would be a loop."""
 
@@ -69,12 +58,6 @@ ALERTS = {
 """What is said on stderr besides, for what collects alerts."""
 
 PAGED = ("failing", "revoked", "journal", "contents", "hold")
-Log = Callable[[str], None]
-
-
-def is_pausing(until: datetime | None, *, now: datetime) -> bool:
-    """Say whether a pause of at most ``RETRY_S`` still lasts; a clock that was set back ends it."""
-    return until is not None and 0.0 < (until - now).total_seconds() <= RETRY_S
 
 
 @dataclass
@@ -83,28 +66,22 @@ class Reconciler:
 
     observer: Observer
     log: Log = print
-    token: str | None = None
-    sign: Path | None = None
+    token: InitVar[str | None] = None
+    """Of the code host, for pull requests."""
+
+    sign: InitVar[Path | None] = None
     """SSH private key that signs what the agent commits: reverts and the journal's branch."""
 
-    publishes: bool = True
+    publishes: InitVar[bool] = True
     """Whether the journal and its head go to the remote as they grow."""
 
-    publish_fault: str = ""
-    """Why the journal could not be published last."""
-
-    outside: Callable[[Callable[[], None]], None] = lambda job: job()
-    """Does what waits for the network: at once, or on a thread that may wait."""
-
-    def __post_init__(self) -> None:
+    def __post_init__(self, token: str | None, sign: Path | None, publishes: bool) -> None:
         self.state_dir, self.view, self.git = self.observer.state_dir, self.observer.view, self.observer.git
-        self._push_after: datetime | None = None
-        self._pushing = False
-        self._publish_after: datetime | None = None
-        self._published: tuple[int, int] | None = None
         self._written: dict[str, Any] = {}
         self._repeats = 0
-        self.tenancy = Tenancy(self.state_dir, self.git, self.observer.now, self.publishes)
+        self.tenancy = Tenancy(self.state_dir, self.git, self.observer.now, publishes)
+        self.publishing = Publishing(self.observer, self.tenancy, sign)
+        self.proposals = Proposals(self.observer, self.log, token, sign)
 
     def look(self) -> None:
         """Ask the remote: for the branch, and whether this agent may act; nothing is raised."""
@@ -112,50 +89,13 @@ class Reconciler:
         self.observer.published = self.tenancy.look(self.observer.remote, known=self.observer.published)
 
     def publish(self, *, release: bool = False) -> None:
-        """Push the journal as it has grown, its contents, and the lease, renewed or given back.
+        """Push the journal as it has grown, and the lease, renewed or given back."""
+        self.publishing.publish(release=release)
 
-        What goes wrong is kept, and tried again later. Another agent's lease is left alone.
-        """
-        now, tenancy = self.observer.now(), self.tenancy
-        if not self.publishes or (is_pausing(self._publish_after, now=now) and not release):
-            return
-        if tenancy.other is not None or tenancy.adoption is not None:
-            return
-        try:
-            stamp = self._journal_stamp()
-            held = tenancy.mine is not None
-            if stamp in (None, self._published) and not tenancy.is_due() and not (release and held):
-                return
-            history = JournalView(self.state_dir.journal).history()
-
-            def beside(tip: str | None) -> dict[str, bytes | None]:
-                name = self.state_dir.environment
-                there = frozenset() if tip is None else frozenset(published_contents(self.git, tip, name))
-                contents = contents_of(history, self.state_dir, there=there)
-                files = {f"{name}.contents/{file}": data for file, data in contents.items()}
-                return {**tenancy.renewal(tip, release=release), **files}
-
-            done = publish_head(
-                self.git,
-                self.observer.remote,
-                self.state_dir.environment,
-                Journal(self.state_dir.journal),
-                known=self.observer.published,
-                sign=self.sign,
-                beside=beside,
-            )
-            tenancy.renewed(release=release)
-            self.observer.published, self._published = done.commit, stamp
-            self.publish_fault, self._publish_after = "", None
-        except (QuoteopsError, OSError) as error:
-            self.publish_fault = str(error)
-            self._publish_after = now + timedelta(seconds=RETRY_S)
-
-    def _journal_stamp(self) -> tuple[int, int] | None:
-        if not self.state_dir.journal.is_file():
-            return None
-        stat = self.state_dir.journal.stat()
-        return (stat.st_ino, stat.st_size) if stat.st_size else None
+    @property
+    def publish_fault(self) -> str:
+        """Return why the journal could not be published last."""
+        return self.publishing.fault
 
     def _take_over(self) -> None:
         """Adopt the published journal before anything else is done; what is held here stays held."""
@@ -229,13 +169,12 @@ class Reconciler:
                     self._act(action, observed)
                     self._tell(action)
             if proposal is not None:  # the network is asked outside the turn
-                self._propose(proposal, observed.now)
+                self.proposals.propose(proposal)
         raise GitopsError(f"{self.state_dir.environment}: {MOST} actions in one turn, the last: {action.do}")
 
     def _observe(self) -> Observed:
-        pausing = is_pausing(self._push_after, now=self.observer.now())
         observed = self.observer.observe(
-            publish_fault=self.publish_fault, can_push=not pausing and not self._pushing
+            publish_fault=self.publish_fault, can_push=self.proposals.are_possible()
         )
         return replace(
             observed,
@@ -249,7 +188,7 @@ class Reconciler:
         hold = read_hold(self.state_dir.hold, self.view.history().hold)
         owed = hold is not None and hold.quarantined is not None
         if hold is not None and owed and (hold.name, Kind.PROPOSED) not in self.view.history().done:
-            self._propose(hold, self.observer.now())
+            self.proposals.propose(hold)
 
     # -- what is done ----------------------------------------------------------------------------------------
 
@@ -381,73 +320,6 @@ class Reconciler:
             self.observer.way_back(observed.history, revoked=observed.revoked),
             cooldown_s=observed.rules.cooldown_s,
         )
-
-    def _propose(self, hold: Hold, now: datetime) -> None:
-        """Push the revert; when that cannot be, it is tried again later and said meanwhile."""
-        try:
-            revert = make_revert(self._reverting(hold, now))
-        except QuoteopsError as error:
-            self._put_off(error)
-            return
-        self._pushing = True
-        self.outside(lambda: self._deliver(revert, hold))
-
-    def _put_off(self, error: QuoteopsError) -> None:
-        self._push_after = self.observer.now() + timedelta(seconds=RETRY_S)
-        self.log(f"| gitops_reconcile | ALERT | the revert is not proposed: {error} |")
-
-    def _deliver(self, revert: Revert, hold: Hold) -> None:
-        """Push a revert and ask for its merge; whoever keeps the environment meanwhile does not wait."""
-        try:
-            self._push(revert, hold)
-        except QuoteopsError as error:
-            self._put_off(error)
-        finally:
-            self._pushing = False
-
-    def _push(self, revert: Revert, hold: Hold) -> None:
-        branch, commit = push_branch(
-            self.git, self.observer.remote, branch=revert.branch, commit=revert.commit, base=revert.base
-        )
-        revert = replace(revert, branch=branch, commit=commit)
-        body = revert_body(revert, hold, self.state_dir.environment)
-        path = self.state_dir.folder / "proposals" / f"{revert.branch.replace('/', '_')}.md"
-        write_atomic(path=path, data=body)
-        url = self._pull_request(revert, hold, body)
-        entry = {"hold": hold.name, "branch": revert.branch, "commit": revert.commit, "exact": revert.exact}
-        with locked(path=self.state_dir.turn, timeout_s=TURN_S):
-            view = JournalView(self.state_dir.journal)  # our own may be read at this moment
-            if (hold.name, Kind.PROPOSED) not in view.history().done:
-                self.view.note(Kind.PROPOSED, {**entry, "url": url})
-        self.log(f"| gitops_reconcile | PROPOSED | {revert.branch} {url or path} |")
-
-    def _reverting(self, hold: Hold, now: datetime) -> Reverting:
-        branch, applied = self.observer.branch, self.view.history().applied
-        held = self.observer.in_force()
-        return Reverting(
-            git=self.git,
-            hold=hold,
-            environment=self.state_dir.environment,
-            head=self.observer.fetched.head or self.git.fetch(self.observer.remote, branch),
-            scratch=self.state_dir.staging,
-            now=now,
-            held=held if applied is not None and applied.config_sha == hold.config_sha else None,
-            sign=self.sign,
-        )
-
-    def _pull_request(self, revert: Revert, hold: Hold, body: str) -> str:
-        try:
-            return open_pull_request(
-                remote=self.observer.remote,
-                branch=revert.branch,
-                base=self.observer.branch,
-                title=f"revert({self.state_dir.environment}): back to {hold.plain['held']['commit'][:12]}",
-                body=body,
-                token=self.token,
-            )
-        except QuoteopsError as error:
-            self.log(f"| gitops_reconcile | ALERT | {error} |")
-            return ""
 
     def _health(self, observed: Observed) -> str:
         return health_of(observed)[0].value.lower()

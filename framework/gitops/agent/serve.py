@@ -23,7 +23,8 @@ from framework.files.spare import keep_spares
 from framework.gitops.agent.conditions import Permission, Sync, fresh, permission_of, sync_of
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.observer import Observer
-from framework.gitops.agent.reconciler import Log, Reconciler
+from framework.gitops.agent.proposals import Log
+from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.revision import sweep_scratch
@@ -68,9 +69,10 @@ def make_reconciler(
     )
 
 
-def make_operator(*, environment: str, home: Path, log: Log = print) -> Reconciler:
+def make_operator(*, environment: str, home: Path, sign: Path | None = None, log: Log = print) -> Reconciler:
     """Open an environment's folder for an operator: it needs neither remote nor checkout."""
-    return Reconciler(Observer(StateDir(home, environment), "", utc_now), log=log, token=token_of(None))
+    observer = Observer(StateDir(home, environment), "", utc_now)
+    return Reconciler(observer, log=log, sign=sign, token=token_of(None))
 
 
 def token_of(checkout: EnvironmentRevision | None) -> str | None:
@@ -84,7 +86,7 @@ def serve(reconciler: Reconciler, *, stop: threading.Event) -> None:
     with _alone(reconciler.state_dir):
         tidy(reconciler.state_dir)
         looked, jobs = threading.Event(), SimpleQueue[Callable[[], None]]()
-        reconciler.outside = jobs.put
+        reconciler.proposals.outside = jobs.put
         fetcher = threading.Thread(
             target=_look, args=(reconciler, looked, jobs, stop), name="fetch", daemon=True
         )

@@ -27,6 +27,8 @@ from framework.journal.journal import Journal, utc_now
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 LOCK_S = 30.0
+TURN_S = 30.0
+"""Longest wait for the turn."""
 
 
 @dataclass(frozen=True)

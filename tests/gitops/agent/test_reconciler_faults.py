@@ -456,7 +456,7 @@ def test_the_push_of_a_revert_is_handed_over_and_nothing_here_waits_for_it(world
     roll_back_environment(world.new_agent(), reason="now")
     world.restart()
     jobs: list[Callable[[], None]] = []
-    world.agent.outside = jobs.append
+    world.agent.proposals.outside = jobs.append
     world.poll()
     world.poll()
     assert len(jobs) == 1
