@@ -50,7 +50,12 @@ def usage() -> str:
     lines = [HEAD, "Files, GROUP=NAME (the default first):"]
     for group, default in chosen.items():
         others = [name for name in options_of(conf, group) if name != default]
-        lines.append(f"  {group + '=':<16}{', '.join([default, *others])}")
+        lines += wrap(
+            ", ".join([default, *others]),
+            78,
+            initial_indent=f"  {group + '=':<16}",
+            subsequent_indent=" " * 18,
+        )
     for group in ("soak", "params", "market"):
         lines += ["", f"Values, {group}.KEY=VALUE:"]
         for name, field in fields_at(RunSettings, (group,)).items():

@@ -150,10 +150,22 @@ def gates_summary(result: SoakResult) -> dict[str, Any]:
         "decides": gate.decides,
         "sentence": gate.sentence,
         "halts": [halt.as_dict() for halt in gate.halts or ()],
+        "fees": fees_of(result),
         "profiles": {name: judged.verdict.value for name, judged in gate.profiles.items()},
         "iterations": [gate.verdict.value for gate in result.gates],
         "comparison": comparison_of(result),
         **({"symbols": {one.symbol: one.verdict.value for one in result.symbols}} if result.symbols else {}),
+    }
+
+
+def fees_of(result: SoakResult) -> dict[str, Any]:
+    """Give what was charged, who said so, and the maker fee at which these fills would net nothing."""
+    return {
+        "maker_fee_bps": result.runtime["maker_fee_bps"],
+        "taker_fee_bps": result.runtime["taker_fee_bps"],
+        "from": result.origin.fee_from,
+        "chosen": result.origin.fee_chosen,
+        "break_even_maker_fee_bps": canonical(result.break_even_maker_fee_bps),
     }
 
 

@@ -11,6 +11,7 @@ from framework.edge.window import WindowData
 from framework.gates.comparison import Comparison
 from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
+from framework.session.origin import Origin
 from framework.session.play import Iteration
 from framework.session.reload import Offer, Reload
 from framework.session.timeline import Version
@@ -34,6 +35,8 @@ class SoakResult:
     market: ReplayWindow
     root: Path
     runtime: dict[str, Any]
+    origin: Origin = field(default_factory=Origin)
+    """The command and the commit, and where the fee came from."""
     versions: list[Version] = field(default_factory=list)
     """What was in force when; a fill and an audit row name one by its place in the list."""
     reloads: list[Reload] = field(default_factory=list)
@@ -97,6 +100,14 @@ class SoakResult:
         """Give the report of the whole run, which there is once it has been played."""
         assert self.report is not None
         return self.report
+
+    @property
+    def break_even_maker_fee_bps(self) -> float | None:
+        """Give the maker fee at which these very fills would net nothing; None without maker fills."""
+        share = self.totals.maker_share_pct
+        if self.totals.net_bps is None or not share:
+            return None
+        return float(self.runtime["maker_fee_bps"]) + self.totals.net_bps * 100.0 / share
 
     @property
     def hours(self) -> float:

@@ -23,6 +23,7 @@ from framework.session.errors import SoakError
 from framework.session.iterations import Outside
 from framework.session.judge import Judge, make_judge
 from framework.session.lines import BotLines
+from framework.session.origin import origin_of
 from framework.session.play import play, weigh
 from framework.session.portfolio import Played, make_replay
 from framework.session.present import given_words
@@ -127,6 +128,7 @@ def _begun(
     """Decide what is traded and who judges it, and say so."""
     settings = composed.settings
     result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
+    result.origin = origin_of(composed, home=home, instrument=market.tape.instrument)
     result.untuned, result.words = why_untuned(settings), given_words(composed)
     begin_symbols(result)
     judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)

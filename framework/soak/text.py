@@ -11,6 +11,7 @@ from framework.gates.explain import matrix_lines
 from framework.session.halts import halts_sentence, loss_halt_before
 from framework.session.reload import TAKEN_BACK
 from framework.session.switching import switch_rows, switch_sentence
+from framework.settings.schema.market import TapeMarket
 from framework.soak.advice import next_line, one_move
 from framework.soak.kpi_text import profile_lines, profile_table
 
@@ -32,8 +33,14 @@ def opening_line(result: SoakResult) -> str:
         paced += f" and following artifacts/gitops/{settings.soak.environment}"
     return (
         f"soak: {_named(market)}, {hours:.3g} h in {market.iterations} iterations{paced}"
-        f"{routes}, from {result.runtime['tape']}, config {settings.config_sha[:12]}"
+        f"{routes}, from {result.runtime['tape']}, {fee_words(result)}, config {settings.config_sha[:12]}"
     )
+
+
+def fee_words(result: SoakResult) -> str:
+    """Say what a maker pays and who said so."""
+    said = f" ({result.origin.fee_from})" if result.origin.fee_from else ""
+    return f"maker fee {result.runtime['maker_fee_bps']:g} bps{said}"
 
 
 def _named(market: ReplayWindow) -> str:
@@ -57,11 +64,23 @@ def notices(result: SoakResult) -> list[str]:
         )
     if settings.soak.environment is not None and settings.soak.clock != "wall":
         lines.append("| overrides | NOT FOLLOWED | a replay follows no agent; allowed soak.clock=wall |")
+    if isinstance(settings.market, TapeMarket) and not result.origin.fee_chosen:
+        lines.append(_unchosen_fee(result))
     if settings.signal.source == "model":
         lines.append("| signal | PROXY | no model can be loaded yet: the proxy stands in |")
     if settings.soak.auto_tune and result.untuned is not None:
         lines.append(f"| autotune | OFF | {result.untuned} |")
     return lines
+
+
+def _unchosen_fee(result: SoakResult) -> str:
+    """Warn that what a recorded venue charges was never said: the net is that of another fee."""
+    venue, fee = result.market.tape.instrument.venue, result.runtime["maker_fee_bps"]
+    tiers = "".join(f"exchange={name}, " for name in result.origin.tiers)
+    return (
+        f"| fees | NOT CHOSEN | {fee:g} bps is no tier of {venue} that anybody named;"
+        f" allowed {tiers}{'or ' if tiers else ''}exchange.maker_fee_bps=N |"
+    )
 
 
 def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
@@ -117,6 +136,7 @@ def verdict_lines(result: SoakResult) -> list[str]:
     return [
         f"{result.judged.verdict.value}: {result.judged.sentence}",
         _edge_line(result),
+        break_even_line(result),
         *_symbol_lines(result),
         *_pace_lines(result),
         *_reload_lines(result),
@@ -165,6 +185,14 @@ def _net(totals: Section, quote: str) -> str:
 
 def _money(totals: Section, quote: str) -> str:
     return f"{_num(totals.net_quote)} {quote}"
+
+
+def break_even_line(result: SoakResult) -> str:
+    """Say at which maker fee these fills would earn nothing, beside the one they were charged."""
+    even = result.break_even_maker_fee_bps
+    few = f"unknown: fewer than {FEW_FILLS} fills" if result.totals.fills < FEW_FILLS else None
+    found = few or ("unknown: no fill of a maker" if even is None else f"{even:.2f} bps")
+    return f"break-even maker fee {found}; {fee_words(result)}"
 
 
 def _symbol_lines(result: SoakResult) -> list[str]:
@@ -255,8 +283,9 @@ def results_markdown(result: SoakResult) -> str:
         f"# Soak: {gate.verdict.value}",
         *present_lines(result),
         gate.sentence,
-        f"Tape {runtime['tape']}, {totals.hours:.3g} h, {runtime['iterations']} iterations, maker fee"
-        f" {runtime['maker_fee_bps']:g} bps, config {runtime['config_sha'][:12]}.",
+        f"Tape {runtime['tape']}, {totals.hours:.3g} h, {runtime['iterations']} iterations,"
+        f" {fee_words(result)}, config {runtime['config_sha'][:12]}.",
+        f"{break_even_line(result).capitalize()}.",
         "## KPI profiles",
         _table(*profile_table(gate)),
         "## Edge",

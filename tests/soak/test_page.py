@@ -15,8 +15,10 @@ import pytest
 
 from framework.gates.verdict import Verdict
 from framework.rollout.route import CANARY, REAL
+from framework.session.origin import origin_of
 from framework.session.routes import route_split
 from framework.session.timeline import Version
+from framework.settings.compose import compose_run
 from framework.soak.page.palette import COLOURS
 from framework.soak.page.render import render_page
 from framework.soak.page.series import money_over_time, shares_below, thin
@@ -286,3 +288,14 @@ def changes(path: Path) -> np.ndarray:
         at += length + 12
     rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, -1)
     return np.asarray((rows[:, 1:].reshape(height, width, -1) != 0).any(axis=2))
+
+
+def test_the_header_says_the_fee_and_where_these_fills_break_even_and_warns_when_nobody_chose_it() -> None:
+    made = result()
+    assert f"these fills break even at {fixed(made.break_even_maker_fee_bps)} bps" in text_of(made)
+    composed = compose_run(root=ROOT, words=["market=tape", "market.path=x"], environ={})
+    made.settings = composed.settings
+    made.origin = origin_of(composed, home=ROOT, instrument=made.market.tape.instrument)
+    assert "Maker fee 0.1 bps (conf/exchange/sim.yaml, the default)" in text_of(made)
+    assert "Nobody chose this fee for a recorded market" in text_of(made)
+    assert "quoteops soak market=tape market.path=x" in text_of(made)

@@ -9,10 +9,12 @@ import pytest
 
 from framework.gates.verdict import Verdict
 from framework.market.tape import utc
+from framework.session.origin import origin_of
 from framework.settings.compose import compose_run
 from framework.soak.advice import next_line, one_move, worst_minute
+from framework.soak.reports import fees_of
 from framework.soak.result import SoakResult
-from framework.soak.text import iteration_line, notices, summary_text, verdict_lines
+from framework.soak.text import iteration_line, notices, opening_line, summary_text, verdict_lines
 from tests.command import private_copy, soaked
 from tests.realdata import ROOT
 from tests.soak.page_cases import result
@@ -92,3 +94,41 @@ def test_under_thirty_fills_no_bps_are_headlined() -> None:
     assert "fewer than 30 fills give no figure in bps" in line
     assert " USDT in " in line
     assert " bps," not in iteration_line(made, 1)
+
+
+def recorded(*words: str) -> SoakResult:
+    made = result(iterations=1)
+    composed = compose_run(root=ROOT, words=["market=tape", "market.path=x", *words], environ={})
+    made.settings = composed.settings
+    made.origin = origin_of(composed, home=ROOT, instrument=made.market.tape.instrument)
+    return made
+
+
+def test_a_recorded_market_without_a_chosen_fee_warns_and_names_what_may_be_said() -> None:
+    assert notices(recorded()) == [
+        "| fees | NOT CHOSEN | 0.1 bps is no tier of hand that anybody named;"
+        " allowed exchange.maker_fee_bps=N |"
+    ]
+    assert notices(recorded("exchange.maker_fee_bps=0.1")) == []
+
+
+def test_the_first_line_says_the_fee_and_who_said_it() -> None:
+    assert "maker fee 0.1 bps (conf/exchange/sim.yaml, the default)" in opening_line(recorded())
+
+
+def test_at_the_break_even_fee_the_same_fills_net_nothing() -> None:
+    made = result()
+    even, totals = made.break_even_maker_fee_bps, made.totals
+    assert even is not None
+    assert totals.net_bps is not None
+    assert totals.net_bps + (made.runtime["maker_fee_bps"] - even) * totals.maker_share_pct / 100.0 == (
+        pytest.approx(0.0)
+    )
+    assert f"break-even maker fee {even:.2f} bps; maker fee 0.1 bps" in summary_text(made)
+    assert fees_of(made)["break_even_maker_fee_bps"] == pytest.approx(even)
+
+
+def test_without_fills_there_is_no_break_even_fee() -> None:
+    made = result(fills=lambda k: [])
+    assert made.break_even_maker_fee_bps is None
+    assert "break-even maker fee unknown: fewer than 30 fills" in summary_text(made)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from framework.edge.intervals import Interval
 from framework.edge.section import Section
 from framework.soak.page.money import PARTS
 from framework.soak.page.words import NONE, fixed, interval, num, percent, whole
+
+if TYPE_CHECKING:
+    from framework.session.origin import Origin
 
 HIDDEN_CARRY = 0.5
 """From this share of the net on, carry is called out: it is luck with the position before it is edge."""
@@ -41,6 +44,25 @@ class ComponentRow:
     bps: str
     quote: str
     interval: str
+
+
+@dataclass(frozen=True)
+class FeeWords:
+    """What a maker pays and who said so, where these fills break even, and how loud to say it."""
+
+    tint: str
+    text: str
+
+
+def fee_words(*, fee_bps: float, even_bps: float | None, origin: Origin, recorded: bool) -> FeeWords:
+    """Say the fee, where it came from and the fee at which the fills would net nothing."""
+    even = "unknown, no fill was a maker's" if even_bps is None else f"{fixed(even_bps, plus=False)} bps"
+    said = f" ({origin.fee_from})" if origin.fee_from else ""
+    text = f"Maker fee {num(fee_bps)} bps{said}; these fills break even at {even}."
+    if origin.fee_chosen or not recorded:
+        return FeeWords("open", text)
+    tiers = " or ".join([*(f"exchange={name}" for name in origin.tiers), "exchange.maker_fee_bps=N"])
+    return FeeWords("warn", f"{text} Nobody chose this fee for a recorded market: say {tiers}.")
 
 
 def headline(totals: Section, quote: str) -> list[Tile]:

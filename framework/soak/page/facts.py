@@ -24,12 +24,20 @@ def _pace(result: SoakResult) -> list[tuple[str, str]]:
     ]
 
 
+def _again(result: SoakResult) -> list[tuple[str, str]]:
+    """Give how to run it again: the command, and the commit it ran from."""
+    given = (("command", result.origin.command), ("commit", result.origin.commit))
+    return [(name, value) for name, value in given if value]
+
+
 def run_facts(result: SoakResult) -> list[tuple[str, str]]:
     """Give what was run on what, so that the same command gives the same page; no wall time."""
     runtime, settings, totals = result.runtime, result.settings, result.totals
     exchange, sizing = settings.exchange, settings.sizing
     quote, instruments = result.reported.quote, [tape.instrument for tape in result.market.tapes]
+    said = f", from {result.origin.fee_from}" if result.origin.fee_from else ""
     return [
+        *_again(result),
         ("tape", str(runtime["tape"])),
         ("tape digest", str(runtime["tape_digest"])),
         ("window", f"{utc(totals.start_ns)} to {utc(totals.end_ns)} UTC, {hours(totals.hours)}"),
@@ -38,7 +46,10 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
             for one in instruments
         ),
         ("clock", str(runtime["clock"])),
-        ("fees", f"maker {num(runtime['maker_fee_bps'])} bps, taker {num(runtime['taker_fee_bps'])} bps"),
+        (
+            "fees",
+            f"maker {num(runtime['maker_fee_bps'])} bps, taker {num(runtime['taker_fee_bps'])} bps{said}",
+        ),
         (
             "exchange model",
             f"queue {exchange.queue_model}, partial fills {_yes(exchange.partial_fills)}, shared queue"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from framework.gates.explain import next_step
 from framework.session.switching import switch_rows, switch_sentence
-from framework.soak.page import money, orders, standing, symbols, tables
+from framework.settings.schema.market import TapeMarket
+from framework.soak.page import earnings, money, orders, standing, symbols, tables
 from framework.soak.page.facts import run_facts
 from framework.soak.page.part import BOTH, symbol_part, whole_part
 from framework.soak.page.template import fill_template
@@ -35,6 +36,12 @@ def _words(result: SoakResult) -> dict[str, Any]:
     return {
         "quote": result.reported.quote,
         "span": f"{hours(totals.hours)} of tape, {utc(totals.start_ns, form='%Y-%m-%d %H:%M')} UTC",
+        "fee": earnings.fee_words(
+            fee_bps=result.runtime["maker_fee_bps"],
+            even_bps=result.break_even_maker_fee_bps,
+            origin=result.origin,
+            recorded=isinstance(result.settings.market, TapeMarket),
+        ),
         "decides": gate.decides,
         "band": gate.decision.band,
         "next": next_step(gate),
