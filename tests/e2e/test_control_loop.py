@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from framework.compiled.records import interpreted
 from framework.gitops.repo.git import Git
@@ -96,11 +97,13 @@ class Team:
         }
         return Workflow(WORKFLOWS / file, self.remote, work, VENV, context).run()
 
-    def gate(self, base: str, head: str) -> dict[str, Job]:
-        """Run the gate's workflow for a pull request."""
+    def gate(self, base: str, head: str, *, action: str = "opened") -> dict[str, Job]:
+        """Run the gate's workflow for what happened to a pull request, when it starts on that."""
+        started = yaml.safe_load((WORKFLOWS / "gate.yml").read_text("utf-8"))[True]["pull_request"]["types"]
+        assert action in started, f"gate.yml does not start when a pull request is {action}"
         repository = {"full_name": "team/desk"}
         pull = {"number": 1, "base": {"sha": base}, "head": {"sha": head, "repo": repository}}
-        event = {"pull_request": pull}
+        event = {"action": action, "pull_request": pull}
         return self.workflow("gate.yml", {"event": event, "event_name": "pull_request"})
 
     def promote(self, before: str, after: str) -> dict[str, Job]:

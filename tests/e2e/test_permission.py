@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from framework.compiled.records import interpreted
-from tests.command import REPOSITORY, quoteops
-from tests.gitops.repository import Repo, bare, ssh_key
+from tests.command import quoteops
+from tests.e2e.desk import Desk
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(interpreted(), reason="a gate needs the compiled code"),
     pytest.mark.skipif(os.name != "posix", reason="no platform is more than tried"),
 ]
-
-
-class Desk:
-    """A clone that pushes, a bare remote, and an agent's home that is a checkout of it."""
-
-    def __init__(self, folder: Path, environment: str) -> None:
-        self.environment, self.folder = environment, folder
-        self.remote = bare(folder / "remote.git")
-        self.key, public = ssh_key(folder / "gate")
-        self.repo = Repo(folder / "clone")
-        for name in ("conf", "gitops", "runtime_overrides"):
-            shutil.copytree(REPOSITORY / name, self.repo.path / name)
-        signer = f"signers: ['gate@example.com namespaces=\"quoteops-journal\" {public}']"
-        self.repo.edit("gitops/policy.yaml", "signers: []", signer)
-        self.repo.commit("the desired state")
-        self.repo.git("remote", "add", "origin", str(self.remote))
-        self.push()
-        self.homes = [self.home("desk")]
-
-    def home(self, name: str) -> Path:
-        """Clone what an agent is started in."""
-        self.repo.git("clone", "--quiet", str(self.remote), str(self.folder / name))
-        return self.folder / name
-
-    def push(self) -> None:
-        self.repo.git("push", "--quiet", "origin", "main")
-
-    def change(self, old: str, new: str) -> None:
-        """Push a value of the environment's patch."""
-        self.repo.edit(f"runtime_overrides/{self.environment}.yaml", old, new)
-        self.repo.commit(f"feat: {new}")
-        self.push()
-
-    def promote(self, *words: str) -> Any:
-        return quoteops("gitops", "promote", "--head", "main", *words, root=self.repo.path)
-
-    def look(self, home: Path | None = None) -> tuple[dict[str, Any], str]:
-        """Let the agent look once; give the status and what is in force."""
-        home = home or self.homes[0]
-        words = ("--environment", self.environment, "--home", str(home))
-        quoteops("gitops", "reconcile", *words, "--remote", str(self.remote), "--once", root=home)
-        done = quoteops("gitops", "status", *words, "--json", root=home)
-        status: dict[str, Any] = json.loads(done.stdout)
-        live = home / "artifacts" / "gitops" / self.environment / "live" / "overrides.json"
-        return status, str(json.loads(live.read_text())["overrides"]) if live.is_file() else ""
 
 
 def test_a_push_without_a_promotion_is_never_in_force(tmp_path: Path) -> None:
