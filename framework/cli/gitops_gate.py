@@ -11,15 +11,18 @@ from framework.cli.words import Parser
 
 if TYPE_CHECKING:
     from framework.gitops.gate.report import GateReport
-    from framework.gitops.gate.run import GateRequest, GateResult
+    from framework.gitops.gate.request import GateRequest
+    from framework.gitops.gate.run import GateResult
 
 
 def run(argv: Sequence[str]) -> int:
     """Judge a change; 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive or no effect."""
     args = _parser().parse_args(argv)
 
+    from framework.gitops.change.standing import readable, unread_note
     from framework.gitops.desired.revision import Revision
-    from framework.gitops.gate.run import GateRequest, run_gate
+    from framework.gitops.gate.request import GateRequest
+    from framework.gitops.gate.run import run_gate
     from framework.gitops.repo.git import Git
     from framework.session.provenance import code_sha
     from framework.settings.resolve import find_root
@@ -27,7 +30,11 @@ def run(argv: Sequence[str]) -> int:
     root = args.repo or find_root()
     git = Git(root)
     rows, agent_rows, append = journals(git, root, args.journal, args.remote, sign=args.sign)
-    with Revision.open(git, args.base) as base, Revision.open(git, args.head) as head:
+    with (
+        Revision.open(git, args.base) as asked,
+        readable(asked) as base,
+        Revision.open(git, args.head) as head,
+    ):
         request = GateRequest(
             base=base,
             head=head,
@@ -45,7 +52,7 @@ def run(argv: Sequence[str]) -> int:
             return _spend(request, as_json=args.json)
         result = run_gate(request)
         if not args.json:
-            print(head.uncommitted_note(), end="", file=sys.stderr)
+            print(unread_note(asked, base) + head.uncommitted_note(), end="", file=sys.stderr)
         show(result.report, out=args.out, out_md=args.out_md, as_json=args.json)
         if args.out is not None:
             _write_bundle(request, result, args.out / "bundles")

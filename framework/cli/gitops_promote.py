@@ -30,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
     from framework.cli.gitops_gate import journals, show
     from framework.gitops.desired.revision import Revision
     from framework.gitops.gate.promote import NO_COMMIT, promote
-    from framework.gitops.gate.run import GateRequest
+    from framework.gitops.gate.request import GateRequest
     from framework.gitops.repo.git import Git
     from framework.session.provenance import code_sha
     from framework.settings.resolve import find_root

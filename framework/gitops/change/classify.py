@@ -7,8 +7,9 @@ variable of this process counts, ``KPI_*`` least of all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
@@ -25,6 +26,7 @@ from framework.gitops.change.directions import direction_changes
 from framework.gitops.change.in_force import InForce, in_force
 from framework.gitops.change.judges import by_class
 from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs, PathClass
+from framework.gitops.change.standing import FindGround, Ground, fault_of, newest_composed
 from framework.gitops.change.strictness import policy_changes
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
@@ -39,12 +41,19 @@ JUDGING = ("tier", "tapes", "branch")
 
 
 def classify(
-    base: Revision, head: Revision, environment: str | None = None, *, now: datetime | None = None
+    base: Revision,
+    head: Revision,
+    environment: str | None = None,
+    *,
+    now: datetime | None = None,
+    ground: FindGround | None = None,
 ) -> ChangeReport:
     """Compare two commits; with ``environment``, that one alone.
 
-    ``now`` decides freezes and expiry, by default the wall clock. Raises GitopsError when the question has no
-    answer: the head does not contain the base, or the base holds no policy or does not compose.
+    ``now`` decides freezes and expiry, by default the wall clock. ``ground`` gives what an environment is
+    compared with that does not compose in the base, by default the newest content below that composes. Raises
+    GitopsError when the question has no answer: the head does not contain the base, or the base holds no
+    policy.
     """
     now = now or datetime.now(UTC)
     if not head.git.is_ancestor(base.sha, head.sha):
@@ -61,12 +70,38 @@ def classify(
         return replace(report, refusals=tuple(faults))
     names = _names(base, head, environment)
     patches = changed if environment is None else [p for p in changed if p in _patches(head, environment)]
-    faults = [*wrong_gitops(head.root, environment), *wrong_patches(head.root, patches, now)]
+    found = _Found()
+    faults = [*_wrong_gitops(base, head, environment, found), *wrong_patches(head.root, patches, now)]
     faults += wrong_conf(head.root, changed)
-    changes, more = _compare_all(names, base, head, rules, now)
-    judge = _of_the_judge(base, head, report.paths, changes)
-    report = replace(report, environments=tuple(changes), refusals=(*faults, *more), judge=judge)
+    one = partial(_compare_one, base=base, head=head, rules=rules, now=now, only=environment, ground=ground)
+    for name in names:
+        one(name, found)
+    judge = _of_the_judge(base, head, report.paths, found.changes)
+    refusals, notes = (*faults, *found.faults), tuple(found.notes)
+    report = replace(report, environments=tuple(found.changes), refusals=refusals, notes=notes, judge=judge)
     return _refuse(report, base, head, rules, now)
+
+
+@dataclass
+class _Found:
+    """What was found of the environments so far."""
+
+    changes: list[EnvironmentChange] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _wrong_gitops(base: Revision, head: Revision, environment: str | None, found: _Found) -> list[str]:
+    """Return what is wrong in gitops/; what was wrong before, of one environment of several, is noted."""
+    faults = [head.plain(fault) for fault in wrong_gitops(head.root, environment)]
+    if not faults or environment is not None:
+        return faults
+    new = list[str]()
+    for name in head.names:
+        before = [base.plain(fault) for fault in wrong_gitops(base.root, name)]
+        for fault in (head.plain(fault) for fault in wrong_gitops(head.root, name)):
+            (found.notes if fault in before else new).append(fault)
+    return new if new or found.notes else faults
 
 
 def _of_the_judge(
@@ -97,25 +132,64 @@ def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
     return known if only is None else [only]
 
 
-def _compare_all(
-    names: Sequence[str], base: Revision, head: Revision, rules: InForce, now: datetime
-) -> tuple[list[EnvironmentChange], list[str]]:
-    """Return what the change does to each environment, and why some of them cannot be composed."""
-    before = _environments(base, names)
-    changes, faults = [], list[str]()
-    for name in names:
-        try:
-            changes.append(_compare(name, before.get(name), base, head, rules, now))
-        except QuoteopsError as error:
-            faults.append(str(error))
-    return changes, faults
+def _compare_one(
+    name: str,
+    found: _Found,
+    *,
+    base: Revision,
+    head: Revision,
+    rules: InForce,
+    now: datetime,
+    only: str | None,
+    ground: FindGround | None,
+) -> None:
+    """Find what the change does to an environment, or why it cannot be composed.
+
+    One that does not compose in the base is compared with its ground; as long as the head leaves it as broken
+    as it was, it keeps no other environment from being changed.
+    """
+    fault = fault_of(base, name, now)
+    if not fault:
+        _compared(name, found, base, head, rules, now)
+        return
+    if only is None and fault == fault_of(head, name, now):
+        found.notes.append(f"{name}: does not compose, as before, and keeps what is in force: {fault}")
+        return
+    try:
+        stands = newest_composed(base, name, now) if ground is None else ground(name)
+    except QuoteopsError as error:
+        found.faults.append(str(error))
+        return
+    with Revision(base.git, stands.commit) as earlier:
+        _compared(name, found, earlier, head, rules, now, stands)
+    found.notes.append(
+        f"{name}: does not compose in the base ({fault}); it is compared with {stands.commit[:12]},"
+        f" {stands.why}"
+    )
+
+
+def _compared(
+    name: str,
+    found: _Found,
+    base: Revision,
+    head: Revision,
+    rules: InForce,
+    now: datetime,
+    stands: Ground | None = None,
+) -> None:
+    try:
+        change = _compare(name, base, head, rules, now)
+    except QuoteopsError as error:
+        found.faults.append(base.plain(str(error)))
+        return
+    found.changes.append(change if stands is None else replace(change, against=stands))
 
 
 def _refuse(
     report: ChangeReport, base: Revision, head: Revision, rules: InForce, now: datetime
 ) -> ChangeReport:
     """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults."""
-    faults, notes = list(report.refusals), list[str]()
+    faults, notes = list(report.refusals), list(report.notes)
     known = [] if not faults else ["the environments that cannot be composed are left out"]
     runs = _runs(base, now) if any(change.raised for change in report.environments) else {}
     for change in report.environments:
@@ -136,6 +210,8 @@ def _runs(base: Revision, now: datetime) -> dict[str, str]:
     """Return the config_sha of what runs today, each with the strictest tier it runs in."""
     runs: dict[str, str] = {}
     for name in base.names:
+        if fault_of(base, name, now):  # what nobody can compose runs nowhere
+            continue
         tier, sha = str(base.environment(name).tier), base.settings(name, now=now).config_sha
         runs[sha] = max(tier, runs.get(sha, tier), key=TIERS.index)
     return runs
@@ -158,23 +234,11 @@ def _patches(head: Revision, name: str) -> tuple[str | None, ...]:
     return (file.overrides, file.candidate)
 
 
-def _environments(base: Revision, names: Sequence[str]) -> dict[str, EnvironmentFile]:
-    try:
-        return {name: base.environment(name) for name in names if name in base.names}
-    except QuoteopsError as error:
-        raise GitopsError(f"base {base.sha[:12]}: {error}") from error
-
-
-def _compare(
-    name: str,
-    before: EnvironmentFile | None,
-    base: Revision,
-    head: Revision,
-    judges: InForce,
-    now: datetime,
-) -> EnvironmentChange:
+def _compare(name: str, base: Revision, head: Revision, judges: InForce, now: datetime) -> EnvironmentChange:
+    before = base.environment(name) if name in base.names else None
     after = head.environment(name) if name in head.names else None
-    old, new = _settings(name, before, base, now), None if after is None else head.settings(name, now=now)
+    old = None if before is None else base.settings(name, now=now)
+    new = None if after is None else head.settings(name, now=now)
     file = before or after
     assert file is not None
     tier = judges.tier(name, file.tier)
@@ -222,15 +286,6 @@ def _loosens(name: str, before: EnvironmentFile | None, after: EnvironmentFile |
                 f"loosens the judge: {name}'s {key} goes from {shown[0] or 'all'} to {shown[1] or 'all'}"
             )
     return tuple(found)
-
-
-def _settings(name: str, before: EnvironmentFile | None, base: Revision, now: datetime) -> RunSettings | None:
-    if before is None:
-        return None
-    try:
-        return base.settings(name, now=now)
-    except QuoteopsError as error:
-        raise GitopsError(f"the base does not compose: {error}") from error
 
 
 def _needs(direction: Direction, rules: TierRules) -> Needs:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from framework.gitops.change.standing import Ground
 from framework.settings.overrides import Change, Direction
 from framework.settings.schema.gitops import Policy
 from framework.settings.schema.run import RunSettings
@@ -51,6 +52,9 @@ class EnvironmentChange:
     later: tuple[Change, ...] = ()
     """What is then other than what runs today."""
 
+    against: Ground | None = None
+    """What it is compared with, where it does not compose in the base."""
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         return {
@@ -63,6 +67,7 @@ class EnvironmentChange:
             "net": self.net,
             "approvals": self.approvals,
             "judging": list(self.judging),
+            **({} if self.against is None else {"against": self.against.commit}),
             "changes": [
                 {
                     "name": change.name,

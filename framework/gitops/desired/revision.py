@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from framework.files.atomic import FULL
+from framework.gitops.errors import GitError
 from framework.gitops.repo.git import Blob, Git
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ class Revision:
                 self._folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=place)).resolve()
                 self.git.export(self.sha, self.files, self._folder)
                 return self._folder
+            except GitError:  # it is asked for anew each time
+                self.close()
+                raise
             except OSError as error:
                 self.close()
                 if error.errno not in FULL or number == len(places):

@@ -23,7 +23,8 @@ from framework.gitops.gate.report import report_sha
 from framework.journal.entry import Kind
 
 if TYPE_CHECKING:
-    from framework.gitops.gate.run import GateRequest, GateResult
+    from framework.gitops.gate.request import GateRequest
+    from framework.gitops.gate.run import GateResult
     from framework.gitops.repo.git import Git
 
 FORMAT = 1
@@ -140,7 +141,8 @@ def replay_bundle(
 
     Raises what the gate raises when commits or tapes are not to be had.
     """
-    from framework.gitops.gate.run import GateRequest, run_gate
+    from framework.gitops.gate.request import GateRequest
+    from framework.gitops.gate.run import run_gate
 
     inputs = bundle["inputs"]
 
@@ -167,6 +169,7 @@ def replay_bundle(
                 code_sha=inputs["code_sha"],
                 workers=workers,
                 everything=inputs.get("all", False),
+                grounds=inputs.get("grounds", {}),
                 progress=progress,
             )
         )

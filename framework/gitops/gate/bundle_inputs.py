@@ -14,13 +14,15 @@ from framework.gitops.desired.revision import Revision
 @dataclass(frozen=True)
 class Witness:
     """When a gate judged, and what the journals said then, by environment: its attempts, its hold, and the
-    promotion of what it is held at; ``everything`` says that it judged what a check is enough for.
+    promotion of what it is held at; ``grounds`` are the commits that environments were compared with which do
+    not compose in the base, each with what it is; ``everything`` says that what a check does for was judged.
     """
 
     now: datetime
     attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
     promotions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    grounds: dict[str, str] = field(default_factory=dict)
     everything: bool = False
 
 
@@ -48,6 +50,7 @@ def bundle_inputs(
         "attempts": witness.attempts,
         "holds": witness.holds,
         "promotions": witness.promotions,
+        **({"grounds": witness.grounds} if witness.grounds else {}),
         **({"all": True} if witness.everything else {}),
     }
 

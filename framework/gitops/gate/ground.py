@@ -11,34 +11,55 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from framework.errors import QuoteopsError
+from framework.gitops.change.standing import Ground, config_sha_of, earlier
 from framework.gitops.desired.checkpoint import restored
 from framework.gitops.desired.decisions import Answer, Decisions, fold_decisions
 from framework.gitops.desired.history import History, fold, moment
 from framework.gitops.desired.permits import Permits, Trust
 from framework.gitops.desired.revision import Revision
-from framework.gitops.gate.run import GateRequest
+from framework.gitops.errors import GitopsError
+from framework.gitops.gate.request import GateRequest
 from framework.gitops.repo.git import Git
 from framework.journal.entry import Entry, Kind, Row
-from framework.settings.gitops_files import ENVIRONMENTS
-
-DEPTH = 64
-"""Commits below the base that are looked at for one that composes."""
 
 
 def ground_of(request: GateRequest, name: str, *, now: datetime) -> str:
     """Return the commit that a change of an environment is judged against. Raises what the journals raise."""
+    found = _ground(request, name, now=now)
+    return request.base.sha if found is None else found.commit
+
+
+def standing_ground(request: GateRequest, name: str, *, now: datetime) -> Ground:
+    """Return what an environment is compared with that does not compose in the base.
+
+    Raises GitopsError when there is nothing, and what the journals raise.
+    """
+    if name in request.grounds:
+        commit, _, why = request.grounds[name].partition(" ")
+        return Ground(commit, why)
+    found = _ground(request, name, now=now)
+    if found is None:
+        raise GitopsError(
+            f"{name}: does not compose in the base {request.base.sha[:12]}, and nothing below it that"
+            " composes is in force, promoted or at least not refused; allowed a base that holds what runs"
+        )
+    return found
+
+
+def _ground(request: GateRequest, name: str, *, now: datetime) -> Ground | None:
+    """Return what to judge against in place of the base, None where the base itself is that."""
     base = request.base
     decisions = counted(request, name, now=now)
     history = history_of(request.agent_rows(name))
     sha = config_sha_of(base, name, now)
     if sha is not None and _stands(sha, decisions, history):
-        return base.sha
-    for commit in _below(base.git, base.sha, name, decisions, history):
+        return None
+    for commit, why in _below(base.git, base.sha, name, decisions, history):
         with Revision(base.git, commit) as earlier:
             sha = config_sha_of(earlier, name, now)
         if sha is not None and not _answer(decisions, sha).refused:
-            return commit
-    return base.sha
+            return Ground(commit, why)
+    return None
 
 
 def counted(request: GateRequest, name: str, *, now: datetime) -> Decisions:
@@ -63,14 +84,6 @@ def history_of(rows: Sequence[Row]) -> History:
     return fold(rows)
 
 
-def config_sha_of(revision: Revision, name: str, now: datetime) -> str | None:
-    """Return what an environment runs in a commit, None when nobody can say."""
-    try:
-        return revision.settings(name, now=now).config_sha
-    except QuoteopsError:
-        return None
-
-
 def _stands(sha: str, decisions: Decisions, history: History) -> bool:
     """Say whether a content is one to be judged against: in force, let in, or the start of everything."""
     applied = history.applied
@@ -83,20 +96,19 @@ def _stands(sha: str, decisions: Decisions, history: History) -> bool:
     return applied is None and not decisions.by_config and not decisions.by_commit
 
 
-def _below(git: Git, base: str, name: str, decisions: Decisions, history: History) -> Iterator[str]:
-    """Give commits to stand on instead, the best first."""
+def _below(
+    git: Git, base: str, name: str, decisions: Decisions, history: History
+) -> Iterator[tuple[str, str]]:
+    """Give commits to stand on instead and what each of them is, the best first."""
     applied, bad = history.applied, {row.config_sha for row in history.quarantines}
-    named = [] if applied is None else [applied.commit]
+    named = [] if applied is None else [(applied.commit, "what is in force there by its agent's journal")]
     standing = [rows[-1] for sha, rows in decisions.by_config.items() if sha not in bad]
     newest = sorted(standing, key=lambda row: row.entry.seq, reverse=True)
-    named += [row.commit for row in newest if row.promotes]
-    named += [str(row.data.get("base")) for row in decisions.all[:1]]  # where everything began
-    for commit in named:
-        if _contains(git, commit, base):
-            yield commit
-    paths = ("conf", "runtime_overrides", f"{ENVIRONMENTS}/{name}.yaml")
-    words = ("log", "--first-parent", "--format=%P", f"--max-count={DEPTH}", base, "--", *paths)
-    yield from (parents.split()[0] for parents in git.run(*words).decode().splitlines() if parents)
+    named += [(row.commit, "what was promoted there last") for row in newest if row.promotes]
+    named += [(str(row.data.get("base")), "what everything began with") for row in decisions.all[:1]]
+    yield from ((commit, why) for commit, why in named if _contains(git, commit, base))
+    for commit in earlier(git, base, name):
+        yield commit, "the newest content below it that composes"
 
 
 def _contains(git: Git, commit: str, base: str) -> bool:

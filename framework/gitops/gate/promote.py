@@ -20,10 +20,11 @@ from framework.errors import QuoteopsError
 from framework.files.atomic import read_text
 from framework.files.moments import iso_utc
 from framework.gates.paired_verdict import Outcome
+from framework.gitops.change.standing import config_sha_of
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import bundle_of
-from framework.gitops.gate.ground import config_sha_of, counted, ground_of, history_of
+from framework.gitops.gate.ground import counted, ground_of, history_of
 from framework.gitops.gate.judged_environment import (
     BY_NAME,
     BY_TIER,
@@ -35,7 +36,8 @@ from framework.gitops.gate.judged_environment import (
     JudgedEnvironment,
 )
 from framework.gitops.gate.report import GateReport, JournalRow
-from framework.gitops.gate.run import GateRequest, run_gate
+from framework.gitops.gate.request import GateRequest
+from framework.gitops.gate.run import run_gate
 from framework.gitops.repo.entry_signatures import SIGNATURE, SIGNED_KINDS, unsigned
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import append_published, fetch_published, journal_name
@@ -257,6 +259,11 @@ def _report(request: GateRequest, judged: Sequence[JudgedEnvironment]) -> GateRe
         sentence=worst.sentence if len(counted) < 2 else f"{worst.name}: {worst.sentence}",
         changed=tuple(row for report in reports for row in report.changed),
         environments=tuple(row for report in reports for row in report.environments),
+        notes=tuple(
+            f"{one.name}: judged against {one.base[:12]}, for the base is not what runs there"
+            for one in counted
+            if one.base not in (request.base.sha, NO_COMMIT)
+        ),
     )
 
 

@@ -73,7 +73,10 @@ def inputs_of(
         code_sha=code_sha,
         environment=change.name,
         tier=change.tier,
-        base=Side(commit=report.base, config_sha=change.base.config_sha),
+        base=Side(
+            commit=report.base if change.against is None else change.against.commit,
+            config_sha=change.base.config_sha,
+        ),
         head=Side(commit=report.head, config_sha=change.head.config_sha),
         compared=(attempt.base_config_sha, attempt.head_config_sha),
         policy_sha=sha256_of(canonical_json(report.policy.model_dump(mode="json"))),
@@ -184,6 +187,8 @@ class GateReport:
     sentence: str
     changed: tuple[ChangedEnvironment, ...] = ()
     environments: tuple[Judged, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What stood in for a base that does not compose in an environment."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON, numbers as reports carry them."""
@@ -198,6 +203,7 @@ class GateReport:
                 "sentence": self.sentence,
                 "changed": [asdict(change) for change in self.changed],
                 "environments": [one.as_dict() for one in self.environments],
+                **({"notes": list(self.notes)} if self.notes else {}),
             }
         )
         return plain
@@ -220,6 +226,7 @@ def gate_lines(report: GateReport) -> list[str]:
         if one.answer.keys:
             lines += ["  each value alone", *(f"    {line}" for line in _columns((KEYS, *_keys(one))))]
         lines += [f"  note: {note}" for note in one.answer.notes]
+    lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
     return [*lines, "", f"{_words(report.outcome)}: {report.sentence}"]
 
 
@@ -230,6 +237,7 @@ def _words(outcome: Outcome) -> str:
 def gate_markdown(report: GateReport) -> str:
     """Return the summary for a pull request or a job; nothing of the change is taken as markup."""
     lines = ["### Paired gate", "", f"**{_words(report.outcome)}**: {_plain(report.sentence)}", ""]
+    lines += [*(f"- {_plain(note)}" for note in report.notes), ""] if report.notes else []
     for one in report.environments:
         lines += [f"#### {_plain(_title(one))}", ""]
         lines += [f"- {_plain(line)}" for line in answer_lines(one.answer, alpha=one.inputs.alpha)]

@@ -6,12 +6,11 @@ gather (classify, open, spend alpha) → replay both arms → compare → settle
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.fanout.run import Fanout
@@ -31,43 +30,15 @@ from framework.gitops.gate.bundle_inputs import Witness, bundle_id, bundle_input
 from framework.gitops.gate.compared import compared
 from framework.gitops.gate.evidence import load_tapes, open_all, replay_evidence, tapes_of, workers_for
 from framework.gitops.gate.floor import Floor, look_at_floor
+from framework.gitops.gate.ground import standing_ground
 from framework.gitops.gate.report import GateReport, Judged, changed_of, inputs_of
+from framework.gitops.gate.request import GateRequest
 from framework.gitops.gate.riders import with_keys
 from framework.holds.hold import newest_hold
-from framework.journal.entry import Kind, Row
+from framework.journal.entry import Kind
 from framework.session.judge import SIDE_BY_SIDE
 from framework.settings.kpi_profiles import load_kpi_profiles
 from framework.settings.schema.gitops import EvidenceTape, Policy
-
-Append = Callable[[str, Kind, Mapping[str, Any]], None]
-Rows = Callable[[str], Sequence[Row]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateRequest:
-    """What is asked: two commits, which environment (None: all that need it), and where things are.
-
-    ``home`` is what a tape's location is below; ``rows`` gives the attempts of an environment, ``append``
-    adds to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers`` 0
-    replays in this process. With ``spent_only`` no look is taken that the rows do not hold,
-    with ``everything`` tapes judge what a check would do for; ``floor`` looks whether what is not judged
-    still quotes.
-    """
-
-    base: Revision
-    head: Revision
-    home: Path
-    rows: Rows
-    agent_rows: Rows = lambda _environment: ()
-    append: Append = lambda _environment, _kind, _data: None
-    environment: str | None = None
-    now: datetime | None = None
-    code_sha: str | None = None
-    workers: int | None = None
-    spent_only: bool = False
-    everything: bool = False
-    floor: bool = True
-    progress: Callable[[str, float], None] = lambda _doing, _share: None
 
 
 @dataclass(frozen=True)
@@ -95,7 +66,10 @@ def run_gate(request: GateRequest) -> GateResult:
     if not asked:
         outcome, sentence = _not_judged(request, report)
         return _result(report, outcome, sentence, [], witness)
-    judged = [_judge(request, report, change, witness) for change in asked]
+    judged = []
+    for change in asked:
+        with _on_its_ground(request, change) as one_request:
+            judged.append(_judge(one_request, report, change, witness))
     worst = min(judged, key=lambda one: _ORDER.index(one.answer.outcome)).answer
     sentence = worst.sentence if len(judged) == 1 else f"{worst.change.name}: {worst.sentence}"
     result = _result(report, worst.outcome, sentence, judged, witness)
@@ -125,7 +99,10 @@ def spend_looks(request: GateRequest) -> dict[str, Allowance]:
 
 def _asked(request: GateRequest, witness: Witness) -> tuple[ChangeReport, list[EnvironmentChange]]:
     """Return what the change is, and the environments that tapes have to judge it in."""
-    report = classify(request.base, request.head, request.environment, now=witness.now)
+    ground = partial(standing_ground, request, now=witness.now)
+    report = classify(request.base, request.head, request.environment, now=witness.now, ground=ground)
+    stood = {c.name: c.against for c in report.environments if c.against is not None}
+    witness.grounds.update({name: f"{found.commit} {found.why}" for name, found in stood.items()})
     needs = ("gate", "check") if request.everything else ("gate",)
     gated = [c for c in report.environments if c.needs in needs and (c.needs == "gate" or _compares(c))]
     return report, [c for c in gated if not _runs_already(request, report.policy, c, witness)]
@@ -134,10 +111,21 @@ def _asked(request: GateRequest, witness: Witness) -> tuple[ChangeReport, list[E
 def _spend(
     request: GateRequest, report: ChangeReport, change: EnvironmentChange, witness: Witness
 ) -> Allowance:
-    tapes = tapes_of(request.base.environment(change.name), load_tapes(request.base.root))
-    with workers_for(tapes=len(tapes), workers=request.workers) as fanout:
-        attempt = _attempt(_question(request, report, change, tapes, fanout))
+    with _on_its_ground(request, change) as asked:
+        tapes = tapes_of(asked.base.environment(change.name), load_tapes(asked.base.root))
+        with workers_for(tapes=len(tapes), workers=request.workers) as fanout:
+            attempt = _attempt(_question(asked, report, change, tapes, fanout))
     return _given(request, report, change.name, attempt, witness)
+
+
+@contextmanager
+def _on_its_ground(request: GateRequest, change: EnvironmentChange) -> Iterator[GateRequest]:
+    """Ask the same with the base that an environment is compared with: its tapes and KPI profiles count."""
+    if change.against is None:
+        yield request
+        return
+    with Revision(request.base.git, change.against.commit) as base:
+        yield replace(request, base=base)
 
 
 def _given(
@@ -182,7 +170,8 @@ def _not_judged(request: GateRequest, report: ChangeReport) -> tuple[Outcome, st
     said = [f"not judged, no gate is needed: {_why_not(report)}"]
     reduced = [c for c in report.environments if c.needs == "check" and _compares(c)]
     for change in reduced if request.floor else ():
-        found = _floor_of(request, report, change)
+        with _on_its_ground(request, change) as asked:
+            found = _floor_of(asked, report, change)
         if not found.kept:
             return Outcome.FAIL, f"{change.name} {found.says}: what may win by not trading proves nothing"
         said.append(f"{change.name} {found.says}")
@@ -246,6 +235,7 @@ def _result(
         sentence=sentence,
         changed=tuple(changed_of(change) for change in report.environments if change.needs != "none"),
         environments=tuple(judged),
+        notes=report.notes if witness.grounds else (),
     )
     return GateResult(found, witness)
 

@@ -18,7 +18,8 @@ from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, write_bundle
 from framework.gitops.gate.report import gate_markdown, report_sha
-from framework.gitops.gate.run import GateRequest, run_gate
+from framework.gitops.gate.request import GateRequest
+from framework.gitops.gate.run import run_gate
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, START, World, patch_text
 

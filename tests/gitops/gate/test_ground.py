@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from framework.gitops.change.standing import config_sha_of
 from framework.gitops.desired.revision import Revision
-from framework.gitops.gate.ground import config_sha_of, ground_of
-from framework.gitops.gate.run import GateRequest
+from framework.gitops.gate.ground import ground_of
+from framework.gitops.gate.request import GateRequest
 from framework.journal.entry import Kind
 from framework.journal.journal import Journal
 from tests.gitops.repository import Repo, desired_state

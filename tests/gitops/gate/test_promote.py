@@ -20,7 +20,8 @@ from framework.gitops.gate.answer import GateAnswer
 from framework.gitops.gate.bundle_inputs import Witness
 from framework.gitops.gate.judged_environment import DECISIONS
 from framework.gitops.gate.report import ChangedEnvironment, GateInputs, GateReport, Judged, Side
-from framework.gitops.gate.run import GateRequest, GateResult
+from framework.gitops.gate.request import GateRequest
+from framework.gitops.gate.run import GateResult
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import fetch_published
 from framework.journal.entry import Kind

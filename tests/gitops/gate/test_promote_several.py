@@ -9,7 +9,7 @@ import pytest
 
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.promote import promote
-from framework.gitops.gate.run import GateRequest
+from framework.gitops.gate.request import GateRequest
 from framework.gitops.repo.journal_branch import fetch_published
 from tests.gitops.repository import bare, desired_state
 
