@@ -75,9 +75,17 @@ def headline(totals: Section, quote: str) -> list[Tile]:
         _tile("Quoted edge", _in_bps(totals.parts["gross"].bps), f"net is {of_edge} of it"),
         _tile("30-s markout, net", _in_bps(markout), f"± {num(error)} (standard error)"),
         _tile("Net without carry", _in_bps(_without_carry(totals)), _carry_share(totals)),
-        _tile("Result", f"{num(totals.net_quote, plus=True)} {quote}", f"worst drawdown {worst}"),
+        _tile(
+            "Result", f"{num(totals.net_quote, plus=True)} {quote}", f"worst drawdown {worst}{_over(totals)}"
+        ),
         _tile("Fills", whole(totals.fills), f"turnover {turnover} {quote}"),
     ]
+
+
+def _over(totals: Section) -> str:
+    """Say what was earned for each unit of the worst drawdown."""
+    worst = totals.max_drawdown_quote
+    return f"; result over it {fixed(totals.net_quote / abs(worst), plus=True)}" if worst else ""
 
 
 def _in_bps(value: Any) -> str:

@@ -10,6 +10,7 @@ from framework.soak.page.reasons import QuantileRow, Reason, quantiles, reasons
 from framework.soak.page.series import added_up, money_over_time
 from framework.soak.page.standing import tint
 from framework.soak.page.symbols import anchor
+from framework.soak.page.traded import Traded, traded
 from framework.soak.page.words import num, typeset
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Part:
     past_end: int
     max_inventory: str
     figures: MoneyFigures
+    traded: Traded | None
     orders: OrderWords | None
     routes: list[tables.NamedRow]
     guard: str
@@ -96,6 +98,7 @@ def _part(result: SoakResult, at: str) -> Part:
         past_end=totals.markout_30s.past_end,
         max_inventory=num(totals.rms_inventory_quote),
         figures=_money_figures(result),
+        traded=traded(result.wholes),
         orders=_order_words(result),
         routes=tables.routes(result),
         guard=tables.guard_words(result),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.gates.explain import next_step
 from framework.session.switching import switch_rows, switch_sentence
 from framework.settings.schema.market import TapeMarket
-from framework.soak.page import earnings, money, orders, standing, symbols, tables
+from framework.soak.advice import next_line
+from framework.soak.page import earnings, money, orders, standing, symbols, tables, traded
 from framework.soak.page.facts import run_facts
 from framework.soak.page.part import BOTH, symbol_part, whole_part
 from framework.soak.page.template import fill_template
 from framework.soak.page.tuner import decisions
-from framework.soak.page.words import hours, utc
+from framework.soak.page.words import hours, typeset, utc
+from framework.soak.text import present_lines
 from framework.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def _words(result: SoakResult) -> dict[str, Any]:
         ),
         "decides": gate.decides,
         "band": gate.decision.band,
-        "next": next_step(gate),
+        "answers": [typeset(line) for line in present_lines(result)],
+        "next": next_line(result),
+        "traded_head": traded.HEAD,
         "profiles": standing.profiles(gate),
         "whole": whole_part(result),
         "symbols": [symbol_part(one) for one in result.symbols],
