@@ -65,6 +65,7 @@ def test_of_two_agents_one_acts(tmp_path: Path) -> None:
             status, live = desk.look(two)
             assert live in (first, "")
             assert "another agent holds the lease" in status["permission"]["why"]
+        assert "Waiting | another agent holds the lease" in desk.reconcile(two).stdout
         desk.let_in(status["desired"]["config_sha"])
         assert desk.look(two)[1] in (first, "")
         until("the one that holds the lease acts", lambda: "0.05" in desk.live(), log=log)

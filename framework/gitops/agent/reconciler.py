@@ -340,7 +340,8 @@ class Reconciler:
         if looked or quiet != self._written.get("quiet"):
             write_json(path=self.state_dir.state, staging=self.state_dir.staging, value=state)
             if state["shown"] != (self._written.get("quiet") or {}).get("shown"):
-                self.log("| gitops_reconcile | " + " ".join(state["shown"]) + " |")
+                stands, why = " ".join(state["shown"]), state["why"]["permission"]
+                self.log(f"| gitops_reconcile | {stands} |" + (f" {why} |" if why else ""))
             self._written = {"quiet": quiet, "fetched_at": state["fetched_at"]}
 
     def _state(self, observed: Observed) -> dict[str, Any]:

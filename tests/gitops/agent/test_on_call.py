@@ -144,3 +144,10 @@ def test_every_line_of_the_commands_begins_with_its_time(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) >= 5
     assert all(TIMED.match(line) for line in lines), lines
+
+
+def test_the_line_of_how_it_stands_says_why_it_waits(world: World) -> None:
+    world.promotes = False
+    world.ask(tail_age_ms=600)
+    world.poll()
+    assert world.said[-1].endswith(" Waiting | waiting for promotion |")
