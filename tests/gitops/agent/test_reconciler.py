@@ -75,6 +75,15 @@ def test_a_change_of_conf_reaches_the_live_file(world: World) -> None:
     assert world.live() == {"tail_age_ms": 650, "min_interval_ms": 111}
 
 
+def test_a_branch_whose_name_holds_slashes_is_followed(world: World) -> None:
+    world.agent.observer.branch = "env/team-a/sandbox"
+    world.poll()
+    assert world.live_sha() is None
+    world.author.run("update-ref", "refs/heads/env/team-a/sandbox", world.first)
+    world.poll()
+    assert world.entries(Kind.APPLIED)[-1].data["commit"] == world.first
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -87,9 +96,10 @@ def test_a_change_of_conf_reaches_the_live_file(world: World) -> None:
         b"reason: '${oc.env:SECRET}'\nowner: o\noverrides: {tail_age_ms: 700}\n",
         b"reason: r\nowner: o\noverrides: {exchange.maker_fee_bps: 0.1}\n",
         b"x" * 1_500_000,
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 312\n",
         None,
     ],
-    ids=["torn", "twice", "no", "nan", "bounds", "target", "secret", "restart", "huge", "removed"],
+    ids=["torn", "twice", "no", "nan", "bounds", "target", "secret", "restart", "huge", "pointer", "removed"],
 )
 def test_what_is_merged_and_wrong_is_refused_once_and_the_last_good_stays(
     world: World, text: bytes | None
