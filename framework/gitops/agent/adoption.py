@@ -93,14 +93,24 @@ def gather(git: Git, tip: str | None, state_dir: StateDir) -> Adoption | None:
     where = state_dir.folder / "aside" / hashlib.sha256(data).hexdigest()[:16]
     aside = where if not older and data else None
     history = _bring(git, tip, name, newest, state_dir, since=since if older else 1, aside=aside)
-    wanted = {f"{item.overrides_sha}.json" for item in history.trail}
+    wanted = {f"{item.overrides_sha}.json": item.content_sha for item in history.trail}
     contents = {
-        file: git.run("cat-file", "blob", oid)
+        file: data
         for file, oid in published_contents(git, tip, name).items()
-        if file in wanted and read_rendered(file[:-5], folder=state_dir.contents) is None
+        if file in wanted and _is_missing(file, wanted[file], state_dir)
+        if _is_whole(data := git.run("cat-file", "blob", oid), wanted[file])
     }
     said = f"the journal here ends at entry {here.seq} and is older than what was published"
     return Adoption(tip, newest, history, contents, here, aside, said if older else why)
+
+
+def _is_missing(file: str, content_sha: str, state_dir: StateDir) -> bool:
+    return read_rendered(file[:-5], folder=state_dir.contents, content_sha=content_sha) is None
+
+
+def _is_whole(data: bytes, content_sha: str) -> bool:
+    """Say whether a published content is the one of its entry; what an older agent wrote names no digest."""
+    return not content_sha or hashlib.sha256(data).hexdigest() == content_sha
 
 
 def take_contents(adoption: Adoption, state_dir: StateDir) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import Applied
-from framework.gitops.desired.rendered import Rendered, read_rendered, rendered_of
+from framework.gitops.desired.rendered import Rendered, read_rendered, rendered_of, run_out_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Contents:
 
     def stored(self, item: Applied | None) -> Rendered | None:
         """Return a content that was put in force; None when the store has lost it."""
-        return None if item is None else read_rendered(item.overrides_sha, folder=self.folder)
+        if item is None:
+            return None
+        return read_rendered(item.overrides_sha, folder=self.folder, content_sha=item.content_sha)
 
     def whole(self, item: Applied | None) -> Rendered | None:
         """Return a content with all that it trades; None when both store and git have lost it."""
@@ -37,6 +39,19 @@ class Contents:
         if stored is None:
             return again
         return replace(stored, traded=again.traded, ended=again.ended, settings=again.settings)
+
+    def run_out(self, item: Applied | None, *, now: datetime) -> Rendered | None:
+        """Return what is left of a content whose patch has run out: by git, or by the store without it."""
+        if item is None or item.kept:  # what going back has made of a commit does not run out
+            return None
+        revision = self.of(item.commit)
+        if revision.fault:
+            stored = self.stored(item)
+            return None if stored is None else run_out_of(stored, now=now)
+        left = revision.left(now)
+        if left is None or not left.reverted:
+            return None
+        return rendered_of(revision, environment=self.environment, now=now)
 
     def _again(self, commit: str, *, at: datetime) -> Rendered | None:
         revision = self.of(commit)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from framework.errors import QuoteopsError
 from framework.gitops.agent.clearing import named_holds
 from framework.gitops.agent.contents import Contents
+from framework.gitops.agent.first_tier import FirstTier
 from framework.gitops.agent.observed import Desired, Observed, Rules
 from framework.gitops.agent.revisions import Revisions
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
@@ -85,6 +86,7 @@ class Observer:
         self._revisions = Revisions(self.git, self.state_dir.environment, self.state_dir.staging)
         self._refusals: dict[str, str] = {}
         self._permits = Permits(self.state_dir.environment)
+        self._first_tier = FirstTier(self.git, self.state_dir.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
         if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
             self.accept(history.taken[1], good=True)
@@ -222,7 +224,7 @@ class Observer:
             reducing=in_force is not None and reduces(in_force, rendered),
             denied=answer.refused,
             promoted_at=answer.promoted.at if answer.promoted is not None else "",
-            lacks=self.fetched.gate_journal.fault or "; ".join(answer.faults[:1]),
+            lacks=self.fetched.gate_journal.fault or "; ".join(answer.faults[:1]) or self._doubt(),
             adopted=self._adopts(),
             frozen=window.reason if window is not None else "",
             late=late_tightenings(revision, now),
@@ -240,9 +242,15 @@ class Observer:
         """Return the policy that says whose promotions count; before any, for a sandbox alone, the head's."""
         anchor = self._anchor()
         own = self.good is None and self.bootstrap is None
-        if anchor.policy is None or (own and anchor.tier != "sandbox"):
+        if anchor.policy is None or (own and self._first_tier.doubt(anchor.commit, anchor.tier)):
             return None
         return Trust(anchor.policy, anchor.tier)
+
+    def _doubt(self) -> str:
+        """Say why the head's own word is not taken for what it is let in by, before anything else counts."""
+        if self.good is not None or self.bootstrap is not None:
+            return ""
+        return self._first_tier.doubt(self._anchor().commit, self._anchor().tier)
 
     def trusted_after(self, commit: str) -> str:
         """Return the commit whose policy is in force once a content is: its own, where that is trusted."""
@@ -345,15 +353,10 @@ class Observer:
         return self.git.is_ancestor(old, new)
 
     def _run_out(self, now: datetime) -> Desired | None:
-        applied = self.view.history().applied
-        if applied is None or applied.kept:  # what going back has made of a commit does not run out
+        rendered = self.contents.run_out(self.view.history().applied, now=now)
+        if rendered is None:
             return None
-        revision = self.of(applied.commit)
-        left = None if revision.fault else revision.left(now)
-        if left is None or not left.reverted:
-            return None
-        rendered = rendered_of(revision, environment=self.state_dir.environment, now=now)
-        return Desired(applied.commit, config_sha=rendered.config_sha, cause="expiry", reducing=True)
+        return Desired(rendered.commit, config_sha=rendered.config_sha, cause="expiry", reducing=True)
 
     def _anchor(self) -> EnvironmentRevision:
         """Return the commit whose policy is in force: the last good one; before any, or when this code cannot

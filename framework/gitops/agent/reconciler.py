@@ -255,7 +255,12 @@ class Reconciler:
         applied = observed.history.applied
         before = self.observer.in_force()
         revision = self.observer.of(desired.commit)
-        rendered = rendered_of(revision, environment=self.state_dir.environment, now=observed.now)
+        if action.topic == "run_out":
+            left = self.observer.contents.run_out(applied, now=observed.now)
+            assert left is not None
+            rendered = left
+        else:
+            rendered = rendered_of(revision, environment=self.state_dir.environment, now=observed.now)
         rendered = successor(rendered, applied=applied, before=before)
         if applied is not None:
             rendered = with_restart(rendered, before=self.observer.of(applied.commit), revision=revision)

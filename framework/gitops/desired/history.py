@@ -38,6 +38,9 @@ class Applied:
     lapses_at: datetime | None = None
     """When a loosening patch in it ends: from then on it is nothing to go back to."""
 
+    content_sha: str = ""
+    """SHA-256 of all that the store keeps of it; empty of an older agent."""
+
     kept: tuple[str, ...] = ()
     """Names of values that are not the commit's: going back to it kept them as they were tightened since."""
 
@@ -151,6 +154,7 @@ def _applied(history: History, row: Row) -> History:
         restart=tuple(data.get("restart", ())),
         bot_health=data.get("bot_health", "missing"),
         lapses_at=moment(data["expires"]) if data.get("lapses") and data.get("expires") else None,
+        content_sha=data.get("content_sha", ""),
         kept=tuple(data.get("kept", ())),
     )
     return replace(

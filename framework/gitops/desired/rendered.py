@@ -74,12 +74,23 @@ class Rendered:
         """Return the SHA-256 of the live file's bytes."""
         return hashlib.sha256(self.live_bytes()).hexdigest()
 
+    def stored_bytes(self) -> bytes:
+        """Return the bytes that the store keeps of it."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return (canonical_json(plain) + "\n").encode()
+
+    @property
+    def content_sha(self) -> str:
+        """Return the SHA-256 of all of it, beyond what the live file states."""
+        return hashlib.sha256(self.stored_bytes()).hexdigest()
+
     def entry(self, *, bot_health: str, **more: Any) -> dict[str, Any]:
         """Return what the journal says of the content when it is put in force."""
         return {
             "commit": self.commit,
             "config_sha": self.config_sha,
             "overrides_sha": self.overrides_sha,
+            "content_sha": self.content_sha,
             "generation": self.generation,
             "cause": self.cause,
             "carried": list(self.carried),
@@ -113,18 +124,23 @@ def store_rendered(rendered: Rendered, *, folder: Path) -> str:
     """Store a content by the digest of its live bytes; return the digest. Raises FileError."""
     sha = rendered.overrides_sha
     path = folder / f"{sha}.json"
-    if read_rendered(sha, folder=folder) is None:
-        plain = {field.name: getattr(rendered, field.name) for field in fields(rendered)}
-        data = canonical_json(plain) + "\n"
+    if read_rendered(sha, folder=folder, content_sha=rendered.content_sha) is None:
+        data = rendered.stored_bytes()
         write_atomic(path=path, data=data, staging=folder.parent / "staging", vital=True)
     return sha
 
 
-def read_rendered(sha: str, *, folder: Path) -> Rendered | None:
-    """Return a stored content, or None when there is none of that digest, whole and unchanged."""
+def read_rendered(sha: str, *, folder: Path, content_sha: str = "") -> Rendered | None:
+    """Return a stored content, or None when there is none of that digest, whole and unchanged.
+
+    ``sha`` covers what the live file states, ``content_sha`` all of it, where an entry names that.
+    """
     path = folder / f"{sha}.json"
     try:
-        data = json.loads(read_plain(path))
+        read = read_plain(path)
+        if content_sha and hashlib.sha256(read).hexdigest() != content_sha:
+            return None
+        data = json.loads(read)
         rendered = Rendered(**{**data, "carried": tuple(data["carried"]), "restart": tuple(data["restart"])})
     except (FileError, ValueError, TypeError, KeyError, RecursionError):
         return None
@@ -220,6 +236,19 @@ def rendered_with(rendered: Rendered, moved: Mapping[str, Any], *, kept: Mapping
         settings=settings.model_dump(mode="json"),
         kept=dict(kept),
     )
+
+
+def run_out_of(rendered: Rendered, *, now: datetime) -> Rendered | None:
+    """Return what is left of a stored content whose patch has ended, None while it has not or nothing lapses.
+
+    Git is not asked: a mirror that has lost the commit must not keep a loosening in force.
+    """
+    if not rendered.lapses or rendered.expires is None or now < datetime.fromisoformat(rendered.expires):
+        return None
+    if not rendered.settings or not rendered.ended:  # of an older agent: only git knows
+        return None
+    moved = {n: value for n, value in rendered.ended.items() if rendered.traded.get(n) != value}
+    return replace(rendered_with(rendered, moved, kept={}), cause="expiry") if moved else None
 
 
 def late_tightenings(revision: EnvironmentRevision, now: datetime) -> str:
