@@ -13,6 +13,7 @@ from framework.settings.errors import ConfigError
 FLAGS = {"--json": "print one JSON value; the lines above go to stderr", "--help": "say all this"}
 SWEEP = ("-m", "--multirun")
 RESUME = "--resume"
+COMPARE = "--compare"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -23,12 +24,13 @@ def run(argv: Sequence[str]) -> int:
         print(usage(), end="")
         return 0
     argv, exports = translated(argv)
-    argv, resume = _resumed(argv)
+    argv, resume = _taken(argv, RESUME, "FOLDER")
+    argv, earlier = _taken(argv, COMPARE, "RUN")
     words = [word for word in argv if not word.startswith("-")]
     flags = [word for word in argv if word.startswith("-")]
     for flag in flags:
         if flag not in (*FLAGS, *SWEEP):
-            known = (*SWEEP, RESUME, *FLAGS)
+            known = (*SWEEP, RESUME, COMPARE, *FLAGS)
             hint = meant_by(flag.partition("=")[0], known)
             raise ConfigError(
                 f"quoteops soak: no flag {flag}; allowed {', '.join((*known, *DOCUMENTED))}{hint}"
@@ -37,29 +39,31 @@ def run(argv: Sequence[str]) -> int:
     if resume is not None or set(flags) & set(SWEEP):
         if exports:
             raise ConfigError("quoteops soak: a sweep exports nothing; its table is SWEEP.json in its folder")
+        if earlier is not None:
+            raise ConfigError(f"quoteops soak: {COMPARE} beside a sweep; allowed with one soak")
         return _sweep(words, as_json, resume)
     for target in exports.values():
         if target.is_dir():
             raise ConfigError(f"quoteops soak: {target} is a folder; allowed a file to export to")
-    return _soak(words, as_json, exports)
+    return _soak(words, as_json, exports, earlier)
 
 
-def _resumed(argv: Sequence[str]) -> tuple[list[str], str | None]:
-    """Take ``--resume FOLDER`` out of the command line."""
+def _taken(argv: Sequence[str], flag: str, what: str) -> tuple[list[str], str | None]:
+    """Take a flag with its value, ``--resume FOLDER``, out of the command line."""
     rest = list(argv)
     for place, word in enumerate(rest):
-        if word == RESUME or word.startswith(f"{RESUME}="):
+        if word == flag or word.startswith(f"{flag}="):
             name, _, folder = word.partition("=")
             del rest[place]
             if not folder and place < len(rest) and not rest[place].startswith("-"):
                 folder = rest.pop(place)
             if not folder:
-                raise ConfigError(f"quoteops soak: {name} names no folder; allowed {RESUME} FOLDER")
+                raise ConfigError(f"quoteops soak: {name} names no folder; allowed {flag} {what}")
             return rest, folder
     return rest, None
 
 
-def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> int:
+def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path], earlier: str | None) -> int:
     from framework.settings.compose import compose_run
     from framework.settings.resolve import find_root
 
@@ -70,8 +74,10 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> i
     from framework.session.stop import Stop
     from framework.soak.reports import gates_summary
     from framework.soak.run import run_soak
+    from framework.soak.runs import earlier_run, write_comparison
     from framework.soak.text import headline_lines
 
+    beside = None if earlier is None else earlier_run(earlier, artifacts=composed.root / "artifacts")
     stop = Stop()
     with Show(out=sys.stderr if as_json else sys.stdout) as show, heard_by(stop):
         say = timed(show.line) if composed.settings.soak.clock == "wall" else show.line
@@ -83,6 +89,8 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path]) -> i
             progress=show.progress,
             stop=stop,
         )
+        for line in () if beside is None else write_comparison(folder, earlier=beside):
+            show.line(line)
         for line in () if as_json else headline_lines(result):
             show.line(line)
     export(folder, exports=exports)

@@ -9,7 +9,7 @@ from framework.settings.documents import parse_yaml
 from framework.settings.resolve import find_root, options_of
 from framework.settings.schema.run import RunSettings
 
-HEAD = """usage: quoteops soak [-m] [--json] [WORDS]
+HEAD = """usage: quoteops soak [-m] [--json] [--compare RUN] [WORDS]
        quoteops soak --resume FOLDER
 
 Replay a market in iterations, judge the KPIs, tune the six run-time parameters
@@ -18,6 +18,7 @@ three hours of a synthetic market in six tuned iterations.
 
   -m, --multirun   run every combination of lists among the words, ranked
   --resume FOLDER  play what is missing of a sweep that was cut off
+  --compare RUN    say afterwards what differs from an earlier run
   --json           print one JSON value; all other lines go to stderr
 
 Scripts may say some words as flags: --hours N, --iterations N, --auto-tune.

@@ -21,7 +21,7 @@ OURS = f".{OVERRIDES}.sha256"
 REPORT = "EDGE_REPORT.json"
 TRADES = "edge/trades.jsonl"
 FILES = (
-    REPORT, TRADES, f"soak/{OVERRIDES}",
+    "index.html", REPORT, TRADES, f"soak/{OVERRIDES}",
     "soak/audit.jsonl", "soak/metrics.jsonl", "soak/summary.txt", "soak/TUNING_REPORT.json",
     "reports/EDGE_REPORT.json", "reports/KPI_GATE.json", "reports/soak_metrics.json",
     "reports/gates_summary.json", "reports/SOAK_RESULTS.md", "reports/report.html",

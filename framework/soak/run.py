@@ -42,6 +42,7 @@ from framework.soak.baselines import compare_arms
 from framework.soak.reports import write_iteration, write_run, write_verdict
 from framework.soak.resources import MemoryWatch, Stopwatch, time_stages
 from framework.soak.result import SoakResult
+from framework.soak.runs import headline_of, write_index
 from framework.soak.symbols import begin_symbols, take_symbols, weigh_symbols
 from framework.soak.text import (
     closing_lines,
@@ -115,10 +116,11 @@ def run_soak(
         run.write(watch, memory, {} if bot is None else {"feeds": bot.feeds})
         about = provenance_of(composed=composed, market=market, home=home)
         early = {"stopped_after_h": run.result.hours} if stop.wanted() else {}
-        folder.complete(verdict=run.result.verdict.value, **about, **early)
+        folder.complete(verdict=run.result.verdict.value, headline=headline_of(run.result), **about, **early)
     if publish:
         folder.publish()
         folder.rotate(keep=settings.soak.keep_runs)
+        write_index(home / "artifacts")
     return run.result, folder.path
 
 

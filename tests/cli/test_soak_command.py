@@ -44,7 +44,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest(capsys: pytest.CaptureFixtu
     assert main(["soak", "--jsn"]) == 2
     error = capsys.readouterr().err
     assert error == (
-        "error: quoteops soak: no flag --jsn; allowed -m, --multirun, --resume, --json, --help,"
+        "error: quoteops soak: no flag --jsn; allowed -m, --multirun, --resume, --compare, --json, --help,"
         " --hours, --iterations, --auto-tune, --export-json, --export-md, --gate-summary;"
         " did you mean --json?\n"
     )
