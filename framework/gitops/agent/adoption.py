@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from framework.files.atomic import write_atomic
-from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.checkpoint import compact, refold, restored
 from framework.gitops.desired.history import History
 from framework.gitops.desired.rendered import read_rendered
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH, read_newest, read_published, sealed_pieces
-from framework.holds.hold import Grounds, Hold, new_hold, read_hold
-from framework.journal.entry import EMPTY, Head, Kind
+from framework.journal.entry import EMPTY, Entry, Head
 from framework.journal.errors import JournalError
 from framework.journal.journal import Journal
 from framework.journal.segments import Content, folder_of, name_of
@@ -119,53 +116,24 @@ def take_contents(adoption: Adoption, state_dir: StateDir) -> None:
         write_atomic(path=state_dir.contents / name, data=data, staging=state_dir.staging)
 
 
-def take_journal(adoption: Adoption, state_dir: StateDir, view: JournalView) -> None:
-    """Put the published journal in place of the one here; the caller has the turn. Raises FileError."""
+def set_aside(adoption: Adoption, state_dir: StateDir) -> None:
+    """Keep what is here and the published journal does not hold. Raises OSError."""
     if adoption.aside is not None:
         adoption.aside.mkdir(parents=True, exist_ok=True)
         for file in (state_dir.journal, state_dir.hold):
             if file.is_file():
                 shutil.copy2(file, adoption.aside / file.name)
-    view.replace(b"".join(entry.line() for entry in adoption.content.entries), staging=state_dir.staging)
 
 
-def held_here(state_dir: StateDir, view: JournalView, adoption: Adoption) -> Hold | None:
-    """Return a hold of this disk that the published journal does not know of."""
-    try:
-        history = view.history()
-    except JournalError:
-        history = History()
-    hold = read_hold(state_dir.hold, history.hold)
-    if hold is None or (adoption.aside is None and (hold.name, Kind.HOLD) in history.done):
-        return None
-    return hold
+def take_journal(
+    adoption: Adoption, state_dir: StateDir, view: JournalView, *, more: Sequence[Entry] = ()
+) -> None:
+    """Put the published journal, and entries that follow it, in place of the one here, in one write.
 
-
-def carry_hold(hold: Hold, state_dir: StateDir, view: JournalView, *, now: datetime) -> None:
-    """Hold what is in force now, for a hold of this disk that the published journal never had."""
-    state_dir.hold.unlink(missing_ok=True)
-    history = view.history()
-    if history.hold is not None:  # it is held already
-        return
-    applied = history.applied
-    grounds = Grounds(
-        reason=f"it was held here when the published journal was taken over: {hold.reason}",
-        cause=hold.cause,
-        by=str(hold.plain.get("by") or "agent"),
-        at=now,
-        head=applied.commit if applied is not None else hold.head,
-        head_config_sha=applied.config_sha if applied is not None else hold.head_config_sha,
-    )
-    held = None
-    if applied is not None:
-        held = {
-            "commit": applied.commit,
-            "config_sha": applied.config_sha,
-            "overrides_sha": applied.overrides_sha,
-            "generation": applied.generation,
-            "proven": applied.config_sha in history.proven,
-        }
-    place_hold(state_dir, view, new_hold(grounds, seq=view.head.seq + 1, held=held))
+    The caller has the turn. Raises FileError.
+    """
+    entries = (*adoption.content.entries, *more)
+    view.replace(b"".join(entry.line() for entry in entries), staging=state_dir.staging)
 
 
 def _bring(

@@ -31,7 +31,7 @@ def settle(state_dir: StateDir, view: JournalView, hold: Hold, *, bot_health: st
     older = history.hold
     if older is not None and older["hold"] != hold.name:
         view.note(Kind.CLEARED, {"hold": older["hold"], "cause": f"superseded by {hold.name}"})
-    if hold.quarantined is not None:
+    if hold.quarantined is not None or _is_elsewhere(hold, history):
         _go_back(state_dir, view, hold, history, bot_health)
     if (hold.name, Kind.HOLD) not in history.done:
         view.note(Kind.HOLD, hold.plain)
@@ -48,6 +48,21 @@ def _go_back(state_dir: StateDir, view: JournalView, hold: Hold, history: Histor
         rendered = require_rendered(hold.overrides_sha, folder=state_dir.contents)
         put_live(state_dir, rendered.live_bytes())
         entry = rendered.entry(bot_health=bot_health, hold=hold.name, reason=hold.reason)
-        view.note(Kind.ROLLBACK, {**entry, "from": hold.plain["quarantined"]})
-    if (hold.name, Kind.QUARANTINED) not in history.done:
+        view.note(Kind.ROLLBACK, {**entry, "from": hold.plain["quarantined"] or _identity(history)})
+    if hold.quarantined is not None and (hold.name, Kind.QUARANTINED) not in history.done:
         view.note(Kind.QUARANTINED, {**hold.plain["quarantined"], "hold": hold.name, "reason": hold.reason})
+
+
+def _is_elsewhere(hold: Hold, history: History) -> bool:
+    """Say whether a hold that is not in the journal yet keeps another content than the journal's newest."""
+    applied = history.applied
+    if hold.overrides_sha is None or applied is None or (hold.name, Kind.HOLD) in history.done:
+        return False
+    return hold.overrides_sha != applied.overrides_sha
+
+
+def _identity(history: History) -> dict[str, str]:
+    applied = history.applied
+    assert applied is not None
+    names = ("config_sha", "commit", "overrides_sha")
+    return {name: getattr(applied, name) for name in names}

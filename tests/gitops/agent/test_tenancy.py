@@ -20,7 +20,7 @@ from framework.gitops.agent import reconciler as acting
 from framework.gitops.agent.conditions import Permission, permission_of
 from framework.gitops.agent.lease import LEASE_S, PATIENCE, Lease, read_lease
 from framework.gitops.agent.observer import Observer
-from framework.gitops.agent.operator import hold_environment, roll_back_environment
+from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
 from framework.gitops.agent.state_dir import JournalView, StateDir, read_state
@@ -153,10 +153,93 @@ def test_a_hold_that_was_never_published_outlives_the_adoption(world: World) -> 
     assert permission_of(observed)[0] is Permission.HELD
     assert observed.hold is not None
     assert "incident" in observed.hold.reason
-    assert live(other) == {"tail_age_ms": 700}, "what was published is what is held"
+    assert live(other) == {"tail_age_ms": 650}, "what was held is what is held"
+    assert kinds(other)[-3:] == ["adopted", "rollback", "hold"]
+    world.now += timedelta(seconds=200)
+    world.restart(publishes=True)
+    world.poll()
+    assert world.live() == {"tail_age_ms": 650}, "every home holds it"
 
 
-@pytest.mark.parametrize("step", ["take_contents", "put_live", "take_journal", "carry_hold"])
+def test_a_hold_never_published_keeps_no_value_looser_than_what_was_published(world: World) -> None:
+    world.poll()
+    other = another(world, "home2", publishes=False)
+    once(other, wait_s=0.0)
+    hold_environment(other, reason="incident")
+    world.ask(tail_age_ms=700, base_spread_bps_delta=0.5)
+    world.poll()
+    other = another(world, "home2")
+    once(other, wait_s=0.0)
+    assert live(other) == {"tail_age_ms": 650, "base_spread_bps_delta": 0.5}
+
+
+def test_a_rollback_never_published_is_carried_with_its_quarantine(world: World) -> None:
+    world.poll()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    other = another(world, "home2", publishes=False)
+    once(other, wait_s=0.0)
+    assert live(other) == {"tail_age_ms": 700}
+    world.ask(tail_age_ms=720)
+    once(other, wait_s=0.0)
+    roll_back_environment(other, reason="loses money")
+    bad = other.view.history().quarantines[0].config_sha
+    world.poll()
+    other = another(world, "home2")
+    observed = once(other, wait_s=0.0)
+    assert permission_of(observed)[0] is Permission.HELD
+    assert live(other) == {"tail_age_ms": 700}
+    assert bad in {row.config_sha for row in other.view.history().quarantines}
+
+
+def test_a_quarantine_and_a_refusal_never_published_outlive_the_adoption(world: World) -> None:
+    world.poll()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    other = another(world, "home2", publishes=False)
+    once(other, wait_s=0.0)
+    world.ask(tail_age_ms=720)
+    once(other, wait_s=0.0)
+    roll_back_environment(other, reason="loses money")
+    release_environment(other, reason="over")
+    other.view.note(Kind.REFUSED, {"commit": "f" * 40, "reason": "not signed"})
+    before = other.view.history()
+    world.poll()
+    other = another(world, "home2")
+    once(other, wait_s=0.0)
+    after = other.view.history()
+    assert {row.config_sha for row in before.quarantines} == {row.config_sha for row in after.quarantines}
+    assert after.refused == before.refused
+
+
+@pytest.mark.parametrize("step", ["take_contents", "carried_hold", "write_hold", "take_journal", "settle"])
+def test_a_hold_never_published_outlives_an_adoption_that_is_cut_off(
+    world: World, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.poll()
+    other = another(world, "home2", publishes=False)
+    once(other, wait_s=0.0)
+    hold_environment(other, reason="incident")
+    world.ask(tail_age_ms=700)
+    world.poll()
+    hold_environment(world.agent, reason="another of the same number")
+    release_environment(world.agent, reason="over")
+    world.poll()
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(acting, step, dies)
+        with pytest.raises(KeyboardInterrupt):
+            once(another(world, "home2"), wait_s=0.0)
+    other = another(world, "home2")
+    observed = once(other, wait_s=0.0)
+    assert permission_of(observed)[0] is Permission.HELD
+    assert live(other) == {"tail_age_ms": 650}
+
+
+@pytest.mark.parametrize("step", ["take_contents", "put_live", "take_journal"])
 def test_an_adoption_that_is_cut_off_is_done_anew(
     world: World, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,8 +252,6 @@ def test_an_adoption_that_is_cut_off_is_done_anew(
 
     with monkeypatch.context() as patched:
         patched.setattr(acting, step, dies)
-        if step == "carry_hold":
-            patched.setattr(acting, "held_here", lambda *_: object())
         with pytest.raises(KeyboardInterrupt):
             world.poll()
     world.restart(publishes=True)

@@ -1,0 +1,131 @@
+"""What a disk knows that was never published, when the published journal takes the place of its own.
+
+A hold stays a hold and keeps what it kept, each value as safe as what was published since; a quarantine and a
+refusal go into the journal with the entry that says why it was taken over, in one write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from framework.errors import QuoteopsError
+from framework.files.moments import iso_utc
+from framework.gitops.agent.adoption import Adoption
+from framework.gitops.agent.state_dir import JournalView, StateDir
+from framework.gitops.desired.history import Applied, History
+from framework.gitops.desired.rendered import Rendered, read_rendered, store_rendered, successor
+from framework.gitops.desired.safest import safest
+from framework.holds.hold import KEYS, Grounds, Hold, new_hold, read_hold
+from framework.journal.entry import Entry, Head, Kind, make_entry
+from framework.journal.errors import JournalError
+
+Noted = tuple[Kind, Mapping[str, Any]]
+
+
+def history_here(view: JournalView) -> History:
+    """Return what the journal on this disk amounts to; nothing, when it is broken."""
+    try:
+        return view.history()
+    except JournalError:
+        return History()
+
+
+def held_here(state_dir: StateDir, here: History, adoption: Adoption) -> Hold | None:
+    """Return a hold of this disk that the published journal does not know of."""
+    hold = read_hold(state_dir.hold, here.hold)
+    if hold is None:
+        return None
+    if adoption.aside is None:  # what was published goes on from what is here
+        return None if (hold.name, Kind.HOLD) in here.done else hold
+    last = adoption.history.last_hold
+    published = last is not None and {key: last.get(key) for key in KEYS} == dict(hold.plain)
+    return None if published else hold
+
+
+def unpublished(here: History, adoption: Adoption) -> Iterator[Noted]:
+    """Give the quarantines and refusals of this disk that the published journal does not know of."""
+    if adoption.aside is None:
+        return
+    there = adoption.history
+    known = {(row.config_sha, row.commit, row.until) for row in there.quarantines}
+    for row in here.quarantines:
+        if (row.config_sha, row.commit, row.until) not in known:
+            data = {"config_sha": row.config_sha, "commit": row.commit, "until": iso_utc(row.until)}
+            yield Kind.QUARANTINED, {**data, "reason": row.reason}
+    taken = {item.commit for item in there.trail}
+    for commit, why in here.refused.items():
+        if commit not in there.refused and commit not in taken:
+            yield Kind.REFUSED, {"commit": commit, "reason": why}
+
+
+def chained(notes: list[Noted], *, after: Head, now: datetime, stamp: Mapping[str, Any]) -> list[Entry]:
+    """Return entries that follow a head, as one who appended them would have written them."""
+    entries: list[Entry] = []
+    for kind, data in notes:
+        at = iso_utc(now, timespec="microseconds")
+        entries.append(make_entry(after=after, at=at, kind=kind, data={**data, **stamp}))
+        after = entries[-1].head
+    return entries
+
+
+def carried_hold(
+    hold: Hold, state_dir: StateDir, here: History, adoption: Adoption, *, seq: int, now: datetime
+) -> dict[str, Any]:
+    """Return the hold's file for the journal that is taken over, its content stored; ``seq`` names it.
+
+    It keeps what it kept, but for values that are safer in what was published. Raises FileError.
+    """
+    applied = adoption.history.applied
+    grounds = Grounds(
+        reason=f"it was held here when the published journal was taken over: {hold.reason}",
+        cause=hold.cause,
+        by=str(hold.plain.get("by") or "agent"),
+        at=now,
+        head=applied.commit if applied is not None else hold.head,
+        head_config_sha=applied.config_sha if applied is not None else hold.head_config_sha,
+    )
+    held = None if applied is None else _held(hold, state_dir, here, adoption.history, applied)
+    bad = hold.plain.get("quarantined") if held is not None else None
+    data = new_hold(grounds, seq=seq, held=held, quarantined=bad)
+    return {**data, "hold": f"{data['hold']}-{adoption.here.sha256[:8]}"}  # a name of neither journal
+
+
+def _held(hold: Hold, state_dir: StateDir, here: History, there: History, applied: Applied) -> dict[str, Any]:
+    """Return what is held from now on: what was published, or what was held here and is no looser."""
+    mine, theirs = _read(hold.overrides_sha, here, state_dir), _read(applied.overrides_sha, None, state_dir)
+    content = _no_looser(mine, theirs)
+    if content is None or (theirs is not None and content.config_sha == theirs.config_sha):
+        item: Applied | Rendered = applied
+        more: dict[str, Any] = {}
+    else:
+        item = successor(replace(content, cause="rollback"), applied=applied, before=theirs)
+        store_rendered(item, folder=state_dir.contents)
+        of = mine.config_sha if mine is not None else ""
+        more = {"of": of, "kept": dict(item.kept)} if item.kept else {}
+    return {
+        "commit": item.commit,
+        "config_sha": item.config_sha,
+        "overrides_sha": item.overrides_sha,
+        "generation": item.generation,
+        "proven": item.config_sha in there.proven,
+        **more,
+    }
+
+
+def _read(sha: str | None, here: History | None, state_dir: StateDir) -> Rendered | None:
+    if sha is None and here is not None and here.applied is not None:  # a hold that cannot be read
+        sha = here.applied.overrides_sha
+    return None if sha is None else read_rendered(sha, folder=state_dir.contents)
+
+
+def _no_looser(mine: Rendered | None, theirs: Rendered | None) -> Rendered | None:
+    """Return what was held here, no looser than what was published; None when nobody can say."""
+    if mine is None or theirs is None or not (mine.traded and theirs.traded and mine.settings):
+        return None
+    try:
+        return safest(mine, [theirs])
+    except QuoteopsError:
+        return None
