@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent / "page"
 RUNS = Path("runs") / "soak"
-MOST = 200
+MOST = 60
 """So many of the newest runs are listed."""
 FIGURES = (
     ("net_bps", "net, bps"), ("markout_net_30s_bps", "30-s markout net, bps"),
