@@ -102,8 +102,6 @@ class Model:
             return ""
         if act == "loosen":
             return "" if after in past else "went to what was never in force"
-        if before is None and past and after == past[-1]:
-            return ""  # another disk goes on with what was in force last, whatever was said of it since
         if self.refused(after):
             return "the gate has refused it"
         if before is None:

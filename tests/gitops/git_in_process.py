@@ -123,6 +123,22 @@ class Store:
                 left += self.commit(repo, at)[1]
         return seen
 
+    def touching(self, repo: Path, head: str, path: str) -> list[str]:
+        """Give the commits that change a file against a parent of theirs, newest first."""
+
+        def at(oid: str) -> str | None:
+            return self.resolve(repo, f"{oid}:{path}")
+
+        found, left, seen = [], [head], set[str]()
+        while left:
+            oid = left.pop(0)
+            if oid not in seen:
+                seen.add(oid)
+                parents = self.commit(repo, oid)[1]
+                left += parents
+                found += [oid] if any(at(p) != at(oid) for p in parents) or not parents else []
+        return found
+
     # -- commands --------------------------------------------------------------------------------------------
 
     def answer(self, repo: Path, args: list[str], given: bytes | None) -> Answer:
@@ -208,7 +224,9 @@ class Store:
         old, new = (set(self.walk(repo, oid or "")) for oid in oids)
         return 0, "".join(f"{path}\0" for path in sorted({row[1] for row in old ^ new})).encode(), b""
 
-    def do_log(self, repo: Path, _: Any, plain: list[str], __: Any) -> Answer:
+    def do_log(self, repo: Path, words: list[str], plain: list[str], _: Any) -> Answer:
+        if "--full-history" in words:
+            return 0, "".join(f"{oid}\n" for oid in self.touching(repo, plain[0], plain[1])).encode(), b""
         since, until = plain[0].split("..")
         found = self.before(repo, until) - self.before(repo, since)
         return 0, "".join(f"{oid}\n{self.commit(repo, oid)[2]}\0\n" for oid in found).encode(), b""

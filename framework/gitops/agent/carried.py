@@ -6,23 +6,57 @@ refusal go into the journal with the entry that says why it was taken over, in o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
-from framework.gitops.agent.adoption import Adoption
+from framework.gitops.agent.adoption import Adoption, set_aside, take_contents, take_journal
+from framework.gitops.agent.hold import put_live, settle
 from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.history import Applied, History
 from framework.gitops.desired.rendered import Rendered, read_rendered, store_rendered, successor
 from framework.gitops.desired.safest import safest
-from framework.holds.hold import KEYS, Grounds, Hold, new_hold, read_hold
+from framework.holds.hold import KEYS, Grounds, Hold, new_hold, read_hold, write_hold
 from framework.journal.entry import Entry, Head, Kind, make_entry
 from framework.journal.errors import JournalError
 
 Noted = tuple[Kind, Mapping[str, Any]]
+
+
+def take_over(
+    adoption: Adoption, state_dir: StateDir, view: JournalView, *, now: datetime, revoked: Container[str]
+) -> None:
+    """Take the published journal over, and what only this disk knew; the caller has the turn.
+
+    A hold is rewritten before the journal: wherever this is cut off, something holds. What the gate refuses,
+    by its config_sha in ``revoked``, comes to no other disk. Raises FileError and JournalError.
+    """
+    here = history_here(view)
+    hold = held_here(state_dir, here, adoption)
+    said = {
+        "why": adoption.why,
+        "published": {"seq": adoption.content.head.seq, "sha256": adoption.content.head.sha256},
+        "here": {"seq": adoption.here.seq, "sha256": adoption.here.sha256},
+        "aside": None if adoption.aside is None else str(adoption.aside),
+    }
+    notes: list[Noted] = [(Kind.ADOPTED, said), *unpublished(here, adoption)]
+    more = chained(notes, after=adoption.content.head, now=now, stamp=view.journal.stamp)
+    set_aside(adoption, state_dir)
+    take_contents(adoption, state_dir)
+    if hold is not None:
+        data = carried_hold(hold, state_dir, here, adoption, seq=more[-1].seq + 1, now=now)
+        hold = write_hold(state_dir.hold, data, staging=state_dir.staging)
+    applied, rendered = adoption.history.applied, None
+    if applied is not None and applied.config_sha not in revoked:
+        rendered = read_rendered(applied.overrides_sha, folder=state_dir.contents)
+    if rendered is not None and (hold is None or hold.overrides_sha == rendered.overrides_sha):
+        put_live(state_dir, rendered.live_bytes())
+    take_journal(adoption, state_dir, view, more=more)
+    if hold is not None:
+        settle(state_dir, view, hold)
 
 
 def history_here(view: JournalView) -> History:

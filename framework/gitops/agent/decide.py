@@ -252,7 +252,7 @@ def _drifted(observed: Observed) -> Action | None:
     if applied is None:
         return None
     held = observed.hold is not None
-    may = not held and observed.restorable and observed.compared
+    may = not held and observed.restorable and observed.compared and not _is_refused_here(observed, applied)
     if observed.live_sha != applied.overrides_sha:
         drift = Drift("file", observed.live_sha)
         if noted is None and may and _is_noted_lately(observed):
@@ -266,6 +266,14 @@ def _drifted(observed: Observed) -> Action | None:
         why = f"the live file was set right {observed.repeats} times more"
         return Action(Do.REPAIR, why, drift=Drift("file", observed.live_sha))
     return _bot_drifted(observed, applied, held)
+
+
+def _is_refused_here(observed: Observed, applied: Applied) -> bool:
+    """Say whether what was published as in force was refused, and this disk has never had it in its place."""
+    if applied.config_sha not in observed.revoked:
+        return False
+    earlier = {item.overrides_sha for item in observed.history.trail}
+    return observed.live_sha is None or observed.live_sha in earlier - {applied.overrides_sha}
 
 
 def _is_noted_lately(observed: Observed) -> bool:

@@ -295,6 +295,11 @@ class Observer:
             return str(error)
         return ""
 
+    def revoked(self, history: History) -> dict[str, str]:
+        """Return what a history put in force and the gate refuses, by the newest that was read of it."""
+        decisions = self.incoming.gate_journal.decisions
+        return self._permits.revoked(decisions, self._trust(), history, now=self.now())
+
     def way_back(
         self,
         history: History,

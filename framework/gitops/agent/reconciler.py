@@ -14,20 +14,7 @@ from typing import Any, assert_never
 from framework.files.atomic import locked, write_json
 from framework.files.moments import iso_utc
 from framework.files.spare import keep_spares
-from framework.gitops.agent.adoption import (
-    Adoption,
-    set_aside,
-    take_contents,
-    take_journal,
-)
-from framework.gitops.agent.carried import (
-    Noted,
-    carried_hold,
-    chained,
-    held_here,
-    history_here,
-    unpublished,
-)
+from framework.gitops.agent.carried import take_over
 from framework.gitops.agent.conditions import Permission, health_of, permission_of, sync_of
 from framework.gitops.agent.decide import Action, Do, decide
 from framework.gitops.agent.hold import put_live, settle
@@ -40,7 +27,6 @@ from framework.gitops.agent.state_dir import TURN_S
 from framework.gitops.agent.tenancy import Tenancy
 from framework.gitops.desired.rendered import (
     Rendered,
-    read_rendered,
     rendered_of,
     require_rendered,
     store_rendered,
@@ -49,7 +35,7 @@ from framework.gitops.desired.rendered import (
 )
 from framework.gitops.errors import GitopsError
 from framework.gitops.repo.said import without_login
-from framework.holds.hold import Grounds, Hold, end_hold, read_hold, write_hold
+from framework.holds.hold import Grounds, Hold, end_hold, read_hold
 from framework.journal.entry import Kind
 from framework.telemetry.alerts import Severity, alert
 
@@ -112,46 +98,16 @@ class Reconciler:
             return
         aside = None if adoption.aside is None else str(adoption.aside)
         with locked(path=self.state_dir.turn, timeout_s=TURN_S):
-            self._adopt(adoption, aside)
+            revoked = self.observer.revoked(adoption.history)
+            take_over(adoption, self.state_dir, self.view, now=self.observer.now(), revoked=revoked)
+            self.observer.resume()
+            self.tenancy.adopted()
         text = f"the published journal is taken over at entry {adoption.content.head.seq}: {adoption.why}"
         text += "" if aside is None else f"; what was here is kept in {aside}"
         alert(
             name="gitops_adopted", severity=Severity.PAGE, text=text, environment=self.state_dir.environment
         )
         self.log(f"| gitops_reconcile | ADOPTED | {text} |")
-
-    def _adopt(self, adoption: Adoption, aside: str | None) -> None:
-        """Take the published journal over, and what only this disk knew: holds, quarantines, refusals.
-
-        A hold is rewritten before the journal: wherever this is cut off, something holds.
-        """
-        here, now = history_here(self.view), self.observer.now()
-        hold = held_here(self.state_dir, here, adoption)
-        said = {
-            "why": adoption.why,
-            "published": {"seq": adoption.content.head.seq, "sha256": adoption.content.head.sha256},
-            "here": {"seq": adoption.here.seq, "sha256": adoption.here.sha256},
-            "aside": aside,
-        }
-        notes: list[Noted] = [(Kind.ADOPTED, said), *unpublished(here, adoption)]
-        stamp = self.view.journal.stamp
-        more = chained(notes, after=adoption.content.head, now=now, stamp=stamp)
-        set_aside(adoption, self.state_dir)
-        take_contents(adoption, self.state_dir)
-        if hold is not None:
-            seq = more[-1].seq + 1
-            data = carried_hold(hold, self.state_dir, here, adoption, seq=seq, now=now)
-            hold = write_hold(self.state_dir.hold, data, staging=self.state_dir.staging)
-        applied, rendered = adoption.history.applied, None
-        if applied is not None:
-            rendered = read_rendered(applied.overrides_sha, folder=self.state_dir.contents)
-        if rendered is not None and (hold is None or hold.overrides_sha == rendered.overrides_sha):
-            put_live(self.state_dir, rendered.live_bytes())
-        take_journal(adoption, self.state_dir, self.view, more=more)
-        self.observer.resume()
-        self.tenancy.adopted()
-        if hold is not None:
-            settle(self.state_dir, self.view, hold)
 
     def complete(self) -> Observed:
         """Complete a hold or a write that was cut off; the caller has the turn."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from framework.gitops.agent import reconciler as acting
+from framework.gitops.agent import carried as acting
 from framework.gitops.agent.conditions import Permission, permission_of
 from framework.gitops.agent.lease import LEASE_S, PATIENCE, Lease, read_lease
 from framework.gitops.agent.observer import Observer
@@ -237,6 +237,23 @@ def test_a_hold_never_published_outlives_an_adoption_that_is_cut_off(
     observed = once(other, wait_s=0.0)
     assert permission_of(observed)[0] is Permission.HELD
     assert live(other) == {"tail_age_ms": 650}
+
+
+def test_a_new_host_does_not_take_what_was_refused_since(world: World) -> None:
+    world.poll()
+    commit = world.ask(tail_age_ms=700)
+    world.poll()
+    hold_environment(world.agent, reason="incident")
+    world.poll()
+    world.promote(commit, Kind.REFUSED, sentence="worse")
+    shutil.rmtree(world.home)
+    world.restart(publishes=True)
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.HELD
+    assert world.live_sha() is None, "it is held where it was, and comes to no other disk"
+    release_environment(world.agent, reason="over")
+    world.poll()
+    assert world.live() == {"tail_age_ms": 650}
 
 
 @pytest.mark.parametrize("step", ["take_contents", "put_live", "take_journal"])
