@@ -104,6 +104,8 @@ class Model:
             return "" if after in past else "went to what was never in force"
         if self.refused(after):
             return "the gate has refused it"
+        if before is None and past and after.reduces(past[-1]):
+            return ""  # another disk: what takes risk away from what is in force elsewhere
         if before is None:
             return "" if self.let_in(after) or not self.decisions or after in past else "nobody let it in"
         if after.reduces(before) or self.let_in(after) or self.goes_back(after, past):
