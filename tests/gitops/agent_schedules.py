@@ -65,6 +65,9 @@ class Home:
     held: Content | None = None
     """What an operator's hold keeps; None while there is none, or the disk has forgotten it."""
 
+    unsaid: list[Content] = field(default_factory=list)
+    """What ran badly here, as long as the network has not heard of it: it is lost with the disk."""
+
 
 @dataclass
 class Model:
@@ -77,6 +80,9 @@ class Model:
     ever: list[Content] = field(default_factory=list)
     """Everything that was in force anywhere, in order."""
 
+    unheard: list[Content] = field(default_factory=list)
+    """What ran badly elsewhere, as long as nobody could have told the disk that is looked at."""
+
     def refused(self, content: Content) -> bool:
         """Say whether the gate's newest word on a content is no."""
         words = [kind for about, kind in self.decisions if about == content]
@@ -85,7 +91,8 @@ class Model:
     def let_in(self, content: Content) -> bool:
         """Say whether the gate's newest word on a content is yes, and newer than its last bad run."""
         words = [(at, kind) for at, (about, kind) in enumerate(self.decisions) if about == content]
-        return bool(words) and words[-1][1] is Kind.PROMOTED and words[-1][0] >= self.bad.get(content, 0)
+        bad = 0 if content in self.unheard else self.bad.get(content, 0)
+        return bool(words) and words[-1][1] is Kind.PROMOTED and words[-1][0] >= bad
 
     def goes_back(self, after: Content, past: list[Content]) -> bool:
         """Say whether a content is one of before, each value at the safest it has been since."""
@@ -211,7 +218,8 @@ class Schedule:
             shutil.rmtree(folder)
             shutil.copytree(backup, folder)
             home.agent = self._agent(folder.name)
-            home.live, home.held = self._live(home), None
+            self._forgets(home)
+            home.live = self._live(home)
             self._look(home)
         elif folder.is_dir():
             shutil.copytree(folder, backup)
@@ -220,7 +228,8 @@ class Schedule:
         home = self._home()
         shutil.rmtree(home.agent.state_dir.home, ignore_errors=True)
         home.agent = self._agent(home.agent.state_dir.home.name)
-        home.live = home.held = None
+        self._forgets(home)
+        home.live = None
         self._look(home)
 
     def second(self) -> None:
@@ -242,7 +251,7 @@ class Schedule:
         home = self._home()
         before = home.live
         if self._by_hand(home, lambda: roll_back_environment(home.agent, reason="losses")):
-            self._ran_badly(before)
+            self._ran_badly(home, before)
             home.held = None
         self._check(home, "rollback")
 
@@ -254,7 +263,7 @@ class Schedule:
         if self._by_hand(
             home, lambda: roll_back_environment(home.agent, reason="x", to=commit, loosen=loosen)
         ):
-            self._ran_badly(before)
+            self._ran_badly(home, before)
             home.held = None
         self._check(home, "loosen" if loosen else "rollback")
 
@@ -317,6 +326,8 @@ class Schedule:
     def _look(self, home: Home) -> None:
         with suppress(QuoteopsError):  # it says why and does nothing
             once(home.agent, wait_s=0.0)
+            if self.network and home.agent.tenancy.mine is not None and not home.agent.publish_fault:
+                home.unsaid.clear()
         self._check(home, "look")
 
     def _by_hand(self, home: Home, act: Callable[[], object]) -> bool:
@@ -326,9 +337,17 @@ class Schedule:
             return False
         return True
 
-    def _ran_badly(self, content: Content | None) -> None:
+    def _ran_badly(self, home: Home, content: Content | None) -> None:
         if content is not None:
             self.model.bad[content] = len(self.model.decisions)
+            home.unsaid.append(content)
+
+    def _forgets(self, home: Home) -> None:
+        """Lose a disk, and with it what nobody else was told."""
+        home.held = None
+        for content in home.unsaid:
+            self.model.bad.pop(content, None)
+        home.unsaid.clear()
 
     def _live(self, home: Home) -> Content | None:
         history = home.agent.view.history()
@@ -343,6 +362,8 @@ class Schedule:
         if live is None or live == home.live:
             return
         past = self.model.ever
+        others = [content for other in self.homes if other is not home for content in other.unsaid]
+        self.model.unheard = [content for content in others if content not in home.unsaid]
         why = self.model.why_not(home.live, live, past, act)
         assert not why, f"{act}: {home.live} -> {live}: {why}"
         held = home.held
