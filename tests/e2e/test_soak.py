@@ -71,7 +71,7 @@ def test_run_json_says_what_the_run_rests_on(run: Path) -> None:
     told = read(run / "run.json")
     assert {
         "status", "verdict", "config_sha", "seed", "code_sha", "compiled_digest", "tapes", "versions",
-        "settings", "sources", "choices", "runtime",
+        "settings", "sources", "choices", "runtime", "headline",
     } == set(told)  # fmt: skip
     assert told["status"] == "complete"
 
