@@ -272,7 +272,7 @@ SLOW = (
 
 
 def stopped(root: Path, *words: str, by: signal.Signals, after: str) -> tuple[int, str, str]:
-    """Start the command, wait for a line with these words, send the signal; give exit code, stdout, stderr."""
+    """Start the command, wait for a line with these words, send the signal; give code, stdout, stderr."""
     process = subprocess.Popen(
         line_of("soak", *words), cwd=root, env=environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

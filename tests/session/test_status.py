@@ -268,5 +268,7 @@ def test_a_run_of_an_environment_is_composed_as_its_file_says_and_words_win(agen
     assert found.choices["profile"] == "conservative"
     assert found.settings.config_sha == compose_environment(agent.root, "production").settings.config_sha
     assert composed("soak.environment=production", "profile=moderate").choices["profile"] == "moderate"
-    with pytest.raises(ConfigError, match="has no sandbx; allowed paper, production, sandbox, thin; did you mean"):
+    with pytest.raises(
+        ConfigError, match="has no sandbx; allowed paper, production, sandbox, thin; did you mean"
+    ):
         composed("soak.environment=sandbx")
