@@ -43,7 +43,10 @@ def test_a_canary_that_loses_is_ended_by_its_bot_held_by_the_agent_and_cleared_b
     for direction in ("increasing", "gated"):
         team.person.edit("gitops/policy.yaml", f"{direction}: gate", f"{direction}: check")
     team.person.commit("a quick guard and a baseline that wins")
-    team.person.git("push", "--quiet", "origin", "main")
+    # One commit, as if the team had begun so: a policy that was loosened just now would not count yet.
+    team.person.git("reset", "--quiet", "--soft", "HEAD~1")
+    team.person.git("commit", "--quiet", "--amend", "--no-edit")
+    team.person.git("push", "--quiet", "--force", "origin", "main")
     desk = team.folder / "desk"
     git("clone", "--quiet", str(team.remote), str(desk))
     place = desk / "artifacts" / "gitops" / "sandbox"
