@@ -103,6 +103,10 @@ def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int
     return low - 4, high - low + 9
 
 
+FEW_SAMPLES = 4_096
+"""Rows to begin with; a replay that needs more is given twice as many."""
+
+
 class Replay:
     """One symbol's replay: every piece of state in flat records, so it can stop at any instant and go on.
 
@@ -120,7 +124,6 @@ class Replay:
         costs: NDArray[np.float64] | None = None,
         sample_ns: int = 1_000 * MS,
         start_ns: int | None = None,
-        stop_ns: int | None = None,
     ) -> None:
         self.tape = tape
         first = int(tape.exch_ts_ns[0]) if len(tape.exch_ts_ns) else 0
@@ -146,8 +149,7 @@ class Replay:
         self.cursor = zeros(Cursor, 1)
         at(self.cursor, 0).sample_interval_ns = sample_ns
         at(self.cursor, 0).next_sample_ns = self.start_ns
-        last = int(tape.exch_ts_ns[-1]) if len(tape.exch_ts_ns) else 0
-        self.samples = zeros(Sample, int(max(0, (stop_ns or last) - self.start_ns) // sample_ns + 2))
+        self.samples = zeros(Sample, FEW_SAMPLES)
         self.run = bind(Run, cursor=self.cursor, samples=self.samples)
         self.exchange, self.ledger = self.exchange_half.state, self.exchange_half.ledger
         self.orders, self.exchange_book = self.exchange_half.orders, self.exchange_half.book

@@ -94,7 +94,6 @@ class SoakReplay(Iterations):
             ),
             sample_ns=settings.soak.sample_ms * MS,
             start_ns=self.market.start_ns,
-            stop_ns=self.market.end_ns,
         )
 
     def run(self, package: TuningParams, *, moved: Moved = lambda _: None) -> WindowData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,8 @@ from framework.gitops.agent.conditions import (
     refusal_of,
 )
 from framework.gitops.agent.observed import Bot, Desired, Observed
-from framework.gitops.desired.history import Applied, Drift, History
+from framework.gitops.agent.way_back import rollback_targets
+from framework.gitops.desired.history import Applied, Drift
 from framework.holds.hold import Hold
 from framework.journal.entry import Kind
 
@@ -60,34 +61,6 @@ def decide(observed: Observed) -> Action:
         if action is not None:
             return action
     return WAIT
-
-
-def rollback_targets(history: History, *, now: datetime, revoked: Container[str] = ()) -> tuple[Applied, ...]:
-    """Give the earlier contents that differ from the one in force, still hold and are not quarantined.
-
-    Those ``revoked``, by config_sha, are left out. The newest comes first, but one whose health was good for
-    the probation time before any of unknown health.
-    """
-    bad = history.applied
-    fit = [
-        item
-        for item in reversed(history.trail)
-        if bad is not None
-        and item.config_sha != bad.config_sha
-        and not why_not_back(history, item, now=now, revoked=revoked)
-    ]
-    return tuple(sorted(fit, key=lambda item: item.config_sha not in history.proven))
-
-
-def why_not_back(history: History, item: Applied, *, now: datetime, revoked: Container[str]) -> str:
-    """Say why a content is nothing to go back to, or nothing."""
-    bad = history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now)
-    if bad is not None:
-        return f"is in quarantine until {bad.until.isoformat()}: {bad.reason}"
-    if item.config_sha in revoked:
-        return "was refused by the gate"
-    lapsed = item.lapses_at is not None and now >= item.lapses_at
-    return "has run out" if lapsed else ""
 
 
 def clears(hold: Hold, desired: Desired) -> str:

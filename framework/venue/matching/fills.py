@@ -15,11 +15,12 @@ from framework.market.records import (
     NO_REASON,
     NOT_REDUCING,
     REJECTED,
+    Fill,
     Request,
 )
 from framework.market.wire import Wire, push_report
 from framework.venue.matching.orders import open_lots, remove
-from framework.venue.matching.records import Exchange, Sim
+from framework.venue.matching.records import Exchange, Order, Sim
 
 NAN = float("nan")
 
@@ -60,7 +61,7 @@ def trim_reducing(wire: Wire, sim: Sim) -> None:
 @core
 def fill_order(k: int, lots: int, tick: int, is_maker: int, wire: Wire, sim: Sim) -> None:
     """Execute ``lots`` of an order at a price: one fill row, one ledger entry, one report."""
-    rules, ex, orders, fills = sim.rules, sim.exchange, sim.orders, sim.fills
+    ex, orders, fills = sim.exchange, sim.orders, sim.fills
     order = orders[k]
     if ex.fills >= len(fills):
         ex.overflow += 1
@@ -68,6 +69,22 @@ def fill_order(k: int, lots: int, tick: int, is_maker: int, wire: Wire, sim: Sim
         return
     fill = fills[ex.fills]
     ex.fills += 1
+    _write_fill(fill, order, lots, tick, is_maker, sim)
+    order.leaves_lots -= lots
+    order.filled_lots += lots
+    order.ahead_lots = 0.0
+    book_fill(sim.ledger, fill)
+    _report_fill(fill, order, wire, ex)
+    if fill.exch_ts_ns + 100_000_000 < ex.due_ns:
+        ex.due_ns = fill.exch_ts_ns + 100_000_000
+    if order.leaves_lots == 0:
+        remove(k, ex, orders)
+
+
+@core
+def _write_fill(fill: Fill, order: Order, lots: int, tick: int, is_maker: int, sim: Sim) -> None:
+    """Write what is known of a fill when it happens; its marks come later."""
+    rules, ex = sim.rules, sim.exchange
     fill.exch_ts_ns = ex.now_ns
     fill.order_id = order.order_id
     fill.side = order.side
@@ -106,10 +123,11 @@ def fill_order(k: int, lots: int, tick: int, is_maker: int, wire: Wire, sim: Sim
     fill.link_id = order.link_id
     fill.exec_id = ex.fills
     fill.route = order.route
-    order.leaves_lots -= lots
-    order.filled_lots += lots
-    order.ahead_lots = 0.0
-    book_fill(sim.ledger, fill)
+
+
+@core
+def _report_fill(fill: Fill, order: Order, wire: Wire, ex: Exchange) -> None:
+    """Send the report of a fill, and note in its row when it will be heard."""
     report = push_report(ex.now_ns, wire)
     fill.local_ts_ns = report.arrive_ns
     fill.response_latency_ns = report.arrive_ns - ex.now_ns
@@ -118,20 +136,16 @@ def fill_order(k: int, lots: int, tick: int, is_maker: int, wire: Wire, sim: Sim
     report.order_id = order.order_id
     report.side = order.side
     report.sent_ns = order.quote_ts_ns
-    report.price_ticks = tick
+    report.price_ticks = fill.price_ticks
     report.price = fill.price
-    report.qty_lots = lots
+    report.qty_lots = fill.qty_lots
     report.leaves_lots = order.leaves_lots
-    report.is_maker = is_maker
+    report.is_maker = fill.is_maker
     report.fee_quote = fill.fee_quote
     report.fee_base = fill.fee_base
     report.link_id = order.link_id
     report.exec_id = fill.exec_id
     report.route = order.route
-    if fill.exch_ts_ns + 100_000_000 < ex.due_ns:
-        ex.due_ns = fill.exch_ts_ns + 100_000_000
-    if order.leaves_lots == 0:
-        remove(k, ex, orders)
 
 
 @hot

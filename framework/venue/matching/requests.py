@@ -38,7 +38,7 @@ from framework.venue.matching.orders import (
     remove,
     to_back,
 )
-from framework.venue.matching.records import Exchange, Sim
+from framework.venue.matching.records import Exchange, Order, Sim
 
 
 @core
@@ -151,25 +151,7 @@ def _place(request: Request, first_ns: int, filled: int, wire: Wire, sim: Sim) -
     k = ex.live
     ex.live += 1
     order = orders[k]
-    order.order_id = request.order_id
-    order.side = request.side
-    order.order_kind = request.order_kind
-    order.price_ticks = request.price_ticks
-    order.leaves_lots = lots
-    order.filled_lots = filled
-    order.impact = 0.0
-    order.reduce_only = request.reduce_only
-    order.m0 = request.m0
-    order.quote_ts_ns = request.quote_ts_ns
-    order.order_ts_ns = first_ns
-    order.rested_ns = ex.now_ns
-    order.entry_latency_ns = ex.now_ns - request.sent_ns
-    order.params_version = request.params_version
-    order.link_id = request.link_id
-    order.route = request.route
-    order.entry_lots = 0.0
-    order.ahead_lots = 0.0
-    order.traded_lots = 0.0
+    _enter(order, request, first_ns, lots, filled, ex.now_ns)
     note_prices(ex, orders)
     if takes:
         order.impact = impact_of(lots, sim.rules, ex, sim.costs)
@@ -185,6 +167,30 @@ def _place(request: Request, first_ns: int, filled: int, wire: Wire, sim: Sim) -
     join_queue(orders[k], sim.book, sim.levels)
     if not takes:
         answer(ACCEPTED, NO_REASON, request, lots, wire, ex)
+
+
+@core
+def _enter(order: Order, request: Request, first_ns: int, lots: int, filled: int, now_ns: int) -> None:
+    """Write the row of an order that was accepted."""
+    order.order_id = request.order_id
+    order.side = request.side
+    order.order_kind = request.order_kind
+    order.price_ticks = request.price_ticks
+    order.leaves_lots = lots
+    order.filled_lots = filled
+    order.impact = 0.0
+    order.reduce_only = request.reduce_only
+    order.m0 = request.m0
+    order.quote_ts_ns = request.quote_ts_ns
+    order.order_ts_ns = first_ns
+    order.rested_ns = now_ns
+    order.entry_latency_ns = now_ns - request.sent_ns
+    order.params_version = request.params_version
+    order.link_id = request.link_id
+    order.route = request.route
+    order.entry_lots = 0.0
+    order.ahead_lots = 0.0
+    order.traded_lots = 0.0
 
 
 @core

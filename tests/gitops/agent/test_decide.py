@@ -21,8 +21,9 @@ from framework.gitops.agent.conditions import (
     permission_of,
     sync_of,
 )
-from framework.gitops.agent.decide import ROWS, Do, clears, decide, rollback_targets
+from framework.gitops.agent.decide import ROWS, Do, clears, decide
 from framework.gitops.agent.observed import Bot, Desired, Observed, Rules
+from framework.gitops.agent.way_back import rollback_targets
 from framework.gitops.desired.history import Drift, History, fold
 from framework.holds.hold import Hold
 from framework.journal.entry import Kind
