@@ -39,7 +39,7 @@ class MatchingMachine(RuleBasedStateMachine):
         rows += [bid(1e9 + k, 9_990 if k % 2 else 10_010, 1) for k in range(ROOM)]
         self.native = bool(partial and shared)
         rules = venue(queue_model=model, partial_fills=partial, shared_queue=shared)
-        self.trader = Trader(rows, rules=rules, stop_ns=START)
+        self.trader = Trader(rows, rules=rules)
         replay = self.trader.replay
         if not interpreted():
             written = {name: np.array(getattr(replay.feed, name)) for name in COLUMNS}
