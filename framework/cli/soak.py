@@ -107,6 +107,7 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path], earl
 def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
     from framework.cli.show import Show
     from framework.files.atomic import canonical_json
+    from framework.files.bounded import as_given
     from framework.soak.sweep.run import run_sweep
     from framework.soak.sweep.text import sweep_text
 
@@ -117,7 +118,7 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
             progress=show.progress,
             resume=None if resume is None else Path(resume),
         )
-        for line in () if as_json else sweep_text(sweep).splitlines():
+        for line in () if as_json else sweep_text(sweep, folder=as_given(folder, Path.cwd())).splitlines():
             show.line(line)
     if as_json:
         print(canonical_json({**sweep.as_dict(), "run_dir": str(folder)}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def next_line(result: SoakResult) -> str:
 def _command(result: SoakResult) -> str | None:
     gate, found = result.judged, result.comparison
     if found is not None and found.answer is Answer.BETTER:
-        return "quoteops gitops propose --environment NAME --from the run's folder"
+        return propose_command(result.words, "artifacts/soak")
     hours = [gate.decided.hours_needed if gate.verdict is Verdict.INCONCLUSIVE else None]
     hours += [found.hours_needed if found is not None and found.answer is Answer.INCONCLUSIVE else None]
     known = [one for one in hours if one is not None]
@@ -43,6 +44,14 @@ def _command(result: SoakResult) -> str | None:
     if gate.verdict is Verdict.FAIL:
         return _wider(result)
     return None
+
+
+def propose_command(words: Sequence[str], folder: str) -> str:
+    """Give the command that proposes what a run or a sweep found, to the environment that its words name."""
+    named = [word.partition("=")[2] for word in words if word.startswith("soak.environment=")]
+    return (
+        f"quoteops gitops propose --environment {named[-1] if named else 'NAME'} --from {shlex.quote(folder)}"
+    )
 
 
 def _wider(result: SoakResult) -> str | None:

@@ -69,6 +69,7 @@ def test_the_readme_ends_in_a_merged_and_proven_improvement(tmp_path: Path) -> N
 
     swept, proven = type_in(ask), type_in(prove)
     assert "BETTER: " in swept
+    assert "next: quoteops gitops propose --environment thin --from artifacts/runs/soak/sweep-" in swept
     assert "better? THINUSDT: BETTER +" in proven
     assert "\nPASS: " in proven
     print(swept, proven, sep="\n")

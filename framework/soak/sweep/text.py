@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
 from framework.gates.comparison import ALPHA, FEW_FILLS, TURNOVER_FLOOR, Answer
 from framework.gates.comparison_text import signed
 from framework.gates.explain import hours_words
+from framework.soak.advice import propose_command
 from framework.soak.sweep.row import RankedRow, Standing
 from framework.soak.sweep.table import Sweep
 
@@ -27,13 +29,13 @@ def sweep_markdown(sweep: Sweep) -> str:
     return f"# Sweep: {sweep.verdict.value}\n\n{said}\n\n{table}\n\n{_legend(sweep)}\n"
 
 
-def sweep_text(sweep: Sweep) -> str:
-    """Give the sweep as aligned columns, the answer last."""
+def sweep_text(sweep: Sweep, *, folder: str) -> str:
+    """Give the sweep as aligned columns, the answer last; ``folder`` is where it lies."""
     rows = [_head(sweep), *(_cells(row, _short) for row in sweep.cells)]
     shown = [[row[k] for k in NARROW] for row in rows]
     wide = [max(len(row[k]) for row in shown) for k in range(len(NARROW))]
     lines = [" ".join(cell.ljust(wide[k]) for k, cell in enumerate(row)).rstrip() for row in shown]
-    more = [_legend(sweep), f"what runs: {sweep.present or 'unknown'}", *_next(sweep)]
+    more = [_legend(sweep), f"what runs: {sweep.present or 'unknown'}", *_next(sweep, folder)]
     return "\n".join([*lines, *more, f"{sweep.verdict.words}: {sentence(sweep)}"]) + "\n"
 
 
@@ -87,15 +89,18 @@ def _traded(best: Standing) -> str:
     return "a turnover that has no measure" if ratio is None else f"{ratio:.0%} of its turnover"
 
 
-def _next(sweep: Sweep) -> list[str]:
+def _next(sweep: Sweep, folder: str) -> list[str]:
     """Say what to do now, with a command."""
     if sweep.leader is None or not sweep.complete:
         return []
-    _, best = sweep.leader
+    row, best = sweep.leader
     if best.proven:
-        return ["next: quoteops gitops propose --environment NAME --from this sweep's folder"]
+        return [f"next: {propose_command(sweep.words, folder)}"]
     if best.answer == Answer.INCONCLUSIVE.value and best.hours_needed is not None:
-        return [f"next: the leader alone on about {hours_words(best.hours_needed)} of tape (soak.hours=...)"]
+        varied = (*row.values, "soak.hours")
+        fixed = [word for word in sweep.words if word.partition("=")[0] not in varied]
+        alone = " ".join(["quoteops soak", *fixed, row.label, f"soak.hours={math.ceil(best.hours_needed)}"])
+        return [f"next: the leader alone on about {hours_words(best.hours_needed)} of tape: {alone}"]
     return []
 
 
