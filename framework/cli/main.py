@@ -35,6 +35,8 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 COULD_NOT_RUN = 2
+READER_LEFT = 141
+"""What a shell shows of a command that SIGPIPE ended, as git is by ``| head``."""
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python's own number, 700, has the collector walk through every module while it is being imported."""
 
@@ -56,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with outlets() as out, stoppable():
         code = _guarded(words)
         out.flush()
-        if out.fault and code != COULD_NOT_RUN:
+        if out.left and code != COULD_NOT_RUN:
+            code = READER_LEFT
+        elif out.fault and code != COULD_NOT_RUN:
             print(f"error: stdout: {out.fault}; the command ran and would end with {code}", file=sys.stderr)
             code = COULD_NOT_RUN
     if alone:

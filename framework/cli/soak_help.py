@@ -39,7 +39,8 @@ hydra.sweep.dir=FOLDER that of a sweep. A sweep is spread over the cores
 (hydra/launcher=ray hydra.launcher.address=HOST:PORT).
 
 Exit codes: 0 PASS or WARN, 1 FAIL, 2 could not run or was not completed,
-3 INCONCLUSIVE; of a sweep the worst, in the order 2, 1, 3, 0.
+3 INCONCLUSIVE. Of a sweep it is how its leader compares with what runs:
+0 BETTER, 1 WORSE or TOO QUIET, 2 none could be compared, 3 NOT PROVEN.
 """
 
 

@@ -29,6 +29,8 @@ class Outlet(io.TextIOBase):
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.fault = "is closed" if stream is None else ""
+        self.left = False
+        """Whether the reader of a pipe has gone: it has what it wanted."""
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a letter the terminal has no code for
 
@@ -71,6 +73,7 @@ class Outlet(io.TextIOBase):
     def _lose(self, error: OSError) -> None:
         """Keep why, and lead what the stream still holds elsewhere: Python flushes it at exit."""
         self.fault = f"cannot write: {error.strerror or error}"
+        self.left = isinstance(error, BrokenPipeError)
         with contextlib.suppress(OSError, ValueError):
             sink = os.open(os.devnull, os.O_WRONLY)
             os.dup2(sink, self.fileno())

@@ -26,7 +26,8 @@ def _gain(found: Comparison, quote: str) -> list[str]:
     )
     if found.few_fills or found.gain_bps is None:
         return [money]
-    return [_interval(found.gain_bps, found.gain_bps_lower, found.gain_bps_upper, "bps"), money]
+    gain = _interval(found.gain_bps, found.gain_bps_lower, found.gain_bps_upper, "bps")
+    return [f"{gain} of the present's turnover", money]
 
 
 def _interval(value: float | None, low: float | None, high: float | None, unit: str) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.market.instrument import Instrument
-from framework.session.present import given_words
+from framework.session.present import own_words
 from framework.session.provenance import code_sha
-from framework.settings.compose import Composed, desired_words
+from framework.settings.compose import Composed
 from framework.settings.provenance import Layer
 from framework.settings.resolve import VARIABLES, options_of
 
@@ -64,10 +64,7 @@ def _fee(composed: Composed) -> tuple[str, bool]:
 def _command(composed: Composed) -> str:
     """Give the command line, with the variables that changed the run, in one order."""
     plan = composed.ground.plan
-    given = given_words(composed)
-    named = [word for word in given if word.startswith("soak.environment=")]
-    theirs, _ = desired_words(named, composed.root)
-    own = sorted((w for w in given if w not in theirs), key=lambda w: ("." in w.partition("=")[0], w))
+    own = sorted(own_words(composed), key=lambda w: ("." in w.partition("=")[0], w))
     variables = {c.chosen_by: c.option for c in plan.choices.values() if c.chosen_by in VARIABLES}
     for key, source in composed.sources.items():
         if source.layer is Layer.ENVIRONMENT and source.where in VARIABLES:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from framework.settings.compose import Composed, compose_run
+from framework.settings.compose import Composed, compose_run, desired_words
 from framework.settings.schema.run import RunSettings
 
 WORLD = ("market", "exchange", "cost_model", "kpi", "soak", "tuning")
@@ -57,6 +57,14 @@ def given_words(composed: Composed) -> tuple[str, ...]:
     plan = composed.ground.plan
     chosen = [f"{name}={c.option}" for name, c in plan.choices.items() if c.chosen_by.startswith(f"{name}=")]
     return (*chosen, *plan.words.values())
+
+
+def own_words(composed: Composed) -> tuple[str, ...]:
+    """Return the words a run was composed with but for those that the environment they name says."""
+    given = given_words(composed)
+    named = [word for word in given if word.startswith("soak.environment=")]
+    theirs, _ = desired_words(named, composed.root)
+    return tuple(word for word in given if word not in theirs)
 
 
 def present_of(composed: Composed) -> Present:

@@ -21,29 +21,38 @@ if TYPE_CHECKING:
     from framework.soak.result import SoakResult
 
 SPREAD = "strategy.base_half_spread_bps"
+NO_WIDTH = "no width pays here: these quotes already trade less than a gain needs"
+WIDEST_BPS = 100.0
+"""What the schema allows at most."""
 ONE_MOVE = 0.5
 """The share of a loss from which one minute is said to have made it."""
 
 
 def next_line(result: SoakResult) -> str:
     """Say what to do now: the step, and the command that does it."""
-    gate = result.judged
-    command = _command(result)
-    return f"{next_step(gate)}{f'; try: {command}' if command else ''}"
+    step, command = next_step(result.judged), next_command(result)
+    if command is None:
+        return f"{step}; {NO_WIDTH}" if _answer(result) is Answer.TOO_QUIET else step
+    wide = _widths(result)
+    return f"{step}{f'; {_in_ticks(result, wide)}' if wide else ''}; try: {command}"
 
 
-def _command(result: SoakResult) -> str | None:
+def next_command(result: SoakResult) -> str | None:
+    """Return the command that does the next step, to be typed as it stands; None when there is none."""
     gate, found = result.judged, result.comparison
-    if found is not None and found.answer is Answer.BETTER:
+    if _answer(result) is Answer.BETTER:
         return propose_command(result.words, "artifacts/soak")
     hours = [gate.decided.hours_needed if gate.verdict is Verdict.INCONCLUSIVE else None]
     hours += [found.hours_needed if found is not None and found.answer is Answer.INCONCLUSIVE else None]
     known = [one for one in hours if one is not None]
     if known and gate.verdict is not Verdict.FAIL:
         return _soak(result, f"soak.hours={math.ceil(max(known))}") if max(known) <= 720.0 else None
-    if gate.verdict is Verdict.FAIL:
-        return _wider(result)
-    return None
+    wide = _widths(result)
+    return None if wide is None else _soak(result, f"{SPREAD}={wide[0]:g},{wide[1]:g}", sweep=True)
+
+
+def _answer(result: SoakResult) -> Answer | None:
+    return None if result.comparison is None else result.comparison.answer
 
 
 def propose_command(words: Sequence[str], folder: str) -> str:
@@ -54,18 +63,29 @@ def propose_command(words: Sequence[str], folder: str) -> str:
     )
 
 
-def _wider(result: SoakResult) -> str | None:
-    """Name the half-spread that would have paid for what the fills lost, and half as much again."""
+def _widths(result: SoakResult) -> tuple[float, float] | None:
+    """Name the half-spread that would have paid for what the fills lost, and half as much again.
+
+    None where none would: nothing is lost, or so little is traded that wider quotes would trade nothing.
+    """
+    if result.judged.verdict is not Verdict.FAIL or _answer(result) in (Answer.BETTER, Answer.TOO_QUIET):
+        return None
     markout, now = result.totals.markout_30s.net_bps, result.settings.strategy.base_half_spread_bps
     if markout is None or markout >= 0.0 or now <= 0.0:
         return None
     tick = _tick_bps(result)
     least = max(now - markout, now + (tick if tick > 1.0 else 0.0))
-    low, high = (float(f"{value:.2g}") for value in (least, 1.5 * least))
-    ticks = (
-        f" ({low / tick:.3g} and {high / tick:.3g} ticks; now {now:g} bps, {now / tick:.3g})" if tick else ""
-    )
-    return f"{_soak(result, f'{SPREAD}={low:g},{high:g}', sweep=True)}{ticks}"
+    low, high = float(f"{least:.2g}"), float(f"{1.5 * least:.2g}")
+    return None if low >= WIDEST_BPS else (low, min(high, WIDEST_BPS))
+
+
+def _in_ticks(result: SoakResult, wide: tuple[float, float]) -> str:
+    """Say what widths come to on this market."""
+    tick, now = _tick_bps(result), result.settings.strategy.base_half_spread_bps
+    if not tick:
+        return f"wider, now {now:g} bps"
+    low, high = wide
+    return f"{low / tick:.3g} and {high / tick:.3g} ticks wide; now {now:g} bps, {now / tick:.3g} ticks"
 
 
 def _tick_bps(result: SoakResult) -> float:
@@ -75,8 +95,8 @@ def _tick_bps(result: SoakResult) -> float:
 
 
 def _soak(result: SoakResult, word: str, *, sweep: bool = False) -> str:
-    own = (word.partition("=")[0], "soak.auto_tune", *(() if sweep else ("market.end",)))
-    kept = [one for one in result.words if one.partition("=")[0] not in own]
+    own = (word.partition("=")[0], "soak.auto_tune", "soak.clock", *(() if sweep else ("market.end",)))
+    kept = [shlex.quote(one) for one in result.words if one.partition("=")[0] not in own]
     return " ".join(["quoteops soak", *(["-m"] if sweep else []), *kept, word, "soak.auto_tune=false"])
 
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from framework.gates.gate import Gate
-from framework.gates.kpi import RowVerdict
+from framework.gates.kpi import ProfileVerdict, RowVerdict
 from framework.gates.metrics import METRICS
+from framework.gates.verdict import Verdict, combine
 
 
 def profile_lines(gate: Gate) -> list[str]:
     """Give one line a profile: verdict and reasons, the deciding one marked."""
     return [
-        f"profile {_name(gate, name)}: {judged.verdict.value} {', '.join(judged.reasons)}".rstrip()
+        f"profile {_name(gate, name)}: {judged.verdict.value} {_reasons(judged)}".rstrip()
         for name, judged in gate.profiles.items()
     ]
+
+
+def _reasons(judged: ProfileVerdict) -> str:
+    """Name the reasons of the verdict, and after them those that alone would give another one."""
+    kinds: dict[Verdict, list[str]] = {judged.verdict: []}
+    for reason in judged.reasons:
+        rows = [row for row in judged.rows if row.applies and f"EDGE:{METRICS[row.metric].code}" == reason]
+        kinds.setdefault(combine(row.verdict for row in rows) if rows else judged.verdict, []).append(reason)
+    return "; ".join(
+        f"{'' if kind is judged.verdict else f'{kind.value} '}{', '.join(named)}"
+        for kind, named in kinds.items()
+        if named
+    )
 
 
 def profile_table(gate: Gate) -> tuple[list[str], list[list[str]]]:

@@ -26,7 +26,7 @@ from framework.session.lines import BotLines
 from framework.session.origin import origin_of
 from framework.session.play import play, weigh
 from framework.session.portfolio import Played, make_replay
-from framework.session.present import given_words
+from framework.session.present import own_words
 from framework.session.provenance import provenance_of, runtime_of
 from framework.session.published import check_places
 from framework.session.reload import LiveSettings
@@ -131,7 +131,7 @@ def _begun(
     settings = composed.settings
     result = SoakResult(settings=settings, market=market, root=home, runtime=runtime_of(settings, market))
     result.origin = origin_of(composed, home=home, instrument=market.tape.instrument)
-    result.untuned, result.words = why_untuned(settings), given_words(composed)
+    result.untuned, result.words = why_untuned(settings), own_words(composed)
     begin_symbols(result)
     judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
     for line in (opening_line(result), *notices(result)):

@@ -266,13 +266,15 @@ def _error(given: Estimate) -> str:
 
 
 def _arm_lines(result: SoakResult) -> list[str]:
-    return [f"arm {row.arm}: {_arm_words(row)}" for row in result.arms]
+    return [f"arm {row.arm}: {_arm_words(row, result)}" for row in result.arms]
 
 
-def _arm_words(row: ArmRow) -> str:
+def _arm_words(row: ArmRow, result: SoakResult) -> str:
     if row.same_as is not None:
         return f"the very packages of {row.same_as}"
     totals = row.totals
+    if totals.fills < FEW_FILLS:
+        return f"net {_money(totals, result.reported.quote)}, {_fills(totals.fills)}"
     return f"net {_bps(totals.net_bps)}, 30-s markout net {_markout_30s(totals)}, {_fills(totals.fills)}"
 
 

@@ -18,7 +18,6 @@ posix = pytest.mark.skipif(os.name != "posix", reason="/dev/full, signals and cl
 
 ENDS = {
     "full disk": ("{} >/dev/full", "cannot write: No space left on device"),
-    "reader gone": ("{} | true", "cannot write: Broken pipe"),
     "closed": ("{} >&-", "is closed"),
 }
 ASKED: dict[str, tuple[str, ...]] = {
@@ -64,6 +63,13 @@ def test_a_soak_that_nobody_hears_is_whole_and_ends_with_2(root: Path, end: str)
     assert done.stderr == f"error: stdout: {why}; the command ran and would end with 3\n"
     assert json.loads((only_run(root) / "run.json").read_text())["status"] == "complete"
     assert latest(root, "reports") == only_run(root) / "reports"
+
+
+@posix
+def test_a_reader_that_leaves_has_what_it_wanted_and_nothing_is_said(root: Path) -> None:
+    done = in_a_shell("{} | true", "soak", *QUICK, root=root, driver=LATE)
+    assert (done.returncode, done.stderr) == (141, "")
+    assert json.loads((only_run(root) / "run.json").read_text())["status"] == "complete"
 
 
 @posix

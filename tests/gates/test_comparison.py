@@ -38,6 +38,7 @@ def test_a_gain_in_every_block_is_better_in_bps_of_the_present_turnover_and_in_m
     assert found.gain_per_day_lower is not None
     assert found.gain_per_day_lower > 0.0
     assert found.turnover_ratio == pytest.approx(1.0)
+    assert ") of the present's turnover, " in comparison_sentence(found, quote="USDT")
 
 
 def test_a_gain_at_a_quarter_of_the_turnover_is_not_better() -> None:

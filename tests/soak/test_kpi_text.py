@@ -1,8 +1,11 @@
 """Both profiles side by side, in words."""
 
+from dataclasses import replace
+
 from framework.gates.explain import build_gate
 from framework.gates.gate import Gate
 from framework.gates.totals import parse_totals
+from framework.gates.verdict import Verdict
 from framework.soak.kpi_text import profile_lines, profile_table
 from tests.gates.kpi_cases import SHIPPED, totals
 
@@ -15,6 +18,19 @@ def gate() -> Gate:
 
 def test_each_profile_is_a_line_and_the_deciding_one_is_marked() -> None:
     assert profile_lines(gate()) == ["profile audit_3h: FAIL EDGE:adverse", "profile scaled (decides): PASS"]
+
+
+def test_reasons_of_another_verdict_than_the_profiles_say_theirs() -> None:
+    given = parse_totals(totals(half=0.001, adverse_bps_p95=50.0), where="r")
+    made = build_gate(
+        totals=given, runtime={}, deciding=SHIPPED["scaled"], shown=[SHIPPED["audit_3h"]], wall_clock=False
+    )
+    judged = made.profiles["audit_3h"]
+    rows = tuple(
+        replace(row, verdict=Verdict.WARN) if row.verdict is not Verdict.FAIL else row for row in judged.rows
+    )
+    made.profiles["audit_3h"] = replace(judged, rows=rows, reasons=("EDGE:adverse", "EDGE:net"))
+    assert profile_lines(made)[0] == "profile audit_3h: FAIL EDGE:adverse; WARN EDGE:net"
 
 
 def test_every_metric_stands_beside_both_profiles_limits() -> None:

@@ -1,5 +1,6 @@
 """What a soak says about itself in words."""
 
+import shlex
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -7,17 +8,28 @@ from tempfile import mkdtemp
 
 import pytest
 
+from framework.gates.comparison import Answer
 from framework.gates.verdict import Verdict
 from framework.market.tape import utc
 from framework.session.origin import origin_of
+from framework.session.present import own_words
 from framework.settings.compose import compose_run
-from framework.soak.advice import next_line, one_move, worst_minute
+from framework.soak.advice import next_command, next_line, one_move, worst_minute
+from framework.soak.baselines import ArmRow
 from framework.soak.reports import fees_of
 from framework.soak.result import SoakResult
-from framework.soak.text import iteration_line, notices, opening_line, summary_text, verdict_lines
+from framework.soak.text import (
+    closing_lines,
+    iteration_line,
+    notices,
+    opening_line,
+    summary_text,
+    verdict_lines,
+)
 from tests.command import private_copy, soaked
+from tests.gates.test_comparison import compared, side
 from tests.realdata import ROOT
-from tests.soak.page_cases import result
+from tests.soak.page_cases import random_fills, result
 
 
 @cache
@@ -66,10 +78,62 @@ def test_the_next_step_names_a_value_in_bps_and_in_ticks_and_a_command_from_the_
     assert "; try: quoteops soak " in said
     if made.judged.verdict is Verdict.FAIL:
         assert " -m " in said
-        assert " ticks; now 0.5 bps" in said
+        assert " ticks wide; now 0.5 bps" in said
     else:
         assert "soak.hours=" in said
     assert said.count("soak.auto_tune=false") == 1
+
+
+def losing() -> SoakResult:
+    """Give a run whose fills lose what they are charged."""
+    made = result(fills=lambda k: [{**row, "fee_quote": 0.05} for row in random_fills(k)])
+    assert made.judged.verdict is Verdict.FAIL
+    assert made.totals.markout_30s.net_bps is not None
+    assert made.totals.markout_30s.net_bps < 0.0
+    return made
+
+
+def composes(command: str) -> None:
+    """Fail on a command that would be refused, or that another line than this one continues."""
+    name, verb, *words = shlex.split(command)
+    assert (name, verb) == ("quoteops", "soak")
+    lists = [word.partition("=")[2].split(",") if "[" not in word else [] for word in words]
+    for nth in range(2 if "-m" in words else 1):
+        cell = [
+            f"{word.partition('=')[0]}={many[nth]}" if len(many) > 1 else word
+            for word, many in zip(words, lists, strict=True)
+            if word != "-m"
+        ]
+        compose_run(root=ROOT, words=cell, environ={})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("soak.environment=thin",),
+        ("soak.environment=thin", "soak.clock=wall", "soak.hours=1"),
+        ("soak.environment=thin", "strategy.base_half_spread_bps=4.5"),
+        ("market.symbols=[AUSDT,BUSDT]", "soak.hours=1"),
+    ],
+)
+def test_a_command_of_advice_composes_as_it_stands(words: tuple[str, ...]) -> None:
+    for made in (soaked_thin(half_spread=0.5), soaked_thin(half_spread=5.0), losing()):
+        made.words = own_words(compose_run(root=ROOT, words=words, environ={}))
+        assert "soak.overrides_file" not in " ".join(made.words)
+        command = next_command(made)
+        assert command is not None
+        assert next_line(made).endswith(f"; try: {command}")
+        assert "soak.clock" not in command
+        composes(command)
+
+
+def test_a_run_that_is_too_quiet_is_not_sent_to_wider_quotes() -> None:
+    made = losing()
+    assert " -m " in next_line(made)
+    made.comparison = replace(compared(side(net=0.0)), answer=Answer.TOO_QUIET)
+    assert next_command(made) is None
+    assert next_line(made).endswith("; no width pays here: these quotes already trade less than a gain needs")
 
 
 def test_a_loss_that_one_minute_made_says_which_and_any_other_says_nothing() -> None:
@@ -94,6 +158,9 @@ def test_under_thirty_fills_no_bps_are_headlined() -> None:
     assert "fewer than 30 fills give no figure in bps" in line
     assert " USDT in " in line
     assert " bps," not in iteration_line(made, 1)
+    made.arms = [ArmRow("tuned", made.totals, made.packages[0])]
+    (arm,) = (line for line in closing_lines(made) if line.startswith("arm "))
+    assert "bps" not in arm
 
 
 def recorded(*words: str) -> SoakResult:

@@ -147,7 +147,11 @@ def _headline(sweep: Sweep) -> list[Tile]:
         error = num(best.markout_net_30s_se_bps)
         proven = "above zero: proven" if best.proven else "not proven"
         few = min(best.fills, best.present_fills or 0) < FEW_FILLS
-        gain = "too few fills for bps" if few else f"{num(best.gain_bps, plus=True)} bps of its turnover"
+        gain = (
+            "too few fills for bps"
+            if few
+            else f"{num(best.gain_bps, plus=True)} bps of the present's turnover"
+        )
         tiles += [
             ("Gain on what runs", num(best.gain_per_day, plus=True), f"{best.quote} a day, {gain}"),
             ("Its bar", num(best.bar_per_day, plus=True), f"{best.quote} a day, {proven}"),
