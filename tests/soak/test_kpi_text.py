@@ -29,7 +29,8 @@ def test_reasons_of_another_verdict_than_the_profiles_say_theirs() -> None:
     rows = tuple(
         replace(row, verdict=Verdict.WARN) if row.verdict is not Verdict.FAIL else row for row in judged.rows
     )
-    made.profiles["audit_3h"] = replace(judged, rows=rows, reasons=("EDGE:adverse", "EDGE:net"))
+    warned = replace(judged, rows=rows, reasons=("EDGE:adverse", "EDGE:net"))
+    made = replace(made, profiles={**made.profiles, "audit_3h": warned})
     assert profile_lines(made)[0] == "profile audit_3h: FAIL EDGE:adverse; WARN EDGE:net"
 
 
