@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from framework.edge.canonical import canonical
 from framework.files.atomic import write_atomic
+from framework.gates.comparison import Answer
 from framework.session.errors import SoakError
 from framework.settings.documents import leaves
-from framework.soak.page.standing import tint
+from framework.soak.page.standing import answer_tint, tint
 from framework.soak.page.template import fill_template
 from framework.soak.page.words import NONE, fixed, hours, num, whole
 
@@ -41,6 +42,8 @@ class RunRow:
     link: str
     verdict: str
     tint: str
+    answer: str
+    answer_tint: str
     cells: list[str]
 
 
@@ -91,17 +94,20 @@ def _row(folder: Path) -> RunRow | None:
         return None
     told, about = run.get("headline") or {}, run.get("runtime") or {}
     verdict = str(run.get("verdict") or "incomplete")
+    answer = str(told.get("answer") or "")
     page = folder / "reports" / "report.html"
     return RunRow(
         name=folder.name,
         link=f"runs/soak/{folder.name}/reports/report.html" if page.is_file() else "",
         verdict=verdict,
         tint=tint(verdict),
+        answer=answer or NONE,
+        answer_tint=next((answer_tint(one) for one in Answer if one.words == answer), "muted"),
         cells=[
             str(told.get("symbol") or about.get("tape") or NONE), hours(told.get("hours")),
-            str(told.get("answer") or NONE), fixed(told.get("net_bps"), plus=True),
-            fixed(told.get("markout_net_30s_bps"), plus=True), num(told.get("net_quote"), plus=True),
-            whole(told.get("fills")), num(about.get("maker_fee_bps")), str(run.get("config_sha", NONE))[:12],
+            fixed(told.get("net_bps"), plus=True), fixed(told.get("markout_net_30s_bps"), plus=True),
+            num(told.get("net_quote"), plus=True), whole(told.get("fills")), num(about.get("maker_fee_bps")),
+            str(run.get("config_sha", NONE))[:12],
         ],
     )  # fmt: skip
 

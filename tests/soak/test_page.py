@@ -121,6 +121,18 @@ def test_names_from_outside_are_shown_as_text() -> None:
     assert "<script>alert('&')</script>" in seen
 
 
+def test_every_cell_of_a_stacked_table_says_what_it_is(page: str) -> None:
+    for table in re.findall(r'<table class="[^"]*stack.*?</table>', page, re.S):
+        head = re.findall(r"<th(?: [^>]*)?>(.*?)</th>", table)
+        for row in re.findall(r"<tr[^>]*><td.*?</tr>", table, re.S):
+            cells = re.findall(r"<td([^>]*)>", row)
+            said = [re.search(r'data-h="([^"]*)"', cell) for cell in cells]
+            assert [name for name, found in zip(head, said, strict=True) if found] == [
+                found[1] for found in said if found
+            ]
+            assert all(found or 'class="name"' in cell for cell, found in zip(cells, said, strict=True))
+
+
 def test_verdict_and_sentence_stand_first_and_both_profiles_beside_each_other() -> None:
     made = result()
     seen = text_of(made)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from framework.gates.comparison import Answer
 from framework.gates.gate import Gate
 from framework.gates.kpi import ProfileVerdict, RowVerdict
 from framework.gates.metrics import METRICS
 from framework.soak.page.palette import VERDICT_COLOURS
 from framework.soak.page.words import hours, interval, num
+
+ANSWERS = {
+    Answer.BETTER: "PASS",
+    Answer.WORSE: "FAIL",
+    Answer.TOO_QUIET: "FAIL",
+    Answer.INCONCLUSIVE: "INCONCLUSIVE",
+    Answer.NO_EFFECT: "INCONCLUSIVE",
+    Answer.ERROR: "ERROR",
+}
+"""The verdict whose colour an answer has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +64,11 @@ class ProfileTable:
 def tint(verdict: str) -> str:
     """Give the colour name of a verdict."""
     return VERDICT_COLOURS.get(verdict, "muted")
+
+
+def answer_tint(answer: Answer) -> str:
+    """Give the colour name of an answer to whether it is better."""
+    return tint(ANSWERS[answer])
 
 
 def profiles(gate: Gate) -> list[ProfileTable]:

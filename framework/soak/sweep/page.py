@@ -8,10 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from framework.gates.comparison import ALPHA, FEW_FILLS, Answer
-from framework.gates.verdict import Verdict
+from framework.gates.comparison import ALPHA, FEW_FILLS
 from framework.soak.page.earnings import Tile
-from framework.soak.page.standing import tint
+from framework.soak.page.standing import answer_tint, tint
 from framework.soak.page.template import fill_template
 from framework.soak.page.words import fixed, interval, num, percent, typeset, whole
 from framework.soak.sweep import charts
@@ -22,18 +21,6 @@ from framework.soak.sweep.text import sentence
 
 HERE = Path(__file__).parent
 STYLES = (HERE.parent / "page" / "report.css", HERE / "sweep.css")
-TINTS = {
-    answer: tint(Verdict(word).value)
-    for answer, word in {
-        Answer.BETTER: "PASS",
-        Answer.WORSE: "FAIL",
-        Answer.TOO_QUIET: "FAIL",
-        Answer.INCONCLUSIVE: "INCONCLUSIVE",
-        Answer.NO_EFFECT: "INCONCLUSIVE",
-        Answer.ERROR: "ERROR",
-    }.items()
-}
-"""How an answer is coloured."""
 SHOWN = 200
 """Rows of the table; SWEEP.json holds all."""
 
@@ -108,7 +95,7 @@ def _figures(grid: Grid) -> dict[str, Any]:
 def _words(sweep: Sweep, grid: Grid) -> dict[str, Any]:
     return {
         "verdict": sweep.verdict.words,
-        "tint": TINTS[sweep.verdict],
+        "tint": answer_tint(sweep.verdict),
         "present": sweep.present,
         "sentence": typeset(sentence(sweep)),
         "span": _span(sweep),
