@@ -6,6 +6,7 @@ from framework.gates.gate import Gate
 from framework.gates.kpi import ProfileVerdict, RowVerdict
 from framework.gates.metrics import METRICS
 from framework.gates.verdict import Verdict, combine
+from framework.soak.figures import num
 
 
 def profile_lines(gate: Gate) -> list[str]:
@@ -41,7 +42,7 @@ def profile_table(gate: Gate) -> tuple[list[str], list[list[str]]]:
         if first is not None:
             m, unit = first.measured, METRICS[metric].unit
             bounds = "–" if m.value is None else _bounds(m.lower, m.upper)
-            measured = "–" if m.value is None else f"{_num(m.value)} {unit}".rstrip()
+            measured = "–" if m.value is None else f"{num(m.value)} {unit}".rstrip()
             rows.append([metric, measured, bounds, *(_standing(row) for row in found)])
     verdicts = [f"**{p.verdict.value}**" for p in profiles.values()]
     return head, [*rows, ["**verdict**", "", "", *verdicts]]
@@ -56,15 +57,11 @@ def _standing(row: RowVerdict | None) -> str:
         return "not judged"
     sign = "≥" if METRICS[row.metric].higher_is_better else "≤"
     kinds = (("limit", row.hard), ("target", row.soft))
-    limits = [f"{kind} {sign} {_num(limit)}" for kind, limit in kinds if limit is not None]
+    limits = [f"{kind} {sign} {num(limit)}" for kind, limit in kinds if limit is not None]
     return f"{row.word}: {', '.join(limits)}"
 
 
 def _bounds(lower: float | None, upper: float | None) -> str:
     if lower is None and upper is None:
         return "–"
-    return f"{'-∞' if lower is None else _num(lower)} to {'∞' if upper is None else _num(upper)}"
-
-
-def _num(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    return f"{'-∞' if lower is None else num(lower)} to {'∞' if upper is None else num(upper)}"

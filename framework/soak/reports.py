@@ -87,8 +87,9 @@ def write_verdict(result: SoakResult, folder: RunFolder) -> None:
 
 def write_run(result: SoakResult, folder: RunFolder) -> None:
     """Write what the run leaves beside its verdict: rows, the tuner's account, words and the page."""
+    from framework.soak.markdown import results_markdown
     from framework.soak.page.render import render_page
-    from framework.soak.text import results_markdown, summary_text
+    from framework.soak.text import summary_text
 
     folder.text("soak/summary.txt", summary_text(result))
     folder.json("soak/runtime_overrides.json", final_package(result).mapping())

@@ -1,8 +1,7 @@
-"""The soak in words: summary.txt for a terminal, SOAK_RESULTS.md for a pull request."""
+"""The soak in words for a terminal: what is about to run, how each iteration went, summary.txt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from framework.gates.comparison import FEW_FILLS
@@ -13,10 +12,11 @@ from framework.session.reload import TAKEN_BACK
 from framework.session.switching import switch_rows, switch_sentence
 from framework.settings.schema.market import TapeMarket
 from framework.soak.advice import next_line, one_move
-from framework.soak.kpi_text import profile_lines, profile_table
+from framework.soak.figures import amount, bps, estimate, fills_words, money_words, net_words, num
+from framework.soak.kpi_text import profile_lines
 
 if TYPE_CHECKING:
-    from framework.edge.routes import Estimate, GuardCall, RouteSplit
+    from framework.edge.routes import Estimate, GuardCall
     from framework.edge.section import Section
     from framework.session.window import ReplayWindow
     from framework.soak.baselines import ArmRow
@@ -89,13 +89,13 @@ def iteration_line(result: SoakResult, k: int, *, changed: bool = False) -> str:
     before = result.packages[k - 2].mapping() if changed and k > 1 else {}
     words = " ".join(f"{name}={value}" for name, value in package.items() if before.get(name) != value)
     lag = totals.ws_lag_p95_ms
-    late = "" if lag is None else f", lag p95 {_num(lag)} ms"
+    late = "" if lag is None else f", lag p95 {num(lag)} ms"
     first = loss_halt_before(result.gates[: k - 1])
     since = "" if first is None else f"no quoting since the loss halt in iteration {first}"
     halted = since or halts_sentence(result.gates[k - 1].halts or ())
     return (
-        f"iter {k}: {result.gates[k - 1].verdict.value} net {_net(totals, result.reports[k - 1].quote)},"
-        f" {_fills(totals.fills)}, off-target p95 {_num(totals.percentiles['order_age_p95_ms'])} ms{late}"
+        f"iter {k}: {result.gates[k - 1].verdict.value} net {net_words(totals, result.reports[k - 1].quote)},"
+        f" {fills_words(totals.fills)}, off-target p95 {num(totals.percentiles['order_age_p95_ms'])} ms{late}"
         f"{', ' + halted if halted else ''} | {words or 'same package'}"
     )
 
@@ -149,7 +149,7 @@ def closing_lines(result: SoakResult) -> list[str]:
     return [
         *_arm_lines(result),
         *profile_lines(result.judged),
-        _switching(result),
+        switching_line(result),
         *one_move_lines(result),
         f"next: {next_line(result)}",
     ]
@@ -165,26 +165,17 @@ def _edge_line(result: SoakResult) -> str:
     totals = result.totals
     if totals.fills < FEW_FILLS:
         return (
-            f"net {_money(totals, result.reported.quote)} in {_fills(totals.fills)}, turnover"
-            f" {_amount(totals.turnover_quote)}: fewer than {FEW_FILLS} fills give no figure in bps"
+            f"net {money_words(totals, result.reported.quote)} in {fills_words(totals.fills)}, turnover"
+            f" {amount(totals.turnover_quote)}: fewer than {FEW_FILLS} fills give no figure in bps"
         )
     net, gross, fees, slippage, inventory = (
-        _bps(totals.parts[name].bps) for name in ("net", "gross", "fees_eff", "slippage", "inventory")
+        bps(totals.parts[name].bps) for name in ("net", "gross", "fees_eff", "slippage", "inventory")
     )
     return (
         f"net {net} = gross {gross} + fees {fees} + slippage {slippage} + inventory {inventory};"
-        f" {_fills(totals.fills)}, turnover {_amount(totals.turnover_quote)},"
+        f" {fills_words(totals.fills)}, turnover {amount(totals.turnover_quote)},"
         f" 30-s markout net {_markout_30s(totals)}"
     )
-
-
-def _net(totals: Section, quote: str) -> str:
-    """Write a net in bps, in money where few fills make it luck."""
-    return _money(totals, quote) if totals.fills < FEW_FILLS else _bps(totals.net_bps)
-
-
-def _money(totals: Section, quote: str) -> str:
-    return f"{_num(totals.net_quote)} {quote}"
 
 
 def break_even_line(result: SoakResult) -> str:
@@ -198,15 +189,15 @@ def break_even_line(result: SoakResult) -> str:
 def _symbol_lines(result: SoakResult) -> list[str]:
     """Say what each of several symbols came to; their results add up to the account's."""
     return [
-        f"symbol {one.symbol}: {one.verdict.value}, net {_bps(one.totals.net_bps)},"
-        f" {_num(one.totals.net_quote)} {one.reported.quote} in {_fills(one.totals.fills)},"
+        f"symbol {one.symbol}: {one.verdict.value}, net {bps(one.totals.net_bps)},"
+        f" {num(one.totals.net_quote)} {one.reported.quote} in {fills_words(one.totals.fills)},"
         f" 30-s markout net {_markout_30s(one.totals)}"
         for one in result.symbols
     ]
 
 
 def _markout_30s(totals: Section) -> str:
-    return _estimate(totals.markout_30s.net_bps, totals.markout_30s.net_se_bps)
+    return estimate(totals.markout_30s.net_bps, totals.markout_30s.net_se_bps)
 
 
 def _pace_lines(result: SoakResult) -> list[str]:
@@ -215,7 +206,7 @@ def _pace_lines(result: SoakResult) -> list[str]:
         return []
     missed = totals.counters["deadline_misses"]
     deadline = result.settings.strategy.deadline_ms
-    return [f"lag p95 {_num(totals.ws_lag_p95_ms)} ms, {missed} slices later than {deadline} ms"]
+    return [f"lag p95 {num(totals.ws_lag_p95_ms)} ms, {missed} slices later than {deadline} ms"]
 
 
 def _reload_lines(result: SoakResult) -> list[str]:
@@ -241,28 +232,30 @@ def _routes_of(result: SoakResult, of: str) -> list[str]:
     if split is None:
         return []
     lines = [
-        f"{of}route {name}: {route.minutes:.4g} min, {_fills(route.fills)}, markout net"
+        f"{of}route {name}: {route.minutes:.4g} min, {fills_words(route.fills)}, markout net"
         f" {_error(route.markout_net['5s'])} after 5 s, {_error(route.markout_net['30s'])} after 30 s"
         for name, route in split.routes.items()
     ]
     apart = split.difference
     less = f"{of}canary less real: {_error(apart['5s'])} after 5 s, {_error(apart['30s'])} after 30 s"
-    return [*lines, less, of + _guard(split.guard)]
+    return [*lines, less, of + guard_line(split.guard)]
 
 
-def _guard(call: GuardCall) -> str:
+def guard_line(call: GuardCall) -> str:
+    """Say what the rollout guard did, or would have done."""
     if (back := call.taken_back) is not None:
         return f"guard took the candidate back after {back.after_s / 60:.4g} min ({back.reason})"
     return f"guard would roll back: {call.roll_back} ({call.reason})"
 
 
-def _switching(result: SoakResult) -> str:
+def switching_line(result: SoakResult) -> str:
+    """Say which quoting profile the run calls for."""
     acted = result.settings.soak.profile_switch == "act"
     return switch_sentence(switch_rows(*result.wholes), acted=acted)
 
 
 def _error(given: Estimate) -> str:
-    return _estimate(given.bps, given.se_bps)
+    return estimate(given.bps, given.se_bps)
 
 
 def _arm_lines(result: SoakResult) -> list[str]:
@@ -274,127 +267,5 @@ def _arm_words(row: ArmRow, result: SoakResult) -> str:
         return f"the very packages of {row.same_as}"
     totals = row.totals
     if totals.fills < FEW_FILLS:
-        return f"net {_money(totals, result.reported.quote)}, {_fills(totals.fills)}"
-    return f"net {_bps(totals.net_bps)}, 30-s markout net {_markout_30s(totals)}, {_fills(totals.fills)}"
-
-
-def results_markdown(result: SoakResult) -> str:
-    """Give the run as Markdown: verdict, both profiles side by side, edge, iterations, tuner."""
-    gate, totals, runtime = result.judged, result.totals, result.runtime
-    parts = [
-        f"# Soak: {gate.verdict.value}",
-        *present_lines(result),
-        gate.sentence,
-        f"Tape {runtime['tape']}, {totals.hours:.3g} h, {runtime['iterations']} iterations,"
-        f" {fee_words(result)}, config {runtime['config_sha'][:12]}.",
-        f"{break_even_line(result).capitalize()}.",
-        "## KPI profiles",
-        _table(*profile_table(gate)),
-        "## Edge",
-        _edge_table(totals),
-        "## Iterations",
-        _iterations(result),
-    ]
-    if result.symbols:
-        parts += ["## Symbols", _symbols(result)]
-    for one in result.each:
-        if (split := one.reported.routes) is not None:
-            of = f" of {one.symbol}" if result.symbols else ""
-            parts += [f"## Routes{of}", _routes(split), _guard(split.guard)]
-    if result.arms:
-        parts += ["## Tuned against not tuning", _arms(result.arms)]
-    matrix = "\n".join(matrix_lines(gate.decision))
-    parts += ["## Quoting profile", _switching(result)]
-    parts += [
-        "## Next",
-        *one_move_lines(result),
-        next_line(result),
-        f"Decision matrix:\n\n```\n{matrix}\n```",
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _edge_table(totals: Section) -> str:
-    rows = [[name, _num(part.bps), _num(part.quote)] for name, part in totals.parts.items()]
-    return _table(["component", "bps", "quote"], rows)
-
-
-def _symbols(result: SoakResult) -> str:
-    quote = result.reported.quote
-    head = ["symbol", "verdict", "net bps", f"net {quote}", "gross", "slippage", "inventory", "fills"]
-    named = [(one.symbol, one.verdict.value, one.totals) for one in result.symbols]
-    rows = [
-        [
-            name, verdict, _num(t.net_bps), _num(t.net_quote),
-            *(_num(t.parts[part].bps) for part in ("gross", "slippage", "inventory")), str(t.fills),
-        ]
-        for name, verdict, t in [*named, ("the account", result.verdict.value, result.totals)]
-    ]  # fmt: skip
-    return _table(head, rows)
-
-
-def _iterations(result: SoakResult) -> str:
-    head = ["iter", "verdict", "net bps", "gross", "slippage", "inventory", "fills", "off-target p95 ms"]
-    rows = []
-    for k, report in enumerate(result.reports, start=1):
-        totals = report.totals
-        values = [_num(totals.parts[name].bps) for name in ("net", "gross", "slippage", "inventory")]
-        verdict, age = result.gates[k - 1].verdict.value, _num(totals.percentiles["order_age_p95_ms"])
-        rows.append([str(k), verdict, *values, str(totals.fills), age])
-    return _table(head, rows)
-
-
-def _routes(split: RouteSplit) -> str:
-    head = ["route", "minutes", "fills", "turnover", "5-s markout net bps", "±", "30-s markout net bps", "±"]
-    rows = [
-        [
-            name,
-            _num(route.minutes),
-            str(route.fills),
-            _num(route.turnover_quote),
-            *_markouts(route.markout_net),
-        ]
-        for name, route in split.routes.items()
-    ]
-    return _table(head, [*rows, ["canary less real", "", "", "", *_markouts(split.difference)]])
-
-
-def _markouts(given: Mapping[str, Estimate]) -> list[str]:
-    return [_num(x) for horizon in ("5s", "30s") for x in (given[horizon].bps, given[horizon].se_bps)]
-
-
-def _arms(arms: Sequence[ArmRow]) -> str:
-    head = ["arm", "net bps", "30-s markout net bps", "±", "fills", "turnover"]
-    rows = [
-        [
-            row.arm, _num(row.totals.net_bps), _num(row.totals.markout_30s.net_bps),
-            _num(row.totals.markout_30s.net_se_bps), str(row.totals.fills), _num(row.totals.turnover_quote),
-        ]
-        for row in arms
-    ]  # fmt: skip
-    return _table(head, rows)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _fills(count: int) -> str:
-    return "1 fill" if count == 1 else f"{count} fills"
-
-
-def _amount(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
-
-
-def _bps(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f} bps"
-
-
-def _estimate(value: float | None, se: float | None) -> str:
-    return "unknown" if value is None else f"{_bps(value)} ± {'–' if se is None else f'{se:.2f}'}"
-
-
-def _num(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+        return f"net {money_words(totals, result.reported.quote)}, {fills_words(totals.fills)}"
+    return f"net {bps(totals.net_bps)}, 30-s markout net {_markout_30s(totals)}, {fills_words(totals.fills)}"
