@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -18,13 +18,13 @@ from typing import Any
 
 from framework.compiled.records import to_array
 from framework.edge.rows import audit_rows, trade_rows
-from framework.engine.snapshot import DeskSnapshot
 from framework.files.moments import iso_utc
-from framework.market.records import ROUTE_NAMES, Fill
-from framework.quoting.records import WITHHELD_NAMES
-from framework.rollout.route import CANARY, REAL
+from framework.market.records import Fill
 from framework.session.beside_git import check_beside_git
+from framework.session.bot_report import BotReport, InForce, RefusedPatch, Stopped, WaitingValue
 from framework.session.cut_off import tell_cut_off
+from framework.session.gauges import Gauges, serve_metrics
+from framework.session.health import DEGRADED, HealthWatch
 from framework.session.intent_file import INTENTS, FileJournal
 from framework.session.lines import BotLines, Standing
 from framework.session.permitted import check_permitted
@@ -42,7 +42,7 @@ from framework.session.reload import (
 from framework.session.replay import SoakReplay
 from framework.session.run_folder import RunFolder
 from framework.session.sinks import AuditSink, FillSink, TickSink
-from framework.session.status_writer import FEEDS, StatusWriter
+from framework.session.status_writer import FEEDS, FeedCounts, StatusWriter
 from framework.session.stop import Stop
 from framework.session.tick_log import tick_rows
 from framework.session.timeline import Version
@@ -51,13 +51,9 @@ from framework.settings.errors import ConfigError
 from framework.settings.fields import value_at
 from framework.settings.watch import OverridesWatcher, Snapshot
 from framework.telemetry.alerts import Severity, alert
-from framework.telemetry.metrics import Metrics, Silent, serve
 from framework.units import MS, SECOND
 
-MINUTE_BEATS = 60
 LINE_NS = 60 * SECOND
-LATE_SHARE = 0.05
-"""Of the slices of a minute served later than the deadline, more are a degraded bot."""
 
 
 def traded(*, symbol: str, fills: Any, versions: list[Version]) -> list[dict[str, Any]]:
@@ -81,9 +77,9 @@ class Bot:
     ) -> None:
         self.settings, self.live = composed.settings, live
         self._say, self._stop = say, stop
-        self._ended: dict[str, Any] | None = None
+        self._ended: Stopped | None = None
         self._told_health, self._next_line_ns = "", time.monotonic_ns() + LINE_NS
-        self.metrics = _served(composed.settings.soak.metrics_port, say)
+        self.metrics = serve_metrics(composed.settings.soak.metrics_port, say)
         self.environment = composed.settings.soak.environment
         if self.environment is not None:
             check_beside_git(composed, environment=self.environment)
@@ -91,9 +87,9 @@ class Bot:
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
         self.started_at = self.since = self.refused_at = _now()
-        self._counted = self._missed = self._next_ns = 0
-        self._dropped = dict.fromkeys(FEEDS, 0)
-        self._minute: list[tuple[int, int]] = []
+        self._next_ns = 0
+        self._gauges = Gauges(self.metrics)
+        self._health = HealthWatch(deadline_ms=composed.settings.strategy.deadline_ms)
         self._snapshot: Snapshot[Offer] | None = None
         bot_file = None
         if self.environment is not None:
@@ -139,10 +135,10 @@ class Bot:
         why = f"asked to by {heard}" if heard is not None else "its hours are over"
         if error is not None and not self._stop.insisted and not isinstance(error, KeyboardInterrupt):
             why = " ".join(f"broke off: {error}".split())
-            self._ended = {"at": _now(), "why": why, "on_purpose": False}
+            self._ended = Stopped(_now(), why, on_purpose=False)
         else:
-            self._ended = {"at": _now(), "why": why if error is None else "interrupted", "on_purpose": True}
-        self._say(f"| bot | STOPPED | {self._ended['why']} |")
+            self._ended = Stopped(_now(), why if error is None else "interrupted", on_purpose=True)
+        self._say(f"| bot | STOPPED | {self._ended.why} |")
         self._say.standing = lambda: None  # what follows is a report
         self.close()
 
@@ -217,7 +213,7 @@ class Bot:
         self._writer.drop("ticks", lost)
 
     @property
-    def feeds(self) -> dict[str, dict[str, int]]:
+    def feeds(self) -> dict[str, FeedCounts]:
         """Return of each feed how many rows were written and how many were left out."""
         return {feed: self._writer.counts(feed) for feed in FEEDS}
 
@@ -275,52 +271,46 @@ class Bot:
     def _tell(self, replay: SoakReplay) -> None:
         engine = replay.replay
         now = engine.snapshot()
-        symbol = replay.market.tape.instrument.symbol
-        versions = replay.timeline.versions
-        health, why = self._health(replay, now)
+        health, why = self._health.judge(replay, now, refused=self.live.refused)
         if self._ended is None:
             self._tell_line(health, why)
-        elif not self._ended["on_purpose"]:
-            health, why = "degraded", self._ended["why"]
-        self._gauges(replay, now, health)
+        elif not self._ended.on_purpose:
+            health, why = DEGRADED, self._ended.why
+        self._gauges.tell(replay, now, health=health)
+        self._gauges.tell_feeds(self.feeds)
+        self._gauges.tell_canary(replay, self.live)
+        self._gauges.tell_overrides(self.live, generation=self._generation())
         standing = self.standing()
         assert standing is not None
-        last = to_array(Fill, engine.fills[now.fills - 1 : now.fills]) if now.fills else None
         self._writer.status(
-            {
-                "environment": self.environment,
-                "run": self.run,
-                "pid": os.getpid(),
-                "started_at": self.started_at,
-                "heartbeat_at": _now(),
-                "in_force": self._in_force(),
-                "pending": [
-                    {"name": change.name, "value": change.new, "class": change.reload}
-                    for change in self.live.waiting
-                ],
-                "refused": self._refused(),
-                "health": health,
-                "health_reason": why,
-                "feeds": self.feeds,
-                "stopped": self._ended,
-                **standing.as_dict(),
-                "fills": now.fills,
-                "last_fill": None
-                if last is None
-                else traded(symbol=symbol, fills=last, versions=versions)[0],
-            }
+            BotReport(
+                environment=self.environment,
+                run=self.run,
+                pid=os.getpid(),
+                started_at=self.started_at,
+                heartbeat_at=_now(),
+                in_force=self._in_force(),
+                pending=tuple(WaitingValue(c.name, c.new, c.reload) for c in self.live.waiting),
+                refused=self._refused(),
+                health=health,
+                health_reason=why,
+                feeds=self.feeds,
+                stopped=self._ended,
+                standing=standing,
+                last_fill=_last_fill(replay, count=now.fills),
+            )
         )
 
-    def _in_force(self) -> dict[str, Any]:
+    def _in_force(self) -> InForce:
         reload = self.live.in_force
         patch = None if reload is None else reload.patch
-        return {
-            "config_sha": self.live.settings.config_sha,
-            "overrides_sha": None if reload is None else reload.overrides_sha,
-            "commit": None if patch is None else patch.commit or None,
-            "generation": self._generation(),
-            "since": self.since,
-        }
+        return InForce(
+            config_sha=self.live.settings.config_sha,
+            overrides_sha=None if reload is None else reload.overrides_sha,
+            commit=None if patch is None else patch.commit or None,
+            generation=self._generation(),
+            since=self.since,
+        )
 
     def _generation(self) -> int | None:
         reload = self.live.in_force
@@ -329,61 +319,20 @@ class Bot:
         own = None if self._snapshot is None else self._snapshot.generation
         return reload.patch.generation if reload.patch.generation is not None else own
 
-    def _refused(self) -> dict[str, Any] | None:
+    def _refused(self) -> RefusedPatch | None:
         refused = self.live.refused
         if refused is None:
             return None
-        return {"overrides_sha": refused.overrides_sha or None, "reason": refused.why, "at": self.refused_at}
-
-    def _health(self, replay: SoakReplay, desk: DeskSnapshot) -> tuple[str, str]:
-        """Judge the bot: failing when the loss halt has ended all quoting, degraded when something is off."""
-        if desk.loss_halted:
-            return "failing", "the loss halt has ended quoting"
-        if self.live.refused is not None:
-            return "degraded", f"overrides refused: {self.live.refused.why}"
-        if desk.halted:
-            return "degraded", f"quoting is paused by the {WITHHELD_NAMES[desk.halted]} halt"
-        assert replay.stepped is not None
-        self._minute = [*self._minute, (replay.stepped.slices, replay.stepped.deadline_misses)][
-            -MINUTE_BEATS:
-        ]
-        slices, missed = (now - then for now, then in zip(self._minute[-1], self._minute[0], strict=True))
-        if missed > LATE_SHARE * slices:
-            deadline = self.settings.strategy.deadline_ms
-            return "degraded", f"{missed} of {slices} slices in the last minute came later than {deadline} ms"
-        return "healthy", ""
-
-    def _gauges(self, replay: SoakReplay, now: DeskSnapshot, health: str) -> None:
-        assert replay.stepped is not None
-        misses = replay.stepped.deadline_misses
-        symbol = replay.market.tape.instrument.symbol
-        new = to_array(Fill, replay.replay.fills[self._counted : now.fills])["route"]
-        for code, route in ROUTE_NAMES.items():
-            self.metrics.add("fills_total", int((new == code).sum()), symbol=symbol, route=route)
-        self.metrics.add("deadline_misses_total", misses - self._missed)
-        self._counted, self._missed = now.fills, misses
-        for feed, counts in self.feeds.items():
-            self.metrics.add("feed_rows_dropped_total", counts["dropped"] - self._dropped[feed], feed=feed)
-            self._dropped[feed] = counts["dropped"]
-        self.metrics.set("position", now.position, symbol=symbol)
-        if replay.watch is not None and self.live.settings.rollout.mode == "canary":
-            tried, real = (replay.watch.record(route) for route in (CANARY, REAL))
-            self.metrics.set("winrate_canary", tried.winrate_pct or 0.0)
-            self.metrics.set("winrate_baseline_active", real.winrate_pct or 0.0)
-            self.metrics.set("sample_canary", float(tried.lots))
-        self.metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND) / 1e9)
-        self.metrics.set("bot_healthy", {"healthy": 1.0, "degraded": 0.5}.get(health, 0.0))
-        self.metrics.set("overrides_pending", float(len(self.live.waiting)))
-        self.metrics.set("overrides_generation", float(self._generation() or 0))
+        return RefusedPatch(refused.overrides_sha or None, refused.why, self.refused_at)
 
 
-def _served(port: int | None, say: Callable[[str], None]) -> Metrics:
-    """Serve metrics on a port and say where; without one they go nowhere."""
-    if port is None:
-        return Silent()
-    served = serve(port)
-    say(f"| metrics | SERVED | http://127.0.0.1:{served.port}/metrics |")
-    return served
+def _last_fill(replay: SoakReplay, *, count: int) -> Mapping[str, Any] | None:
+    """Return the newest of ``count`` fills as a row of edge/trades.jsonl."""
+    if not count:
+        return None
+    last = to_array(Fill, replay.replay.fills[count - 1 : count])
+    symbol = replay.market.tape.instrument.symbol
+    return traded(symbol=symbol, fills=last, versions=replay.timeline.versions)[0]
 
 
 def _hash(snapshot: Snapshot[Offer]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Full, Queue
-from typing import Any
+from typing import Any, Protocol
 
 from framework.files.atomic import write_json
 from framework.files.errors import FileError
@@ -26,6 +27,21 @@ BATCHES = 1_024
 Make = Callable[[], Iterable[Mapping[str, Any]]]
 
 
+@dataclass(frozen=True)
+class FeedCounts:
+    """Rows of a feed that were written, and that were left out."""
+
+    rows: int
+    dropped: int
+
+
+class Status(Protocol):
+    """What bot.json is made from."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the file holds it."""
+
+
 class StatusWriter:
     """Write on a thread of its own: the rows of each feed in order, of a status only the latest.
 
@@ -37,7 +53,7 @@ class StatusWriter:
         self._folder, self._bot_file = folder, bot_file
         self._jobs: dict[str, Queue[tuple[int, Make]]] = {feed: Queue(BATCHES) for feed in FEEDS}
         self._written, self._refused, self._dropped = Counter[str](), Counter[str](), Counter[str]()
-        self._status: dict[str, Any] | None = None
+        self._status: Status | None = None
         self._failed: set[str] = set()
         self._wake, self._stopping = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="status writer", daemon=True)
@@ -57,11 +73,11 @@ class StatusWriter:
         """Count rows that are left out."""
         self._dropped[feed] += count
 
-    def counts(self, feed: str) -> dict[str, int]:
-        """Give how many rows of a feed were written and how many left out."""
-        return {"rows": self._written[feed], "dropped": self._dropped[feed] + self._refused[feed]}
+    def counts(self, feed: str) -> FeedCounts:
+        """Return how many rows of a feed were written and how many left out."""
+        return FeedCounts(self._written[feed], self._dropped[feed] + self._refused[feed])
 
-    def status(self, status: dict[str, Any]) -> None:
+    def status(self, status: Status) -> None:
         """Replace bot.json."""
         if self._bot_file is not None:
             self._status = status
@@ -89,7 +105,7 @@ class StatusWriter:
         if status is not None and self._bot_file is not None:
             file = self._bot_file
             staging = file.parent / "staging"
-            self._try("status", lambda: write_json(path=file, value=status, staging=staging))
+            self._try("status", lambda: write_json(path=file, value=status.as_dict(), staging=staging))
 
     def _flush(self, feed: str, jobs: Queue[tuple[int, Make]]) -> None:
         """Append what waits of a feed, in one piece."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from framework.engine.timing import stage_timings
 from framework.session.replay import SoakReplay
 from framework.soak.result import SoakResult
+
+if TYPE_CHECKING:
+    from framework.session.status_writer import FeedCounts
 
 LEAK_MB_PER_HOUR = 10.0
 """Growth that counts as a leak; source: the soak system behind the specification."""
@@ -64,13 +69,31 @@ class MemoryWatch:
         grows = f"memory grows by {growth:.1f} MB/h"
         return f"| resources | WARN | {grows}, the limit is {LEAK_MB_PER_HOUR:g} |"
 
-    def summary(self) -> dict[str, Any]:
-        """Give the readings and the growth for timing.json."""
-        return {
-            "mb": [round(mb, 1) for _, mb in self.rows],
-            "growth_mb_per_hour": self.growth_mb_per_hour(),
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What timing.json holds: the only file that knows wall time and memory."""
+
+    seconds: Mapping[str, float]
+    """Of each part of the run."""
+
+    verdict: str
+    memory: MemoryWatch
+    stages: Mapping[str, Mapping[str, float]] | None
+    feeds: Mapping[str, FeedCounts] | None
+    """Rows of the files that grew while it ran; None of a run that was not paced."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the file holds it."""
+        told = {} if self.feeds is None else {"feeds": {feed: asdict(n) for feed, n in self.feeds.items()}}
+        memory = {
+            "mb": [round(mb, 1) for _, mb in self.memory.rows],
+            "growth_mb_per_hour": self.memory.growth_mb_per_hour(),
             "limit_mb_per_hour": LEAK_MB_PER_HOUR,
         }
+        return {
+            "seconds": self.seconds, "verdict": self.verdict, "memory": memory, "stages": self.stages, **told
+        }  # fmt: skip
 
 
 def time_stages(result: SoakResult) -> dict[str, dict[str, float]]:

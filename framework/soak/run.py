@@ -7,7 +7,7 @@ incomplete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed
 from framework.soak.baselines import compare_arms
 from framework.soak.reports import write_iteration, write_run, write_verdict
-from framework.soak.resources import MemoryWatch, Stopwatch, time_stages
+from framework.soak.resources import MemoryWatch, Stopwatch, Timing, time_stages
 from framework.soak.result import SoakResult
 from framework.soak.runs import headline_of, write_index
 from framework.soak.symbols import begin_symbols, take_symbols, weigh_symbols
@@ -56,6 +56,7 @@ from framework.soak.versus import compare_with_present
 
 if TYPE_CHECKING:
     from framework.session.status import Bot
+    from framework.session.status_writer import FeedCounts
 
 __all__ = ["Interrupted", "SoakResult", "run_soak"]
 
@@ -113,7 +114,7 @@ def run_soak(
         watch.lap("iterations")
         run.weigh_arms(live)
         watch.lap("arms")
-        run.write(watch, memory, {} if bot is None else {"feeds": bot.feeds})
+        run.write(watch, memory, None if bot is None else bot.feeds)
         about = provenance_of(composed=composed, market=market, home=home)
         early = {"stopped_after_h": run.result.hours} if stop.wanted() else {}
         folder.complete(verdict=run.result.verdict.value, headline=headline_of(run.result), **about, **early)
@@ -208,12 +209,19 @@ class _Run:
         for line in (sign, *present_lines(result), result.judged.marker, *verdict_lines(result)):
             self.say(line)
 
-    def write(self, watch: Stopwatch, memory: MemoryWatch, told: dict[str, Any]) -> None:
-        """Write the reports of the whole run, and what it cost, beside what it ``told`` while it ran."""
+    def write(self, watch: Stopwatch, memory: MemoryWatch, feeds: Mapping[str, FeedCounts] | None) -> None:
+        """Write the reports of the whole run, and what it cost, ``feeds`` that grew while it ran too."""
         self.progress("reports", 1.0)
         write_run(self.result, self.folder)
         watch.lap("reports")
-        self.folder.json("timing.json", {**_timing(self.result, watch, memory), **told})
+        timing = Timing(
+            seconds=watch.laps,
+            verdict=self.result.verdict.value,
+            memory=memory,
+            stages=time_stages(self.result) if self.result.settings.soak.stage_timings else None,
+            feeds=feeds,
+        )
+        self.folder.json("timing.json", timing.as_dict())
 
     def weigh_arms(self, live: LiveSettings) -> None:
         """Play what the tuned run is compared with, and say what a person wants last."""
@@ -255,17 +263,6 @@ def _replay(
     if bot is not None and isinstance(replay, SoakReplay):  # of several symbols none is paced
         bot.start(replay)
     return replay
-
-
-def _timing(result: SoakResult, watch: Stopwatch, memory: MemoryWatch) -> dict[str, Any]:
-    """Give timing.json: the only file that knows wall time and memory."""
-    stages = time_stages(result) if result.settings.soak.stage_timings else None
-    return {
-        "seconds": watch.laps,
-        "verdict": result.verdict.value,
-        "memory": memory.summary(),
-        "stages": stages,
-    }
 
 
 def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:

@@ -19,7 +19,7 @@ from framework.quoting.records import Audit
 from framework.session.run_folder import RunFolder
 from framework.session.sim import sim_session
 from framework.session.sinks import EVERY, AuditSink, FillSink, TickSink
-from framework.session.status_writer import BATCHES, StatusWriter
+from framework.session.status_writer import BATCHES, FeedCounts, StatusWriter
 from framework.session.tick_log import tick_rows
 from framework.units import MS, SECOND
 from tests.engine.digest import replayed
@@ -75,15 +75,15 @@ def test_a_slow_disk_holds_nobody_up_and_what_is_left_out_is_counted(
     assert folder.asked.wait(60)  # the first is with the disk, the others wait
     for _ in range(BATCHES):
         writer.append("ticks", 1, list)
-    assert writer.counts("ticks") == {"rows": 0, "dropped": 0}
+    assert writer.counts("ticks") == FeedCounts(0, 0)
     for _ in range(3):
         writer.append("ticks", 2, list)
-    assert writer.counts("ticks") == {"rows": 0, "dropped": 6}
+    assert writer.counts("ticks") == FeedCounts(0, 6)
     writer.append("trades", 1, list)  # a full feed takes no room from another
     folder.go.set()
     writer.close()
-    assert writer.counts("ticks") == {"rows": BATCHES, "dropped": 6}
-    assert writer.counts("trades") == {"rows": 1, "dropped": 0}
+    assert writer.counts("ticks") == FeedCounts(BATCHES, 6)
+    assert writer.counts("trades") == FeedCounts(1, 0)
     (alert,) = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert alert["alert"] == "diary_not_written"
 
@@ -95,7 +95,7 @@ def test_rows_that_the_disk_refuses_are_counted_and_the_next_are_written(
     writer = StatusWriter(folder=RunFolder(tmp_path, artifacts=tmp_path), bot_file=None)
     writer.append("ticks", 3, lambda: [{"a": 1}] * 3)
     writer.close()
-    assert writer.counts("ticks") == {"rows": 0, "dropped": 3}
+    assert writer.counts("ticks") == FeedCounts(0, 3)
     assert "cannot append" in capsys.readouterr().err
 
 
