@@ -1,0 +1,19 @@
+"""How many files a reader of one gate has to follow: the path only gets straighter."""
+
+from pathlib import Path
+
+import pytest
+
+from framework.compiled.records import interpreted
+from tests.gitops.gate_path import gate_path
+
+pytestmark = pytest.mark.skipif(interpreted(), reason="a replay of half an hour needs the compiled code")
+
+MOST_FILES = 31
+
+
+def test_a_gate_that_judges_and_publishes_enters_few_files(tmp_path: Path) -> None:
+    entries, said = gate_path(tmp_path)
+    assert said.splitlines()[-1].startswith("INCONCLUSIVE: "), "it was judged on its tape"
+    assert (tmp_path / "out" / "bundles").is_dir()
+    assert len(entries) <= MOST_FILES, sorted(entries)
