@@ -1,38 +1,85 @@
-"""The command ``quoteops``: a closed table of verbs, each imported only when it is asked for."""
+"""The command ``quoteops``: closed tables of verbs, each imported only when it is asked for."""
+
+from __future__ import annotations
 
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from framework.cli.streams import outlets, stoppable
 from framework.errors import QuoteopsError
 
-# verb -> (module with ``run(argv) -> exit code``, one line of help)
-VERBS: dict[str, tuple[str, str]] = {
-    "soak": (
-        "framework.cli.soak",
-        "replay a market, judge the KPIs, tune, report (-m sweeps over values)",
+
+class Verbs(NamedTuple):
+    """A table of verbs: each is a module with ``run(argv) -> exit code``, or a table again."""
+
+    prog: str
+    rows: Mapping[str, tuple[str | Verbs, str]]
+    ends: tuple[str, ...]
+    """What stands below them in the help: the exit codes."""
+
+    def usage(self) -> str:
+        """Return the help text: one line a verb."""
+        lines = [f"usage: {self.prog} VERB [WORDS]", ""]
+        lines += [f"  {verb:<11}{text}" for verb, (_, text) in self.rows.items()]
+        return "\n".join([*lines, "", *self.ends])
+
+
+GITOPS = Verbs(
+    "quoteops gitops",
+    {
+        "check": (
+            "framework.cli.gitops_check",
+            "what a change touches, its risk direction, what the policy says",
+        ),
+        "propose": (
+            "framework.cli.gitops_propose",
+            "make a branch and a pull request of tuned or swept values",
+        ),
+        "reconcile": ("framework.cli.gitops_reconcile", "keep an environment as its branch says"),
+        "status": ("framework.cli.gitops_status", "what is live in an environment, and why"),
+        "rollback": (
+            "framework.cli.gitops_rollback",
+            "put the last good content back at once, then tell git",
+        ),
+        "hold": ("framework.cli.gitops_hold", "keep what is in force, whatever the branch asks for"),
+        "release": ("framework.cli.gitops_release", "end a hold, or take a rewritten branch"),
+        "verify": ("framework.cli.gitops_verify", "check an evidence bundle, or run its gate again"),
+        "gate": ("framework.cli.gitops_gate", "both configurations on the same tapes: may the change pass"),
+        "record": ("framework.cli.gitops_record", "publish what a gate found in the journal's branch"),
+        "promote": ("framework.cli.gitops_promote", "judge what was merged, and publish what it promotes"),
+        "calibrate": ("framework.cli.gitops_calibrate", "how often the gate is wrong, and what it sees"),
+        "journal": ("framework.cli.gitops_journal", "print or verify the journal of an environment"),
+    },
+    (
+        "quoteops gitops VERB --help tells more.",
+        "Exit codes: 0 pass or warn, 1 refused or failed, 2 could not run, 3 inconclusive.",
     ),
-    "config": (
-        "framework.cli.config",
-        "show every effective value and its source; check what conf/ offers",
-    ),
-    "overrides": (
-        "framework.cli.overrides",
-        "check, show, compare and edit the patches of run-time values",
-    ),
-    "tape": (
-        "framework.cli.tape",
-        "import, describe, check and synthesise market tapes",
-    ),
-    "edge": ("framework.cli.edge", "edge audit, extended report, sentinel"),
-    "kpi": ("framework.cli.kpi", "judge a report against a KPI profile"),
-    "gitops": (
-        "framework.cli.gitops",
-        "check, judge, propose and apply changes of parameters through git",
-    ),
-}
+)
+QUOTEOPS = Verbs(
+    "quoteops",
+    {
+        "soak": (
+            "framework.cli.soak",
+            "replay a market, judge the KPIs, tune, report (-m sweeps over values)",
+        ),
+        "config": (
+            "framework.cli.config",
+            "show every effective value and its source; check what conf/ offers",
+        ),
+        "overrides": (
+            "framework.cli.overrides",
+            "check, show, compare and edit the patches of run-time values",
+        ),
+        "tape": ("framework.cli.tape", "import, describe, check and synthesise market tapes"),
+        "edge": ("framework.cli.edge", "edge audit, extended report, sentinel"),
+        "kpi": ("framework.cli.kpi", "judge a report against a KPI profile"),
+        "gitops": (GITOPS, "check, judge, propose and apply changes of parameters through git"),
+    },
+    ("quoteops VERB --help tells more. Exit codes: 0 pass or warn, 1 fail, 2 not run, 3 inconclusive.",),
+)
 
 COULD_NOT_RUN = 2
 READER_LEFT = 141
@@ -95,26 +142,30 @@ def one_line(text: str) -> str:
     return "\\n".join(text.splitlines())
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], table: Verbs = QUOTEOPS) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
-        print(usage())
+        print(table.usage())
         return 0 if words else COULD_NOT_RUN
     verb, rest = words[0], words[1:]
-    if verb == "--version":
+    if verb == "--version" and table is QUOTEOPS:
         from importlib.metadata import version
 
         print(f"quoteops {version('quoteops')}")
         return 0
-    if verb not in VERBS:
+    if verb not in table.rows:
         from framework.files.hints import did_you_mean
 
+        known = table.rows
         raise QuoteopsError(
-            f"quoteops {verb}: no such verb; allowed {', '.join(VERBS)}{did_you_mean(verb, VERBS)}"
+            f"{table.prog} {verb}: no such verb; allowed {', '.join(known)}{did_you_mean(verb, known)}"
         )
     from importlib import import_module
 
     _check_utf8(words)
-    code: int = import_module(VERBS[verb][0]).run(rest)
+    target, _ = table.rows[verb]
+    if isinstance(target, Verbs):
+        return _dispatch(rest, target)
+    code: int = import_module(target).run(rest)
     return code
 
 
@@ -127,17 +178,6 @@ def _check_utf8(words: Sequence[str]) -> None:
             raise QuoteopsError(
                 f"command line: {text}: is not UTF-8; allowed words and a working folder in UTF-8"
             ) from error
-
-
-def usage() -> str:
-    """Return the help text: one line a verb."""
-    lines = ["usage: quoteops VERB [WORDS]", ""]
-    lines += [f"  {verb:<11}{text}" for verb, (_, text) in VERBS.items()]
-    lines += [
-        "",
-        "quoteops VERB --help tells more. Exit codes: 0 pass or warn, 1 fail, 2 not run, 3 inconclusive.",
-    ]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

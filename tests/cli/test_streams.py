@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.cli.main import VERBS, main
+from framework.cli.main import QUOTEOPS, main
 from tests.command import QUICK, environment, latest, line_of, only_run, private_copy
 
 posix = pytest.mark.skipif(os.name != "posix", reason="/dev/full, signals and closed numbers are POSIX")
@@ -73,7 +73,7 @@ def test_a_reader_that_leaves_has_what_it_wanted_and_nothing_is_said(root: Path)
 
 
 @posix
-@pytest.mark.parametrize("verb", ["", *VERBS])
+@pytest.mark.parametrize("verb", ["", *QUOTEOPS.rows])
 def test_no_verb_passes_over_an_answer_that_is_lost(root: Path, verb: str) -> None:
     done = in_a_shell(ENDS["full disk"][0], *verb.split(), *ASKED[verb], root=root)
     assert done.returncode == 2
