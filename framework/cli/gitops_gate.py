@@ -142,7 +142,7 @@ def journals(
     """Give what reads an environment's attempts, what reads its agent's journal, and what journals one
     more.
     """
-    from framework.gitops.repo.entry_signatures import append_signed
+    from framework.gitops.repo.entry_signatures import signed_by
     from framework.gitops.repo.journal_branch import (
         append_published,
         fetch_published,
@@ -150,9 +150,9 @@ def journals(
         journal_name,
         read_newest,
     )
-    from framework.journal.journal import Journal, Kind, utc_now
+    from framework.journal.journal import Journal, Kind
 
-    key = sign.resolve() if sign is not None else None
+    signing = None if sign is None else signed_by(sign.resolve())
 
     def file(environment: str) -> Path:
         return path or root / "artifacts" / "gitops" / environment / "journal.jsonl"
@@ -161,7 +161,7 @@ def journals(
         return Journal(file(environment)).entries() if file(environment).is_file() else ()
 
     def append(environment: str, kind: Kind, data: Mapping[str, Any]) -> None:
-        append_signed(Journal(file(environment)), kind, data, now=utc_now, key=key)
+        Journal(file(environment), sign=signing).append(kind=kind, data=data)
 
     def published(environment: str) -> Any:
         journal = fetch_published(git, str(remote), journal_name(environment))

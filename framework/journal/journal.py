@@ -26,6 +26,9 @@ TAIL_SHOWN = 2_000
 State = Callable[[Head], Mapping[str, Any]]
 """What all entries up to a head amount to: what the first entry of the next segment carries."""
 
+Sign = Callable[[Kind, Mapping[str, Any], Head], Mapping[str, Any]]
+"""Gives an entry's data as whoever writes it signs them, for the entry before it."""
+
 
 def utc_now() -> datetime:
     """Return the wall clock in UTC."""
@@ -36,11 +39,17 @@ class Journal:
     """An append-only file of entries. Any number of processes may append to it at once.
 
     The open segment is verified before this object's first append, and what others appended since before each
-    later one; ``walk`` and ``entries`` verify all of it anew. Who gives ``state`` seals a full segment.
+    later one; ``walk`` and ``entries`` verify all of it anew. Who gives ``state`` seals a full segment, who
+    gives ``sign`` signs what is appended.
     """
 
     def __init__(
-        self, path: Path, *, now: Callable[[], datetime] = utc_now, state: State | None = None
+        self,
+        path: Path,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        state: State | None = None,
+        sign: Sign | None = None,
     ) -> None:
         self.path = path
         self.stamp: Mapping[str, Any] = {}
@@ -48,29 +57,28 @@ class Journal:
 
         self._now = now
         self._state = state
+        self._sign = sign
         self._cursor = Cursor(path)
 
-    def append(
-        self, *, kind: Kind, data: Mapping[str, Any], sign: Callable[[Head], Mapping[str, Any]] | None = None
-    ) -> Entry:
-        """Add an entry and return it once it is on the disk; ``sign`` gives its data for the entry before it.
+    def append(self, *, kind: Kind, data: Mapping[str, Any]) -> Entry:
+        """Add an entry and return it once it is on the disk.
 
         A torn last line that a crash left is overwritten by an entry of kind ``recovered`` first. Raises
         JournalError when the chain is broken, the data is not plain JSON, or the disk refuses; nothing was
         appended then.
         """
-        data = {**data, **self.stamp}
+        stamped = {**data, **self.stamp}
         try:
             with locked(path=self.path, timeout_s=LOCK_SECONDS):
                 self._catch_up()
-                make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=data)
+                make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=stamped)
                 if self._cursor.tail:
                     self._recover()
                 if self._state is not None and self._is_full():
                     self._seal(self._state)
-                if sign is not None:
-                    data = {**sign(self._cursor.head), **self.stamp}
-                entry = make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=data)
+                if self._sign is not None:
+                    stamped = {**self._sign(kind, data, self._cursor.head), **self.stamp}
+                entry = make_entry(after=self._cursor.head, at=self._moment(), kind=kind, data=stamped)
                 append_durable(path=self.path, data=entry.line(), ahead=AHEAD)
                 return entry
         except FileError as error:

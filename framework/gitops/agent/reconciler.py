@@ -34,7 +34,7 @@ from framework.gitops.desired.rendered import (
     with_restart,
 )
 from framework.gitops.errors import GitopsError
-from framework.gitops.repo.said import without_login
+from framework.gitops.repo.process import without_login
 from framework.holds.hold import Grounds, Hold, end_hold, read_hold
 from framework.journal.entry import Kind
 from framework.telemetry.alerts import Severity, alert

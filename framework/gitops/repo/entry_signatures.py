@@ -18,24 +18,20 @@ from framework.files.moments import iso_utc
 from framework.gitops.errors import SignatureError
 from framework.gitops.repo.signatures import Signer, sign_text, verify_text
 from framework.journal.entry import Entry, Head, Kind
-from framework.journal.journal import Journal
+from framework.journal.journal import Sign, utc_now
 
 NAMESPACE = "quoteops-journal"
 SIGNED_KINDS = (Kind.PROMOTED, Kind.VERDICT)
 SIGNATURE, PLACE = "signature", "place"
 
 
-def append_signed(
-    journal: Journal, kind: Kind, data: Mapping[str, Any], *, now: Callable[[], datetime], key: Path | None
-) -> Entry:
-    """Append an entry, signed when there is a key and it is one that decides. Raises SignatureError."""
-    if key is None or kind not in SIGNED_KINDS:
-        return journal.append(kind=kind, data=data)
+def signed_by(key: Path, *, now: Callable[[], datetime] = utc_now) -> Sign:
+    """Return what signs the entries of a journal that decide. It raises SignatureError."""
 
-    def sign(after: Head) -> Mapping[str, Any]:
-        return sign_entry(kind, data, after=after.sha256, at=now(), key=key)
+    def sign(kind: Kind, data: Mapping[str, Any], after: Head) -> Mapping[str, Any]:
+        return sign_entry(kind, data, after=after.sha256, at=now(), key=key) if kind in SIGNED_KINDS else data
 
-    return journal.append(kind=kind, data=data, sign=sign)
+    return sign
 
 
 def sign_entry(kind: Kind, data: Mapping[str, Any], *, after: str, at: datetime, key: Path) -> dict[str, Any]:

@@ -14,8 +14,13 @@ from pathlib import Path, PurePosixPath
 
 from framework.gitops.errors import BranchMissing, GitError, PushRejected
 from framework.gitops.repo.leftovers import clear_mirror, sweep
-from framework.gitops.repo.process import Processes, SilenceError, git_environment
-from framework.gitops.repo.said import reason_of, shown
+from framework.gitops.repo.process import (
+    Processes,
+    SilenceError,
+    git_environment,
+    reason_of,
+    shown,
+)
 
 MAX_BLOB = 1_000_000
 """Bytes of the largest file that is read or exported."""

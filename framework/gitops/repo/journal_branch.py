@@ -19,9 +19,9 @@ from typing import Any
 
 from framework.files.atomic import canonical_json
 from framework.gitops.errors import BranchMissing, GitError, PushRejected
-from framework.gitops.repo.entry_signatures import append_signed
+from framework.gitops.repo.entry_signatures import signed_by
 from framework.gitops.repo.git import MAX_BLOB, Git
-from framework.gitops.repo.said import without_login
+from framework.gitops.repo.process import without_login
 from framework.journal.errors import JournalError
 from framework.journal.journal import EMPTY, Content, Entry, Head, Journal, Kind, check_head, utc_now
 from framework.journal.segments import (
@@ -197,11 +197,16 @@ def append_published(
         tip = fetch_tip(git, remote)
         there = None if tip is None else read_newest(git, tip, _checked(name))
         with tempfile.TemporaryDirectory(prefix="quoteops-journal-") as folder:
-            journal = Journal(Path(folder) / "journal.jsonl", now=now, state=lambda _head: {})
+            journal = Journal(
+                Path(folder) / "journal.jsonl",
+                now=now,
+                state=lambda _head: {},
+                sign=None if sign is None else signed_by(sign, now=now),
+            )
             if there is not None:
                 journal.path.write_bytes(b"".join(entry.line() for entry in there.entries))
             for kind, data in rows:
-                append_signed(journal, kind, data, now=now, key=sign)
+                journal.append(kind=kind, data=data)
             try:
                 return publish_head(git, remote, name, journal, sign=sign)
             except JournalError:

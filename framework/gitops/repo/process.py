@@ -1,14 +1,18 @@
-"""Run git to its end: bounded by time, or by how long it says nothing; killed with all it started."""
+"""Run git to its end: bounded by time, or by how long it says nothing; killed with all it started.
+
+What was asked of it and what it says of it is shown without anybody's login.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -16,6 +20,9 @@ from typing import IO
 PIECE = 65_536
 KEPT = 16_000_000
 """Bytes of what a program says about its progress that are kept."""
+
+_LOGIN = re.compile(r"(?<=//)\S*@")
+"""Up to the last @ of a word: a password may hold one, and more of the address is no loss."""
 
 
 class SilenceError(Exception):
@@ -159,3 +166,28 @@ class _Ear:
                 self.heard = time.monotonic()
                 if len(self.data) < KEPT:
                     self.data += piece
+
+
+def without_login(text: str) -> str:
+    """Return a text without the user and the password of any URL in it."""
+    return _LOGIN.sub("", text)
+
+
+def shown(args: Iterable[str]) -> str:
+    """Return the words that say what was asked: the verb and its operands, no flags, no secrets."""
+    words, skip = [], False
+    for word in args:
+        if skip or word == "-c":
+            skip = not skip
+        elif not word.startswith("-"):
+            words.append(without_login(word))
+    return " ".join(words)
+
+
+def reason_of(err: bytes, code: int) -> str:
+    """Return the line of git's complaint that says why, without any login."""
+    lines = [without_login(line.strip()) for line in err.decode(errors="replace").splitlines()]
+    faults = [line for line in lines if line.startswith(("fatal:", "error:", "!", "ERROR"))]
+    faults = faults or [line for line in lines if line]
+    ways = [line for line in lines if line.startswith("git config --global --add safe.directory")]
+    return "; ".join([faults[0][:300], *ways[:1]]) if faults else f"exit code {code}"

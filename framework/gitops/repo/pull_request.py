@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from framework.gitops.errors import GitopsError, PushRejected
 from framework.gitops.repo.git import Git
-from framework.gitops.repo.said import without_login
+from framework.gitops.repo.process import without_login
 
 API = "https://api.github.com"
 TIMEOUT_S = 20.0

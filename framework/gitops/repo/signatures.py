@@ -11,7 +11,7 @@ from pathlib import Path
 
 from framework.gitops.errors import SignatureError
 from framework.gitops.repo.git import Git
-from framework.gitops.repo.said import reason_of
+from framework.gitops.repo.process import reason_of
 
 TIMEOUT_S = 20.0
 _GOOD_TEXT = re.compile(r"^Good .* signature (for .+ )?with (?P<type>\S+) key (?P<key>SHA256:\S+)$", re.M)
