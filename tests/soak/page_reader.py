@@ -8,7 +8,7 @@ VOID = {"meta", "br", "wbr", "img", "hr", "input", "link"}
 
 
 class Reader(HTMLParser):
-    """Follow the tags of a page; remember what is not closed, ids, attributes and the text people see."""
+    """Follow the tags of a page; remember what is open, ids, attributes, scripts and the text people see."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -17,6 +17,7 @@ class Reader(HTMLParser):
         self.ids: list[str] = []
         self.attributes: list[tuple[str, str]] = []
         self.seen: list[str] = []
+        self.scripts: list[str] = []
         self.feed(page)
         self.close()
 
@@ -34,5 +35,7 @@ class Reader(HTMLParser):
             self.wrong.append(f"</{tag}> at {self.getpos()}")
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.seen.append(data)
+        elif "script" in self.open:
+            self.scripts.append(data)

@@ -1,13 +1,15 @@
 """The page: whole, closed in itself, the same bytes twice, and readable whatever the run was."""
 
+import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from framework.soak.page.render import render_page
 from framework.soak.page.series import money_over_time, shares_below, thin
 from framework.soak.page.words import compact, fixed, interval, milliseconds, num, percent, typeset
 from framework.soak.result import SoakResult
+from tests.soak.browser import BROWSER, QUIET
 from tests.soak.page_cases import ROOT, random_fills, result
 from tests.soak.page_reader import Reader
 
@@ -67,11 +70,17 @@ def test_the_page_refers_to_nothing(page: str) -> None:
     assert "url(" not in page
 
 
-def test_the_page_asks_for_nothing_from_outside_and_runs_nothing(page: str) -> None:
+def test_the_page_asks_for_nothing_from_outside_and_runs_its_two_scripts_alone(page: str) -> None:
     reader = Reader(page)
-    assert "://" not in page
+    library, data, own = reader.scripts
+    assert json.loads(data)
+    digests = [b64encode(sha256(text.encode()).digest()).decode() for text in (library, own)]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}"
+    assert [value for name, value in reader.attributes if value.startswith("default-src")] == [policy]
+    assert "://" not in page.replace(library, "")
     assert "@import" not in page
-    assert "<script" not in page
+    assert page.count("<script") == 3
     assert not [name for name, _ in reader.attributes if name.startswith("on") or name in ("src", "srcset")]
 
 
@@ -259,14 +268,6 @@ def test_shares_end_at_one_and_count_from_the_lowest() -> None:
 )
 def test_numbers_are_written_as_people_read_them(written: str, wanted: str) -> None:
     assert written == wanted
-
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-    "--enable-logging=stderr",
-)  # fmt: skip
 
 
 @pytest.mark.slow

@@ -51,9 +51,9 @@ def end_labels(panel: Panel, labels: Sequence[tuple[float, str, str]]) -> None:
 
 
 def legend(panel: Panel, names: Sequence[tuple[str, str]]) -> None:
-    """Name (word, colour) the lines in the lower right corner."""
-    left = panel.box.right - 8.0 - 6.2 * max((len(word) for word, _ in names), default=0)
-    for line, (word, colour) in enumerate(reversed(names)):
-        y = panel.box.bottom - 10.0 - 15.0 * line
-        panel.stroke(f"M{number(left - 22.0)} {number(y - 4.0)}h16", Pen(colour))
-        panel.text(left, y, word, colour=colour, kind="clear")
+    """Name (word, colour) the lines to the right of a panel, where none of them runs."""
+    left = panel.box.right + 8.0
+    for line, (word, colour) in enumerate(names):
+        y = panel.box.top + 14.0 + 15.0 * line
+        panel.stroke(f"M{number(left)} {number(y - 4.0)}h10", Pen(colour, 2.0))
+        panel.text(left + 14.0, y, word, colour=colour)

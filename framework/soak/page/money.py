@@ -85,13 +85,17 @@ def _drawdown(box: Box, span: Span, money: Money) -> Panel:
     return panel
 
 
-def _components(box: Box, span: Span, money: Money, quote: str) -> Panel:
-    lines = [
+def shown_parts(money: Money) -> list[tuple[str, str, Floats]]:
+    """Give word, colour and line of each component that is there."""
+    return [
         (*PARTS[name], values) for name, values in money.parts.items() if name != "funding" or values.any()
     ]
+
+
+def _components(box: Box, span: Span, money: Money, quote: str) -> Panel:
     drawn = [
         (word, tint, *thin(money.seconds, values, columns=round(box.width)))
-        for word, tint, values in [*lines, ("net", "net", money.net)]
+        for word, tint, values in [*shown_parts(money), ("net", "net", money.net)]
     ]
     panel = span.panel(box, y=reach(*(y for *_, y in drawn), margin=0.06, zero=True), most=6, plus=True)
     panel.zero()

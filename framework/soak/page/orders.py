@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from framework.edge.measures import ages_ms
-from framework.edge.window import WindowData
+from framework.edge.window import Rows, WindowData
 from framework.soak.page.axes import axis_x, below, end_labels, legend, numbers_y, title
 from framework.soak.page.layout import Box, reach, stacked
 from framework.soak.page.over_time import Span
@@ -96,20 +97,42 @@ def _inventory(box: Box, span: Span, window: WindowData, limit_quote: float | No
     return panel
 
 
-def close_up(*, window: WindowData) -> str | None:
-    """Draw the two minutes with the most fills: mid, our quotes and the fills; None without fills."""
+@dataclass(frozen=True)
+class Busy:
+    """The stretch of a window with the most fills."""
+
+    start_ns: int
+    end_ns: int
+    samples: Rows
+    fills: Rows
+
+
+def busy_minutes(window: WindowData) -> Busy | None:
+    """Give the two minutes with the most fills; None without fills."""
     stretch = busiest(window, seconds=CLOSE_UP_S)
     if stretch is None:
         return None
-    start, end = stretch
-    rows = window.samples
-    rows = rows[(rows["ts_ns"] >= start) & (rows["ts_ns"] <= end)]
-    fills = window.fills[(window.fills["exch_ts_ns"] >= start) & (window.fills["exch_ts_ns"] <= end)]
-    at, mids = (rows["ts_ns"] - start) / 1e9, np.where(rows["mid"] > 0, rows["mid"], np.nan)
-    bids, asks = (
-        np.where(rows[name] > 0, rows[name] * window.tick, np.nan) for name in ("bid_ticks", "ask_ticks")
-    )
-    span = Span(start, end)
+    parts = [
+        rows[(rows[name] >= stretch[0]) & (rows[name] <= stretch[1])]
+        for rows, name in ((window.samples, "ts_ns"), (window.fills, "exch_ts_ns"))
+    ]
+    return Busy(*stretch, *parts)
+
+
+def quotes(rows: Rows, tick: float) -> list[Floats]:
+    """Give mid, our bid and our ask of some samples; what is not there is not finite."""
+    sides = [np.where(rows[name] > 0, rows[name] * tick, np.nan) for name in ("bid_ticks", "ask_ticks")]
+    return [np.where(rows["mid"] > 0.0, rows["mid"], np.nan), *sides]
+
+
+def close_up(*, window: WindowData) -> str | None:
+    """Draw the two minutes with the most fills: mid, our quotes and the fills; None without fills."""
+    busy = busy_minutes(window)
+    if busy is None:
+        return None
+    rows, fills, start = busy.samples, busy.fills, busy.start_ns
+    at, mids, bids, asks = (rows["ts_ns"] - start) / 1e9, *quotes(rows, window.tick)
+    span = Span(start, busy.end_ns)
     box = stacked(width=440, height=270, left=62, right=64)[0]
     panel = span.panel(box, y=reach(mids, bids, asks, fills["price"], margin=0.08), most=5)
     panel.line(at, mids, Pen("muted", 1.2))
@@ -164,7 +187,7 @@ def _shares(lines: Any, *, floor: float) -> Panel:
     drawn = [(word, tint, np.maximum(x, floor), share) for word, tint, x, share in drawn if len(x)]
     values = np.concatenate([x for *_, x, _ in drawn] or [np.array([floor])])
     x = float(values.min()) / 1.3, float(values.max()) * 1.3
-    panel = Panel(stacked(width=440, height=250, right=20, bottom=40)[0], x=x, y=(0.0, 103.0), log_x=True)
+    panel = Panel(stacked(width=440, height=250, right=96, bottom=40)[0], x=x, y=(0.0, 103.0), log_x=True)
     numbers_y(panel, [(0, "0"), (25, "25"), (50, "50"), (75, "75"), (100, "100 %")])
     for _, tint, at, share in drawn:
         # A share starts from nothing and lasts to the end of the axis.

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framework.soak.page import earnings, money, orders, tables
+from framework.soak.page.live import LiveChart, grid_of
+from framework.soak.page.live_charts import live_close_up, live_market, live_money
 from framework.soak.page.reasons import QuantileRow, Reason, quantiles, reasons
-from framework.soak.page.series import added_up, money_over_time
+from framework.soak.page.series import Money, added_up, money_over_time
 from framework.soak.page.standing import tint
 from framework.soak.page.symbols import anchor
 from framework.soak.page.traded import Traded, traded
@@ -67,6 +69,8 @@ class Part:
     orders: OrderWords | None
     routes: list[tables.NamedRow]
     guard: str
+    live: list[LiveChart]
+    """What the page's script draws of it."""
 
     @property
     def prefix(self) -> str:
@@ -76,16 +80,17 @@ class Part:
 
 def whole_part(result: SoakResult) -> Part:
     """Give the part of the whole run."""
-    return _part(result, "")
+    return _part(result, "", len(result.symbols))
 
 
-def symbol_part(one: SoakResult) -> Part:
+def symbol_part(one: SoakResult, *, of: int) -> Part:
     """Give the part of one of several symbols."""
-    return _part(one, anchor(one.symbol))
+    return _part(one, anchor(one.symbol), of)
 
 
-def _part(result: SoakResult, at: str) -> Part:
+def _part(result: SoakResult, at: str, symbols: int) -> Part:
     gate, totals = result.judged, result.totals
+    over_time = added_up([money_over_time(window) for window in result.wholes])
     return Part(
         at=at,
         name=result.symbol,
@@ -97,17 +102,33 @@ def _part(result: SoakResult, at: str) -> Part:
         carry=earnings.carry_words(totals),
         past_end=totals.markout_30s.past_end,
         max_inventory=num(totals.rms_inventory_quote),
-        figures=_money_figures(result),
+        figures=_money_figures(result, over_time),
         traded=traded(result.wholes),
         orders=_order_words(result),
         routes=tables.routes(result),
         guard=tables.guard_words(result),
+        live=_live(result, f"{at}-" if at else "", over_time, symbols),
     )
 
 
-def _money_figures(result: SoakResult) -> MoneyFigures:
+def _live(result: SoakResult, prefix: str, over_time: Money, symbols: int) -> list[LiveChart]:
+    """Give the charts over time for the script: the money, and of one symbol the market."""
+    window = result.wholes[0]
+    grid = grid_of(window, result.market.boundaries, symbols=symbols)
+    charts = [live_money(f"{prefix}edge", grid, over_time, window.quote)]
+    if result.whole is not None:
+        close_up = live_close_up(f"{prefix}close-up", window)
+        charts += [live_market(f"{prefix}market", grid, window, _limit(result)), *filter(None, [close_up])]
+    return charts
+
+
+def _limit(result: SoakResult) -> float:
+    sizing = result.settings.sizing
+    return sizing.max_position_quotes * sizing.quote_notional_usd
+
+
+def _money_figures(result: SoakResult, over_time: Money) -> MoneyFigures:
     windows, totals, edges = result.wholes, result.totals, result.market.boundaries
-    over_time = added_up([money_over_time(window) for window in windows])
     return MoneyFigures(
         equity=[money.equity_chart(window=windows[0], money=over_time, edges=edges, narrow=n) for n in BOTH],
         waterfall=money.waterfall(totals=totals),
@@ -116,10 +137,10 @@ def _money_figures(result: SoakResult) -> MoneyFigures:
 
 
 def _order_words(result: SoakResult) -> OrderWords | None:
-    window, edges, sizing = result.whole, result.market.boundaries, result.settings.sizing
+    window, edges = result.whole, result.market.boundaries
     if window is None:
         return None
-    limit = sizing.max_position_quotes * sizing.quote_notional_usd
+    limit = _limit(result)
     return OrderWords(
         reasons=reasons(result.totals, window),
         quantiles=quantiles(window),

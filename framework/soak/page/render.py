@@ -10,7 +10,8 @@ from framework.settings.schema.market import TapeMarket
 from framework.soak.advice import next_line
 from framework.soak.page import earnings, money, orders, standing, symbols, tables, traded
 from framework.soak.page.facts import run_facts
-from framework.soak.page.part import BOTH, symbol_part, whole_part
+from framework.soak.page.part import BOTH, Part, symbol_part, whole_part
+from framework.soak.page.scripts import STYLE, scripts_for
 from framework.soak.page.template import fill_template
 from framework.soak.page.tuner import decisions
 from framework.soak.page.words import hours, typeset, utc
@@ -24,12 +25,17 @@ HERE = Path(__file__).parent
 
 
 def render_page(result: SoakResult) -> str:
-    """Render a run as one HTML page without scripts, links or wall time: the same bytes for the same run."""
-    style = (HERE / "report.css").read_text("utf-8")
-    return fill_template(HERE / "report.html", **_words(result), style=style)
+    """Render a run as one HTML page that asks for nothing: the same bytes for the same run."""
+    style = "".join(path.read_text("utf-8") for path in (STYLE, HERE / "report.css"))
+    parts = [whole_part(result), *(symbol_part(one, of=len(result.symbols)) for one in result.symbols)]
+    charts = [chart for part in parts for chart in part.live]
+    charts += [symbols.live_chart(result)] if result.symbols else []
+    return fill_template(
+        HERE / "report.html", **_words(result, parts), style=style, scripts=scripts_for(charts)
+    )
 
 
-def _words(result: SoakResult) -> dict[str, Any]:
+def _words(result: SoakResult, parts: list[Part]) -> dict[str, Any]:
     """Give what the template names."""
     gate, totals = result.judged, result.totals
     acted = result.settings.soak.profile_switch == "act"
@@ -49,8 +55,8 @@ def _words(result: SoakResult) -> dict[str, Any]:
         "next": next_line(result),
         "traded_head": traded.HEAD,
         "profiles": standing.profiles(gate),
-        "whole": whole_part(result),
-        "symbols": [symbol_part(one) for one in result.symbols],
+        "whole": parts[0],
+        "symbols": parts[1:],
         "symbol_head": symbols.HEAD,
         "symbol_rows": symbols.rows(result),
         "symbol_chart": [symbols.chart(result, narrow=n) for n in BOTH] if result.symbols else None,

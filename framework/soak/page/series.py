@@ -78,12 +78,38 @@ def thin(x: Floats, y: Floats, *, columns: int) -> tuple[Floats, Floats]:
     cuts = np.searchsorted(x, np.linspace(x[0], x[-1], columns + 1)[1:-1])
     starts = np.unique(np.concatenate(([0], cuts)))
     column = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(x))))
-    keep = [np.array([0, len(x) - 1])]
+    index = np.unique(np.concatenate(([0, len(x) - 1], *_extremes(y, starts, column))))
+    return x[index], y[index]
+
+
+def _extremes(y: Floats, starts: Any, column: Any) -> list[Any]:
+    """Give where each column's first lowest point is, and its first highest."""
+    found = []
     for extreme in (np.minimum, np.maximum):
         hits = np.flatnonzero(y == extreme.reduceat(y, starts)[column])
-        keep.append(hits[np.unique(column[hits], return_index=True)[1]])
-    index = np.unique(np.concatenate(keep))
-    return x[index], y[index]
+        found.append(hits[np.unique(column[hits], return_index=True)[1]])
+    return found
+
+
+def slots(x: Floats, y: Floats, *, length: float, columns: int) -> Floats:
+    """Give a line's values at ``2 * columns + 1`` even places from 0 to ``length``.
+
+    Two places a column hold its lowest and highest value in their order; a column without any goes on with
+    the last one known. The last place holds the last value.
+    """
+    good = np.isfinite(x) & np.isfinite(y)
+    x, y = x[good], y[good]
+    placed = np.full(2 * columns + 1, np.nan)
+    if not len(x):
+        return placed
+    column = np.clip((x / length * columns).astype(np.int64), 0, columns - 1)
+    starts = np.flatnonzero(np.diff(column, prepend=-1))
+    here = column[starts]
+    low, high = _extremes(y, starts, np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(x)))))
+    placed[2 * here], placed[2 * here + 1] = y[np.minimum(low, high)], y[np.maximum(low, high)]
+    placed[-1] = y[-1]
+    known = np.maximum.accumulate(np.where(np.isfinite(placed), np.arange(len(placed)), -1))
+    return np.where(known < 0, np.nan, placed[known])
 
 
 def above_zero(x: Floats, y: Floats) -> tuple[Floats, Floats]:

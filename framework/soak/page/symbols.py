@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from framework.soak.page.axes import end_labels, title
 from framework.soak.page.layout import reach, stacked
+from framework.soak.page.live import LiveChart, grid_of
+from framework.soak.page.live_charts import live_symbols
 from framework.soak.page.over_time import Span
 from framework.soak.page.panel import Pen, svg
-from framework.soak.page.series import added_up, money_over_time, thin
+from framework.soak.page.series import Money, added_up, money_over_time, thin
 from framework.soak.page.standing import tint
 from framework.soak.page.words import fixed, num, whole
 
@@ -70,16 +72,29 @@ def _row(one: SoakResult, name: str, at: str) -> SymbolRow:
     )
 
 
+def named_results(result: SoakResult) -> list[tuple[str, str, Money]]:
+    """Give name, colour and result over time of each symbol and of the account."""
+    moneys = [money_over_time(window) for window in result.wholes]
+    each = [
+        (window.symbol, TINTS[k % len(TINTS)], money)
+        for k, (window, money) in enumerate(zip(result.wholes, moneys, strict=True))
+    ]
+    return [*each, ("account", "net", added_up(moneys))]
+
+
+def live_chart(result: SoakResult) -> LiveChart:
+    """Give the same for the page's script."""
+    grid = grid_of(result.wholes[0], result.market.boundaries, symbols=1)
+    return live_symbols("symbols", grid, named_results(result), result.reported.quote)
+
+
 def chart(result: SoakResult, *, narrow: bool) -> str:
     """Draw each symbol's result over time, and the account's, which is their sum."""
     width, right, height = (380, 116, 240) if narrow else (1040, 150, 280)
-    windows, market = result.wholes, result.market
-    box = stacked(width=width, height=height, right=right)[0]
-    moneys = [money_over_time(window) for window in windows]
-    named = [(window.symbol, TINTS[k % len(TINTS)], moneys[k]) for k, window in enumerate(windows)]
+    market, box = result.market, stacked(width=width, height=height, right=right)[0]
     drawn = [
         (name, shade, *thin(money.seconds, money.net, columns=round(box.width)))
-        for name, shade, money in [*named, ("account", "net", added_up(moneys))]
+        for name, shade, money in named_results(result)
     ]
     span = Span(market.start_ns, market.end_ns, market.boundaries)
     panel = span.panel(box, y=reach(*(y for *_, y in drawn), margin=0.08, zero=True), most=5, plus=True)

@@ -32,4 +32,4 @@ def fill_template(path: Path, **words: Any) -> str:
         lstrip_blocks=True,
         bytecode_cache=compiled,
     )
-    return environment.get_template(path.name).render(colours=COLOURS, **words)
+    return environment.get_template(path.name).render(colours=COLOURS, **{"scripts": None, **words})
