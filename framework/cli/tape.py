@@ -98,6 +98,7 @@ def _window_words(verb: argparse.ArgumentParser) -> None:
 
 
 def _import(words: argparse.Namespace) -> int:
+    from framework.files.moments import utc_words
     from framework.market.importers.assemble import InstrumentFlags
     from framework.market.importers.table import import_tape
     from framework.market.store import folder_name
@@ -107,7 +108,7 @@ def _import(words: argparse.Namespace) -> int:
     tape = import_tape(paths=words.files, format=words.format, flags=InstrumentFlags(**flags))
     if words.start or words.end:
         tape = tape.window(start_ns=parse_utc(value=words.start), end_ns=parse_utc(value=words.end))
-    day = str(tape.exch_ts_ns[:1].astype("datetime64[ns]")[0])[:10].replace("-", "")
+    day = utc_words(int(tape.exch_ts_ns[0]), form="%Y%m%d")
     symbol = folder_name(symbol=tape.instrument.symbol.lower())
     name = "_".join(part for part in (tape.instrument.venue, symbol, day) if part)
     given = {name: value for name, value in flags.items() if value is not None}
@@ -127,9 +128,9 @@ def _synth(words: argparse.Namespace) -> int:
 
 def _keep(*, tape: Any, out: str, given: dict[str, Any], words: argparse.Namespace) -> int:
     """Write the tape, then say where it is and what was wrong with it; raises TapeError over another one."""
+    from framework.files.moments import iso_utc_ns
     from framework.market.errors import TapeError
     from framework.market.store import held_digest, write_tape
-    from framework.market.tape import utc
 
     held = held_digest(root=out, symbol=tape.instrument.symbol)
     replaced = held is not None
@@ -142,8 +143,8 @@ def _keep(*, tape: Any, out: str, given: dict[str, Any], words: argparse.Namespa
     told = {
         "path": out,
         "symbol": tape.instrument.symbol,
-        "start": utc(ns=tape.start_ns),
-        "end": utc(ns=tape.end_ns),
+        "start": iso_utc_ns(tape.start_ns),
+        "end": iso_utc_ns(tape.end_ns),
         "rows": len(tape),
         "digest": tape.meta.digest,
         "instrument": tape.instrument.as_dict(),
@@ -201,14 +202,19 @@ def _info(words: argparse.Namespace) -> int:
 
 
 def _gaps(words: argparse.Namespace) -> int:
+    from framework.files.moments import iso_utc_ns
     from framework.market.gaps import BOOK, DEFAULT_SILENCE_S, SEQUENCE, find_gaps
     from framework.market.store import open_tape
-    from framework.market.tape import utc
 
     tape = open_tape(words.path, words.symbol, words.start, words.end)
     gaps = find_gaps(tape=tape, silence_s=DEFAULT_SILENCE_S if words.silence is None else words.silence)
     rows = [
-        {"kind": gap.kind, "start": utc(ns=gap.start_ns), "end": utc(ns=gap.end_ns), "seconds": gap.length_s}
+        {
+            "kind": gap.kind,
+            "start": iso_utc_ns(gap.start_ns),
+            "end": iso_utc_ns(gap.end_ns),
+            "seconds": gap.length_s,
+        }
         for gap in gaps
     ]
     if words.json:
@@ -217,7 +223,7 @@ def _gaps(words: argparse.Namespace) -> int:
         for row in rows:
             print(f"{row['kind']:<9}{row['start']} to {row['end']}  {row['seconds']:.3f} s")
         noun = "gap" if len(rows) == 1 else "gaps"
-        print(f"{len(rows)} {noun} in {utc(ns=tape.start_ns)} to {utc(ns=tape.end_ns)}")
+        print(f"{len(rows)} {noun} in {iso_utc_ns(tape.start_ns)} to {iso_utc_ns(tape.end_ns)}")
     return int(any(gap.kind in (SEQUENCE, BOOK) or words.silence is not None for gap in gaps))
 
 

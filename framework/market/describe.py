@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from framework.files.moments import iso_utc_ns
 from framework.market.events import KIND_NAMES
 from framework.market.gaps import sequence_gaps
-from framework.market.tape import Tape, utc
+from framework.market.tape import Tape
 
 STATISTICS = (
     "tick_bps",
@@ -43,8 +44,8 @@ def describe(*, tape: Tape) -> dict[str, Any]:
         "format": tape.meta.format,
         "digest": tape.meta.digest,
         "instrument": tape.instrument.as_dict(),
-        "start": utc(ns=tape.start_ns),
-        "end": utc(ns=tape.end_ns),
+        "start": iso_utc_ns(tape.start_ns),
+        "end": iso_utc_ns(tape.end_ns),
         "hours": (tape.end_ns - tape.start_ns) / 3.6e12,
         "events": {name: int(counts[kind]) for kind, name in KIND_NAMES.items()},
         "funding_times": len(tape.funding_ts_ns),

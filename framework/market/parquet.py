@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.files.moments import DATE_FORM, utc_words
 from framework.market.archive_roots import Root
 from framework.market.errors import TapeError
 from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape
@@ -25,7 +26,7 @@ def write_parts(*, tape: Tape, folder: Path) -> dict[str, dict[str, Any]]:
     for day in np.unique(days):
         rows = slice(int(np.searchsorted(days, day)), int(np.searchsorted(days, day, side="right")))
         columns = {name: getattr(tape, name)[rows] for name, _ in EVENT_COLUMNS}
-        name = f"date={np.datetime64(int(day), 'D')}/events.parquet"
+        name = f"date={utc_words(int(day) * DAY, form=DATE_FORM)}/events.parquet"
         written[name] = _write(columns=columns, file=folder / name)
     columns = {name: getattr(tape, name) for name, _ in FUNDING_COLUMNS}
     written["funding.parquet"] = _write(columns=columns, file=folder / "funding.parquet")

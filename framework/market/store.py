@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from framework.files.moments import iso_utc_ns
 from framework.market import parquet
 from framework.market.archive_roots import Root, open_root
 from framework.market.columns import Columns, cache_folder, described, map_tape, write_columns
 from framework.market.errors import TapeError
 from framework.market.instrument import Instrument
-from framework.market.tape import SCHEMA_HASH, Tape, content_digest, parse_utc, utc
+from framework.market.tape import SCHEMA_HASH, Tape, content_digest, parse_utc
 
 SIDECAR = "tape.json"
 LONGEST = 120
@@ -53,8 +54,8 @@ def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | N
         sidecar = {
             **described(tape),
             "schema_hash": SCHEMA_HASH,
-            "start": utc(ns=tape.start_ns),
-            "end": utc(ns=tape.end_ns),
+            "start": iso_utc_ns(tape.start_ns),
+            "end": iso_utc_ns(tape.end_ns),
             "arguments": dict(arguments or {}),
             "files": files,
         }

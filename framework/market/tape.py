@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.files.moments import EPOCH, iso_utc_ns
 from framework.market.errors import TapeError
 from framework.market.events import CLEAR, DEPTH, GAP, TRADE
 from framework.market.instrument import Instrument
-from framework.units import MS
 
 EVENT_COLUMNS = (
     ("exch_ts_ns", "<i8"),
@@ -159,7 +159,7 @@ class Tape:
         if first >= last:
             raise TapeError(
                 f"{self.meta.source}: no event from {_bound(ns=start_ns)} to {_bound(ns=end_ns)}; "
-                f"allowed a window within {utc(ns=self.start_ns)} to {utc(ns=self.end_ns)}"
+                f"allowed a window within {iso_utc_ns(self.start_ns)} to {iso_utc_ns(self.end_ns)}"
             )
         head = self._book_rows(before=first, at_ns=start)
         cut = {
@@ -234,13 +234,8 @@ def pieces(count: int, *, start: int = 0) -> Iterator[slice]:
         yield slice(first, min(first + PIECE, count))
 
 
-def utc(*, ns: int) -> str:
-    """Return a UTC time such as ``2024-07-24T03:00:00.000Z`` for nanoseconds since the epoch."""
-    return f"{np.datetime64(int(ns) // MS, 'ms')}Z"
-
-
 def _bound(*, ns: int | None) -> str:
-    return "its bound" if ns is None else utc(ns=ns)
+    return "its bound" if ns is None else iso_utc_ns(ns)
 
 
 def parse_utc(*, value: int | str | None) -> int | None:
@@ -257,8 +252,7 @@ def parse_utc(*, value: int | str | None) -> int | None:
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since // timedelta(microseconds=1)) * 1000
+    return ((moment - EPOCH) // timedelta(microseconds=1)) * 1000
 
 
 def _last_per_price(*, price: Ints, qty: Ints) -> tuple[Ints, Ints]:

@@ -15,6 +15,7 @@ from typing import Any
 from framework.files.atomic import canonical_json
 from framework.files.bounded import read_small
 from framework.files.hints import did_you_mean
+from framework.files.moments import EPOCH
 from framework.session.errors import SoakError
 from framework.session.reload import LiveSettings, Offer, Schedule
 from framework.session.window import ReplayWindow
@@ -24,14 +25,14 @@ from framework.settings.fields import name_of
 from framework.settings.overrides import Patch, parse_patch
 from framework.settings.patch import named_file
 from framework.settings.provenance import Layer
+from framework.units import HOUR, MINUTE, MS, SECOND
 
 KEYS = ("after", "at", "file", "overrides", "reason", "owner", "commit")
-UNITS = {"h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+UNITS = {"h": HOUR, "m": MINUTE, "s": SECOND, "ms": MS, "us": 1_000, "ns": 1}
 SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)(h|ms|us|ns|m|s))")
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 LONGEST = 16_000_000
 """Bytes of a schedule; one that repeats a month with a patch every minute takes ten million."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_schedule(path: Path, *, start_ns: int, end_ns: int) -> tuple[tuple[int, Offer], ...]:
@@ -134,7 +135,7 @@ def _instant(item: dict[str, Any], where: str, start_ns: int) -> int:
         moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
     except ValueError as error:
         raise SoakError(f"{where}: at is {text}; {error}") from error
-    return int((moment - EPOCH).total_seconds()) * 10**9 + int((found[2] or "").ljust(9, "0"))
+    return int((moment - EPOCH).total_seconds()) * SECOND + int((found[2] or "").ljust(9, "0"))
 
 
 def _offer(document: Document, n: int, item: dict[str, Any], where: str, beside: Path) -> Offer:

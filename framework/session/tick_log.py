@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from numpy.typing import NDArray
 
-from framework.files.moments import iso_utc
-from framework.units import MS, SECOND
+from framework.files.moments import iso_utc_ns
+from framework.units import MS
 
 
 def tick_rows(
@@ -25,7 +24,7 @@ def tick_rows(
         lag_ns = max(0, served_ns - ts_ns)
         yield {
             "ts": ts_ns // MS,
-            "ts_iso": iso_utc(datetime.fromtimestamp(ts_ns / SECOND, UTC)),
+            "ts_iso": iso_utc_ns(ts_ns),
             "symbol": symbol,
             "tick_total_ms": (waited_ns + lag_ns) / MS,
             "lag_ms": lag_ns / MS,

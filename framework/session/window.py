@@ -8,9 +8,10 @@ from hashlib import sha256
 
 import numpy as np
 
+from framework.files.moments import iso_utc_ns
 from framework.market.events import DEPTH, GAP
 from framework.market.made import Made
-from framework.market.tape import Tape, pieces, utc
+from framework.market.tape import Tape, pieces
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.sources import Recorded, TapeSource
 from framework.session.errors import SoakError
@@ -152,8 +153,8 @@ def _together(tapes: Sequence[Tape], settings: RunSettings) -> list[Tape]:
     last, first = max(tapes, key=lambda t: t.start_ns), min(tapes, key=lambda t: t.end_ns)
     if last.start_ns >= first.end_ns:
         raise SoakError(
-            f"market.symbols: {first.instrument.symbol} ends at {utc(ns=first.end_ns)}, before"
-            f" {last.instrument.symbol} begins at {utc(ns=last.start_ns)}; allowed tapes that overlap"
+            f"market.symbols: {first.instrument.symbol} ends at {iso_utc_ns(first.end_ns)}, before"
+            f" {last.instrument.symbol} begins at {iso_utc_ns(last.start_ns)}; allowed tapes that overlap"
         )
     return [tape.window(start_ns=last.start_ns) for tape in tapes]
 
@@ -207,6 +208,6 @@ def _refuse_gaps(tape: Tape, boundaries: tuple[int, ...]) -> None:
         first = int(inside[0])
         k = int(np.searchsorted(np.asarray(boundaries), first, side="right"))
         raise SoakError(
-            f"{tape.meta.source}: the feed breaks at {utc(ns=first)}, inside iteration {k}, and"
+            f"{tape.meta.source}: the feed breaks at {iso_utc_ns(first)}, inside iteration {k}, and"
             f" {len(inside)} time(s) in all; allowed a window without gaps (quoteops tape gaps lists them)"
         )

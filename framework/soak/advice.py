@@ -11,10 +11,10 @@ import numpy as np
 
 from framework.edge.measures import equity_at
 from framework.edge.window import WindowData
+from framework.files.moments import MINUTE_FORM, utc_words
 from framework.gates.comparison import Answer
 from framework.gates.explain import next_step
 from framework.gates.verdict import Verdict
-from framework.market.tape import utc
 from framework.units import MINUTE
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def one_move(*, windows: Sequence[WindowData], net_quote: float | None, quote: s
     if lost > ONE_MOVE * net_quote:
         return None
     share = f"{lost / net_quote:.0%} of it" if lost >= net_quote else "more than all of it"
-    at = utc(ns=at_ns)[:16].replace("T", " ")
+    at = utc_words(at_ns, form=MINUTE_FORM)
     return f"one move: the minute from {at} UTC lost {-lost:.3g} {quote}, {share}"
 
 

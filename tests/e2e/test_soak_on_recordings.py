@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from framework.market.tape import utc
+from framework.files.moments import iso_utc_ns
 from framework.soak.result import SoakResult
 from tests.command import private_copy, quoteops, soaked
 from tests.e2e.test_soak import REPORTS, files
@@ -117,7 +117,7 @@ def test_two_recordings_on_one_account_trade_what_each_trades_alone(root: Path, 
     names = {"BTCUSDT": "btc24", "ETHUSDT": "eth24"}
     paths = ",".join(str(root / name) for name in names.values())
     pair, _, _ = soaked(home, *hours, f"market.path=[{paths}]", f"market.symbols=[{','.join(names)}]")
-    start = f"market.start={utc(ns=pair.market.start_ns)}"
+    start = f"market.start={iso_utc_ns(pair.market.start_ns)}"
     for (symbol, name), both in zip(names.items(), pair.wholes, strict=True):
         alone = soaked(home, *hours, f"market.path={root / name}", start)[0].whole
         assert alone is not None

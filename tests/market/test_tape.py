@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.files.moments import iso_utc_ns
 from framework.market.errors import TapeError
 from framework.market.events import CLEAR, DEPTH, GAP, TRADE
 from framework.market.instrument import Instrument
-from framework.market.tape import FAULTS, Tape, parse_utc, utc
+from framework.market.tape import FAULTS, Tape, parse_utc
 from tests.market.replay import states
 
 INSTRUMENT = Instrument(
@@ -158,6 +159,6 @@ def test_times_are_read_as_utc_and_shown_as_utc() -> None:
     assert parse_utc(value="2024-07-24T03:00") == parse_utc(value="2024-07-24T05:00:00+02:00")
     ns = parse_utc(value="2024-07-24T03:00:00.250Z")
     assert ns is not None
-    assert utc(ns=ns) == "2024-07-24T03:00:00.250Z"
+    assert iso_utc_ns(ns) == "2024-07-24T03:00:00.250Z"
     with pytest.raises(TapeError, match="time 'noon' is not understood"):
         parse_utc(value="noon")

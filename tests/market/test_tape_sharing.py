@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from framework.files.moments import iso_utc_ns
 from framework.market.columns import write_columns
 from framework.market.errors import TapeError
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
-from framework.market.tape import utc
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.share import SharedTapes, TapeHandle, share_tape
 from framework.market.tapes.sources import Recorded, TapeSource
@@ -31,7 +31,7 @@ def source(kind: str, folder: Path) -> TapeSource:
         return MADE
     tape = TapeCache().tape(MADE)
     write_tape(tape=tape, root=folder)
-    middle = utc(ns=(tape.start_ns + tape.end_ns) // 2)
+    middle = iso_utc_ns((tape.start_ns + tape.end_ns) // 2)
     return Recorded(path=str(folder), start=middle if kind == "window" else None)
 
 

@@ -8,9 +8,9 @@ from tempfile import mkdtemp
 
 import pytest
 
+from framework.files.moments import iso_utc_ns
 from framework.gates.comparison import Answer
 from framework.gates.verdict import Verdict
-from framework.market.tape import utc
 from framework.session.origin import origin_of
 from framework.session.present import own_words
 from framework.settings.compose import compose_run
@@ -142,7 +142,7 @@ def test_a_loss_that_one_minute_made_says_which_and_any_other_says_nothing() -> 
     assert lost < 0.0
     said = one_move(windows=windows, net_quote=lost / 0.95, quote="USDT")
     assert said is not None
-    assert said.startswith(f"one move: the minute from {utc(ns=at_ns)[:16].replace('T', ' ')} UTC lost ")
+    assert said.startswith(f"one move: the minute from {iso_utc_ns(at_ns)[:16].replace('T', ' ')} UTC lost ")
     assert said.endswith(" USDT, 95% of it")
     more = one_move(windows=windows, net_quote=0.5 * lost, quote="USDT")
     assert more is not None

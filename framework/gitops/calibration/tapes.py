@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from framework.edge.measures import LIQUID_TRADES_PER_MIN
 from framework.fanout.run import run_all
+from framework.files.moments import DATE_FORM, utc_words
 from framework.gitops.calibration.resample import Stretch, TapeClass, stretch
 from framework.gitops.gate.arms import ArmBlocks, ArmJob, Opener, replay_arm
 from framework.market.events import TRADE
@@ -87,7 +87,7 @@ def _cached(made: Made) -> Tape:
 def _source(tape: Tape, opener: Callable[[], Tape], *, synthetic: bool, name: str | None = None) -> Source:
     minutes = max((tape.end_ns - tape.start_ns) / SECOND / 60.0, 1e-9)
     trades = int(np.count_nonzero(tape.kind == TRADE))
-    day = datetime.fromtimestamp(tape.start_ns / SECOND, UTC).strftime("%Y-%m-%d")
+    day = utc_words(tape.start_ns, form=DATE_FORM)
     return Source(
         name=name or f"{tape.instrument.symbol} {day}",
         market="liquid" if trades / minutes >= LIQUID_TRADES_PER_MIN else "thin",

@@ -6,7 +6,8 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from framework.soak.page.words import hours, milliseconds, num, utc, whole
+from framework.files.moments import utc_words
+from framework.soak.page.words import hours, milliseconds, num, whole
 
 if TYPE_CHECKING:
     from framework.soak.result import SoakResult
@@ -40,7 +41,7 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         *_again(result),
         ("tape", str(runtime["tape"])),
         ("tape digest", str(runtime["tape_digest"])),
-        ("window", f"{utc(totals.start_ns)} to {utc(totals.end_ns)} UTC, {hours(totals.hours)}"),
+        ("window", f"{utc_words(totals.start_ns)} to {utc_words(totals.end_ns)} UTC, {hours(totals.hours)}"),
         *(
             ("instrument", f"{one.symbol}, {one.kind}, tick {one.tick_size}, lot {one.lot_size}")
             for one in instruments

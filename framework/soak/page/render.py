@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.files.moments import MINUTE_FORM, utc_words
 from framework.session.switching import switch_rows, switch_sentence
 from framework.settings.schema.market import TapeMarket
 from framework.soak.advice import next_line
@@ -14,7 +15,7 @@ from framework.soak.page.part import BOTH, Part, symbol_part, whole_part
 from framework.soak.page.scripts import STYLE, scripts_for
 from framework.soak.page.template import fill_template
 from framework.soak.page.tuner import decisions
-from framework.soak.page.words import hours, typeset, utc
+from framework.soak.page.words import hours, typeset
 from framework.soak.text import present_lines
 from framework.tuning.params import RUNTIME_LIMITS
 
@@ -42,7 +43,7 @@ def _words(result: SoakResult, parts: list[Part]) -> dict[str, Any]:
     bounds = {field.value: (bound.low, bound.high) for field, bound in RUNTIME_LIMITS.items()}
     return {
         "quote": result.reported.quote,
-        "span": f"{hours(totals.hours)} of tape, {utc(totals.start_ns, form='%Y-%m-%d %H:%M')} UTC",
+        "span": f"{hours(totals.hours)} of tape, {utc_words(totals.start_ns, form=MINUTE_FORM)} UTC",
         "fee": earnings.fee_words(
             fee_bps=result.runtime["maker_fee_bps"],
             even_bps=result.break_even_maker_fee_bps,

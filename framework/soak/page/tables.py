@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from framework.files.moments import utc_words
 from framework.soak.page.standing import tint
-from framework.soak.page.words import fixed, interval, num, percent, utc, whole
+from framework.soak.page.words import fixed, interval, num, percent, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,7 @@ def iterations(result: SoakResult) -> list[IterationRow]:
                 k=k,
                 verdict=gate.verdict.value,
                 tint=tint(gate.verdict.value),
-                window=f"{utc(start_ns, form=form)}–{utc(end_ns, form=form)}",
+                window=f"{utc_words(start_ns, form=form)}–{utc_words(end_ns, form=form)}",
                 net=fixed(t.net_bps, plus=True),
                 net_tint="bad" if (t.net_bps or 0.0) < 0.0 else "good",
                 cells=[

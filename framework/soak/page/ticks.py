@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from framework.soak.page.words import compact, utc
+from framework.files.moments import utc_words
+from framework.soak.page.words import compact
 from framework.units import SECOND
 
 Tick = tuple[float, str]
@@ -55,7 +56,9 @@ def times(*, start_ns: int, end_ns: int, most: int) -> list[Tick]:
     step = next((s for s in _STEPS_S if length / s <= most), longest * (1 + int(length / longest / most)))
     form = _time_form(step, length)
     first = -(-start_ns // (step * SECOND)) * step * SECOND
-    return [((at - start_ns) / SECOND, utc(at, form=form)) for at in range(first, end_ns + 1, step * SECOND)]
+    return [
+        ((at - start_ns) / SECOND, utc_words(at, form=form)) for at in range(first, end_ns + 1, step * SECOND)
+    ]
 
 
 def _time_form(step: int, length_s: float) -> str:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
 from typing import Any
-
-from framework.units import SECOND
 
 NONE = "–"
 MINUS = "\u2212"
@@ -89,11 +86,6 @@ def hours(value: Any) -> str:
 def typeset(sentence: str) -> str:
     """Put a true minus and the sign of infinity into a sentence of plain characters."""
     return re.sub(r"-(?=[\d∞])", MINUS, re.sub(r"\binf\b", "∞", sentence))
-
-
-def utc(ns: int, *, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Write a time of tape."""
-    return datetime.fromtimestamp(ns // SECOND, UTC).strftime(form)
 
 
 def milliseconds(value: Any) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.files.atomic import read_text
+from framework.files.moments import iso_utc_ns
 from framework.gates.comparison import ALPHA, Answer, Comparison
 from framework.market.errors import TapeError
-from framework.market.tape import parse_utc, utc
+from framework.market.tape import parse_utc
 from framework.session.errors import SoakError
 from framework.soak.sweep.ranking import leading_row, level_for, ranked, sweep_answer
 from framework.soak.sweep.row import RankedRow, Standing, Stretch, SweepRow, ranked_row
@@ -86,7 +87,10 @@ class Sweep:
     @property
     def seen(self) -> list[dict[str, str]]:
         """Name the stretches of tape that were seen, in UTC."""
-        return [{"tape": tape, "start": utc(ns=start), "end": utc(ns=end)} for tape, start, end in self.tapes]
+        return [
+            {"tape": tape, "start": iso_utc_ns(start), "end": iso_utc_ns(end)}
+            for tape, start, end in self.tapes
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Give the content of SWEEP.json."""
