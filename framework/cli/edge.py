@@ -1,16 +1,22 @@
 """``quoteops edge``: audit in the documents' convention, extended report, sentinel."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from framework.cli.words import Parser
 from framework.files.atomic import canonical_json, read_text, write_atomic, write_json
-from framework.files.moments import iso_utc
+from framework.files.moments import MINUTE_FORM, iso_utc, utc_words
+from framework.units import MS
+
+if TYPE_CHECKING:
+    from framework.edge.sentinel import Loss
 
 
 def run(argv: Sequence[str]) -> int:
@@ -66,7 +72,7 @@ def _audit(args: argparse.Namespace) -> int:
 
     trades, quotes = rows.read_trades(args.trades), rows.read_quotes(args.quotes)
     utc = os.environ.get("MM_FREEZE_UTC_ISO") or iso_utc(datetime.now(UTC), timespec="seconds")
-    text = audit_v1.dumps(audit_v1.audit(trades=trades, quotes=quotes, utc=utc))
+    text = audit_v1.audit(trades=trades, quotes=quotes, utc=utc).text()
     write_atomic(path=args.out, data=text)
     if args.json:
         sys.stdout.write(text)
@@ -95,20 +101,19 @@ def _sentinel(args: argparse.Namespace) -> int:
     from framework.edge.rows import read_trades
     from framework.edge.sentinel import watch
 
-    found = watch(trades=read_trades(args.trades), bucket_min=args.bucket_min, worst=args.worst)
+    ranking = watch(trades=read_trades(args.trades), bucket_min=args.bucket_min, worst=args.worst)
     if args.out_json is not None:
-        write_json(path=args.out_json, value=found)
+        write_json(path=args.out_json, value=ranking.as_dict())
     if args.json:
-        print(canonical_json(found))
+        print(canonical_json(ranking.as_dict()))
         return 0
-    for row in found["symbols"]:
-        _print_loss("symbol", row["symbol"], row)
-    for row in found["buckets"]:
-        at = datetime.fromtimestamp(row["start_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-        _print_loss("bucket", f"{row['symbol']} {at}", row)
-    print(f"advice: {found['advice']}")
+    for loss in (*ranking.symbols, *ranking.buckets):
+        print(_loss_line(loss))
+    print(f"advice: {ranking.advice}")
     return 0
 
 
-def _print_loss(kind: str, name: str, row: dict[str, Any]) -> None:
-    print(f"{kind} {name:<30} {row['edge_quote']:>14.4f} {row['edge_bps']:>9.2f} bps  {row['advice']}")
+def _loss_line(loss: Loss) -> str:
+    at = "" if loss.start_ms is None else f" {utc_words(loss.start_ms * MS, form=MINUTE_FORM)}"
+    kind = "symbol" if loss.start_ms is None else "bucket"
+    return f"{kind} {loss.symbol + at:<30} {loss.edge_quote:>14.4f} {loss.edge_bps:>9.2f} bps  {loss.advice}"

@@ -13,6 +13,7 @@ slippage + inventory; the total is the unweighted mean over symbols, with fills 
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from framework.edge.rows import QuoteRow, TradeRow
@@ -21,10 +22,47 @@ from framework.files.atomic import canonical_json
 VERSION = "0.1.0"
 """Version of the convention, as its reports carry it."""
 
-MEANS = ("gross_bps", "fees_eff_bps", "adverse_bps", "slippage_bps", "inventory_bps", "net_bps")
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEdge:
+    """The edge of a symbol, or the unweighted mean over symbols; ``fills`` is a float, as documented."""
+
+    gross_bps: float
+    fees_eff_bps: float
+    adverse_bps: float
+    slippage_bps: float
+    inventory_bps: float
+    net_bps: float
+    fills: float
+    turnover_usd: float
 
 
-def audit(*, trades: Sequence[TradeRow], quotes: Sequence[QuoteRow], utc: str) -> dict[str, Any]:
+SUMS = ("fills", "turnover_usd")
+MEANS = tuple(field.name for field in fields(AuditEdge) if field.name not in SUMS)
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The report of the documents' audit."""
+
+    utc: str
+    symbols: Mapping[str, AuditEdge]
+    total: AuditEdge
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plain data of the file."""
+        return {
+            "runtime": {"utc": self.utc, "version": VERSION},
+            "symbols": {name: asdict(edge) for name, edge in self.symbols.items()},
+            "total": asdict(self.total),
+        }
+
+    def text(self) -> str:
+        """Return its one JSON text: sorted keys, no spaces, numbers with six decimals, one newline."""
+        return _text(self.as_dict()) + "\n"
+
+
+def audit(*, trades: Sequence[TradeRow], quotes: Sequence[QuoteRow], utc: str) -> AuditReport:
     """Compute the audit report; a trade whose mid is not positive is skipped.
 
     ``utc`` is the time the report carries. A report without any usable trade has no symbols and zero totals.
@@ -35,12 +73,7 @@ def audit(*, trades: Sequence[TradeRow], quotes: Sequence[QuoteRow], utc: str) -
         if trade.mid_before > 0.0:
             fills.setdefault(trade.symbol, []).append(trade)
     symbols = {s: _symbol(rows, books.get(s, ([], []))) for s, rows in fills.items()}
-    return {"runtime": {"utc": utc, "version": VERSION}, "symbols": symbols, "total": _total(symbols)}
-
-
-def dumps(report: Mapping[str, Any]) -> str:
-    """Return the report's one JSON text: sorted keys, no spaces, numbers with six decimals, one newline."""
-    return _text(report) + "\n"
+    return AuditReport(utc, symbols, _total(list(symbols.values())))
 
 
 def _books(quotes: Iterable[QuoteRow]) -> dict[str, tuple[list[int], list[QuoteRow]]]:
@@ -52,22 +85,23 @@ def _books(quotes: Iterable[QuoteRow]) -> dict[str, tuple[list[int], list[QuoteR
     return {s: ([q.ts_ms for q in rows], rows) for s, rows in ordered.items()}
 
 
-def _symbol(rows: Sequence[TradeRow], book: tuple[list[int], list[QuoteRow]]) -> dict[str, float]:
+def _symbol(rows: Sequence[TradeRow], book: tuple[list[int], list[QuoteRow]]) -> AuditEdge:
     signed = math.fsum(t.side * t.qty for t in rows) / len(rows)
     turnover = math.fsum(abs(t.price * t.qty) for t in rows)
-    result = {
-        "gross_bps": _mean(t.side * (t.price - t.mid_before) / t.mid_before * 1e4 for t in rows),
-        "fees_eff_bps": _mean(-abs(t.fee_bps) for t in rows),
-        "adverse_bps": _mean(_adverse(t) for t in rows),
-        "slippage_bps": _mean(_slippage(t, book) for t in rows),
-        "inventory_bps": -abs(signed / (turnover / len(rows))),
-        "fills": float(len(rows)),
-        "turnover_usd": turnover,
-    }
-    result["net_bps"] = (
-        result["gross_bps"] + result["fees_eff_bps"] + result["slippage_bps"] + result["inventory_bps"]
+    gross = _mean(t.side * (t.price - t.mid_before) / t.mid_before * 1e4 for t in rows)
+    fees = _mean(-abs(t.fee_bps) for t in rows)
+    slippage = _mean(_slippage(t, book) for t in rows)
+    inventory = -abs(signed / (turnover / len(rows)))
+    return AuditEdge(
+        gross_bps=gross,
+        fees_eff_bps=fees,
+        adverse_bps=_mean(_adverse(t) for t in rows),
+        slippage_bps=slippage,
+        inventory_bps=inventory,
+        net_bps=gross + fees + slippage + inventory,
+        fills=float(len(rows)),
+        turnover_usd=turnover,
     )
-    return result
 
 
 def _adverse(trade: TradeRow) -> float:
@@ -84,11 +118,9 @@ def _slippage(trade: TradeRow, book: tuple[list[int], list[QuoteRow]]) -> float:
     return trade.side * (trade.price - reference) / reference * 1e4 if reference > 0.0 else 0.0
 
 
-def _total(symbols: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    rows = list(symbols.values())
-    means = {name: math.fsum(r[name] for r in rows) / len(rows) if rows else 0.0 for name in MEANS}
-    sums = {name: math.fsum(r[name] for r in rows) for name in ("fills", "turnover_usd")}
-    return means | sums
+def _total(rows: Sequence[AuditEdge]) -> AuditEdge:
+    means = {name: math.fsum(getattr(r, name) for r in rows) / len(rows) if rows else 0.0 for name in MEANS}
+    return AuditEdge(**means, **{name: math.fsum(getattr(r, name) for r in rows) for name in SUMS})
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from framework.edge.canonical import canonical
@@ -18,7 +19,62 @@ ADVICE = {
 NO_LOSS = "no component lost money here"
 
 
-def watch(*, trades: Sequence[TradeRow], bucket_min: int = 15, worst: int = 5) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """What the fills of a symbol, or of one bucket of time of it, came to in quote currency."""
+
+    symbol: str
+    start_ms: int | None
+    """Of the bucket; None of all time."""
+
+    fills: int
+    past_end: int
+    turnover: float
+    edge_quote: float
+    edge_bps: float
+    components: Mapping[str, float]
+    driver: str | None
+    advice: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the ranking's file holds it."""
+        plain = asdict(self)
+        return {name: value for name, value in plain.items() if name != "start_ms" or value is not None}
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one bucket lost by one component."""
+
+    symbol: str
+    start_ms: int
+    quote: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Where the edge is lost, worst first."""
+
+    bucket_min: int
+    fills: int
+    symbols: tuple[Loss, ...]
+    buckets: tuple[Loss, ...]
+    contributors: Mapping[str, tuple[Contribution, ...]]
+    advice: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plain data of the file."""
+        return {
+            "bucket_min": self.bucket_min,
+            "fills": self.fills,
+            "symbols": [loss.as_dict() for loss in self.symbols],
+            "buckets": [loss.as_dict() for loss in self.buckets],
+            "contributors": {name: [asdict(c) for c in rows] for name, rows in self.contributors.items()},
+            "advice": self.advice,
+        }
+
+
+def watch(*, trades: Sequence[TradeRow], bucket_min: int = 15, worst: int = 5) -> Ranking:
     """Rank symbols and time buckets by the money their fills lost within one second, worst first.
 
     Signs are economic and amounts in quote currency, with bps of turnover beside them. A trade without
@@ -32,35 +88,39 @@ def watch(*, trades: Sequence[TradeRow], bucket_min: int = 15, worst: int = 5) -
     for trade in trades:
         by_symbol.setdefault(trade.symbol, []).append(trade)
         by_bucket.setdefault((trade.symbol, trade.ts_ms // step * step), []).append(trade)
-    symbols = [{"symbol": s, **_summary(rows)} for s, rows in by_symbol.items()]
-    buckets = [{"symbol": s, "start_ms": t, **_summary(rows)} for (s, t), rows in by_bucket.items()]
-    report = {
-        "bucket_min": bucket_min,
-        "fills": len(trades),
-        "symbols": _losers(symbols, worst),
-        "buckets": _losers(buckets, worst),
-        "contributors": {name: _contributors(buckets, name, worst) for name in COMPONENTS},
-        "advice": _advice(_summary(trades)["components"]) if trades else "no fills: nothing to advise on",
-    }
-    plain: dict[str, Any] = canonical(report)
-    return plain
+    symbols = [_summary(rows, symbol=symbol) for symbol, rows in by_symbol.items()]
+    buckets = [_summary(rows, symbol=symbol, start_ms=at) for (symbol, at), rows in by_bucket.items()]
+    ranking: Ranking = canonical(
+        Ranking(
+            bucket_min=bucket_min,
+            fills=len(trades),
+            symbols=_losers(symbols, worst),
+            buckets=_losers(buckets, worst),
+            contributors={name: _contributors(buckets, name, worst) for name in COMPONENTS},
+            advice=_summary(trades).advice if trades else "no fills: nothing to advise on",
+        )
+    )
+    return ranking
 
 
-def _summary(rows: Sequence[TradeRow]) -> dict[str, Any]:
+def _summary(rows: Sequence[TradeRow], *, symbol: str = "", start_ms: int | None = None) -> Loss:
     parts = [_components(t) for t in rows]
     turnover = math.fsum(t.price * t.qty for t in rows)
     components = {name: math.fsum(p[name] for p in parts) for name in COMPONENTS}
     edge = math.fsum(components.values())
-    return {
-        "fills": len(rows),
-        "past_end": sum(t.mid_after_1s is None for t in rows),
-        "turnover": turnover,
-        "edge_quote": edge,
-        "edge_bps": edge / turnover * 1e4,
-        "components": components,
-        "driver": _driver(components),
-        "advice": _advice(components),
-    }
+    driver = _driver(components)
+    return Loss(
+        symbol=symbol,
+        start_ms=start_ms,
+        fills=len(rows),
+        past_end=sum(t.mid_after_1s is None for t in rows),
+        turnover=turnover,
+        edge_quote=edge,
+        edge_bps=edge / turnover * 1e4,
+        components=components,
+        driver=driver,
+        advice=NO_LOSS if driver is None else ADVICE[driver],
+    )
 
 
 def _components(t: TradeRow) -> dict[str, float]:
@@ -79,20 +139,15 @@ def _driver(components: Mapping[str, float]) -> str | None:
     return name if amount < 0.0 else None
 
 
-def _advice(components: Mapping[str, float]) -> str:
-    driver = _driver(components)
-    return NO_LOSS if driver is None else ADVICE[driver]
+def _losers(rows: Iterable[Loss], worst: int) -> tuple[Loss, ...]:
+    losing = [row for row in rows if row.edge_quote < 0.0]
+    return tuple(sorted(losing, key=lambda row: (row.edge_quote, row.symbol, row.start_ms or 0))[:worst])
 
 
-def _losers(rows: Iterable[dict[str, Any]], worst: int) -> list[dict[str, Any]]:
-    losing = [r for r in rows if r["edge_quote"] < 0.0]
-    return sorted(losing, key=lambda r: (r["edge_quote"], r["symbol"], r.get("start_ms", 0)))[:worst]
-
-
-def _contributors(buckets: Iterable[dict[str, Any]], component: str, worst: int) -> list[dict[str, Any]]:
-    found = [
-        {"symbol": b["symbol"], "start_ms": b["start_ms"], "quote": b["components"][component]}
-        for b in buckets
-        if b["components"][component] < 0.0
+def _contributors(buckets: Iterable[Loss], component: str, worst: int) -> tuple[Contribution, ...]:
+    losing = [
+        Contribution(bucket.symbol, bucket.start_ms, bucket.components[component])
+        for bucket in buckets
+        if bucket.components[component] < 0.0 and bucket.start_ms is not None
     ]
-    return sorted(found, key=lambda r: (r["quote"], r["symbol"], r["start_ms"]))[:worst]
+    return tuple(sorted(losing, key=lambda row: (row.quote, row.symbol, row.start_ms))[:worst])

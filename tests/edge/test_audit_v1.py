@@ -1,13 +1,13 @@
 """The documents' convention on a case worked out by hand, and the command around it."""
 
 import json
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from framework.cli.main import main
-from framework.edge.audit_v1 import audit, dumps
+from framework.edge.audit_v1 import AuditReport, audit
 from framework.edge.rows import QuoteRow, TradeRow
 
 
@@ -26,7 +26,7 @@ def quote(ts_ms: int, bid: float, ask: float, symbol: str = "A") -> QuoteRow:
     return QuoteRow(symbol=symbol, ts_ms=ts_ms, best_bid=bid, best_ask=ask)
 
 
-def run(trades: list[TradeRow], quotes: list[QuoteRow]) -> dict[str, Any]:
+def run(trades: list[TradeRow], quotes: list[QuoteRow]) -> AuditReport:
     return audit(trades=trades, quotes=quotes, utc="then")
 
 
@@ -37,51 +37,51 @@ def test_every_component_of_a_hand_worked_case() -> None:
             trade(-1, 102.0, 1.0, mid_after_1s=101.0, fee_bps=-3.0),
         ],
         [quote(0, 98.0, 100.0)],
-    )["symbols"]["A"]
-    assert got["gross_bps"] == pytest.approx((-100.0 - 200.0) / 2)  # a buy below the mid is negative here
-    assert got["fees_eff_bps"] == pytest.approx(-2.0)  # a rebate counts as a cost here
-    assert got["adverse_bps"] == pytest.approx((50.0 - 100.0) / 2)
-    assert got["slippage_bps"] == pytest.approx((-1 / 100 - 4 / 98) * 1e4 / 2)
-    assert got["inventory_bps"] == pytest.approx(-(0.5 / 150.0))  # a bare ratio, not in 1e4
-    assert got["net_bps"] == pytest.approx(-150.0 - 2.0 + got["slippage_bps"] - 0.5 / 150.0)
-    assert (got["fills"], got["turnover_usd"]) == (2.0, 300.0)
+    ).symbols["A"]
+    assert got.gross_bps == pytest.approx((-100.0 - 200.0) / 2)  # a buy below the mid is negative here
+    assert got.fees_eff_bps == pytest.approx(-2.0)  # a rebate counts as a cost here
+    assert got.adverse_bps == pytest.approx((50.0 - 100.0) / 2)
+    assert got.slippage_bps == pytest.approx((-1 / 100 - 4 / 98) * 1e4 / 2)
+    assert got.inventory_bps == pytest.approx(-(0.5 / 150.0))  # a bare ratio, not in 1e4
+    assert got.net_bps == pytest.approx(-150.0 - 2.0 + got.slippage_bps - 0.5 / 150.0)
+    assert (got.fills, got.turnover_usd) == (2.0, 300.0)
 
 
 def test_slippage_looks_at_the_latest_quote_at_or_before_the_fill() -> None:
     quotes = [quote(1001, 1.0, 1.0), quote(1000, 50.0, 200.0), quote(1000, 99.0, 101.0), quote(999, 5.0, 5.0)]
-    got = run([trade(1, 102.0, 1.0)], quotes)["symbols"]["A"]
-    assert got["slippage_bps"] == pytest.approx((102.0 - 101.0) / 101.0 * 1e4)
+    got = run([trade(1, 102.0, 1.0)], quotes).symbols["A"]
+    assert got.slippage_bps == pytest.approx((102.0 - 101.0) / 101.0 * 1e4)
 
 
 @pytest.mark.parametrize(
     "quotes", [[], [quote(1001, 99.0, 101.0)], [quote(0, 0.0, 0.0)], [quote(0, 9.0, 9.0, "B")]]
 )
 def test_slippage_is_zero_without_a_usable_reference(quotes: list[QuoteRow]) -> None:
-    assert run([trade(1, 102.0, 1.0)], quotes)["symbols"]["A"]["slippage_bps"] == 0.0
+    assert run([trade(1, 102.0, 1.0)], quotes).symbols["A"].slippage_bps == 0.0
 
 
 def test_a_trade_without_a_positive_mid_is_skipped_and_an_unknown_second_counts_zero() -> None:
-    got = run([trade(1, 100.0, 1.0, mid_before=0.0), trade(1, 100.0, 1.0, mid_after_1s=None)], [])["symbols"][
+    got = run([trade(1, 100.0, 1.0, mid_before=0.0), trade(1, 100.0, 1.0, mid_after_1s=None)], []).symbols[
         "A"
     ]
-    assert (got["fills"], got["adverse_bps"]) == (1.0, 0.0)
+    assert (got.fills, got.adverse_bps) == (1.0, 0.0)
 
 
 def test_the_total_is_the_unweighted_mean_of_symbols_with_fills_summed() -> None:
     trades = [trade(1, 101.0, 1.0), trade(1, 101.0, 1.0), trade(1, 103.0, 9.0, symbol="B")]
-    total = run(trades, [])["total"]
-    assert total["gross_bps"] == pytest.approx((100.0 + 300.0) / 2)
-    assert (total["fills"], total["turnover_usd"]) == (3.0, 202.0 + 927.0)
+    total = run(trades, []).total
+    assert total.gross_bps == pytest.approx((100.0 + 300.0) / 2)
+    assert (total.fills, total.turnover_usd) == (3.0, 202.0 + 927.0)
 
 
 def test_no_trades_make_no_symbols_and_a_zero_total() -> None:
     got = run([], [])
-    assert got["symbols"] == {}
-    assert set(got["total"].values()) == {0.0}
+    assert got.symbols == {}
+    assert set(astuple(got.total)) == {0.0}
 
 
 def test_the_text_has_sorted_keys_six_decimals_and_no_spaces() -> None:
-    text = dumps(run([trade(1, 100.0, 1.0)], []))
+    text = run([trade(1, 100.0, 1.0)], []).text()
     assert text.startswith(
         '{"runtime":{"utc":"then","version":"0.1.0"},"symbols":{"A":{"adverse_bps":0.000000,'
     )

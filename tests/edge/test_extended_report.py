@@ -28,7 +28,7 @@ LOG = [
 
 def v1(net_of: float = 99.0) -> dict[str, Any]:
     row = TradeRow("A", 1, 1, net_of, 1.0, 100.0, 100.0, 2.0, None)
-    return audit(trades=[row, row], quotes=[], utc="then")
+    return audit(trades=[row, row], quotes=[], utc="then").as_dict()
 
 
 def test_an_audit_report_gains_ratios_blocks_and_drivers_and_keeps_unknowns_null() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from framework.cli.main import main
 from framework.edge.rows import TradeRow
-from framework.edge.sentinel import ADVICE, COMPONENTS, NO_LOSS, watch
+from framework.edge.sentinel import ADVICE, COMPONENTS, NO_LOSS, Contribution, watch
 
 QUARTER = 15 * 60_000
 
@@ -35,11 +35,11 @@ LOSSES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_a_loss_is_named_by_its_component_and_answered_with_its_advice(component: str) -> None:
-    (row,) = watch(trades=[trade(**LOSSES[component])])["symbols"]
-    assert row["driver"] == component
-    assert row["advice"] == ADVICE[component]
-    assert row["edge_quote"] == pytest.approx(-1.0)
-    assert row["edge_bps"] == pytest.approx(-100.0)
+    (row,) = watch(trades=[trade(**LOSSES[component])]).symbols
+    assert row.driver == component
+    assert row.advice == ADVICE[component]
+    assert row.edge_quote == pytest.approx(-1.0)
+    assert row.edge_bps == pytest.approx(-100.0)
 
 
 def test_buckets_of_a_quarter_of_an_hour_are_ranked_by_money_worst_first() -> None:
@@ -48,36 +48,36 @@ def test_buckets_of_a_quarter_of_an_hour_are_ranked_by_money_worst_first() -> No
         trade("A", QUARTER, fee_bps=30.0),
         trade("B", 5, fee_bps=20.0),
     ]
-    found = watch(trades=trades)["buckets"]
-    assert [(r["symbol"], r["start_ms"]) for r in found] == [("A", QUARTER), ("B", 0), ("A", 0)]
-    assert [r["symbol"] for r in watch(trades=trades)["symbols"]] == ["A", "B"]
+    found = watch(trades=trades).buckets
+    assert [(r.symbol, r.start_ms) for r in found] == [("A", QUARTER), ("B", 0), ("A", 0)]
+    assert [r.symbol for r in watch(trades=trades).symbols] == ["A", "B"]
 
 
 def test_at_most_the_worst_five_are_listed_and_only_losers() -> None:
     trades = [trade(f"L{i}", fee_bps=float(i + 1)) for i in range(7)] + [trade("W", fee_bps=-50.0)]
     found = watch(trades=trades)
-    assert [r["symbol"] for r in found["symbols"]] == ["L6", "L5", "L4", "L3", "L2"]
-    assert len(watch(trades=trades, worst=2)["buckets"]) == 2
-    assert all(row["symbol"] != "W" for row in found["contributors"]["fees_eff"])
+    assert [r.symbol for r in found.symbols] == ["L6", "L5", "L4", "L3", "L2"]
+    assert len(watch(trades=trades, worst=2).buckets) == 2
+    assert all(row.symbol != "W" for row in found.contributors["fees_eff"])
 
 
 def test_contributors_tell_which_buckets_lost_by_a_component_even_when_they_earned_in_all() -> None:
     winner = trade("A", side=-1, price=110.0, mid_after_1s=101.0)
     found = watch(trades=[winner])
-    assert found["buckets"] == []
-    assert found["contributors"]["gross"] == []
-    assert found["contributors"]["adverse_1s"] == [{"symbol": "A", "start_ms": 0, "quote": -1.0}]
+    assert found.buckets == ()
+    assert found.contributors["gross"] == ()
+    assert found.contributors["adverse_1s"] == (Contribution("A", 0, -1.0),)
 
 
 def test_nothing_lost_and_nothing_traded_are_said_apart() -> None:
-    assert watch(trades=[trade(price=99.0)])["advice"] == NO_LOSS
-    assert watch(trades=[])["advice"] == "no fills: nothing to advise on"
+    assert watch(trades=[trade(price=99.0)]).advice == NO_LOSS
+    assert watch(trades=[]).advice == "no fills: nothing to advise on"
 
 
 def test_a_fill_past_the_end_is_counted_and_has_no_adverse_cost() -> None:
-    (row,) = watch(trades=[trade(mid_after_1s=None, fee_bps=1.0)])["buckets"]
-    assert row["past_end"] == 1
-    assert row["components"]["adverse_1s"] == 0.0
+    (row,) = watch(trades=[trade(mid_after_1s=None, fee_bps=1.0)]).buckets
+    assert row.past_end == 1
+    assert row.components["adverse_1s"] == 0.0
 
 
 def test_the_command_prints_the_worst_and_writes_the_ranking(
