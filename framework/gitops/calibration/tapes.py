@@ -119,11 +119,16 @@ def parameter_changes(base: RunSettings) -> dict[str, RunSettings]:
 def _random_packages(package: TuningParams) -> Iterator[TuningParams]:
     rng = np.random.Generator(np.random.PCG64(5))
     for _ in range(RANDOM_PACKAGES):
-        drawn = package
-        for field in Field:
-            low, high = RUNTIME_LIMITS[field].low, RUNTIME_LIMITS[field].high
-            drawn = drawn.with_value(field, quantise(field, low + (high - low) * rng.random()))
-        yield drawn
+        yield random_package(rng, package)
+
+
+def random_package(rng: np.random.Generator, package: TuningParams) -> TuningParams:
+    """Draw every parameter between its limits."""
+    drawn = package
+    for field in Field:
+        low, high = RUNTIME_LIMITS[field].low, RUNTIME_LIMITS[field].high
+        drawn = drawn.with_value(field, quantise(field, low + (high - low) * rng.random()))
+    return drawn
 
 
 def classes_of(

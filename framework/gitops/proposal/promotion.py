@@ -6,7 +6,7 @@ import re
 
 from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.errors import GitopsError
-from framework.gitops.proposal.sources import Source
+from framework.gitops.proposal.source import Source
 from framework.gitops.repo.git import Git
 
 MODE = "rollout.mode"

@@ -20,7 +20,7 @@ from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.evidence import load_tapes, tapes_of
 from framework.gitops.proposal.promotion import promotion_of
-from framework.gitops.proposal.sources import Source
+from framework.gitops.proposal.source import Source
 from framework.gitops.proposal.world import check_world
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.pull_request import open_pull_request, push_branch

@@ -47,12 +47,13 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """What a cell came to, also block by block of ``block_s``; ``replay_s`` is the time its replay took."""
+    """What a cell came to, also block by block of ``block_s``; ``tapes`` by symbol, ``replay_s`` its time."""
 
     verdict: str
     report: EdgeReport
     gate: Gate
     runtime: dict[str, Any]
+    tapes: Mapping[str, str]
     replay_s: float
     blocks: Blocks
     block_s: int
@@ -119,6 +120,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
         report=report,
         gate=gate,
         runtime=runtime,
+        tapes={tape.instrument.symbol: tape.meta.digest for tape in market.tapes},
         replay_s=replay.seconds,
         blocks=blocks_of(wholes),
         block_s=cut_for(wholes).block_s,

@@ -122,6 +122,7 @@ class SweepFolder:
             "cell_digest": self._digest(row.cell),
             **_about(cell),
             "runtime": played.runtime,
+            "tapes": dict(played.tapes),
         }
         write_json(path=place / "run.json", value=run)
 

@@ -21,14 +21,19 @@ from framework.gitops.change.classify import classify
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.proposal.propose import propose
-from framework.gitops.proposal.sources import Source, read_source
+from framework.gitops.proposal.source import Source
+from framework.gitops.proposal.sources import read_source
 from framework.gitops.repo.pull_request import open_pull_request
+from framework.settings.compose import compose_run
 from framework.settings.patch import parse_patch
+from framework.settings.resolve import find_root
+from framework.soak.sweep.ranking import level_for
 from framework.soak.sweep.row import RankedRow, Standing
 from framework.soak.sweep.table import SWEEP, Sweep
 from tests.gitops.agent_cases import PATCH, START, World
 
 DIGEST = "ab" * 32
+SOURCES = {"soak.hours": "primary conf conf/soak.yaml"}
 TOKEN = "ghp_" + "s3cret" * 4
 
 
@@ -37,8 +42,24 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def tuned_run(folder: Path, **more: Any) -> Path:
-    """Leave what a soak leaves."""
+def told(*words: str, tape: str = "synthetic liquid_perp normal 3 h seed 7") -> dict[str, Any]:
+    """Say what run.json says of a run of these words."""
+    settings = compose_run(words=words, root=find_root(), environ={}).settings
+    return {
+        "status": "complete",
+        "config_sha": settings.config_sha,
+        "settings": settings.model_dump(mode="json"),
+        "sources": {
+            "soak.hours": "primary conf conf/soak.yaml",
+            **{f"{w}": f"command line {w}" for w in words},
+        },
+        "runtime": {"tape": tape, "tape_digest": DIGEST},
+        "tapes": {"SYNTHUSDT": DIGEST},
+    }
+
+
+def tuned_run(folder: Path, *, arms: tuple[float, float] = (0.4, 0.1), **more: Any) -> Path:
+    """Leave what a soak leaves; ``arms`` are the markouts of tuning and of not tuning."""
     run = folder / "20260304T000000"
     totals = {
         "start_ns": 1_760_000_000_000_000_000,
@@ -48,9 +69,16 @@ def tuned_run(folder: Path, **more: Any) -> Path:
         "markout_net_30s_bps": 0.3,
         "markout_net_30s_se_bps": 0.1,
     }
-    about = {"status": "complete", "verdict": "PASS", "tapes": {"SYNTHUSDT": DIGEST}, "seed": 7, **more}
+    about = {**told(), "verdict": "PASS", **more}
+    beside = [
+        {"arm": name, "markout_net_30s_bps": bps, "turnover_quote": 1e6, "fills": 100}
+        for name, bps in zip(("tuned", "static"), arms, strict=True)
+    ]
     for name, value in (
         ("run.json", about),
+        ("reports/KPI_GATE.json", {"verdict": about["verdict"]}),
+        ("reports/gates_summary.json", {"comparison": {"answer": "INCONCLUSIVE"}}),
+        ("soak/TUNING_REPORT.json", {"enabled": True, "arms": beside}),
         ("reports/EDGE_REPORT.json", {"totals": totals}),
         ("soak/runtime_overrides.json", {"tail_age_ms": 700, "base_spread_bps_delta": 0.3}),
     ):
@@ -59,8 +87,8 @@ def tuned_run(folder: Path, **more: Any) -> Path:
     return run
 
 
-def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
-    """Leave what a sweep leaves."""
+def sweep(folder: Path, *, proven: bool, run: dict[str, Any] | None = None, **values: Any) -> Path:
+    """Leave what a sweep leaves; ``run`` is what run.json of its leader says of it."""
     standing = Standing(
         verdict="PASS",
         net_bps=0.8,
@@ -84,15 +112,20 @@ def sweep(folder: Path, *, proven: bool, **values: Any) -> Path:
     found = Sweep(
         complete=True,
         verdict=Answer.BETTER if proven else Answer.INCONCLUSIVE,
-        planned=64,
-        trials=64,
-        level=0.0008,
+        planned=2,
+        trials=2,
+        level=level_for(trials=2),
         present="conf/",
         words=("params.tail_age_ms=650,800",),
         tapes=((DIGEST, 1_760_054_400_000_000_000, 1_760_065_200_000_000_000),),
-        cells=(RankedRow(rank=1, cell=3, label="params.tail_age_ms=800", values=values, measured=standing),),
+        cells=(
+            RankedRow(rank=1, cell=3, label="params.tail_age_ms=800", values=values, measured=standing),
+            RankedRow(rank=2, cell=0, label="params.tail_age_ms=650", values={}, measured=standing),
+        ),
     )
     write_json(path=folder / SWEEP, value=found.as_dict())
+    row, _ = found.as_dict()["cells"]
+    write_json(path=folder / "3" / "run.json", value={**(run or told()), "row": row})
     return folder
 
 
@@ -180,7 +213,7 @@ def test_proposing_twice_gives_one_branch(world: World, tmp_path: Path) -> None:
 def test_a_sweep_that_proved_nothing_is_refused_unless_asked_for_anyway(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "s", proven=False)
     with pytest.raises(
-        GitopsError, match=r"the best of 64 is NOT PROVEN against what runs, at least -4 USDT a day"
+        GitopsError, match=r"the best of 2 is NOT PROVEN against what runs, at least -4 USDT a day"
     ):
         read_source(folder)
     source = read_source(folder / "SWEEP.json", anyway=True)
@@ -217,8 +250,8 @@ def test_a_table_with_a_value_of_another_kind_is_refused(tmp_path: Path, value: 
 def test_the_number_of_trials_is_in_the_body(world: World, tmp_path: Path) -> None:
     proposal = ask(world, read_source(sweep(tmp_path / "s", proven=True)))
     body = proposal.body.read_text()
-    assert "| trials | 64 |" in body
-    assert "best of 64 (level 0.0008)" in body
+    assert "| trials | 2 |" in body
+    assert "best of 2 (level 0.02532)" in body
     made = world.author.show(proposal.branch, PATCH)
     assert made is not None
     assert b"tail_age_ms: 800" in made
@@ -396,35 +429,131 @@ def branches(world: World) -> str:
     return done.stdout
 
 
-LIQUID = {"kind": "synthetic", "preset": "liquid_perp"}
-SIM = {"venue": "sim", "maker_fee_bps": 0.1, "taker_fee_bps": 5.5, "fee_in_base": False}
-
-
-def settings_of(*, market: dict[str, Any] = LIQUID, **exchange: Any) -> dict[str, Any]:
-    return {"market": market, "exchange": {**SIM, **exchange}, "soak": {"seed": 7}}
+THIN_TAPE = "synthetic thin_spot normal 3 h seed 7"
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("run", "said"),
     [
+        (told("market.preset=thin_spot", tape=THIN_TAPE), "were found on preset thin_spot; allowed what it"),
         (
-            settings_of(market={"kind": "tape", "preset": None}),
+            {**told("market=tape", "market.path=x", tape="jf.dat.gz"), "tapes": {"NEXOUSDT": DIGEST}},
             "were found on NEXOUSDT; allowed what it trades",
         ),
-        (settings_of(maker_fee_bps=2.0), "were found with exchange.maker_fee_bps 2.0; allowed its own, 0.1"),
-        (settings_of(venue="bybit_v5"), "were found with exchange.venue bybit_v5; allowed its own, sim"),
+        (
+            {
+                **told("market=tape", "market.path=x", "market.symbols=[BTCUSDT,ETHUSDT]", tape="a, b"),
+                "tapes": {"BTCUSDT": DIGEST, "ETHUSDT": "cd" * 32},
+            },
+            "were found on BTCUSDT; allowed what it trades",
+        ),
+        (
+            told("exchange.maker_fee_bps=2"),
+            "were found with exchange.maker_fee_bps 2.0; allowed its own, 0.1",
+        ),
+        (told("exchange=bybit_v5"), "were found with exchange.venue bybit_v5; allowed its own, sim"),
     ],
+    ids=["preset", "recording", "two recordings", "fee", "venue"],
 )
 def test_values_of_another_market_fee_or_venue_are_refused_and_nothing_is_pushed(
-    world: World, tmp_path: Path, settings: dict[str, Any], said: str
+    world: World, tmp_path: Path, run: dict[str, Any], said: str
 ) -> None:
-    folder = sweep(tmp_path / "s", proven=True)
-    run = {"settings": settings, "runtime": {"tape": "NEXOUSDT binance spot"}}
-    write_json(path=folder / "3" / "run.json", value=run)
     pushed = branches(world)
-    with pytest.raises(GitopsError, match=re.escape(said)):
-        ask(world, read_source(folder))
+    for folder in (
+        sweep(tmp_path / "s", proven=True, run=run),
+        tuned_run(tmp_path / "r", **{**run, "sources": SOURCES}),
+    ):
+        with pytest.raises(GitopsError, match=re.escape(said)):
+            ask(world, read_source(folder, anyway=True))
     assert branches(world) == pushed
+
+
+def fees_edited(run: dict[str, Any]) -> dict[str, Any]:
+    settings = run["settings"]
+    return {**run, "settings": {**settings, "exchange": {**settings["exchange"], "maker_fee_bps": 2.0}}}
+
+
+def market_edited(run: dict[str, Any]) -> dict[str, Any]:
+    settings = run["settings"]
+    return {**run, "settings": {**settings, "market": {**settings["market"], "preset": "thin_spot"}}}
+
+
+def of_another_schema(run: dict[str, Any]) -> dict[str, Any]:
+    return {**run, "settings": {name: group for name, group in run["settings"].items() if name != "sizing"}}
+
+
+@pytest.mark.parametrize(
+    ("garbled", "said"),
+    [
+        (lambda run: {**run, "settings": None}, "does not say with which market, venue and fees it ran"),
+        (lambda run: {**run, "settings": "as ever"}, "does not say with which market, venue and fees it ran"),
+        (lambda run: {**run, "settings": {}}, "run.json: settings"),
+        (of_another_schema, "settings.sizing is missing"),
+        (fees_edited, "its settings are config"),
+        (lambda run: {**run, "config_sha": None}, "it names None"),
+        (market_edited, "its settings say synthetic thin_spot normal, its tape synthetic liquid_perp"),
+        (lambda run: {**run, "tapes": {}}, "names no tapes"),
+        (lambda run: {**run, "tapes": {"SYNTHUSDT": 7}}, "names no tapes"),
+        (lambda run: {**run, "runtime": []}, "names no tapes"),
+        (lambda run: {**run, "status": "incomplete"}, "allowed a complete run"),
+    ],
+)
+def test_a_run_that_does_not_say_its_world_proposes_nothing_also_when_asked_to_anyway(
+    tmp_path: Path, garbled: Any, said: str
+) -> None:
+    run = garbled(told())
+    for folder in (sweep(tmp_path / "s", proven=True, run=run), tuned_run(tmp_path / "r", **run)):
+        with pytest.raises(GitopsError, match=re.escape(said)) as refused:
+            read_source(folder, anyway=True)
+        assert "\n" not in str(refused.value)
+
+
+def test_a_sweep_without_its_leaders_run_is_refused(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "s", proven=True)
+    (folder / "3" / "run.json").unlink()
+    with pytest.raises(GitopsError, match=r"3/run\.json: is missing, and it alone says on which market"):
+        read_source(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("verdict", "INCONCLUSIVE", "verdict is INCONCLUSIVE, by its own rows BETTER"),
+        ("trials", 1, "trials is 1, by its own rows 2"),
+        ("planned", 9, "planned is 9, by its own rows 2"),
+        ("level", 0.05, "level is 0.05, by its own rows 0.0253206"),
+        ("tapes", [], "names no tapes"),
+    ],
+)
+def test_a_table_that_contradicts_itself_is_refused(tmp_path: Path, name: str, value: Any, said: str) -> None:
+    folder = sweep(tmp_path / "s", proven=True)
+    table = json.loads((folder / SWEEP).read_text())
+    write_json(path=folder / SWEEP, value={**table, name: value})
+    with pytest.raises(GitopsError, match=re.escape(said)):
+        read_source(folder, anyway=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("proven", True, "proven is True, by its own rows False"),
+        ("values", {"params.tail_age_ms": 5}, "is not the run of params.tail_age_ms=800"),
+        ("fills", 3_000, "is not the run of params.tail_age_ms=800"),
+    ],
+)
+def test_a_row_that_was_edited_by_hand_is_refused(tmp_path: Path, name: str, value: Any, said: str) -> None:
+    folder = sweep(tmp_path / "s", proven=False)
+    table = json.loads((folder / SWEEP).read_text())
+    table["cells"][0][name] = value
+    write_json(path=folder / SWEEP, value=table)
+    with pytest.raises(GitopsError, match=re.escape(said)):
+        read_source(folder, anyway=True)
+
+
+def test_several_symbols_leave_out_the_tape_of_each(tmp_path: Path) -> None:
+    run = {**told(), "tapes": {"AUSDT": "12" * 32, "BUSDT": "34" * 32}}
+    source = read_source(sweep(tmp_path / "s", proven=True, run=run))
+    assert [window.tape for window in source.windows] == ["12" * 32, "34" * 32]
 
 
 def test_a_failed_soak_and_one_that_loses_to_static_are_refused(tmp_path: Path) -> None:
@@ -432,16 +561,41 @@ def test_a_failed_soak_and_one_that_loses_to_static_are_refused(tmp_path: Path) 
     with pytest.raises(GitopsError, match="verdict is FAIL; allowed another one, or --anyway"):
         read_source(failed)
     assert read_source(failed, anyway=True).values
-    lost = tuned_run(tmp_path / "lost")
-    arms = [
-        {"arm": name, "markout_net_30s_bps": bps, "turnover_quote": 1e6, "fills": 100}
-        for name, bps in (("tuned", 0.1), ("static", 0.4))
-    ]
-    write_json(path=lost / "soak" / "TUNING_REPORT.json", value={"arms": arms})
+    lost = tuned_run(tmp_path / "lost", arms=(0.1, 0.4))
     with pytest.raises(GitopsError, match="tuned earns 10 after 30 s, not tuning 40"):
         read_source(lost)
     lines = "\n".join(read_source(lost, anyway=True).lines)
     assert "| arm static | 0.4 bps, 100 fills |" in lines
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("run.json", {"verdict": None}, "run.json: verdict is None"),
+        ("run.json", {"verdict": "fine"}, "run.json: verdict is fine"),
+        ("reports/KPI_GATE.json", {"verdict": "FAIL"}, "KPI_GATE.json: verdict is FAIL"),
+        ("reports/gates_summary.json", {"comparison": {"answer": "WORSE"}}, "the run is WORSE beside what"),
+        ("reports/gates_summary.json", {"comparison": {"answer": "TOO_QUIET"}}, "the run is TOO QUIET"),
+        ("soak/TUNING_REPORT.json", {"arms": []}, "does not say what tuning earned beside not tuning"),
+        ("soak/TUNING_REPORT.json", {"arms": [7, {"fills": 3}]}, "does not say what tuning earned"),
+        ("soak/TUNING_REPORT.json", {"enabled": True, "arms": None}, "does not say what tuning earned"),
+    ],
+)
+def test_what_a_soak_does_not_say_is_no_success(
+    tmp_path: Path, file: str, content: dict[str, Any], said: str
+) -> None:
+    run = tuned_run(tmp_path)
+    path = run / file
+    write_json(path=path, value={**(json.loads(path.read_text()) if file == "run.json" else {}), **content})
+    with pytest.raises(GitopsError, match=re.escape(said)):
+        read_source(run)
+    assert read_source(run, anyway=True).values
+
+
+def test_what_was_never_tuned_loses_to_nothing(tmp_path: Path) -> None:
+    run = tuned_run(tmp_path)
+    write_json(path=run / "soak" / "TUNING_REPORT.json", value={"enabled": False, "arms": []})
+    assert read_source(run).values
 
 
 def test_a_proposal_keeps_its_words_its_world_and_what_was_tried_beside_what_varied(tmp_path: Path) -> None:
@@ -449,13 +603,12 @@ def test_a_proposal_keeps_its_words_its_world_and_what_was_tried_beside_what_var
     table = json.loads((folder / SWEEP).read_text())
     table["words"] = ["strategy.base_half_spread_bps=10", "params.tail_age_ms=650,800", "soak.hours=24"]
     write_json(path=folder / SWEEP, value=table)
-    write_json(path=folder / "3" / "run.json", value={"settings": settings_of()})
     source = read_source(folder)
     assert source.values == {"strategy.base_half_spread_bps": 10, "tail_age_ms": 800}
     text = "\n".join(source.lines)
     assert "| words | strategy.base_half_spread_bps=10 params.tail_age_ms=650,800 soak.hours=24 |" in text
-    assert "| market | preset liquid_perp |" in text
-    assert "| fees | maker 0.1, taker 5.5 bps |" in text
+    for row in ("market | preset liquid_perp", "venue | sim", "fees | maker 0.1, taker 5.5 bps", "seed | 7"):
+        assert f"| {row} |" in text
     table["words"] = ["profile=moderate", "params.tail_age_ms=650,800"]
     write_json(path=folder / SWEEP, value=table)
     with pytest.raises(GitopsError, match="was found with profile=moderate, a choice of a file"):
