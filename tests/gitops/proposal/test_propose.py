@@ -258,7 +258,8 @@ def test_the_number_of_trials_is_in_the_body(world: World, tmp_path: Path) -> No
 
 
 def test_what_takes_effect_at_a_restart_cannot_be_proposed_as_a_patch(tmp_path: Path) -> None:
-    folder = sweep(tmp_path / "s", proven=True, **{"exchange.maker_fee_bps": 0.2})
+    fee: dict[str, Any] = {"exchange.maker_fee_bps": 0.2}
+    folder = sweep(tmp_path / "s", proven=True, **fee)
     with pytest.raises(GitopsError, match="restart"):
         read_source(folder)
 
