@@ -28,7 +28,6 @@ def run(argv: Sequence[str]) -> int:
 
     from framework.files.atomic import canonical_json
     from framework.gitops.change.classify import classify
-    from framework.gitops.change.standing import readable, unread_note
     from framework.gitops.change.text import change_lines, change_markdown
     from framework.gitops.desired.revision import Revision
     from framework.gitops.gate.ground import standing_ground
@@ -41,13 +40,13 @@ def run(argv: Sequence[str]) -> int:
     now = datetime.now(UTC)
     with (
         Revision.open(git, args.base) as asked,
-        readable(asked) as base,
+        asked.readable() as base,
         Revision.open(git, args.head) as head,
     ):
         request = GateRequest(base=base, head=head, home=git.repo, rows=rows, agent_rows=agent_rows)
         ground = partial(standing_ground, request, now=now)
         report = classify(base, head, args.environment, now=now, ground=ground)
-        notes = unread_note(asked, base) + head.uncommitted_note()
+        notes = asked.unread_note(base) + head.uncommitted_note()
     if args.out_md is not None:
         args.out_md.parent.mkdir(parents=True, exist_ok=True)
         with args.out_md.open(

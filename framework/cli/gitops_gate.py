@@ -19,7 +19,6 @@ def run(argv: Sequence[str]) -> int:
     """Judge a change; 0 pass or warn, 1 fail, 2 could not run, 3 inconclusive or no effect."""
     args = _parser().parse_args(argv)
 
-    from framework.gitops.change.standing import readable, unread_note
     from framework.gitops.desired.revision import Revision
     from framework.gitops.gate.request import GateRequest
     from framework.gitops.gate.run import run_gate
@@ -32,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
     rows, agent_rows, append = journals(git, root, args.journal, args.remote, sign=args.sign)
     with (
         Revision.open(git, args.base) as asked,
-        readable(asked) as base,
+        asked.readable() as base,
         Revision.open(git, args.head) as head,
     ):
         request = GateRequest(
@@ -52,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
             return _spend(request, as_json=args.json)
         result = run_gate(request)
         if not args.json:
-            print(unread_note(asked, base) + head.uncommitted_note(), end="", file=sys.stderr)
+            print(asked.unread_note(base) + head.uncommitted_note(), end="", file=sys.stderr)
         show(result.report, out=args.out, out_md=args.out_md, as_json=args.json)
         if args.out is not None:
             _write_bundle(request, result, args.out / "bundles")

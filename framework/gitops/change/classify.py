@@ -26,7 +26,7 @@ from framework.gitops.change.directions import direction_changes
 from framework.gitops.change.in_force import InForce, in_force
 from framework.gitops.change.judges import by_class
 from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs, PathClass
-from framework.gitops.change.standing import FindGround, Ground, fault_of, newest_composed
+from framework.gitops.change.standing import FindGround, Ground, newest_composed
 from framework.gitops.change.strictness import policy_changes
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
@@ -148,11 +148,11 @@ def _compare_one(
     One that does not compose in the base is compared with its ground; as long as the head leaves it as broken
     as it was, it keeps no other environment from being changed.
     """
-    fault = fault_of(base, name, now)
+    fault = base.fault(name, now=now)
     if not fault:
         _compared(name, found, base, head, rules, now)
         return
-    if only is None and fault == fault_of(head, name, now):
+    if only is None and fault == head.fault(name, now=now):
         found.notes.append(f"{name}: does not compose, as before, and keeps what is in force: {fault}")
         return
     try:
@@ -210,7 +210,7 @@ def _runs(base: Revision, now: datetime) -> dict[str, str]:
     """Return the config_sha of what runs today, each with the strictest tier it runs in."""
     runs: dict[str, str] = {}
     for name in base.names:
-        if fault_of(base, name, now):  # what nobody can compose runs nowhere
+        if base.fault(name, now=now):  # what nobody can compose runs nowhere
             continue
         tier, sha = str(base.environment(name).tier), base.settings(name, now=now).config_sha
         runs[sha] = max(tier, runs.get(sha, tier), key=TIERS.index)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from framework.errors import QuoteopsError
 from framework.files.atomic import FULL
 from framework.gitops.errors import GitError
 from framework.gitops.repo.git import Blob, Git
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 PREFIXES = ("conf", "runtime_overrides", "gitops")
 """What of a commit says what an environment is to be."""
+
+DEPTH = 64
+"""Commits below one that are looked at for one that can be read, or that composes."""
 
 SCRATCH = "commit-"
 
@@ -127,6 +133,58 @@ class Revision:
         if (name, now) not in self._composed:
             self._composed[name, now] = compose_environment(self.root, name, now=now).settings
         return self._composed[name, now]
+
+    def config_sha(self, name: str, *, now: datetime) -> str | None:
+        """Return the digest of what an environment runs, None when nobody can say."""
+        try:
+            return self.settings(name, now=now).config_sha
+        except QuoteopsError:
+            return None
+
+    def fault(self, name: str, *, now: datetime) -> str:
+        """Say why an environment that the commit holds does not compose, or nothing."""
+        if name not in self.names:
+            return ""
+        try:
+            self.settings(name, now=now)
+            return ""
+        except QuoteopsError as error:
+            return self.plain(str(error))
+
+    @contextmanager
+    def readable(self) -> Iterator[Revision]:
+        """Give this, or, where its files or policy cannot be read, the newest commit below where they can."""
+        found = self._newest_readable() if self._unread() else None
+        if found is None:  # without one, what asks for the policy says so
+            yield self
+            return
+        with Revision(self.git, found) as revision:
+            yield revision
+
+    def unread_note(self, read: Revision) -> str:
+        """Say why another commit was read in the place of this one; or nothing."""
+        said = "" if read.sha == self.sha else self._unread()
+        return (
+            f"note: {said}; compared with {read.sha[:12]}, the newest below it that can be read\n"
+            if said
+            else ""
+        )
+
+    def _unread(self) -> str:
+        """Say why the files or the policy cannot be read, or nothing."""
+        try:
+            _ = self.policy
+            return ""
+        except QuoteopsError as error:
+            return self.plain(str(error))
+
+    def _newest_readable(self) -> str | None:
+        words = ("rev-list", "--first-parent", "--skip=1", f"--max-count={DEPTH}", self.sha, "--", *PREFIXES)
+        for commit in self.git.run(*words).decode().split():
+            with Revision(self.git, commit) as revision:
+                if not revision._unread():
+                    return commit
+        return None
 
     def uncommitted_note(self) -> str:
         """Say which edits of the worktree this commit lacks, where it is the one checked out; or nothing."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from framework.errors import QuoteopsError
-from framework.gitops.change.standing import Ground, config_sha_of, earlier
+from framework.gitops.change.standing import Ground, earlier
 from framework.gitops.desired.checkpoint import restored
 from framework.gitops.desired.decisions import Answer, Decisions, fold_decisions
 from framework.gitops.desired.history import History, fold, moment
@@ -51,12 +51,12 @@ def _ground(request: GateRequest, name: str, *, now: datetime) -> Ground | None:
     base = request.base
     decisions = counted(request, name, now=now)
     history = history_of(request.agent_rows(name))
-    sha = config_sha_of(base, name, now)
+    sha = base.config_sha(name, now=now)
     if sha is not None and _stands(sha, decisions, history):
         return None
     for commit, why in _below(base.git, base.sha, name, decisions, history):
         with Revision(base.git, commit) as earlier:
-            sha = config_sha_of(earlier, name, now)
+            sha = earlier.config_sha(name, now=now)
         if sha is not None and not _answer(decisions, sha).refused:
             return Ground(commit, why)
     return None

@@ -20,7 +20,6 @@ from framework.errors import QuoteopsError
 from framework.files.atomic import read_text
 from framework.files.moments import iso_utc
 from framework.gates.paired_verdict import Outcome
-from framework.gitops.change.standing import config_sha_of
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import bundle_of
@@ -180,8 +179,8 @@ def _judge(request: GateRequest, name: str) -> JudgedEnvironment:
             name=name,
             base=base.sha,
             head=request.head.sha,
-            base_config_sha=config_sha_of(base, name, now),
-            head_config_sha=config_sha_of(request.head, name, now),
+            base_config_sha=base.config_sha(name, now=now),
+            head_config_sha=request.head.config_sha(name, now=now),
             report=report,
             fault=fault,
             gone=f"{ENVIRONMENTS}/{name}.yaml" not in request.head.files,
@@ -218,7 +217,7 @@ def _judge_first(request: GateRequest, name: str) -> JudgedEnvironment:
         base=NO_COMMIT,
         head=request.head.sha,
         base_config_sha=None,
-        head_config_sha=config_sha_of(request.head, name, now),
+        head_config_sha=request.head.config_sha(name, now=now),
         report=report,
         fault=fault,
         until=_until(request.head, name, now),

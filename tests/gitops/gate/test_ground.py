@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from framework.gitops.change.standing import config_sha_of
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.ground import ground_of
 from framework.gitops.gate.request import GateRequest
@@ -34,7 +33,7 @@ class Branch:
 
     def sha(self, commit: str) -> str | None:
         with Revision(self.repo.reader, commit) as revision:
-            return config_sha_of(revision, "sandbox", NOW)
+            return revision.config_sha("sandbox", now=NOW)
 
     def decided(self, kind: Kind, commit: str, *, base: str = "") -> None:
         data = {"commit": commit, "config_sha": self.sha(commit), "base": base, "environment": "sandbox"}
