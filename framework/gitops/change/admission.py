@@ -10,7 +10,7 @@ from pathlib import Path
 from framework.errors import QuoteopsError
 from framework.files.hints import did_you_mean
 from framework.files.moments import iso_utc
-from framework.gitops.change.report import ChangeReport, EnvironmentChange, PathClass
+from framework.gitops.change.report import TIERS, ChangeReport, EnvironmentChange, PathClass
 from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git, check_apart, check_blob, check_path
 from framework.gitops.repo.signatures import verify_commit
@@ -25,9 +25,6 @@ from framework.settings.traded import CANDIDATE
 from framework.settings.validate import shown_value
 
 WHERE = "gitops/policy.yaml"
-TIERS = ("sandbox", "paper", "production")
-"""By how much is at stake."""
-
 EXEMPT = ("kpi", "models")
 """Groups that other rules judge: thresholds with the gate, models by their digest."""
 
@@ -93,12 +90,44 @@ def wrong_conf(root: Path, changed: list[str]) -> list[str]:
     return faults
 
 
-def signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[str]]:
+def refuse(
+    report: ChangeReport, base: Revision, head: Revision, policies: Sequence[Policy], now: datetime
+) -> ChangeReport:
+    """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults."""
+    faults, notes = list(report.refusals), list(report.notes)
+    known = [] if not faults else ["the environments that cannot be composed are left out"]
+    runs = _runs(base, now) if any(change.raised for change in report.environments) else {}
+    for change in report.environments:
+        more, more_notes = _refused_changes(change, policies=policies, now=now, runs=runs)
+        faults += more
+        notes += more_notes
+    faults += _mixed(report)
+    signers, wrong = _signatures(head.git, report)
+    return replace(
+        report,
+        refusals=tuple(dict.fromkeys(head.plain(fault) for fault in [*faults, *wrong])),
+        notes=tuple(dict.fromkeys([*notes, *known])),
+        signers=signers,
+    )
+
+
+def _runs(base: Revision, now: datetime) -> dict[str, str]:
+    """Return the config_sha of what runs today, each with the strictest tier it runs in."""
+    runs: dict[str, str] = {}
+    for name in base.names:
+        if base.fault(name, now=now):  # what nobody can compose runs nowhere
+            continue
+        tier, sha = str(base.environment(name).tier), base.settings(name, now=now).config_sha
+        runs[sha] = max(tier, runs.get(sha, tier), key=TIERS.index)
+    return runs
+
+
+def _signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[str]]:
     """Verify every commit between base and head where a tier that changes asks for signatures."""
     policy = report.policy
     tiers = {env.tier for env in report.environments if env.direction != Direction.NEUTRAL or env.judging}
     if PathClass.JUDGE in report.paths:
-        tiers = {"sandbox", "paper", "production"}
+        tiers = set(TIERS)
     if not any(policy.rules(tier).signed for tier in tiers):
         return (), []
     signers: dict[str, None] = {}
@@ -112,7 +141,7 @@ def signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[st
     return tuple(signers), faults
 
 
-def refused_changes(
+def _refused_changes(
     change: EnvironmentChange, *, policies: Sequence[Policy], now: datetime, runs: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
     """Return what is refused and what is worth a note; ``runs`` are the config_sha of what runs today,
@@ -194,3 +223,49 @@ def _too_far(one: Change, environment: str, rule: KeyRule) -> list[str]:
                 f"{f' {one.unit}' if one.unit else ''}; allowed a step of {text} ({WHERE})"
             ]
     return []
+
+
+def _mixed(report: ChangeReport) -> list[str]:
+    """Refuse what judges together with what is judged, and code together with what it is judged under."""
+    trading = {
+        change.name for env in report.environments for change in env.changes if not is_judging(change.name)
+    }
+    paths = report.paths
+    judged = [*paths.get(PathClass.PARAMETERS, ()), *paths.get(PathClass.MODEL, ())]
+    judges = list(paths.get(PathClass.JUDGE, ()))
+    judges += [f"{env.name}'s {key}" for env in report.environments for key in env.judging]
+    kpi = sorted({c.name for env in report.environments for c in env.changes if is_judging(c.name)})
+    faults = []
+    if judges and (trading or (paths.get(PathClass.JUDGE) and judged)):
+        what = ", ".join(sorted(trading)[:4]) or judged[0]
+        faults.append(
+            f"{judges[0]} changes together with {what}: the judge and what it judges are never one change;"
+            " make two of it"
+        )
+    elif kpi and (trading or not judges):
+        faults.append(f"{kpi[0]} changes outside conf/kpi; allowed there, in a change of its own")
+    for env in report.environments:
+        assumed = [c.name for c in env.changes if _is_assumed(c.name)]
+        others = [c.name for c in env.changes if not _is_assumed(c.name) and not is_judging(c.name)]
+        if assumed and others:
+            faults.append(
+                f"{env.name}: {assumed[0]} changes together with {', '.join(others[:4])}: what a replay"
+                " assumes of the market decides its verdict; make two changes of it"
+            )
+    code = paths.get(PathClass.CODE, ())
+    if code and trading:
+        faults.append(
+            f"{code[0]} changes together with {', '.join(sorted(trading)[:4])}: evidence of today's code says"
+            " nothing about other code; make two changes of it"
+        )
+    return faults
+
+
+def _is_assumed(name: str) -> bool:
+    """Tell whether a value is an assumption of replays: the market, its fees, delays and queues."""
+    return name.startswith(("exchange.", "market.")) and name not in ("exchange.post_only", "exchange.mode")
+
+
+def is_judging(name: str) -> bool:
+    """Tell whether a value decides how a run is judged, not how it trades."""
+    return name.partition(".")[0] == "kpi"

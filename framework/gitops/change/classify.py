@@ -6,7 +6,6 @@ variable of this process counts, ``KPI_*`` least of all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,20 +13,23 @@ from functools import partial
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
 from framework.gitops.change.admission import (
-    TIERS,
-    refused_changes,
-    signatures,
+    is_judging,
+    refuse,
     wrong_conf,
     wrong_files,
     wrong_gitops,
     wrong_patches,
 )
-from framework.gitops.change.directions import direction_changes
-from framework.gitops.change.in_force import InForce, in_force
-from framework.gitops.change.judges import by_class
-from framework.gitops.change.report import ChangeReport, EnvironmentChange, Needs, PathClass
+from framework.gitops.change.judges import InForce, in_force, judge_changes
+from framework.gitops.change.report import (
+    TIERS,
+    ChangeReport,
+    EnvironmentChange,
+    Needs,
+    PathClass,
+    by_class,
+)
 from framework.gitops.change.standing import FindGround, Ground, newest_composed
-from framework.gitops.change.strictness import policy_changes
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.settings.gitops_files import POLICY
@@ -76,10 +78,11 @@ def classify(
     one = partial(_compare_one, base=base, head=head, rules=rules, now=now, only=environment, ground=ground)
     for name in names:
         one(name, found)
-    judge = _of_the_judge(base, head, report.paths, found.changes)
+    loosens = [text for change in found.changes for text in change.loosens]
+    judge = judge_changes(base, head, paths.get(PathClass.JUDGE, ()), loosens)
     refusals, notes = (*faults, *found.faults), tuple(found.notes)
     report = replace(report, environments=tuple(found.changes), refusals=refusals, notes=notes, judge=judge)
-    return _refuse(report, base, head, rules, now)
+    return refuse(report, base, head, rules.policies, now)
 
 
 @dataclass
@@ -102,27 +105,6 @@ def _wrong_gitops(base: Revision, head: Revision, environment: str | None, found
         for fault in (head.plain(fault) for fault in wrong_gitops(head.root, name)):
             (found.notes if fault in before else new).append(fault)
     return new if new or found.notes else faults
-
-
-def _of_the_judge(
-    base: Revision, head: Revision, paths: dict[str, tuple[str, ...]], changes: Sequence[EnvironmentChange]
-) -> tuple[str, ...]:
-    """Say what a change does to the judge: to its policy, its code, and to how environments are judged."""
-    judges = paths.get(PathClass.JUDGE, ())
-    found = list[str]()
-    if POLICY in judges:
-        try:
-            found += policy_changes(base.policy, head.policy)
-        except QuoteopsError:
-            found.append(f"loosens the judge: {POLICY} cannot be read any more")
-    found += direction_changes(head.git, base.sha, head.sha, judges)
-    for change in changes:
-        found += change.loosens
-    others = [path for path in judges if path != POLICY]
-    if others:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        found.append(f"changes the judge: {', '.join(others[:3])}{more}")
-    return tuple(found)
 
 
 def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
@@ -183,38 +165,6 @@ def _compared(
         found.faults.append(base.plain(str(error)))
         return
     found.changes.append(change if stands is None else replace(change, against=stands))
-
-
-def _refuse(
-    report: ChangeReport, base: Revision, head: Revision, rules: InForce, now: datetime
-) -> ChangeReport:
-    """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults."""
-    faults, notes = list(report.refusals), list(report.notes)
-    known = [] if not faults else ["the environments that cannot be composed are left out"]
-    runs = _runs(base, now) if any(change.raised for change in report.environments) else {}
-    for change in report.environments:
-        more, more_notes = refused_changes(change, policies=rules.policies, now=now, runs=runs)
-        faults += more
-        notes += more_notes
-    faults += _mixed(report)
-    signers, wrong = signatures(head.git, report)
-    return replace(
-        report,
-        refusals=tuple(dict.fromkeys(head.plain(fault) for fault in [*faults, *wrong])),
-        notes=tuple(dict.fromkeys([*notes, *known])),
-        signers=signers,
-    )
-
-
-def _runs(base: Revision, now: datetime) -> dict[str, str]:
-    """Return the config_sha of what runs today, each with the strictest tier it runs in."""
-    runs: dict[str, str] = {}
-    for name in base.names:
-        if base.fault(name, now=now):  # what nobody can compose runs nowhere
-            continue
-        tier, sha = str(base.environment(name).tier), base.settings(name, now=now).config_sha
-        runs[sha] = max(tier, runs.get(sha, tier), key=TIERS.index)
-    return runs
 
 
 def _in_force(base: Revision, now: datetime) -> InForce:
@@ -336,49 +286,3 @@ def _models(before: EnvironmentFile | None, after: EnvironmentFile | None) -> tu
         for slot in slots
         if before.models.get(slot) != after.models.get(slot)
     )
-
-
-def _mixed(report: ChangeReport) -> list[str]:
-    """Refuse what judges together with what is judged, and code together with what it is judged under."""
-    trading = {
-        change.name for env in report.environments for change in env.changes if not is_judging(change.name)
-    }
-    paths = report.paths
-    judged = [*paths.get(PathClass.PARAMETERS, ()), *paths.get(PathClass.MODEL, ())]
-    judges = list(paths.get(PathClass.JUDGE, ()))
-    judges += [f"{env.name}'s {key}" for env in report.environments for key in env.judging]
-    kpi = sorted({c.name for env in report.environments for c in env.changes if is_judging(c.name)})
-    faults = []
-    if judges and (trading or (paths.get(PathClass.JUDGE) and judged)):
-        what = ", ".join(sorted(trading)[:4]) or judged[0]
-        faults.append(
-            f"{judges[0]} changes together with {what}: the judge and what it judges are never one change;"
-            " make two of it"
-        )
-    elif kpi and (trading or not judges):
-        faults.append(f"{kpi[0]} changes outside conf/kpi; allowed there, in a change of its own")
-    for env in report.environments:
-        assumed = [c.name for c in env.changes if _is_assumed(c.name)]
-        others = [c.name for c in env.changes if not _is_assumed(c.name) and not is_judging(c.name)]
-        if assumed and others:
-            faults.append(
-                f"{env.name}: {assumed[0]} changes together with {', '.join(others[:4])}: what a replay"
-                " assumes of the market decides its verdict; make two changes of it"
-            )
-    code = paths.get(PathClass.CODE, ())
-    if code and trading:
-        faults.append(
-            f"{code[0]} changes together with {', '.join(sorted(trading)[:4])}: evidence of today's code says"
-            " nothing about other code; make two changes of it"
-        )
-    return faults
-
-
-def _is_assumed(name: str) -> bool:
-    """Tell whether a value is an assumption of replays: the market, its fees, delays and queues."""
-    return name.startswith(("exchange.", "market.")) and name not in ("exchange.post_only", "exchange.mode")
-
-
-def is_judging(name: str) -> bool:
-    """Tell whether a value decides how a run is judged, not how it trades."""
-    return name.partition(".")[0] == "kpi"

@@ -1,17 +1,26 @@
-"""What was found of a change: by class of file and by environment, its refusals, what it still needs."""
+"""What was found of a change: by class of file and by environment, its refusals, what it still needs.
+
+What a verdict imports is the judge, whatever a policy says: a test follows the imports and holds the table of
+classes to them, so that no new module escapes it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from framework.gitops.change.standing import Ground
+from framework.settings.gitops_files import POLICY, TAPES
 from framework.settings.overrides import Change, Direction
 from framework.settings.schema.gitops import Policy
 from framework.settings.schema.run import RunSettings
 
 Needs = Literal["none", "check", "gate"]
+TIERS = ("sandbox", "paper", "production")
+"""By how much is at stake."""
 
 
 class PathClass(StrEnum):
@@ -22,6 +31,47 @@ class PathClass(StrEnum):
     PARAMETERS = "parameters"
     CODE = "code"
     DOCS = "docs"
+
+
+ALWAYS_JUDGE = (
+    POLICY,
+    TAPES,
+    "conf/kpi/*",
+    ".github/*",
+    ".ci/*",
+    ".gitattributes",
+    "Makefile",
+    "pyproject.toml",
+    "requirements/*",
+    "hydra_plugins/*",
+    "framework/*",
+)
+ALWAYS_PARAMETERS = ("runtime_overrides/*", "gitops/environments/*", "conf/*")
+"""What decides how a bot trades, unless it is what judges or a model."""
+
+
+def class_of(path: str, policy: Policy) -> PathClass:
+    """Return the class of a path: the first whose pattern matches, and code when none does."""
+    paths = policy.paths
+    table = (
+        (PathClass.JUDGE, (*ALWAYS_JUDGE, *paths.judge, *paths.gate)),
+        (PathClass.MODEL, paths.model),
+        (PathClass.PARAMETERS, (*ALWAYS_PARAMETERS, *paths.parameters)),
+        (PathClass.DOCS, paths.docs),
+    )
+    return next((kind for kind, patterns in table if _matches(path, patterns)), PathClass.CODE)
+
+
+def by_class(changed: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Group changed files by their class, what judges first."""
+    found: dict[str, list[str]] = {}
+    for path in changed:
+        found.setdefault(class_of(path, policy), []).append(path)
+    return {str(kind): tuple(found[kind]) for kind in PathClass if kind in found}
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +171,7 @@ class ChangeReport:
         """Return how many owners must approve."""
         asked = [change.approvals for change in self.environments]
         if PathClass.JUDGE in self.paths or any(change.judging for change in self.environments):
-            asked.append(
-                max(self.policy.rules(tier).approvals for tier in ("sandbox", "paper", "production"))
-            )
+            asked.append(max(self.policy.rules(tier).approvals for tier in TIERS))
         return max(asked, default=0)
 
     @property

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.change.in_force import in_force
-from framework.gitops.change.judges import ALWAYS_JUDGE, class_of
-from framework.gitops.change.report import ChangeReport, PathClass
-from framework.gitops.change.strictness import STRICTER, pick_of, policy_changes, strictest
+from framework.gitops.change.judges import STRICTER, in_force, pick_of, policy_changes, strictest
+from framework.gitops.change.report import ALWAYS_JUDGE, ChangeReport, PathClass, class_of
 from framework.gitops.change.text import change_lines, verdict_line
 from framework.gitops.desired.revision import Revision
 from framework.settings.describe import keys_of

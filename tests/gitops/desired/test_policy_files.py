@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from framework.errors import QuoteopsError
-from framework.gitops.change.judges import class_of
-from framework.gitops.change.report import PathClass
+from framework.gitops.change.report import PathClass, class_of
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.evidence import load_tapes, open_evidence, tapes_of
 from framework.market.made import Made

@@ -9,7 +9,7 @@ from tests.gitops.gate_path import gate_path
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a replay of half an hour needs the compiled code")
 
-MOST_FILES = 28
+MOST_FILES = 24
 
 
 def test_a_gate_that_judges_and_publishes_enters_few_files(tmp_path: Path) -> None:
