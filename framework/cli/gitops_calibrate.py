@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from framework.cli.words import Parser
+
+if TYPE_CHECKING:
+    from framework.gitops.calibration.report import CalibrationReport
 
 TARGET = 0.01
 
@@ -40,18 +44,17 @@ def run(argv: Sequence[str]) -> int:
     report = _report(args)
     if args.out is not None:
         write_atomic(path=args.out, data=calibration_page(report))
-    print(canonical_json(report) if args.json else "\n".join(calibration_lines(report)))
-    return 0 if report["met"] else 1
+    print(canonical_json(report.as_dict()) if args.json else "\n".join(calibration_lines(report)))
+    return 0 if report.met else 1
 
 
-def _report(args: Any) -> dict[str, Any]:
+def _report(args: argparse.Namespace) -> CalibrationReport:
     from framework.edge.canonical import canonical
-    from framework.fanout.run import run_all
-    from framework.gates.paired import FLOORED, LAGS
-    from framework.gitops.calibration.guard_metrics import PARTS, Part, measure_all
-    from framework.gitops.calibration.rates import Question, target_met
+    from framework.gitops.calibration.guard_metrics import measure_all
+    from framework.gitops.calibration.rates import Question
+    from framework.gitops.calibration.report import CalibrationReport
     from framework.gitops.calibration.resample import Design
-    from framework.gitops.calibration.tapes import classes_of, recorded, synthetic
+    from framework.gitops.calibration.tapes import by_market, class_of, recorded, synthetic
     from framework.gitops.gate.judge import evidence_rules, margins_of
     from framework.settings.gitops_files import read_policy
     from framework.settings.resolve import find_root
@@ -62,7 +65,10 @@ def _report(args: Any) -> dict[str, Any]:
     sources = [recorded(archive) for archive in args.tape]
     if args.synthetic:
         sources += synthetic(hours={"liquid_perp": args.hours, "thin_spot": 8.0 * args.hours})
-    classes = classes_of(sources=sources, root=root, workers=args.workers, most_changes=args.changes)
+    classes = [
+        class_of(group, root=root, workers=args.workers, most_changes=args.changes)
+        for group in by_market(sources)
+    ]
     questions = [
         Question(
             tapes=tapes,
@@ -73,32 +79,19 @@ def _report(args: Any) -> dict[str, Any]:
         )
         for tapes in classes
     ]
-    backend: Any = "serial" if args.workers == 0 else "pool"
-    parts: list[tuple[Question, Part]] = [(q, part) for q in questions for part in PARTS]
-    outcomes = run_all(measure_all, parts, backend=backend, workers=args.workers or None)
-    answers = [outcome.unwrap() for outcome in outcomes]
-    measured = [{**guards, **net} for guards, net in zip(answers[::2], answers[1::2], strict=True)]
-    report: dict[str, Any] = canonical(
-        {
-            "command": _command(args),
-            "rules": {
-                "alpha": rules.alpha,
-                "min_effective_blocks": rules.min_effective_blocks,
-                "top_block_share": rules.top_block_share,
-                "sd_floor": rules.sd_floor,
-                "floored": FLOORED,
-                "lags": LAGS,
-            },
-            "design": {"draws": design.draws, "guard_draws": design.guard_draws, "seed": design.seed},
-            "target": TARGET,
-            "met": target_met(measured, target=TARGET),
-            "classes": measured,
-        }
+    report: CalibrationReport = canonical(
+        CalibrationReport(
+            command=_command(args),
+            rules=rules,
+            design=design,
+            target=TARGET,
+            classes=measure_all(questions, workers=args.workers),
+        )
     )
     return report
 
 
-def _command(args: Any) -> str:
+def _command(args: argparse.Namespace) -> str:
     """Write the command; of an archive its last part alone, for the rest is this machine's."""
     words = ["quoteops", "gitops", "calibrate"]
     for archive in args.tape:

@@ -13,9 +13,20 @@ from typing import Any, Literal
 
 import numpy as np
 
+from framework.fanout.run import BackendName, run_all
 from framework.gates.paired import Bools, EvidenceRules, p_values, running_moments
 from framework.gates.paired_metrics import METRICS, Kind, Pair, Sums, paired_sample
-from framework.gitops.calibration.rates import HOURS, Question, first_of, measure_net, rate_of, within
+from framework.gitops.calibration.rates import HOURS, Question, first_of, measure_net, within
+from framework.gitops.calibration.report import (
+    AllRates,
+    ByHours,
+    ClassReport,
+    GuardRates,
+    NetRates,
+    Rate,
+    WholeRates,
+    rate_of,
+)
 from framework.gitops.calibration.resample import (
     Arms,
     Draw,
@@ -31,6 +42,7 @@ GUARDS = tuple(name for name in METRICS if name != "net")
 STREAM = 5_000
 Part = Literal["guards", "net"]
 PARTS: tuple[Part, Part] = ("guards", "net")
+Job = tuple[Question, Part]
 
 
 def proven(pair: Pair, *, rules: EvidenceRules) -> Bools:
@@ -57,8 +69,8 @@ class _Tally:
         return float((self.first[name] <= blocks).mean())
 
 
-def measure_guards(question: Question) -> dict[str, Any]:
-    """Return the rates of every guard and of the whole gate on one class of tapes, as plain data."""
+def measure_guards(question: Question) -> AllRates:
+    """Return the rates of every guard and of the whole gate on one class of tapes."""
     tapes = question.tapes
     changes = list(tapes.live.items())
     tallies = {name: _of_change(question, parts, STREAM + k) for k, (name, parts) in enumerate(changes)}
@@ -68,17 +80,27 @@ def measure_guards(question: Question) -> dict[str, Any]:
         if any(part.differs for part in parts)
     }
     good = {name: _good(question, parts) for name, parts in changes}
-    return {
-        "guards": {metric: _guard_row(question, metric, tallies, good) for metric in GUARDS},
-        "whole": _whole_rows(question, tallies, same, good),
-        "guard_hours": list(_hours(question)),
-    }
+    return AllRates(
+        guards={metric: _guard_row(question, metric, tallies, good) for metric in GUARDS},
+        whole=_whole_rows(question, tallies, same, good),
+        guard_hours=_hours(question),
+    )
 
 
-def measure_all(job: tuple[Question, Part]) -> dict[str, Any]:
+def measure_part(job: Job) -> NetRates | AllRates:
     """Measure one part of a question; importable by name, for workers call it."""
     question, part = job
     return measure_guards(question) if part == "guards" else measure_net(question)
+
+
+def measure_all(questions: Sequence[Question], *, workers: int | None) -> tuple[ClassReport, ...]:
+    """Measure every part of every question; ``workers`` processes (the cores), 0 for none."""
+    jobs: list[Job] = [(question, part) for question in questions for part in PARTS]
+    backend: BackendName = "serial" if workers == 0 else "pool"
+    parts = [job.unwrap() for job in run_all(measure_part, jobs, backend=backend, workers=workers or None)]
+    guards = [part for part in parts if isinstance(part, AllRates)]
+    nets = [part for part in parts if isinstance(part, NetRates)]
+    return tuple(ClassReport(net, of_guards) for net, of_guards in zip(nets, guards, strict=True))
 
 
 def _hours(question: Question) -> tuple[float, ...]:
@@ -192,19 +214,19 @@ def _guard_row(
     metric: str,
     tallies: Mapping[str, _Tally],
     good: Mapping[str, Mapping[str, bool]],
-) -> dict[str, Any]:
+) -> GuardRates:
     """Return a guard's false rates at the margin, and what it says of the changes as they were measured."""
     blocks = question.tapes.longest
     inside = [name for name in tallies if good[name][metric]]
     beyond = [name for name in tallies if not good[name][metric]]
-    return {
-        "label": METRICS[metric].label,
-        "margin": question.margins[metric],
-        "at_margin": _rate(tallies, f"{metric} at margin", blocks),
-        "own_blocks": _rate(tallies, f"{metric} at margin, own", blocks),
-        "beyond": _rate({name: tallies[name] for name in beyond}, metric, blocks),
-        "within": _by_hours(question, [tallies[name] for name in inside], metric),
-    }
+    return GuardRates(
+        label=METRICS[metric].label,
+        margin=question.margins[metric],
+        at_margin=_rate(tallies, f"{metric} at margin", blocks),
+        own_blocks=_rate(tallies, f"{metric} at margin, own", blocks),
+        beyond=_rate({name: tallies[name] for name in beyond}, metric, blocks),
+        within=_by_hours(question, [tallies[name] for name in inside], metric),
+    )
 
 
 def _whole_rows(
@@ -212,28 +234,28 @@ def _whole_rows(
     tallies: Mapping[str, _Tally],
     same: Mapping[str, _Tally],
     good: Mapping[str, Mapping[str, bool]],
-) -> dict[str, Any]:
+) -> WholeRates:
     blocks = question.tapes.longest
     inside = [name for name in tallies if all(good[name].values())]
     beyond = {name: tallies[name] for name in tallies if name not in inside}
-    return {
-        "seeds": _rate(same, "better", blocks),
-        "zero": _rate(tallies, "net at zero", blocks),
-        "margin": _rate(tallies, "net at margin", blocks),
-        "everything": _rate(tallies, "everything at margin", blocks),
-        "beyond": _rate(beyond, "as measured", blocks),
-        "seeds_by_hours": _by_hours(question, list(same.values()), "not worse"),
-        "within_by_hours": _by_hours(question, [tallies[name] for name in inside], "as measured"),
-    }
+    return WholeRates(
+        seeds=_rate(same, "better", blocks),
+        zero=_rate(tallies, "net at zero", blocks),
+        margin=_rate(tallies, "net at margin", blocks),
+        everything=_rate(tallies, "everything at margin", blocks),
+        beyond=_rate(beyond, "as measured", blocks),
+        seeds_by_hours=_by_hours(question, list(same.values()), "not worse"),
+        within_by_hours=_by_hours(question, [tallies[name] for name in inside], "as measured"),
+    )
 
 
-def _rate(tallies: Mapping[str, _Tally], name: str, blocks: int) -> dict[str, Any]:
+def _rate(tallies: Mapping[str, _Tally], name: str, blocks: int) -> Rate:
     rates = {change: tally.ever(name, blocks) for change, tally in tallies.items() if name in tally.first}
     return rate_of(np.array(list(rates.values())), list(rates))
 
 
-def _by_hours(question: Question, tallies: Sequence[_Tally], name: str) -> dict[str, Any]:
+def _by_hours(question: Question, tallies: Sequence[_Tally], name: str) -> ByHours:
     """Return how many changes there are, and the share of their drawn tapes promoted within so many hours."""
     hours = _hours(question)
     rows = [within(t.first[name], tapes=question.tapes, hours=hours).mean(axis=1) for t in tallies]
-    return {"count": len(rows), "shares": [float(s) for s in np.mean(rows, axis=0)] if rows else None}
+    return ByHours(len(rows), tuple(float(s) for s in np.mean(rows, axis=0)) if rows else None)

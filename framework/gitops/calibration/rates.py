@@ -17,6 +17,7 @@ import numpy as np
 
 from framework.gates.paired import EvidenceRules, Floats, PairedSample, p_values, running_moments
 from framework.gates.paired_metrics import Pair, paired_sample
+from framework.gitops.calibration.report import NetRates, rate_of
 from framework.gitops.calibration.resample import (
     Arms,
     Design,
@@ -203,33 +204,28 @@ class Question:
     power_draws: int = 100
 
 
-def measure_net(question: Question) -> dict[str, Any]:
-    """Return what the gate does with net on one class of tapes, as plain data."""
+def measure_net(question: Question) -> NetRates:
+    """Return what the gate does with net on one class of tapes."""
     tapes, rules, design = question.tapes, question.rules, question.design
     bps = question.margins["net"]
     names, zero = false_promotions(tapes=tapes, rules=rules, design=design, margin_bps=None)
     _, margin = false_promotions(tapes=tapes, rules=rules, design=design, margin_bps=bps)
     _, own = false_promotions(tapes=tapes, rules=rules, design=design, margin_bps=bps, own_blocks=True)
     seeds, same = seed_promotions(tapes=tapes, rules=rules, design=design)
-    quoted = tapes.quoted_bps
-    few = Design(draws=question.power_draws, seed=design.seed + 1)
-    effects = {f"{e:g} bps": e for e in EFFECTS_BPS} | {
-        f"{OF_GROSS:.0%} of the quoted edge": OF_GROSS * quoted
-    }
-    return {
-        "name": tapes.name,
-        "tapes": list(tapes.tapes),
-        "hours": tapes.hours,
-        "block_s": tapes.cut.block_s,
-        "horizon": tapes.cut.horizon,
-        "drawn_hours": tapes.longest_h,
-        "run_blocks": tapes.run,
-        "quoted_bps": quoted,
-        "margin_bps": bps,
-        "hours_asked": list(HOURS),
-        "changes": names,
-        "no_effect": [name for name in tapes.changes if name not in names],
-        "rates": {
+    return NetRates(
+        name=tapes.name,
+        tapes=tapes.tapes,
+        hours=tapes.hours,
+        block_s=tapes.cut.block_s,
+        horizon=tapes.cut.horizon,
+        drawn_hours=tapes.longest_h,
+        run_blocks=tapes.run,
+        quoted_bps=tapes.quoted_bps,
+        margin_bps=bps,
+        hours_asked=HOURS,
+        changes=tuple(names),
+        no_effect=tuple(name for name in tapes.changes if name not in names),
+        rates={
             "seeds": rate_of(same.looked, seeds),
             "zero": rate_of(zero.looked, names),
             "margin": rate_of(margin.looked, names),
@@ -238,25 +234,18 @@ def measure_net(question: Question) -> dict[str, Any]:
             "t-test, one look": rate_of(zero.t_test, names),
             "t-test, every look": rate_of(zero.t_test_looked, names),
         },
-        "power": {
-            label: [float(share) for share in
-                    power(tapes=tapes, rules=rules, design=few, effect_bps=size, hours=HOURS).mean(axis=0)]
-            for label, size in effects.items()
-        },
-    }  # fmt: skip
+        power=_power(question),
+    )
 
 
-def rate_of(rates: Floats, names: Sequence[str]) -> dict[str, Any]:
-    """Return mean and worst of the rates; None where nothing was measured: no evidence is no pass."""
-    if not len(rates):
-        return {"mean": None, "worst": None, "worst_name": None, "count": 0}
-    at = int(np.argmax(rates))
-    return {
-        "mean": float(rates.mean()), "worst": float(rates[at]), "worst_name": names[at], "count": len(rates)
-    }  # fmt: skip
-
-
-def target_met(measured: Sequence[Mapping[str, Any]], *, target: float) -> bool:
-    """Tell whether every class promotes falsely at most ``target`` on average, in all three ways."""
-    rates = [row["rates"][kind]["mean"] for row in measured for kind in ("seeds", "zero", "margin")]
-    return bool(rates) and all(rate is not None and rate <= target for rate in rates)
+def _power(question: Question) -> dict[str, tuple[float, ...]]:
+    """Return by true gain the chance to be promoted within each of HOURS, on average over the changes."""
+    tapes, rules = question.tapes, question.rules
+    few = Design(draws=question.power_draws, seed=question.design.seed + 1)
+    effects = {f"{e:g} bps": e for e in EFFECTS_BPS}
+    effects[f"{OF_GROSS:.0%} of the quoted edge"] = OF_GROSS * tapes.quoted_bps
+    powers = {
+        label: power(tapes=tapes, rules=rules, design=few, effect_bps=size, hours=HOURS)
+        for label, size in effects.items()
+    }
+    return {label: tuple(float(s) for s in shares.mean(axis=0)) for label, shares in powers.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from framework.edge.measures import LIQUID_TRADES_PER_MIN
-from framework.fanout.run import run_all
+from framework.fanout.run import BackendName, run_all
 from framework.files.moments import DATE_FORM, utc_words
 from framework.gitops.calibration.resample import Stretch, TapeClass, stretch
 from framework.gitops.gate.arms import ArmBlocks, ArmJob, Opener, replay_arm
@@ -131,32 +131,18 @@ def random_package(rng: np.random.Generator, package: TuningParams) -> TuningPar
     return drawn
 
 
-def classes_of(
-    *,
-    sources: Sequence[Source],
-    root: Path,
-    workers: int | None = None,
-    most_changes: int | None = None,
-    progress: Callable[[str, float], None] = lambda _doing, _share: None,
-) -> list[TapeClass]:
-    """Replay every change on every tape and give the tape classes; ``most_changes`` limits them."""
+def by_market(sources: Sequence[Source]) -> list[list[Source]]:
+    """Group tapes by what they are: made or recorded, thin or liquid."""
     kinds: dict[tuple[bool, str], list[Source]] = {}
     for source in sources:
         kinds.setdefault((source.synthetic, source.market), []).append(source)
-    return [
-        _class_of(group, root=root, workers=workers, most_changes=most_changes, progress=progress)
-        for group in kinds.values()
-    ]
+    return list(kinds.values())
 
 
-def _class_of(
-    sources: Sequence[Source],
-    *,
-    root: Path,
-    workers: int | None,
-    most_changes: int | None,
-    progress: Callable[[str, float], None],
+def class_of(
+    sources: Sequence[Source], *, root: Path, workers: int | None = None, most_changes: int | None = None
 ) -> TapeClass:
+    """Replay every change on every tape of one market; ``most_changes`` limits them."""
     first = sources[0]
     name = f"{'synthetic' if first.synthetic else 'recorded'}, {first.market}"
     short = first.market == "liquid" and any(s.hours < SHORT_H for s in sources)
@@ -172,15 +158,8 @@ def _class_of(
         ArmJob(settings=settings, opener=sources[k].opener, seed=seed, cut=cut, judged=False)
         for _, k, settings, seed in arms
     ]
-    done: list[int] = []
-
-    def moved(_: object) -> None:
-        done.append(1)
-        progress(f"replay, {name}", len(done) / len(jobs))
-
-    outcomes = run_all(
-        replay_arm, jobs, backend="serial" if workers == 0 else "pool", workers=workers or None, on_done=moved
-    )
+    backend: BackendName = "serial" if workers == 0 else "pool"
+    outcomes = run_all(replay_arm, jobs, backend=backend, workers=workers or None)
     blocks = {(label, k): out.unwrap() for (label, k, _, _), out in zip(arms, outcomes, strict=True)}
     return TapeClass(
         name=name,

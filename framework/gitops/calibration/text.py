@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from framework.gates.paired_metrics import METRICS
+from framework.gitops.calibration.report import ByHours, CalibrationReport, ClassReport, Rate
 
 RATES = (
     ("seeds", "another seed of the delays, nothing else (A/A)"),
@@ -54,78 +54,78 @@ Target: at most {target:.0%} on average, of net in the first three rows of every
 """
 
 
-def calibration_page(report: Mapping[str, Any]) -> str:
+def calibration_page(report: CalibrationReport) -> str:
     """Return the page."""
-    rules, design = report["rules"], report["design"]
-    met = "It is met." if report["met"] else "It is missed."
-    parts = [HEAD.format(command=report["command"], met=met, target=report["target"], **rules, **design)]
-    parts += [_class(row) for row in report["classes"]]
+    rules, design = report.stated().values()
+    met = "It is met." if report.met else "It is missed."
+    parts = [HEAD.format(command=report.command, met=met, target=report.target, **rules, **design)]
+    parts += [_class(row) for row in report.classes]
     parts.append(_reading())
     return "\n".join(parts)
 
 
-def calibration_lines(report: Mapping[str, Any]) -> list[str]:
+def calibration_lines(report: CalibrationReport) -> list[str]:
     """Return the lines for a terminal, the verdict last."""
     lines = []
-    for row in report["classes"]:
-        lines.append(f"{row['name']}: {', '.join(row['tapes'])}; {len(row['changes'])} changes")
+    for row in report.classes:
+        lines.append(f"{row.net.name}: {', '.join(row.net.tapes)}; {len(row.net.changes)} changes")
         for kind, says in RATES:
-            rate = row["rates"][kind]
-            lines.append(f"  {_percent(rate['mean']):>7} mean  {_percent(rate['worst']):>7} worst  {says}")
-        for guard in row["guards"].values():
-            lines.append(f"  {_both(guard['at_margin']):>15} mean / worst  {guard['label']} at its margin")
+            rate = row.net.rates[kind]
+            lines.append(f"  {_percent(rate.mean):>7} mean  {_percent(rate.worst):>7} worst  {says}")
+        for guard in row.all.guards.values():
+            lines.append(f"  {_both(guard.at_margin):>15} mean / worst  {guard.label} at its margin")
         for kind, says in WHOLE:
-            rate = row["whole"][kind]
+            rate = getattr(row.all.whole, kind)
             lines.append(f"  {_both(rate):>15} mean / worst  whole gate: {says}")
-    met = "PASS" if report["met"] else "FAIL"
+    met = "PASS" if report.met else "FAIL"
     return [
         *lines,
-        f"{met}: false promotions of net at most {report['target']:.0%} on average in every class",
+        f"{met}: false promotions of net at most {report.target:.0%} on average in every class",
     ]
 
 
-def _class(row: Mapping[str, Any]) -> str:
+def _class(row: ClassReport) -> str:
     lines = [
-        f"## {row['name'].capitalize()}",
-        f"{', '.join(row['tapes'])}: {row['hours']:.1f} h in blocks of {row['block_s']} s, markout at"
-        f" {row['horizon']}; quoted edge {row['quoted_bps']:.2f} bps, margin {row['margin_bps']:.2f} bps.",
-        f"{len(row['changes'])} changes of parameters, drawn again in runs of {row['run_blocks']} block(s)"
-        f" into tapes of {row['drawn_hours']:g} h.",
+        f"## {row.net.name.capitalize()}",
+        f"{', '.join(row.net.tapes)}: {row.net.hours:.1f} h in blocks of {row.net.block_s} s, markout at"
+        f" {row.net.horizon}; quoted edge {row.net.quoted_bps:.2f} bps, margin {row.net.margin_bps:.2f} bps.",
+        f"{len(row.net.changes)} changes of parameters, drawn again in runs of {row.net.run_blocks} block(s)"
+        f" into tapes of {row.net.drawn_hours:g} h.",
         "",
     ]
-    if row["no_effect"]:
-        lines += [f"Without any effect here: {', '.join(f'`{name}`' for name in row['no_effect'])}.", ""]
+    if row.net.no_effect:
+        lines += [f"Without any effect here: {', '.join(f'`{name}`' for name in row.net.no_effect)}.", ""]
     table = [
-        (says, _percent(rate["mean"]), _percent(rate["worst"]), f"`{rate['worst_name']}`")
+        (says, _percent(rate.mean), _percent(rate.worst), f"`{rate.worst_name}`")
         for kind, says in RATES
-        for rate in (row["rates"][kind],)
+        for rate in (row.net.rates[kind],)
     ]
     lines += _table(("falsely promoted", "mean", "worst", "by"), table)
-    hours = [f"{h:g} h" for h in row["hours_asked"]]
+    hours = [f"{h:g} h" for h in row.net.hours_asked]
     lines += [
         "",
         "Promoted within so much tape, when it truly gains as much (or is equal, at a margin as large):",
         "",
     ]
-    power = [(label, *(f"{share:.2f}" for share in shares)) for label, shares in row["power"].items()]
+    power = [(label, *(f"{share:.2f}" for share in shares)) for label, shares in row.net.power.items()]
     lines += _table(("true gain", *hours), power)
     return "\n".join([*lines, "", *_guards(row), "", *_whole(row), ""])
 
 
-def _guards(row: Mapping[str, Any]) -> list[str]:
+def _guards(row: ClassReport) -> list[str]:
     """Write the guards: what passes falsely at the margin, and rightly well within it."""
-    guards = [(metric, row["guards"][metric]) for metric in METRICS if metric in row["guards"]]
-    hours = row["guard_hours"]
+    guards = [(metric, row.all.guards[metric]) for metric in METRICS if metric in row.all.guards]
+    hours = row.all.guard_hours
     shown = [hours.index(h) for h in hours if h in (9.0, 34.0, 100.0)]
     table = [
         (
-            f"{guard['label']}, {_margin(metric, guard['margin'])}",
-            _both(guard["at_margin"]),
-            f"`{guard['at_margin']['worst_name']}`" if guard["at_margin"]["count"] else "-",
-            _both(guard["own_blocks"]),
-            _both(guard["beyond"]),
-            str(guard["within"]["count"]),
-            *(_share(guard["within"], k) for k in shown),
+            f"{guard.label}, {_margin(metric, guard.margin)}",
+            _both(guard.at_margin),
+            f"`{guard.at_margin.worst_name}`" if guard.at_margin.count else "-",
+            _both(guard.own_blocks),
+            _both(guard.beyond),
+            str(guard.within.count),
+            *(_share(guard.within, k) for k in shown),
         )
         for metric, guard in guards
     ]
@@ -136,26 +136,26 @@ def _guards(row: Mapping[str, Any]) -> list[str]:
         "Guards: called not worse although worse by the margin or more; promoted where the change keeps it."
     )
     over = [
-        f"{guard['label']} ({_percent(guard['at_margin']['mean'])})"
+        f"{guard.label} ({_percent(guard.at_margin.mean)})"
         for _, guard in guards
-        if (guard["at_margin"]["mean"] or 0.0) > MUCH
+        if (guard.at_margin.mean or 0.0) > MUCH
     ]
     stays = ["", f"At the margin above {MUCH:.0%} on average stays {', '.join(over)}."] if over else []
     return [says, "", *_table(columns, table), *stays]
 
 
-def _whole(row: Mapping[str, Any]) -> list[str]:
+def _whole(row: ClassReport) -> list[str]:
     """Write what all metrics together promote."""
     false = [
-        (says, _percent(rate["mean"]), _percent(rate["worst"]), str(rate["count"]))
+        (says, _percent(rate.mean), _percent(rate.worst), str(rate.count))
         for kind, says in WHOLE
-        for rate in (row["whole"][kind],)
+        for rate in (getattr(row.all.whole, kind),)
     ]
-    hours = row["guard_hours"]
+    hours = row.all.guard_hours
     right = [
-        (says, str(result["count"]), *(_share(result, k) for k in range(len(hours))))
+        (says, str(result.count), *(_share(result, k) for k in range(len(hours))))
         for kind, says in WHOLE_BY_HOURS
-        for result in (row["whole"][kind],)
+        for result in (getattr(row.all.whole, kind),)
     ]
     return [
         *_table(("whole gate, falsely promoted", "mean", "worst", "changes"), false),
@@ -172,12 +172,14 @@ def _margin(metric: str, margin: float) -> str:
     return f"+{margin:.2f} {METRICS[metric].unit}"
 
 
-def _both(rate: Mapping[str, Any]) -> str:
-    return "-" if not rate["count"] else f"{100.0 * rate['mean']:.1f} / {100.0 * rate['worst']:.0f} %"
+def _both(rate: Rate) -> str:
+    if rate.mean is None or rate.worst is None:
+        return "-"
+    return f"{100.0 * rate.mean:.1f} / {100.0 * rate.worst:.0f} %"
 
 
-def _share(result: Mapping[str, Any], k: int) -> str:
-    return "-" if result["shares"] is None else f"{result['shares'][k]:.2f}"
+def _share(result: ByHours, k: int) -> str:
+    return "-" if result.shares is None else f"{result.shares[k]:.2f}"
 
 
 def _reading() -> str:

@@ -21,8 +21,8 @@ from framework.gitops.calibration.rates import (
     measure_net,
     power,
     seed_promotions,
-    target_met,
 )
+from framework.gitops.calibration.report import Rate, target_met
 from framework.gitops.calibration.resample import Design, Stretch, TapeClass, at_margin, joined
 from framework.session.blocks import LIQUID
 
@@ -105,6 +105,11 @@ def test_power_grows_with_hours_and_with_the_effect() -> None:
     assert table[-1, -1] > 0.9
 
 
+def mean_of(rate: Rate) -> float:
+    assert rate.mean is not None
+    return rate.mean
+
+
 def question(tapes: TapeClass, **changed: Any) -> Question:
     plain = Question(tapes=tapes, rules=RULES, design=SMALL, margins=MARGINS, power_draws=5)
     return replace(plain, **changed)
@@ -118,9 +123,9 @@ def test_the_same_seed_measures_the_same(measure: Any) -> None:
 def test_a_change_without_effect_is_named_and_not_counted() -> None:
     same = stretch_of(1)
     tapes = tapes_of(a=stretch_of(2), idle=replace(same, candidate=same.base))
-    found = measure_net(question(tapes))
-    assert (found["changes"], found["no_effect"]) == (["a"], ["idle"])
-    assert measure_guards(question(tapes))["guards"]["drawdown"]["at_margin"]["count"] == 1
+    measured = measure_net(question(tapes))
+    assert (measured.changes, measured.no_effect) == (("a",), ("idle",))
+    assert measure_guards(question(tapes)).guards["drawdown"].at_margin.count == 1
 
 
 @pytest.mark.parametrize("own_blocks", [False, True])
@@ -153,21 +158,24 @@ def test_guards_hold_at_their_margins_and_rules_that_take_anything_do_not() -> N
     broken = replace(RULES, alpha=0.2, min_effective_blocks=3.0, top_block_share=1.0, sd_floor=0.0)
     fair, wrong = (measure_guards(question(tapes, rules=rules)) for rules in (RULES, broken))
     for metric in GUARDS:
-        assert fair["guards"][metric]["at_margin"]["mean"] <= 0.03
-        assert wrong["guards"][metric]["at_margin"]["mean"] >= fair["guards"][metric]["at_margin"]["mean"]
-        assert fair["guards"][metric]["within"]["shares"][-1] > 0.5
-    assert max(row["at_margin"]["mean"] for row in wrong["guards"].values()) > 0.04
-    for kind in ("seeds", "zero", "margin", "everything"):
-        assert fair["whole"][kind]["mean"] <= 0.03
+        rate, shares = mean_of(fair.guards[metric].at_margin), fair.guards[metric].within.shares
+        assert rate <= 0.03
+        assert mean_of(wrong.guards[metric].at_margin) >= rate
+        assert shares is not None
+        assert shares[-1] > 0.5
+    assert max(mean_of(guard.at_margin) for guard in wrong.guards.values()) > 0.04
+    whole = fair.whole
+    for found in (whole.seeds, whole.zero, whole.margin, whole.everything):
+        assert mean_of(found) <= 0.03
 
 
 def test_a_target_over_nothing_is_not_met() -> None:
     assert not target_met([], target=0.01)
-    nothing = {kind: {"mean": None} for kind in ("seeds", "zero", "margin")}
-    assert not target_met([{"rates": nothing}], target=0.01)
-    fine = {kind: {"mean": 0.01} for kind in ("seeds", "zero", "margin")}
-    assert target_met([{"rates": fine}], target=0.01)
-    assert not target_met([{"rates": fine}, {"rates": {**fine, "zero": {"mean": 0.011}}}], target=0.01)
+    assert not target_met([Rate(None, None, None, 0)], target=0.01)
+    fine = Rate(0.01, 0.02, "a", 3)
+    assert target_met([fine, fine, fine], target=0.01)
+    assert not target_met([fine, replace(fine, mean=0.011), fine], target=0.01)
+    assert not target_met([fine, replace(fine, mean=None), fine], target=0.01)
 
 
 @pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
