@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from framework.cli.gitops_gate import journals
+from framework.cli.show import tell
 from framework.cli.words import Parser
 
 
@@ -56,6 +57,6 @@ def run(argv: Sequence[str]) -> int:
     if args.json:
         print(canonical_json(report.as_dict()))
     else:
-        print("\n".join(change_lines(report)))
+        tell("\n".join(change_lines(report)))
         print(notes, end="", file=sys.stderr)
     return report.exit_code

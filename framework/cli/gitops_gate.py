@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.cli.show import columns_of, tell
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _spend(request: GateRequest, *, as_json: bool) -> int:
 
 def _write_bundle(request: GateRequest, result: GateResult, into: Path) -> None:
     from framework.gitops.gate.bundle import write_bundle
-    from framework.gitops.gate.report import gate_markdown
+    from framework.gitops.gate.report_text import gate_markdown
 
     folder = write_bundle(request, result, markdown=gate_markdown(result.report), into=into)
     print(f"evidence: {folder}", file=sys.stderr)
@@ -121,7 +122,7 @@ def _parser() -> Parser:
 def show(report: GateReport, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:
     """Write a gate's report where it is asked for, and print it."""
     from framework.files.atomic import canonical_json, write_atomic, write_json
-    from framework.gitops.gate.report import gate_lines, gate_markdown
+    from framework.gitops.gate.report_text import gate_lines, gate_markdown
 
     markdown = gate_markdown(report)
     if out is not None:
@@ -132,7 +133,10 @@ def show(report: GateReport, *, out: Path | None, out_md: Path | None, as_json: 
         # A job's summary already holds other steps' words.
         with out_md.open("a", encoding="utf-8") as file:
             file.write(markdown)
-    print(canonical_json(report.as_dict()) if as_json else "\n".join(gate_lines(report)))
+    if as_json:
+        print(canonical_json(report.as_dict()))
+    else:
+        tell("\n".join(gate_lines(report, columns=columns_of(sys.stdout))))
 
 
 def journals(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framework.cli.show import tell
 from framework.cli.streams import timed
 from framework.cli.words import Parser
 
@@ -23,7 +24,7 @@ def run(argv: Sequence[str]) -> int:
 
     hold = hold_environment(_agent(args.environment, args.home), reason=args.reason)
     line = f"| gitops_hold | HELD | {hold.name} |"
-    print(canonical_json(dict(hold.plain))) if args.json else timed(print)(line)
+    print(canonical_json(dict(hold.plain))) if args.json else timed(tell)(line)
     return 0
 
 
@@ -39,7 +40,7 @@ def run_release(argv: Sequence[str]) -> int:
     agent = _agent(args.environment, args.home)
     done = release_environment(agent, reason=args.reason, accept=args.accept)
     line = f"| gitops_release | CLEARED | {done} |"
-    print(canonical_json({"done": done})) if args.json else timed(print)(line)
+    print(canonical_json({"done": done})) if args.json else timed(tell)(line)
     return 0
 
 

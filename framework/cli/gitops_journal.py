@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.cli.show import tell
 from framework.cli.words import Parser
 from framework.files.atomic import canonical_json
 
@@ -54,17 +55,17 @@ def _show(args: argparse.Namespace) -> int:
         print(canonical_json({**result, "rows": [_plain(entry) for entry in entries]}))
         return 1 if signed.get("wrong_signatures") else 0
     for entry in entries:
-        print(f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{DIGEST.sub(_cut, canonical_json(entry.data))}")
+        tell(f"{entry.seq:>6}  {entry.at}  {entry.kind:<12}{DIGEST.sub(_cut, canonical_json(entry.data))}")
     torn = (
         f", {result['torn_tail_bytes']} bytes of a torn line at its end" if result["torn_tail_bytes"] else ""
     )
     many = f" in {result['segments']} segments" if result["segments"] > 1 else ""
-    print(f"WHOLE: {result['entries']} entries{many}, head {result['head']['sha256'][:16]}{torn}")
+    tell(f"WHOLE: {result['entries']} entries{many}, head {result['head']['sha256'][:16]}{torn}")
     for fault in signed.get("wrong_signatures", ()):
-        print(f"FORGED: {fault}")
+        tell(f"FORGED: {fault}")
     if signed and (signed["signed_by"] or signed["unsigned"]):
         by = ", ".join(f"{count} by {who}" for who, count in signed["signed_by"].items()) or "none"
-        print(f"SIGNED: {by}; {signed['unsigned']} verdicts and promotions without a signature")
+        tell(f"SIGNED: {by}; {signed['unsigned']} verdicts and promotions without a signature")
     return 1 if signed.get("wrong_signatures") else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from framework.cli.show import tell
 from framework.cli.words import Parser
 
 
@@ -54,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
             remote=args.remote,
             first=first,
             sign=args.sign.resolve() if args.sign is not None else None,
-            progress=(lambda _: None) if args.json else print,
+            progress=(lambda _: None) if args.json else tell,
         )
     show(promotion.report, out=args.out, out_md=args.out_md, as_json=args.json)
     return promotion.exit_code

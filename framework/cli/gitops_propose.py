@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framework.cli.show import tell
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def run(argv: Sequence[str]) -> int:
     if args.json:
         print(canonical_json(result))
         return 0
-    print(f"| gitops_propose | PROPOSED | {proposal.branch} {proposal.commit[:12]} |")
-    print(f"| gitops_propose | CHECK | {result['check']} |")
-    print(proposal.url or f"no token: open the pull request by hand, its text is in {proposal.body}")
+    tell(f"| gitops_propose | PROPOSED | {proposal.branch} {proposal.commit[:12]} |")
+    tell(f"| gitops_propose | CHECK | {result['check']} |")
+    tell(proposal.url or f"no token: open the pull request by hand, its text is in {proposal.body}")
     return 0
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
+from framework.cli.show import tell
 from framework.cli.streams import timed
 from framework.cli.words import Parser
 
@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
 
     def log(line: str) -> None:
         if not args.json:
-            timed(partial(print, flush=True))(line)
+            timed(tell)(line)
 
     home = (args.home or find_root()).resolve()
     agent = make_reconciler(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
+from framework.cli.show import tell
 from framework.cli.streams import timed
 from framework.cli.words import Parser
 
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
 
     def log(line: str) -> None:
         if not args.json:
-            timed(partial(print, flush=True))(line)
+            timed(tell)(line)
 
     home = (args.home or find_root()).resolve()
     sign = args.sign.resolve() if args.sign is not None else None

@@ -65,8 +65,7 @@ def _check(args: argparse.Namespace) -> int:
     else:
         print(gate.marker)
         for name, judged in gate.profiles.items():
-            reasons = ",".join(judged.reasons) or "none"
-            print(f"| kpi_profile | {judged.verdict.value} | PROFILE={name} REASONS={reasons} |")
+            print(f"| kpi_profile | {judged.verdict.value} | PROFILE={name} {judged.reasons_words} |")
         print(f"{gate.verdict.value}: {gate.sentence}")
         print(f"next: {next_step(gate)}")
     return gate.verdict.exit_code

@@ -63,7 +63,7 @@ QUOTEOPS = Verbs(
     {
         "soak": (
             "framework.cli.soak",
-            "replay a market, judge the KPIs, tune, report (-m sweeps over values)",
+            "replay a market, judge the KPIs, tune, report (-m: a sweep)",
         ),
         "config": (
             "framework.cli.config",
@@ -78,7 +78,10 @@ QUOTEOPS = Verbs(
         "kpi": ("framework.cli.kpi", "judge a report against a KPI profile"),
         "gitops": (GITOPS, "check, judge, propose and apply changes of parameters through git"),
     },
-    ("quoteops VERB --help tells more. Exit codes: 0 pass or warn, 1 fail, 2 not run, 3 inconclusive.",),
+    (
+        "quoteops VERB --help tells more.",
+        "Exit codes: 0 pass or warn, 1 fail, 2 not run, 3 inconclusive.",
+    ),
 )
 
 COULD_NOT_RUN = 2
@@ -119,7 +122,7 @@ def _guarded(words: list[str]) -> int:
     try:
         return _dispatch(words)
     except QuoteopsError as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        _refuse(one_line(str(error)))
         return error.exit_code
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
@@ -128,13 +131,19 @@ def _guarded(words: list[str]) -> int:
         return end.code if isinstance(end.code, int) else 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {one_line(f'{where}{error.strerror or error}')}", file=sys.stderr)
+        _refuse(one_line(f"{where}{error.strerror or error}"))
         return COULD_NOT_RUN
     except Exception:  # noqa: BLE001 - a fault of ours: Python would end with 1, which is the verdict FAIL here
         import traceback
 
         traceback.print_exc()
         return COULD_NOT_RUN
+
+
+def _refuse(line: str) -> None:
+    from framework.cli.show import tell
+
+    tell(f"error: {line}", out=sys.stderr)
 
 
 def one_line(text: str) -> str:

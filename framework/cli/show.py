@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
+
+from framework.files.bounded import as_given
 
 BAR_CHARS = 40
 REFRESH_S = 0.1
@@ -45,6 +49,15 @@ class Show:
         if self._drawn:
             self._draw("")
 
+    @property
+    def columns(self) -> int | None:
+        """Return the width of the terminal, None where there is none."""
+        return columns_of(self._out)
+
+    def path(self, path: Path) -> str:
+        """Return a path as short as it may be on a terminal, and whole for whoever reads a pipe."""
+        return as_given(path, Path.cwd()) if self._out.isatty() else str(path)
+
     def line(self, text: str) -> None:
         """Write one line."""
         bar = self._drawn
@@ -78,15 +91,37 @@ class Show:
 
 
 def fold(text: str, *, columns: int) -> str:
-    """Break a line between words, the rest of it indented; a word that is longer stays whole."""
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1].strip() else f"{lines[-1]}{word}"
-        if len(longer) > columns and lines[-1].strip():
-            lines.append(f"  {word}")
-        else:
-            lines[-1] = longer
-    return "\n".join(lines) if len(text) > columns else text
+    """Break a line between words, the rest of it indented under it.
+
+    A list that is longer than a line is broken behind its commas; another such word stays whole.
+    """
+    if len(text) <= columns:
+        return text
+    under = " " * (len(text) - len(text.lstrip()) + 2)
+    lines, glue = [text[: len(under) - 2]], ""
+    for word in text.split():
+        listed = len(under) + len(word) > columns
+        for part in re.findall(r"[^,]+,?|,", word) if listed else [word]:
+            if len(lines[-1]) + len(glue) + len(part) > columns and lines[-1].strip():
+                lines.append(f"{under}{part}")
+            else:
+                lines[-1] += glue + part
+            glue = ""
+        glue = " "
+    return "\n".join(lines)
+
+
+def columns_of(out: TextIO) -> int | None:
+    """Return the width of a terminal, None where nobody looks."""
+    return _columns(out) if out.isatty() else None
+
+
+def tell(text: str, *, out: TextIO | None = None) -> None:
+    """Print lines, folded between words where a person looks."""
+    stream = out or sys.stdout
+    for line in text.split("\n"):
+        wide = columns_of(stream)
+        print(line if wide is None else fold(line, columns=wide), file=stream, flush=True)
 
 
 def coloured(text: str) -> str:
@@ -106,6 +141,9 @@ def bar_of(doing: str, share: float, *, seconds: int) -> str:
 
 
 def _columns(out: TextIO) -> int:
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said) > 0:
+        return int(said)
     try:
         return os.get_terminal_size(out.fileno()).columns or 80  # a terminal without a size says 0
     except OSError:

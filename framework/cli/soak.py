@@ -83,25 +83,20 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path], earl
         say = timed(show.line) if composed.settings.soak.clock == "wall" else show.line
         for line in told:
             say(line)
-        result, folder = run_soak(
-            composed=composed,
-            say=say,
-            progress=show.progress,
-            stop=stop,
-        )
-        for line in () if beside is None else write_comparison(folder, earlier=beside):
-            show.line(line)
-        for line in () if as_json else headline_lines(result):
-            show.line(line)
-    export(folder, exports=exports)
+        result, folder = run_soak(composed=composed, say=say, progress=show.progress, stop=stop)
+        export(folder, exports=exports)
+        last = [] if beside is None else [*write_comparison(folder, earlier=beside)]
+        if stop.heard is not None:
+            last += [f"stopped on purpose after {result.hours:.3g} h: the report is of what was traded"]
+        if not as_json:
+            last += [f"report: {show.path(folder / 'reports' / 'report.html')}", *headline_lines(result)]
+        for line in last:
+            say(line)
     if as_json:
         print(canonical_json({**gates_summary(result), "run_dir": str(folder)}))
-    else:
-        print(f"report: {folder / 'reports' / 'report.html'}")
-    if stop.heard is not None:
-        print(f"error: stopped after {result.hours:.3g} h; the report is of what was traded", file=sys.stderr)
-        return 128 + stop.heard
-    return result.verdict.exit_code
+    if stop.heard is None:
+        return result.verdict.exit_code
+    return 0 if composed.settings.soak.environment is not None else 128 + stop.heard
 
 
 def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
@@ -118,10 +113,10 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
             progress=show.progress,
             resume=None if resume is None else Path(resume),
         )
-        for line in () if as_json else sweep_text(sweep, folder=as_given(folder, Path.cwd())).splitlines():
-            show.line(line)
+        if not as_json:
+            page, given = show.path(folder / "SWEEP.html"), as_given(folder, Path.cwd())
+            for line in sweep_text(sweep, folder=given, page=page, columns=show.columns).splitlines():
+                show.line(line)
     if as_json:
         print(canonical_json({**sweep.as_dict(), "run_dir": str(folder)}))
-    else:
-        print(f"page: {folder / 'SWEEP.html'}")
     return sweep.verdict.exit_code

@@ -24,6 +24,8 @@ def _gain(found: Comparison, quote: str) -> list[str]:
     money = _interval(
         found.gain_per_day, found.gain_per_day_lower, found.gain_per_day_upper, f"{quote} a day"
     )
+    if found.gain_per_day is None:
+        return []
     if found.few_fills or found.gain_bps is None:
         return [money]
     gain = _interval(found.gain_bps, found.gain_bps_lower, found.gain_bps_upper, "bps")
@@ -39,16 +41,18 @@ def _interval(value: float | None, low: float | None, high: float | None, unit: 
 
 
 def _traded(found: Comparison) -> str:
-    fills = f"{found.fills} fills against {found.present_fills}"
+    if not found.blocks:
+        return "the tape is shorter than a block of evidence"
     if found.turnover_ratio is None:
-        return f"the present configuration trades nothing here ({fills})"
+        return "the present configuration trades nothing here"
     least = f", below the {TURNOVER_FLOOR:.0%} at which a gain counts" if not found.keeps_turnover else ""
-    return f"turnover {found.turnover_ratio:.0%} of the present's ({fills}{least})"
+    return f"turnover {found.turnover_ratio:.0%} of the present's{least}"
 
 
 def _what_would_tell(found: Comparison) -> str:
     if found.few_fills:
-        return f"; fewer than {fills_words(FEW_FILLS)} on one side give no figure in bps"
+        old = f"30 s old: {found.fills} against {found.present_fills}"
+        return f"; fewer than {fills_words(FEW_FILLS)} on one side give no figure in bps ({old})"
     if found.answer is not Answer.INCONCLUSIVE:
         return ""
     if found.hours_needed is None:

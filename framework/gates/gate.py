@@ -64,7 +64,7 @@ class Gate:
     @property
     def marker(self) -> str:
         """Return the line for stdout, e.g. ``| kpi_gate | WARN | REASONS=EDGE:adverse,EDGE:slippage |``."""
-        return f"| kpi_gate | {self.verdict.value} | REASONS={','.join(self.decided.reasons) or 'none'} |"
+        return f"| kpi_gate | {self.verdict.value} | {self.decided.reasons_words} |"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plain data of KPI_GATE.json."""

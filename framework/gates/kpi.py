@@ -75,6 +75,24 @@ class ProfileVerdict:
     fills: int | None
     hours_needed: float | None
 
+    @property
+    def by_verdict(self) -> dict[Verdict, list[str]]:
+        """Return the reasons of the verdict first, then those that alone would give another one, by which."""
+        kinds: dict[Verdict, list[str]] = {self.verdict: []}
+        for reason in self.reasons:
+            rows = [row for row in self.rows if row.applies and f"EDGE:{METRICS[row.metric].code}" == reason]
+            kind = combine(row.verdict for row in rows) if rows else self.verdict
+            kinds.setdefault(kind, []).append(reason)
+        return {kind: named for kind, named in kinds.items() if named}
+
+    @property
+    def reasons_words(self) -> str:
+        """Return them for a marker: ``REASONS=EDGE:net WARN=EDGE:adverse``."""
+        other = [
+            f"{k.value}={','.join(named)}" for k, named in self.by_verdict.items() if k is not self.verdict
+        ]
+        return " ".join([f"REASONS={','.join(self.by_verdict.get(self.verdict, ())) or 'none'}", *other])
+
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict as plain data for a report."""
         return {

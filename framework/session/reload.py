@@ -28,7 +28,7 @@ from framework.settings.overrides import Change, Patch, changes_between
 from framework.settings.provenance import Layer, Source
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
-from framework.settings.validate import validated
+from framework.settings.validate import shown_value, validated
 from framework.tuning.params import TuningParams
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Reload:
     patch: Patch | None
     fields: tuple[str, ...] = ()
     why: str = ""
+    moved: tuple[Change, ...] = ()
 
     @property
     def commit(self) -> str:
@@ -88,11 +89,14 @@ class Reload:
         """Say it on one line."""
         if self.result == TAKEN_BACK:
             return f"| rollout_guard | MODE_SWITCH | canary to disabled: {self.why} |"
-        named = ",".join(self.fields) or "none"
-        words = f"commit={self.commit or 'none'} config_sha={self.config_sha} fields={named}"
         if self.result == REFUSED:
-            words = f"overrides_sha={self.overrides_sha or 'none'} {self.why}"
-        return f"| reload | {self.result} | {words} |"
+            return f"| reload | {REFUSED} | overrides_sha={self.overrides_sha[:12] or 'none'} {self.why} |"
+        named = ",".join(self.fields) or "none"
+        words = f"commit={self.commit[:12] or 'none'} config_sha={self.config_sha[:12]} fields={named}"
+        moved = ", ".join(
+            f"{one.name} {shown_value(one.old)} -> {shown_value(one.new)}" for one in self.moved
+        )
+        return f"| reload | {self.result} | {words} |" + (f" {moved} |" if moved else "")
 
     def row(self, *, start_ns: int) -> dict[str, Any]:
         """Give it as a row of soak/reloads.jsonl."""
@@ -304,7 +308,7 @@ class LiveSettings:
         known = snapshot is not None and snapshot.generation == 1 and not decision.changes
         if offer.partial:
             self.settings = decision.staged
-            self._note(at_ns, APPLIED, offer, tuple(c.name for c in decision.changes), "", None)
+            self._note(at_ns, APPLIED, offer, decision.changes, "", None)
             return
         self.settings, self.waiting, self.refused = decision.staged, decision.waiting, None
         names = self.named | frozenset(offer.patch.values)
@@ -317,21 +321,19 @@ class LiveSettings:
             self.frozen |= {name: value_at(self.settings, name) for name in fixed}
             self._rebased.append(values)
         self.named = frozenset(offer.patch.values)
-        now = tuple(c.name for c in decision.changes if c not in decision.waiting)
+        now = tuple(change for change in decision.changes if change not in decision.waiting)
         if now or not decision.waiting:
             self.in_force = self._note(at_ns, APPLIED, offer, now, "", snapshot, quiet=known)
         if decision.waiting:
-            later = tuple(change.name for change in decision.waiting)
-            pending = self._note(
-                at_ns, PENDING, offer, later, "waits until the position is nothing", snapshot
-            )
+            why = "waits until the position is nothing"
+            pending = self._note(at_ns, PENDING, offer, decision.waiting, why, snapshot)
             self.in_force = self.in_force if now else pending
 
     def _release(self, at_ns: int) -> None:
         """Put what waited in force: the position is nothing."""
-        values = {change.name: change.new for change in self.waiting}
-        self.settings, self.waiting = with_values(self.settings, values), ()
-        self.in_force = self._note(at_ns, APPLIED, self.offers[-1][1], tuple(values), "", None)
+        changes, self.waiting = self.waiting, ()
+        self.settings = with_values(self.settings, {change.name: change.new for change in changes})
+        self.in_force = self._note(at_ns, APPLIED, self.offers[-1][1], changes, "", None)
 
     def _faulted(self, fault: Fault | None, at_ns: int) -> None:
         last = self.in_force
@@ -352,13 +354,14 @@ class LiveSettings:
         at_ns: int,
         result: str,
         offer: Offer,
-        fields: tuple[str, ...],
+        moved: tuple[Change, ...],
         why: str,
         snapshot: Snapshot[Offer] | None,
         *,
         quiet: bool = False,
     ) -> Reload:
-        reload = Reload(at_ns, result, self.settings.config_sha, offer.sha, offer.patch, fields, why)
+        fields = tuple(change.name for change in moved)
+        reload = Reload(at_ns, result, self.settings.config_sha, offer.sha, offer.patch, fields, why, moved)
         if quiet:
             return reload
         self._log(reload, snapshot)

@@ -166,6 +166,7 @@ class Bot:
         if self.replay is None:
             return None
         now, instrument = self.replay.replay.snapshot(), self.replay.market.tape.instrument
+        changed = () if self.live.in_force is None else self.live.in_force.fields
         return Standing(
             position=now.books.position,
             base=instrument.base,
@@ -173,7 +174,10 @@ class Bot:
             quote=instrument.quote,
             fills=now.fills,
             config_sha=self.live.settings.config_sha,
-            values={name: value_at(self.live.settings, name) for name in sorted(self.live.named)},
+            values={
+                name: value_at(self.live.settings, name)
+                for name in sorted(self.live.named, key=lambda name: (name not in changed, name))
+            },
         )
 
     def _tell_line(self, health: str, why: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from framework.gates.gate import Gate
 from framework.gates.kpi import ProfileVerdict, RowVerdict
 from framework.gates.metrics import METRICS
-from framework.gates.verdict import Verdict, combine
 from framework.soak.figures import num
 
 
@@ -19,14 +18,9 @@ def profile_lines(gate: Gate) -> list[str]:
 
 def _reasons(judged: ProfileVerdict) -> str:
     """Name the reasons of the verdict, and after them those that alone would give another one."""
-    kinds: dict[Verdict, list[str]] = {judged.verdict: []}
-    for reason in judged.reasons:
-        rows = [row for row in judged.rows if row.applies and f"EDGE:{METRICS[row.metric].code}" == reason]
-        kinds.setdefault(combine(row.verdict for row in rows) if rows else judged.verdict, []).append(reason)
     return "; ".join(
         f"{'' if kind is judged.verdict else f'{kind.value} '}{', '.join(named)}"
-        for kind, named in kinds.items()
-        if named
+        for kind, named in judged.by_verdict.items()
     )
 
 

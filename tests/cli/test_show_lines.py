@@ -18,12 +18,25 @@ LONG = "| kpi_gate | FAIL | REASONS=EDGE:net,EDGE:adverse,EDGE:slippage,EDGE:ord
 
 
 def test_a_long_line_is_folded_between_words_and_loses_none() -> None:
-    folded = fold(LONG, columns=60)
-    assert all(word in folded.split() for word in LONG.split())
+    folded = fold(LONG, columns=78)
     assert folded.split() == LONG.split()
     assert folded.splitlines()[1].startswith("  ")
     said = fold("one two three " * 12, columns=40)
     assert max(map(len, said.splitlines())) <= 40
+
+
+def test_a_list_longer_than_a_line_is_broken_behind_its_commas() -> None:
+    folded = fold(LONG, columns=40)
+    assert max(map(len, folded.splitlines())) <= 40
+    assert all(line.endswith((",", "|")) for line in folded.splitlines())
+    assert "".join(folded.split()) == "".join(LONG.split())
+
+
+def test_what_is_indented_goes_on_under_itself() -> None:
+    assert fold("  note: one two three four five", columns=20).splitlines() == [
+        "  note: one two",
+        "    three four five",
+    ]
 
 
 def test_a_word_longer_than_the_terminal_stays_whole() -> None:

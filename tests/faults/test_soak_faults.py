@@ -297,7 +297,11 @@ def test_a_run_in_real_time_that_is_stopped_reports_what_it_traded(root: Path, b
     words = ("soak.iterations=1000", *(word for word in SLOW if "iterations" not in word))
     code, out, err = stopped(root, *words, by=by, after="| soak_iter_artifacts |")
     assert code == 128 + by
-    assert re.fullmatch(r"error: stopped after [\d.e-]+ h; the report is of what was traded\n", err)
+    assert err == ""
+    last = out.splitlines()[-4:]
+    assert re.search(r"Z stopped on purpose after [\d.e-]+ h: the report is of what was traded$", last[0])
+    assert [line.split()[1] for line in last[1:]] == ["report:", "better?", "KPI"]
+    assert all(re.match(r"\S+Z ", line) for line in last)
     assert re.search(r"^(?:\S+Z )?\| soak \| STOPPED \| after [\d.e-]+ of 1 h: ", out, re.MULTILINE)
     run = only_run(root)
     told = json.loads((run / "run.json").read_text())

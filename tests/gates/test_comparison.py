@@ -88,4 +88,4 @@ def test_a_tape_shorter_than_a_block_says_nothing() -> None:
     none = {name: np.zeros(0) for name in ("net", "turnover", "fills")}
     found = compare_runs(present=none, run=none, block_s=600)
     assert (found.answer, found.gain_per_day, found.turnover_ratio) == (Answer.INCONCLUSIVE, None, None)
-    assert comparison_sentence(found, quote="USDT").startswith("NOT PROVEN: USDT a day unknown")
+    assert comparison_sentence(found, quote="USDT").startswith("NOT PROVEN: the tape is shorter than a block")

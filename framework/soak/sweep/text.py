@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from framework.gates.comparison import ALPHA, FEW_FILLS, TURNOVER_FLOOR, Answer
 from framework.gates.comparison_text import signed
@@ -19,6 +19,8 @@ HEAD = (
 )  # fmt: skip
 NARROW = (0, 1, 2, 3, 4, 5, 6, 7, 13)
 """What a terminal shows of it."""
+LEAVE = (0, 1, 5)
+"""What it goes without, one after the other, until the rest fits."""
 
 
 def sweep_markdown(sweep: Sweep) -> str:
@@ -29,14 +31,22 @@ def sweep_markdown(sweep: Sweep) -> str:
     return f"# Sweep: {sweep.verdict.value}\n\n{said}\n\n{table}\n\n{_legend(sweep)}\n"
 
 
-def sweep_text(sweep: Sweep, *, folder: str) -> str:
-    """Give the sweep as aligned columns, the answer last; ``folder`` is where it lies."""
+def sweep_text(sweep: Sweep, *, folder: str, page: str = "", columns: int | None = None) -> str:
+    """Give the sweep as aligned columns, the answer last; ``folder`` and ``page`` are where it lies."""
     rows = [_head(sweep), *(_cells(row, _short) for row in sweep.cells)]
-    shown = [[row[k] for k in NARROW] for row in rows]
-    wide = [max(len(row[k]) for row in shown) for k in range(len(NARROW))]
-    lines = [" ".join(cell.ljust(wide[k]) for k, cell in enumerate(row)).rstrip() for row in shown]
-    more = [_legend(sweep), f"what runs: {sweep.present or 'unknown'}", *_next(sweep, folder)]
-    return "\n".join([*lines, *more, f"{sweep.verdict.words}: {sentence(sweep)}"]) + "\n"
+    lines = _aligned(rows, NARROW)
+    for gone in range(1, len(LEAVE) + 1):
+        if columns is not None and max(map(len, lines)) > columns:
+            lines = _aligned(rows, [k for k in NARROW if k not in LEAVE[:gone]])
+    more = [_legend(sweep), f"what runs: {sweep.present or 'unknown'}", *([f"page: {page}"] if page else [])]
+    return (
+        "\n".join([*lines, *more, *_next(sweep, folder), f"{sweep.verdict.words}: {sentence(sweep)}"]) + "\n"
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[str]:
+    wide = [max(len(row[k]) for row in rows) for k in kept]
+    return [" ".join(row[k].ljust(w) for k, w in zip(kept, wide, strict=True)).rstrip() for row in rows]
 
 
 def sentence(sweep: Sweep) -> str:

@@ -17,7 +17,8 @@ from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, write_bundle
-from framework.gitops.gate.report import gate_markdown, report_sha
+from framework.gitops.gate.report import report_sha
+from framework.gitops.gate.report_text import gate_markdown
 from framework.gitops.gate.request import GateRequest
 from framework.gitops.gate.run import run_gate
 from framework.journal.entry import Kind

@@ -10,7 +10,7 @@ from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.gate.arms import ArmBlocks, ArmJob, replay_arm
 from framework.gitops.gate.compared import Compared
-from framework.gitops.gate.report import gate_lines, gate_markdown
+from framework.gitops.gate.report_text import gate_lines, gate_markdown
 from framework.gitops.gate.riders import with_keys
 from framework.settings.environment import compose_environment
 from framework.settings.overrides import Effect
