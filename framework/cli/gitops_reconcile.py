@@ -6,9 +6,10 @@ import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from framework.cli.show import tell
-from framework.cli.streams import timed
+from framework.cli.streams import heard_by, timed
 from framework.cli.words import Parser
 
 
@@ -30,6 +31,7 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
 
     from framework.gitops.agent.serve import exit_code, make_reconciler, once, serve
+    from framework.session.stop import Stop
     from framework.settings.resolve import find_root
 
     def log(line: str) -> None:
@@ -54,10 +56,16 @@ def run(argv: Sequence[str]) -> int:
 
             print(canonical_json(read_status(agent.state_dir, now=observed.now).as_dict()))
         return exit_code(observed)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    try:
-        serve(agent, stop=stop)
-    except KeyboardInterrupt:
+    stop, heard = threading.Event(), Stop()
+    heard.arm()
+
+    def asked(number: int, frame: Any = None) -> None:
+        heard(number, frame)  # whoever insists gets KeyboardInterrupt
         stop.set()
+
+    with heard_by(asked):
+        serve(agent, stop=stop)
+    assert heard.heard is not None
+    asked_by = signal.Signals(heard.heard).name
+    log(f"| gitops_reconcile | STOPPED | asked to by {asked_by}; what is in force stays in force |")
     return 0

@@ -62,7 +62,9 @@ def test_three_losing_half_hours_put_the_conservative_profile_in_force(tmp_path:
     assert after.config_sha != before.config_sha
     names = "profile.spread_multiplier,profile.inflight_max,profile.backoff_ms"
     line = next(line for line in said if line.startswith("| reload |"))
-    assert line.startswith(f"| reload | APPLIED | commit=none config_sha={after.config_sha[:12]} fields={names} |")
+    assert line.startswith(
+        f"| reload | APPLIED | commit=none config_sha={after.config_sha[:12]} fields={names} |"
+    )
     assert line.endswith(
         "| profile.spread_multiplier 1.0 -> 1.5, profile.inflight_max 9 -> 5, profile.backoff_ms 100 -> 200 |"
     )

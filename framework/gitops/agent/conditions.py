@@ -49,7 +49,7 @@ def sync_of(observed: Observed) -> tuple[Sync, str]:
         return Sync.UNKNOWN, observed.fetch_fault or "the branch has not been read yet"
     age = (observed.now - observed.fetched_at).total_seconds()
     if abs(age) > observed.rules.unknown_s:
-        return Sync.UNKNOWN, f"the branch was read {_ago(age)}: {observed.fetch_fault or 'no agent runs'}"
+        return Sync.UNKNOWN, f"the branch was read {ago(age)}: {observed.fetch_fault or 'no agent runs'}"
     if applied is None:
         return Sync.OUT_OF_SYNC, "nothing is in force yet"
     if desired.refusal or desired.config_sha != applied.config_sha:
@@ -88,7 +88,7 @@ def health_of(observed: Observed) -> tuple[Health, str]:
     if bot.stopped:
         return Health.STOPPED, bot.stopped
     if not fresh(observed):
-        heard = _ago((observed.now - bot.heartbeat_at).total_seconds())
+        heard = ago((observed.now - bot.heartbeat_at).total_seconds())
         return Health.STALE, f"last heard {heard}" + (f": {bot.reason}" if bot.reason else "")
     known = {"healthy": Health.HEALTHY, "degraded": Health.DEGRADED}
     return known.get(bot.health, Health.FAILING), bot.reason
@@ -144,7 +144,8 @@ def fresh(observed: Observed) -> bool:
     return abs((observed.now - observed.bot.heartbeat_at).total_seconds()) <= observed.rules.heartbeat_s
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
+    """Write how long ago something was."""
     if seconds < 0:
         return f"{-seconds:.0f} s in the future: a clock was set back"
     for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):

@@ -85,6 +85,8 @@ class Bot:
     standing: str = ""
     """Position, PnL since its start and fills, in words."""
 
+    pid: int | None = None
+
 
 @dataclass(frozen=True)
 class Observed:

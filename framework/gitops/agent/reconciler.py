@@ -37,6 +37,7 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.repo.process import without_login
 from framework.holds.hold import Grounds, Hold, end_hold, read_hold
 from framework.journal.entry import Kind
+from framework.settings.validate import shown_value
 from framework.telemetry.alerts import Severity, alert
 
 MOST = 24
@@ -73,6 +74,7 @@ class Reconciler:
         self.state_dir, self.view, self.git = self.observer.state_dir, self.observer.view, self.observer.git
         self._written: dict[str, Any] = {}
         self._repeats = 0
+        self._changed = ""
         self.tenancy = Tenancy(self.state_dir, self.git, self.observer.now, publishes)
         self.publishing = Publishing(self.observer, self.tenancy, sign)
         self.proposals = Proposals(self.observer, self.log, token, sign)
@@ -255,6 +257,9 @@ class Reconciler:
             for name, value in rendered.fields.items()
             if before is not None and old.get(name) != value
         ]
+        self._changed = ", ".join(
+            f"{one['name']} {shown_value(one['old'])} -> {shown_value(one['new'])}" for one in changes
+        )
         more = {"changes": changes, "trusted": self.observer.trusted_after(rendered.commit)}
         self.view.note(Kind.APPLIED, rendered.entry(bot_health=self._health(observed), **more))
 
@@ -321,7 +326,8 @@ class Reconciler:
         if looked or quiet != self._written.get("quiet"):
             write_json(path=self.state_dir.state, staging=self.state_dir.staging, value=state)
             if state["shown"] != (self._written.get("quiet") or {}).get("shown"):
-                stands, why = " ".join(state["shown"]), state["why"]["permission"]
+                whys = (state["why"][name] for name in ("permission", "health", "sync"))
+                stands, why = " ".join(state["shown"]), next(filter(None, whys), "")
                 self.log(f"| gitops_reconcile | {stands} |" + (f" {why} |" if why else ""))
             self._written = {"quiet": quiet, "fetched_at": state["fetched_at"]}
 
@@ -359,4 +365,6 @@ class Reconciler:
             paged = Severity.PAGE if action.do is Do.ALERT and action.topic in PAGED else severity
             name = f"gitops_{action.topic or action.do.name.lower()}"
             alert(name=name, severity=paged, text=about, environment=self.state_dir.environment)
+        if action.do is Do.APPLY and self._changed:
+            about = f"{about}: {self._changed}"
         self.log(f"| gitops_reconcile | {action.do.name} | {about} |")

@@ -210,6 +210,7 @@ def read_bot(path: Path) -> Bot | None:
             pending=tuple(str(item["name"]) for item in data.get("pending") or ()),
             stopped=_stopped(data.get("stopped") or {}),
             standing=_standing(data),
+            pid=data["pid"] if isinstance(data.get("pid"), int) else None,
         )
     except (FileError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # the bot's file proves health or nothing: what cannot be read counts as no bot

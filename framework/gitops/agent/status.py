@@ -57,6 +57,8 @@ class RenderedStatus:
     values: Plain | None
     expires: str | None
     live_sha: str | None
+    reason: str
+    """Why, in the words of the patch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ class BotStatus:
     refused: str | None
     stopped: str | None
     standing: str
+    pid: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,8 @@ class AgentStatus:
     fetched_at: str | None
     next_poll_at: str | None
     pid: int | None
+    fault: str
+    """Why the branch could not be read last; empty when it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +202,7 @@ def read_status(state_dir: StateDir, *, now: datetime) -> Status:
             fetched_at=state.get("fetched_at"),
             next_poll_at=_next_poll(state),
             pid=state.get("pid"),
+            fault=one_line(state.get("fetch_fault") or ""),
         ),
     )
 
@@ -235,6 +241,7 @@ def _rendered(state_dir: StateDir, observed: Observed) -> RenderedStatus | None:
         values=dict(rendered.values) if rendered is not None else None,
         expires=rendered.expires if rendered is not None else None,
         live_sha=observed.live_sha,
+        reason=one_line(str(rendered.patch.get("reason") or "")) if rendered is not None else "",
     )
 
 
@@ -251,6 +258,7 @@ def _bot(observed: Observed) -> BotStatus | None:
         refused=bot.refused_why or None,
         stopped=bot.stopped or None,
         standing=bot.standing,
+        pid=bot.pid,
     )
 
 

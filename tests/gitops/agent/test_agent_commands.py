@@ -121,7 +121,7 @@ def test_status_says_how_to_start_an_agent_and_what_probation_is(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(world, "status") == 3
-    assert "quoteops gitops reconcile --environment sandbox starts one" in capsys.readouterr().out
+    assert "start the agent: quoteops gitops reconcile --environment sandbox\n" in capsys.readouterr().out
     assert reconcile(world) == 0
     capsys.readouterr()
     assert run(world, "status") == 0

@@ -51,7 +51,9 @@ def test_without_a_name_every_environment_is_shown_and_the_worst_ends_it(
     bot_says(world)
     assert status(world) == 0
     screen = capsys.readouterr().out.splitlines()
-    assert any(re.match(r"sandbox +Synced +Healthy +Allowed +[0-9a-f]{12}$", line) for line in screen)
+    assert any(
+        re.match(r"sandbox +Synced +Healthy +Allowed +[0-9a-f]{12} +\d+ s ago$", line) for line in screen
+    )
     assert any(re.match(r"production +is not kept on this machine$", line) for line in screen)
     assert "sandbox: position -120 NEXO, PnL -0.42 USDT since its start, 17 fills" in screen
     broken = world.home / "artifacts" / "gitops" / "paper" / "journal.jsonl"
