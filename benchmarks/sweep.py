@@ -107,21 +107,21 @@ def _ray(count: int, *, kill: bool) -> Run:
     with Nodes(count=count) as nodes:
         rows = 0
 
-        def say(line: str) -> None:
+        def log(line: str) -> None:
             nonlocal rows
             rows += line.startswith("| soak_sweep |")
             if kill and rows == KILL_AFTER:
                 rows += 1
                 threading.Thread(target=nodes.kill_last).start()
 
-        return _played("hydra/launcher=ray", f"hydra.launcher.address='{nodes.address}'", say=say)
+        return _played("hydra/launcher=ray", f"hydra.launcher.address='{nodes.address}'", log=log)
 
 
-def _played(*launcher: str, say: Callable[[str], None] = lambda _: None) -> Run:
+def _played(*launcher: str, log: Callable[[str], None] = lambda _: None) -> Run:
     with _folder() as folder:
         sweep, _ = run_sweep(
             words=[*WORDS, *launcher, f"hydra.sweep.dir={folder}"],
-            say=say,
+            log=log,
             progress=lambda _doing, _share: None,
             root=find_root(),
             pages=False,

@@ -78,5 +78,5 @@ def soaked(root: Path, *words: str, **more: Any) -> tuple[SoakResult, Path, list
 
     said: list[str] = []
     composed = compose_run(words=words, root=root, environ={})
-    result, folder = run_soak(composed=composed, say=said.append, **more)
+    result, folder = run_soak(composed=composed, log=said.append, **more)
     return result, folder, said

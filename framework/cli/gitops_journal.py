@@ -78,15 +78,15 @@ def _signatures(root: Path, path: Path, args: argparse.Namespace) -> dict[str, A
     if not args.verify or not (root / POLICY).is_file():
         return {}
     policy = read_policy(root)
-    found = check_signatures(
+    checked = check_signatures(
         (entry for content in _contents(path, Git(root), args) for entry in content.entries),
         allowed_signers="\n".join(policy.signers) + "\n",
         revoked="\n".join(policy.revoked_keys) + "\n",
     )
     return {
-        "signed_by": dict(found.by),
-        "unsigned": found.unsigned,
-        "wrong_signatures": list(found.faults),
+        "signed_by": dict(checked.by),
+        "unsigned": checked.unsigned,
+        "wrong_signatures": list(checked.faults),
     }
 
 

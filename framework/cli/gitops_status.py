@@ -53,25 +53,27 @@ def _all(home: Path, *, as_json: bool) -> int:
 
     folder = home / "artifacts" / "gitops"
     kept = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set[str]()
-    found: dict[str, Status | str] = {}
+    statuses: dict[str, Status | str] = {}
     codes = set[int]()
     for name in sorted({*environment_names(home), *(name for name in kept if NAME.fullmatch(name))}):
         if name not in kept:
-            found[name] = "is not kept on this machine"
+            statuses[name] = "is not kept on this machine"
             continue
         try:
             status = read_status(StateDir(home, name), now=utc_now())
-            found[name] = status
+            statuses[name] = status
             codes.add(status.exit_code)
         except QuoteopsError as error:
-            found[name] = f"cannot be read: {error}"
+            statuses[name] = f"cannot be read: {error}"
             codes.add(1)
     if as_json:
         print(
-            canonical_json({n: {"why": s} if isinstance(s, str) else s.as_dict() for n, s in found.items()})
+            canonical_json(
+                {n: {"why": s} if isinstance(s, str) else s.as_dict() for n, s in statuses.items()}
+            )
         )
     else:
-        print("\n".join(overview_lines(found, width=_width())))
+        print("\n".join(overview_lines(statuses, width=_width())))
     return 1 if 1 in codes else 3 if 3 in codes or not codes else 0
 
 

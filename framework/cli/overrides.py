@@ -85,10 +85,10 @@ def _check(args: argparse.Namespace) -> int:
 
 def _patches(root: Path) -> list[Path]:
     folder = root / FOLDER
-    found = sorted(path for path in folder.glob("*") if not path.name.startswith("."))
-    if not found:
+    files = sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+    if not files:
         raise ConfigError(f"{FOLDER}: holds no patch; make one with quoteops overrides set")
-    return found
+    return files
 
 
 def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
@@ -103,8 +103,8 @@ def _examined(path: Path, root: Path) -> tuple[str, Patch | None, list[str]]:
         text = read_small(path, root=root)
     except FileError as error:
         return name, None, [str(error)]
-    found = admit_file(text, name=name, root=root)
-    return name, found.patch, list(found.faults)
+    admitted = admit_file(text, name=name, root=root)
+    return name, admitted.patch, list(admitted.faults)
 
 
 def _set(args: argparse.Namespace) -> int:

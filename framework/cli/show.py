@@ -126,11 +126,11 @@ def tell(text: str, *, out: TextIO | None = None) -> None:
 
 def coloured(text: str) -> str:
     """Colour the verdict that a line begins with, behind what names it."""
-    found = VERDICT.match(text)
-    if found is None:
+    match = VERDICT.match(text)
+    if match is None:
         return text
-    start, end = found.span("verdict")
-    return f"{text[:start]}\x1b[{COLOURS[found['verdict']]}m{text[start:end]}\x1b[0m{text[end:]}"
+    start, end = match.span("verdict")
+    return f"{text[:start]}\x1b[{COLOURS[match['verdict']]}m{text[start:end]}\x1b[0m{text[end:]}"
 
 
 def bar_of(doing: str, share: float, *, seconds: int) -> str:
@@ -141,9 +141,9 @@ def bar_of(doing: str, share: float, *, seconds: int) -> str:
 
 
 def _columns(out: TextIO) -> int:
-    said = os.environ.get("COLUMNS", "")
-    if said.isdecimal() and int(said) > 0:
-        return int(said)
+    text = os.environ.get("COLUMNS", "")
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
     try:
         return os.get_terminal_size(out.fileno()).columns or 80  # a terminal without a size says 0
     except OSError:

@@ -80,10 +80,10 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path], earl
     beside = None if earlier is None else earlier_run(earlier, artifacts=composed.root / "artifacts")
     stop = Stop()
     with Show(out=sys.stderr if as_json else sys.stdout) as show, heard_by(stop):
-        say = timed(show.line) if composed.settings.soak.clock == "wall" else show.line
+        log = timed(show.line) if composed.settings.soak.clock == "wall" else show.line
         for line in told:
-            say(line)
-        result, folder = run_soak(composed=composed, say=say, progress=show.progress, stop=stop)
+            log(line)
+        result, folder = run_soak(composed=composed, log=log, progress=show.progress, stop=stop)
         export(folder, exports=exports)
         last = [] if beside is None else [*write_comparison(folder, earlier=beside)]
         if stop.heard is not None:
@@ -91,7 +91,7 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path], earl
         if not as_json:
             last += [f"report: {show.path(folder / 'reports' / 'report.html')}", *headline_lines(result)]
         for line in last:
-            say(line)
+            log(line)
     if as_json:
         print(canonical_json({**gates_summary(result), "run_dir": str(folder)}))
     if stop.heard is None:
@@ -109,7 +109,7 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
     with Show(out=sys.stderr if as_json else sys.stdout) as show:
         sweep, folder = run_sweep(
             words=words,
-            say=show.line,
+            log=show.line,
             progress=show.progress,
             resume=None if resume is None else Path(resume),
         )

@@ -16,9 +16,9 @@ from framework.files.moments import iso_utc
 from framework.files.printable import one_line
 
 
-def timed(say: Callable[[str], None]) -> Callable[[str], None]:
+def timed(log: Callable[[str], None]) -> Callable[[str], None]:
     """Give what says a line with its moment before it: the lines of what runs for days."""
-    return lambda line: say(
+    return lambda line: log(
         f"{iso_utc(datetime.now(UTC), timespec='seconds')} {one_line(line)}" if line else line
     )
 

@@ -40,46 +40,46 @@ def source_digest(source: Path) -> str:
     A file that changed after this process began may not be what it imported (somebody pulls or edits): the
     digest is then this process's alone, so that it neither uses nor leaves what belongs to other code.
     """
-    seen: dict[Path, bytes] = {}
+    contents: dict[Path, bytes] = {}
     waiting = [source.resolve(), *Path(__file__).resolve().parent.glob("*.py")]
     while waiting:
         path = waiting.pop()
-        if path in seen:
+        if path in contents:
             continue
         text = path.read_bytes()
-        seen[path] = text
+        contents[path] = text
         for module, names in _IMPORT.findall(text.decode()):
             waiting += _files_of(module, names)
     digest = hashlib.sha256()
-    for path in sorted(seen):
-        digest.update(path.name.encode() + b"\0" + seen[path] + b"\0")
+    for path in sorted(contents):
+        digest.update(path.name.encode() + b"\0" + contents[path] + b"\0")
     digest.update(f"{sys.version_info[:2]} {np.__version__}".encode())
     for name in _COMPILER:
         digest.update(_version_file(name))
-    if any(map(_changed_since_start, seen)):
+    if any(map(_changed_since_start, contents)):
         digest.update(f"{os.getpid()} {STARTED_NS}".encode())
     return digest.hexdigest()[:16]
 
 
 def _changed_since_start(path: Path) -> bool:
     """Tell whether a file was written after this process began; a time to come says nothing."""
-    found = path.stat()
-    return STARTED_NS < max(found.st_ctime_ns, found.st_mtime_ns) <= time.time_ns()
+    status = path.stat()
+    return STARTED_NS < max(status.st_ctime_ns, status.st_mtime_ns) <= time.time_ns()
 
 
 def _files_of(module: str, names: str) -> list[Path]:
     base = _PACKAGE.joinpath(*module.split(".")[1:])
-    found = [base.with_suffix(".py")] if base != _PACKAGE else []
-    found += [base / f"{name.strip().split(' ')[0]}.py" for name in names.strip("() ").split(",")]
-    return [path.resolve() for path in found if path.is_file()]
+    files = [base.with_suffix(".py")] if base != _PACKAGE else []
+    files += [base / f"{name.strip().split(' ')[0]}.py" for name in names.strip("() ").split(",")]
+    return [path.resolve() for path in files if path.is_file()]
 
 
 def _version_file(package: str) -> bytes:
     """Read the file in which a package says its version, without importing it."""
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
         return b""
-    return Path(found.origin).with_name("_version.py").read_bytes()
+    return Path(spec.origin).with_name("_version.py").read_bytes()
 
 
 @functools.cache
@@ -126,9 +126,9 @@ def _candidates(source: Path) -> list[Path]:
     return [root / "compiled" / source_digest(source) for root in roots]
 
 
-def is_ours(found: os.stat_result) -> bool:
+def is_ours(status: os.stat_result) -> bool:
     """Tell whether a file or folder is this user's and nobody else may write to it."""
-    return os.name != "posix" or (found.st_uid == _user() and not found.st_mode & stat.S_IWOTH)
+    return os.name != "posix" or (status.st_uid == _user() and not status.st_mode & stat.S_IWOTH)
 
 
 def _user() -> int:

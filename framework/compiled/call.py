@@ -97,8 +97,8 @@ class Call:
 
     def _address_of(self, spec: Buffer, arg: Any, what: str) -> int:
         if not isinstance(arg, np.ndarray) or arg.ndim != 1 or arg.dtype != spec.dtype:
-            found = f"{arg.ndim}-dimensional {arg.dtype}" if isinstance(arg, np.ndarray) else type(arg)
-            raise TypeError(f"{self._name}: {what} is {found}; allowed a 1-dimensional array of {spec.dtype}")
+            given = f"{arg.ndim}-dimensional {arg.dtype}" if isinstance(arg, np.ndarray) else type(arg)
+            raise TypeError(f"{self._name}: {what} is {given}; allowed a 1-dimensional array of {spec.dtype}")
         flags = arg.flags
         if not (flags.c_contiguous and flags.aligned and (flags.writeable or not spec.writable)):
             allowed = "a contiguous, aligned" + (" and writable" if spec.writable else "")

@@ -44,15 +44,15 @@ class Entry:
         if interpreted():
             return self.function
         if self._code is None:
-            found = self._machine()
-            self._code = (found.address(), found)
-        address, found = self._code
+            loaded = self._machine()
+            self._code = (loaded.address(), loaded)
+        address, loaded = self._code
         return Call(
             name=self.function.__name__,
             signature=self.signature,
             returns=self.returns,
             address=address,
-            faults=found.faults,
+            faults=loaded.faults,
         )
 
     def __call__(self, *args: Any) -> Any:
@@ -62,8 +62,8 @@ class Entry:
         source = Path(self.function.__code__.co_filename)
         name = f"{self.function.__qualname__}-{processor()}.code"
         for folder in warm_folders(source):
-            if (found := machine.read(folder / name)) is not None:
-                return found
+            if (kept := machine.read(folder / name)) is not None:
+                return kept
         from filelock import FileLock
 
         path = cache_folder(source) / name

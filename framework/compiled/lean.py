@@ -125,7 +125,7 @@ def linked(library: Any, wrapper: Any) -> Any:
 
 def _link(whole: Any, library: Any) -> None:
     """Link what the library and all it calls kept, each once; its own functions stay visible."""
-    seen, waiting = {library}, [library]
+    linked, waiting = {library}, [library]
     while waiting:
         callee = waiting.pop()
         if _KEPT not in vars(callee):  # compiled in the usual way, by somebody else
@@ -133,8 +133,8 @@ def _link(whole: Any, library: Any) -> None:
             continue
         for module in vars(callee)[_KEPT]:
             whole.link_in(_parsed(module, visible=callee is library))
-        called = [other for other in callee._linking_libraries if other not in seen]
-        seen.update(called)
+        called = [other for other in callee._linking_libraries if other not in linked]
+        linked.update(called)
         waiting += called
 
 

@@ -48,18 +48,18 @@ def read(path: Path) -> Machine | None:
         with path.open("rb") as file:
             if not is_ours(os.fstat(file.fileno())):
                 return None
-            said = json.loads(file.readline())
+            header = json.loads(file.readline())
             code = file.read()
-        made = Machine(said["kind"], said["start"], [tuple(fault) for fault in said["faults"]], code)
-        return made if said["sha256"] == _seal(path, made) else None
+        made = Machine(header["kind"], header["start"], [tuple(fault) for fault in header["faults"]], code)
+        return made if header["sha256"] == _seal(path, made) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def write(path: Path, machine: Machine) -> None:
     """Write code for the next process. Raises ``FileError``."""
-    said = {**_said(machine), "sha256": _seal(path, machine)}
-    write_atomic(path=path, data=canonical_json(said).encode() + b"\n" + machine.code)
+    header = {**_said(machine), "sha256": _seal(path, machine)}
+    write_atomic(path=path, data=canonical_json(header).encode() + b"\n" + machine.code)
     with contextlib.suppress(OSError):  # what a umask lets everybody write would never be read
         path.chmod(0o644)
 

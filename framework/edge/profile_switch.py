@@ -68,9 +68,9 @@ def step(*, state: SwitchState, net_bps: float | None) -> SwitchState:
         return SwitchState(state.profile, state.fast, state.slow, state.negative_windows, "no evidence")
     fast, slow = state.fast.add(net_bps), state.slow.add(net_bps)
     row = state.negative_windows + 1 if (fast.value or 0.0) < 0.0 else 0
-    seen = _seen(negative_windows=row, slow=slow)
-    profile = TRANSITIONS.get((state.profile, seen), state.profile)
-    return SwitchState(profile, fast, slow, row, seen)
+    reason = _seen(negative_windows=row, slow=slow)
+    profile = TRANSITIONS.get((state.profile, reason), state.profile)
+    return SwitchState(profile, fast, slow, row, reason)
 
 
 def _seen(*, negative_windows: int, slow: Average) -> str:

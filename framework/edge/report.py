@@ -220,7 +220,7 @@ def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Interva
         return share_interval(part=sums[part], whole=sums[whole], units=units, level=LEVEL)
 
     runs = sum(int(_blocked(b.window.audit).sum()) for b in books)
-    found = {
+    intervals = {
         **{f"{name}_bps": bps(name) for name in ("net", *_PER_FILL)},
         "net_to_gross": ratio_fieller(numerator=sums["net"], denominator=sums["gross"], level=LEVEL),
         "maker_share_pct": _scaled(share("maker", "turnover", _equal_fills(books)), 100.0),
@@ -230,8 +230,10 @@ def _intervals(books: Sequence[_Book], grid: measures.Grid) -> dict[str, Interva
     for name, pair in {**_samples(books), "ws_lag_p95_ms": _timed_lags(books)}.items():
         if pair is not None:
             ts, values = pair
-            found[name] = quantile_interval(values=values, block=grid.block_of(ts), q=PERCENTILE, level=LEVEL)
-    return found
+            intervals[name] = quantile_interval(
+                values=values, block=grid.block_of(ts), q=PERCENTILE, level=LEVEL
+            )
+    return intervals
 
 
 def _equal_fills(books: Sequence[_Book]) -> float:

@@ -80,8 +80,8 @@ def _seen(tape: Tape, latency: Latency) -> tuple[NDArray[np.int64], int]:
     times = np.asarray(tape.exch_ts_ns)
     if len(latency.feed_ns) == 1:
         return times, int(latency.feed_ns[0])
-    seen = times + latency.feed_ns
-    return np.maximum.accumulate(seen, out=seen), 0
+    arrives_ns = times + latency.feed_ns
+    return np.maximum.accumulate(arrives_ns, out=arrives_ns), 0
 
 
 def ladder(price_ticks: NDArray[np.int64], kind: NDArray[np.uint8]) -> tuple[int, int]:

@@ -185,5 +185,5 @@ class _Run:
 
 
 def _unread(bundle: Bundle, error: Exception) -> list[Outcome[Any]]:
-    said = f"the job cannot be read: {one_line(error)}"
-    return [Outcome(index=index, attempts=attempts, error=said) for index, attempts in bundle]
+    text = f"the job cannot be read: {one_line(error)}"
+    return [Outcome(index=index, attempts=attempts, error=text) for index, attempts in bundle]

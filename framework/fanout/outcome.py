@@ -54,19 +54,19 @@ class Outcome(Generic[R]):
 def call(job: Callable[[Any], R], item: Any, *, index: int, attempts: int) -> Outcome[R]:
     """Make one call; whatever it raises is an outcome, a keyboard interrupt excepted."""
     start = time.perf_counter()
-    found: dict[str, Any]
+    result: dict[str, Any]
     try:
-        found = {"value": job(item)}
+        result = {"value": job(item)}
     except QuoteopsError as error:
-        found = {"error": one_line(error), "refused": True}
+        result = {"error": one_line(error), "refused": True}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one item's fault must not hide the others
-        found = {"error": f"{type(error).__name__}: {one_line(error)}", "trace": traceback.format_exc()}
+        result = {"error": f"{type(error).__name__}: {one_line(error)}", "trace": traceback.format_exc()}
     return Outcome(
         index=index,
         attempts=attempts,
         seconds=time.perf_counter() - start,
         worker=f"{os.getpid()}@{socket.gethostname()}",
-        **found,
+        **result,
     )
 
 
@@ -84,8 +84,8 @@ def call_packed(job: bytes | Callable[[Any], R], item: bytes, *, index: int, att
     try:
         pickle.dumps(outcome, protocol=5)
     except Exception as error:  # noqa: BLE001 - a value that cannot travel is this item's error
-        said = f"its value cannot be sent: {type(error).__name__}: {one_line(error)}"
-        return replace(outcome, value=None, error=said)
+        text = f"its value cannot be sent: {type(error).__name__}: {one_line(error)}"
+        return replace(outcome, value=None, error=text)
     return outcome
 
 

@@ -10,13 +10,13 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def unseen(text: str, *, allowed: str = "") -> str:
     """Name the first letter that cannot be seen, as U+2028; nothing when every one can be."""
-    seen = text
+    printed = text
     for letter in allowed:
-        seen = seen.replace(letter, "")
-    if seen.isprintable():
+        printed = printed.replace(letter, "")
+    if printed.isprintable():
         return ""
-    found = next((c for c in text if c not in allowed and unicodedata.category(c) in _UNSEEN), None)
-    return "" if found is None else f"U+{ord(found):04X}"
+    hidden = next((c for c in text if c not in allowed and unicodedata.category(c) in _UNSEEN), None)
+    return "" if hidden is None else f"U+{ord(hidden):04X}"
 
 
 def visible(text: str) -> str:

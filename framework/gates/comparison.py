@@ -101,10 +101,10 @@ class Comparison:
 def compare_runs(*, present: Sums, run: Sums, block_s: int, level: float = ALPHA) -> Comparison:
     """Compare the block sums (turnover, net, fills) of two runs of one tape, each side at ``level``."""
     count = len(present["net"])
-    found = compare(
+    effect = compare(
         pair=Pair("net", present, run, 0.0), rules=RULES, alpha=level, block_hours=block_s / 3600.0
     )
-    claim, days = found.claim, count * block_s / DAY_S
+    claim, days = effect.claim, count * block_s / DAY_S
     turnovers = [math.fsum(side["turnover"]) for side in (present, run)]
     ratio = turnovers[1] / turnovers[0] if turnovers[0] > 0.0 else None
 
@@ -122,11 +122,11 @@ def compare_runs(*, present: Sums, run: Sums, block_s: int, level: float = ALPHA
         hours=days * 24.0,
         blocks=count,
         effective_blocks=claim.n_eff,
-        present_bps=found.base,
+        present_bps=effect.base,
         run_bps=_bps(run),
-        gain_bps=found.effect,
-        gain_bps_lower=found.low,
-        gain_bps_upper=found.high,
+        gain_bps=effect.effect,
+        gain_bps_lower=effect.low,
+        gain_bps_upper=effect.high,
         gain_per_day=per_day(claim.mean),
         gain_per_day_lower=per_day(claim.lower),
         gain_per_day_upper=per_day(claim.upper),
@@ -136,7 +136,7 @@ def compare_runs(*, present: Sums, run: Sums, block_s: int, level: float = ALPHA
         turnover_per_day=turnovers[1] / days if days else 0.0,
         present_fills=round(math.fsum(present["fills"])),
         fills=round(math.fsum(run["fills"])),
-        hours_needed=None if same else found.hours_needed,
+        hours_needed=None if same else effect.hours_needed,
     )
 
 

@@ -130,21 +130,23 @@ def width(*, n: Any, alpha: float, rho: float) -> Any:
     return np.sqrt(2.0 * spread / (n * rho) ** 2 * np.log1p(np.sqrt(spread) / (2.0 * alpha)))
 
 
-def p_values(found: Moments, *, rho: float) -> tuple[Any, Any]:
+def p_values(measured: Moments, *, rho: float) -> tuple[Any, Any]:
     """Return the levels at which "mean > 0" and "mean < 0" are just proven at every n so far looked at.
 
     The one-sided bound solved for alpha; 1 where the mean lies on the wrong side or the evidence is not
     enough.
     """
-    spread = found.n * rho**2 + 1.0
+    spread = measured.n * rho**2 + 1.0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        exponent = (found.n * rho * np.asarray(found.mean) / np.asarray(found.sd)) ** 2 / (2.0 * spread)
+        exponent = (measured.n * rho * np.asarray(measured.mean) / np.asarray(measured.sd)) ** 2 / (
+            2.0 * spread
+        )
         p = np.minimum(np.sqrt(spread) / (2.0 * np.expm1(np.minimum(exponent, 700.0))), 1.0)
     # Without any spread a mean off zero is certain; nan compares false everywhere else.
-    certain = (np.asarray(found.sd) == 0.0) & (np.asarray(found.mean) != 0.0)
+    certain = (np.asarray(measured.sd) == 0.0) & (np.asarray(measured.mean) != 0.0)
     p = np.where(certain, 0.0, np.where(np.isfinite(p), p, 1.0))
-    above = np.where(found.enough & (np.asarray(found.mean) > 0.0), p, 1.0)
-    below = np.where(found.enough & (np.asarray(found.mean) < 0.0), p, 1.0)
+    above = np.where(measured.enough & (np.asarray(measured.mean) > 0.0), p, 1.0)
+    below = np.where(measured.enough & (np.asarray(measured.mean) < 0.0), p, 1.0)
     return above, below
 
 
@@ -181,26 +183,28 @@ class Claim:
 
 def judge_claim(*, sample: PairedSample, rules: EvidenceRules, alpha: float, reach: float) -> Claim:
     """Test a claim on all blocks at level alpha; ``reach`` is the mean at which its power is asked."""
-    found = moments(sample=sample, rules=rules)
+    measured = moments(sample=sample, rules=rules)
     least = rules.least(sample)
-    above, below = (float(p) for p in p_values(found, rho=rules.rho))
-    known = found.n > 0 and all(math.isfinite(part) for part in (found.mean, found.sd, found.n_eff))
-    half = float(width(n=found.n, alpha=alpha, rho=rules.rho)) * found.sd if known else math.nan
+    above, below = (float(p) for p in p_values(measured, rho=rules.rho))
+    known = measured.n > 0 and all(
+        math.isfinite(part) for part in (measured.mean, measured.sd, measured.n_eff)
+    )
+    half = float(width(n=measured.n, alpha=alpha, rho=rules.rho)) * measured.sd if known else math.nan
     return Claim(
-        n=found.n,
-        n_eff=found.n_eff if math.isfinite(found.n_eff) else 0.0,
-        top_share=found.top_share if math.isfinite(found.top_share) else 1.0,
-        mean=found.mean,
-        sd=found.sd,
-        enough=found.enough,
+        n=measured.n,
+        n_eff=measured.n_eff if math.isfinite(measured.n_eff) else 0.0,
+        top_share=measured.top_share if math.isfinite(measured.top_share) else 1.0,
+        mean=measured.mean,
+        sd=measured.sd,
+        enough=measured.enough,
         p_above=above,
         p_below=below,
-        lower=found.mean - half if found.enough else None,
-        upper=found.mean + half if found.enough else None,
-        power=power_at(reach=reach, sd=found.sd, n=found.n, alpha=alpha, rules=rules, least=least)
+        lower=measured.mean - half if measured.enough else None,
+        upper=measured.mean + half if measured.enough else None,
+        power=power_at(reach=reach, sd=measured.sd, n=measured.n, alpha=alpha, rules=rules, least=least)
         if known
         else None,
-        blocks_needed=_blocks_needed(found, rules=rules, alpha=alpha, least=least) if known else None,
+        blocks_needed=_blocks_needed(measured, rules=rules, alpha=alpha, least=least) if known else None,
     )
 
 
@@ -220,15 +224,17 @@ def power_at(
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-def _blocks_needed(found: Moments, *, rules: EvidenceRules, alpha: float, least: float) -> int | None:
+def _blocks_needed(measured: Moments, *, rules: EvidenceRules, alpha: float, least: float) -> int | None:
     """Extrapolate: the mean, the spread and the share of blocks that differ stay what they are."""
-    if found.n_eff <= 0.0 or found.mean == 0.0:
+    if measured.n_eff <= 0.0 or measured.mean == 0.0:
         return None
-    decided = _fewest(lambda n: found.sd * float(width(n=n, alpha=alpha, rho=rules.rho)) <= abs(found.mean))
+    decided = _fewest(
+        lambda n: measured.sd * float(width(n=n, alpha=alpha, rho=rules.rho)) <= abs(measured.mean)
+    )
     if decided is None:
         return None
-    effective = math.ceil(found.n * least / found.n_eff)
-    spread_out = math.ceil(found.n * found.top_share / rules.top_block_share)
+    effective = math.ceil(measured.n * least / measured.n_eff)
+    spread_out = math.ceil(measured.n * measured.top_share / rules.top_block_share)
     return int(max(decided, effective, spread_out))
 
 
@@ -284,8 +290,8 @@ def _running_inflation(x: Floats, starts: Bools | None) -> Floats:
     # The mean is taken from the same values, which hides 1 / n of the long-run variance at every lag.
     hidden = neighbours / n
     lasting = (total + hidden) / np.maximum(1.0 - 2.0 * hidden, 1.0 / n)
-    found: Floats = np.maximum((1.0 + r) / (1.0 - r), 1.0 + 2.0 * lasting)
-    return found
+    inflation: Floats = np.maximum((1.0 + r) / (1.0 - r), 1.0 + 2.0 * lasting)
+    return inflation
 
 
 def _sum_before(y: Floats, starts: Bools | None, lags: int) -> tuple[Floats, Floats]:

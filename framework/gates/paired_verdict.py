@@ -103,13 +103,13 @@ def find(*, symbols: Sequence[SymbolEffects], want: Want, alpha: float) -> list[
         says = "the change does nothing on these tapes: every fill and request of both arms is the same"
         return [Finding(Outcome.NO_EFFECT, "GATE:no_effect", says)]
     strict = alpha_of_any(symbols=symbols, alpha=alpha)
-    found = [f for s in live for f in _of_symbol(s, alpha=alpha, strict=strict)]
-    found += _by_routes(live, alpha=alpha)
+    findings = [f for s in live for f in _of_symbol(s, alpha=alpha, strict=strict)]
+    findings += _by_routes(live, alpha=alpha)
     if want == "better":
-        found += _better(live, alpha=alpha / len(live))
-    if not found:
-        found = [Finding(Outcome.PASS, "GATE:proven", _proven(live, want))]
-    return worst_first(found)
+        findings += _better(live, alpha=alpha / len(live))
+    if not findings:
+        findings = [Finding(Outcome.PASS, "GATE:proven", _proven(live, want))]
+    return worst_first(findings)
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -122,17 +122,17 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _of_symbol(symbol: SymbolEffects, *, alpha: float, strict: float) -> list[Finding]:
-    found = []
+    findings = []
     for name, effect in symbol.effects.items():
         if effect.claim.below(alpha=strict):
-            found.append(Finding(Outcome.FAIL, f"GATE:{name}", _worse(symbol.symbol, effect)))
+            findings.append(Finding(Outcome.FAIL, f"GATE:{name}", _worse(symbol.symbol, effect)))
         elif not effect.claim.above(alpha=alpha):
-            found.append(_undecided(symbol, effect, code=f"GATE:{name}"))
+            findings.append(_undecided(symbol, effect, code=f"GATE:{name}"))
     for regime, effect in symbol.regimes.items():
         if effect.claim.below(alpha=strict):
             where = f"{symbol.symbol}, regime {regime}"
-            found.append(Finding(Outcome.FAIL, f"GATE:net:{regime}", _worse(where, effect)))
-    return found
+            findings.append(Finding(Outcome.FAIL, f"GATE:net:{regime}", _worse(where, effect)))
+    return findings
 
 
 def _by_routes(live: Sequence[SymbolEffects], *, alpha: float) -> list[Finding]:
@@ -191,9 +191,9 @@ def _worse(where: str, effect: Effect) -> str:
 
 
 def _proven(live: Sequence[SymbolEffects], want: Want) -> str:
-    said = "; ".join(f"net on {s.symbol} {words(s.effects['net'])}" for s in live)
+    text = "; ".join(f"net on {s.symbol} {words(s.effects['net'])}" for s in live)
     claim = "better, with no risk metric worse" if want == "better" else "not worse in net or any risk metric"
-    return f"proven {claim} than the margins allow: {said}"
+    return f"proven {claim} than the margins allow: {text}"
 
 
 def words(effect: Effect) -> str:

@@ -89,13 +89,13 @@ def deciding_profile(
 
 
 def _changes(before: Profile, after: Profile) -> dict[tuple[str, str], float | None]:
-    found: dict[tuple[str, str], float | None] = {}
+    changes: dict[tuple[str, str], float | None] = {}
     for kind in ("hard", "soft", "ideal"):
         old, new = getattr(before, kind), getattr(after, kind)
         for metric in METRICS:
             if old.get(metric) != new.get(metric):
-                found[kind, metric] = new.get(metric)
-    return found
+                changes[kind, metric] = new.get(metric)
+    return changes
 
 
 def _loosens(metric: str, *, before: float | None, after: float | None) -> bool:

@@ -60,8 +60,8 @@ def weekly_totals(totals: Sequence[Totals]) -> Totals:
 
 def _known(values: Iterable[float | None]) -> list[float] | None:
     """Return the values when every one is known."""
-    found = list(values)
-    return None if None in found else [value for value in found if value is not None]
+    known = list(values)
+    return None if None in known else [value for value in known if value is not None]
 
 
 def _weighted(values: Sequence[float] | None, weights: Sequence[float] | None) -> float | None:

@@ -107,27 +107,27 @@ def parse_line(line: bytes, *, after: Head | None, where: str) -> Entry:
     The line must be, byte for byte, what its own content is written as, so that no byte of it is free.
     """
     try:
-        found = json.loads(line)
+        plain = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise JournalError(f"{where}: is not JSON; the journal was changed") from error
-    if not isinstance(found, dict) or set(found) != set(KEYS):
+    if not isinstance(plain, dict) or set(plain) != set(KEYS):
         raise JournalError(f"{where}: is not an entry of {', '.join(KEYS)}; the journal was changed")
     try:
-        written = (canonical_json(found) + "\n").encode()
+        written = (canonical_json(plain) + "\n").encode()
         hashed = hashlib.sha256(written[: -len(_HASHED)] + b"}").hexdigest()  # sha256 is the last key
     except (ValueError, RecursionError) as error:
         raise JournalError(
             f"{where}: holds what an entry cannot ({error}); the journal was changed"
         ) from error
-    if written != line or hashed != found["sha256"]:
+    if written != line or hashed != plain["sha256"]:
         raise JournalError(f"{where}: the content does not match its hash; the journal was changed")
-    if type(found["seq"]) is not int or found["seq"] < 1:
-        raise JournalError(f"{where}: seq is {found['seq']}; allowed 1, 2, 3 and so on")
-    if after is not None and (found["seq"] != after.seq + 1 or found["prev"] != after.sha256):
+    if type(plain["seq"]) is not int or plain["seq"] < 1:
+        raise JournalError(f"{where}: seq is {plain['seq']}; allowed 1, 2, 3 and so on")
+    if after is not None and (plain["seq"] != after.seq + 1 or plain["prev"] != after.sha256):
         raise JournalError(
-            f"{where}: entry {found['seq']} does not follow entry {after.seq}; entries were removed, repeated"
+            f"{where}: entry {plain['seq']} does not follow entry {after.seq}; entries were removed, repeated"
             " or reordered"
         )
-    if found["kind"] not in list(Kind) or not isinstance(found["data"], dict):
-        raise JournalError(f"{where}: kind is {found['kind']}; allowed {', '.join(Kind)}")
-    return Entry(**{**found, "kind": Kind(found["kind"])})
+    if plain["kind"] not in list(Kind) or not isinstance(plain["data"], dict):
+        raise JournalError(f"{where}: kind is {plain['kind']}; allowed {', '.join(Kind)}")
+    return Entry(**{**plain, "kind": Kind(plain["kind"])})

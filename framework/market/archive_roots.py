@@ -119,10 +119,10 @@ class RemoteRoot:
     def names(self) -> list[str]:
         """Return the sorted names below the URL."""
         try:
-            found = self._files.ls(self._base, detail=False)
+            entries = self._files.ls(self._base, detail=False)
         except (OSError, ValueError) as error:
             raise TapeError(f"{self.path}: cannot be listed ({error})") from error
-        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in entries)
 
     def read(self, *, name: str) -> bytes:
         """Return a file's bytes."""

@@ -203,23 +203,23 @@ def depth_of_levels(book: Book, levels: list[int], side: int, count: int, reach:
     deep and stopping once ``enough`` is reached.
     """
     total = 0
-    seen = 0
+    passed = 0
     if side == BUY:
         at = -book.base_tick
         price = book.best_bid
         last = price - reach if price - reach > book.low_bid else book.low_bid
-        while price >= last and seen < count and total < enough:
+        while price >= last and passed < count and total < enough:
             if levels[at + price] > 0:
-                seen += 1
+                passed += 1
                 total += levels[at + price]
             price -= 1
     else:
         at = book.slots - book.base_tick
         price = book.best_ask
         last = price + reach if price + reach < book.high_ask else book.high_ask
-        while price <= last and seen < count and total < enough:
+        while price <= last and passed < count and total < enough:
             if levels[at + price] > 0:
-                seen += 1
+                passed += 1
                 total += levels[at + price]
             price += 1
     return total

@@ -53,14 +53,14 @@ def measure(*, tape: Tape, probe_ms: int = 100) -> Facts:
     which is 3 for a normal.
     Raises TapeError when the tape never shows a two-sided book or spans too many prices.
     """
-    seen = replay(tape=tape, probe_ms=probe_ms)
+    observed = replay(tape=tape, probe_ms=probe_ms)
     tick, lot = tape.instrument.tick, tape.instrument.lot
-    facts: Facts = {"hours": seen.seconds / 3600.0}
-    facts |= _touch_facts(seen=seen, tick=tick, lot=lot)
-    facts |= _depth_facts(seen=seen, tick=tick, lot=lot)
-    facts |= _order_facts(tape=tape, seen=seen)
-    facts |= _return_facts(seen=seen)
-    facts |= _markout_facts(seen=seen)
+    facts: Facts = {"hours": observed.seconds / 3600.0}
+    facts |= _touch_facts(observed=observed, tick=tick, lot=lot)
+    facts |= _depth_facts(observed=observed, tick=tick, lot=lot)
+    facts |= _order_facts(tape=tape, observed=observed)
+    facts |= _return_facts(observed=observed)
+    facts |= _markout_facts(observed=observed)
     return facts
 
 
@@ -82,7 +82,7 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
     state, touches, fills = from_array(Scan, start), zeros(Touch, len(tape)), zeros(ProbeFill, 1 << 18)
     depths = np.zeros((int(seconds) + 2) * len(BANDS_BPS), np.int64)
     ticks = np.rint(np.array(BANDS_BPS) * 1e-4 * np.median(priced)).astype(np.int64)
-    found = bind(
+    result = bind(
         Found,
         scan=state,
         book=np.zeros(2 * span, np.int64),
@@ -91,7 +91,7 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
         touches=touches,
         fills=fills,
     )
-    scan(bind(Events, **{name: getattr(tape, name) for name, _ in EVENT_COLUMNS}), found)
+    scan(bind(Events, **{name: getattr(tape, name) for name, _ in EVENT_COLUMNS}), result)
     end = to_array(Scan, state)[0]
     if end["touches"] == 0:
         raise TapeError(f"{tape.meta.source}: the book is never two-sided; allowed a tape with a snapshot")
@@ -99,15 +99,15 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
         seconds=seconds,
         touches=to_array(Touch, touches, int(end["touches"])),
         fills=to_array(ProbeFill, fills, int(end["fills"])),
-        depths=np.asarray(found.depths).reshape(-1, len(BANDS_BPS))[: int(end["samples"])],
+        depths=np.asarray(result.depths).reshape(-1, len(BANDS_BPS))[: int(end["samples"])],
         depth_messages=int(end["depth_messages"]),
         depth_levels=int(end["depth_levels"]),
     )
 
 
-def grid(*, seen: Pass, every_s: float) -> Grid:
+def grid(*, observed: Pass, every_s: float) -> Grid:
     """Sample mid (ticks) and imbalance (bid - ask) / (bid + ask) of the touch every ``every_s`` seconds."""
-    touches = seen.touches
+    touches = observed.touches
     times = np.arange(touches["ts_ns"][0] + SECOND, touches["ts_ns"][-1], int(every_s * SECOND))
     at = np.searchsorted(touches["ts_ns"], times, side="right") - 1
     rows = touches[at]
@@ -118,8 +118,8 @@ def grid(*, seen: Pass, every_s: float) -> Grid:
     )
 
 
-def _touch_facts(*, seen: Pass, tick: float, lot: float) -> Facts:
-    touches = seen.touches
+def _touch_facts(*, observed: Pass, tick: float, lot: float) -> Facts:
+    touches = observed.touches
     held = np.diff(touches["ts_ns"]).astype(np.float64)
     spread = (touches["ask"] - touches["bid"])[:-1]
     total = max(float(held.sum()), 1.0)
@@ -138,35 +138,35 @@ def _touch_facts(*, seen: Pass, tick: float, lot: float) -> Facts:
         "touch_p10": p10,
         "touch_p50": p50,
         "touch_p90": p90,
-        "bbo_per_s": len(touches) / seen.seconds,
+        "bbo_per_s": len(touches) / observed.seconds,
         "bbo_moving_mid": moved / max(len(touches) - 1, 1),
     }
 
 
-def _depth_facts(*, seen: Pass, tick: float, lot: float) -> Facts:
-    price = 0.5 * tick * float(np.median(seen.touches["bid"] + seen.touches["ask"]))
-    middle = np.median(seen.depths, axis=0) if len(seen.depths) else np.full(len(BANDS_BPS), np.nan)
+def _depth_facts(*, observed: Pass, tick: float, lot: float) -> Facts:
+    price = 0.5 * tick * float(np.median(observed.touches["bid"] + observed.touches["ask"]))
+    middle = np.median(observed.depths, axis=0) if len(observed.depths) else np.full(len(BANDS_BPS), np.nan)
     facts = {f"depth_{band:g}bps": float(v) * lot * price for band, v in zip(BANDS_BPS, middle, strict=True)}
-    facts["depth_messages_per_s"] = seen.depth_messages / seen.seconds
-    facts["depth_levels_per_s"] = seen.depth_levels / seen.seconds
+    facts["depth_messages_per_s"] = observed.depth_messages / observed.seconds
+    facts["depth_levels_per_s"] = observed.depth_levels / observed.seconds
     return facts
 
 
-def _order_facts(*, tape: Tape, seen: Pass) -> Facts:
+def _order_facts(*, tape: Tape, observed: Pass) -> Facts:
     rows = np.flatnonzero(tape.kind == TRADE)
-    facts: Facts = {"trades_per_min": 60.0 * len(rows) / seen.seconds}
+    facts: Facts = {"trades_per_min": 60.0 * len(rows) / observed.seconds}
     ts, side, qty = tape.exch_ts_ns[rows], tape.side[rows], tape.qty_lots[rows]
     first = np.ones(len(rows), bool)
     first[1:] = (ts[1:] != ts[:-1]) | (side[1:] != side[:-1])
-    facts["orders_per_min"] = 60.0 * float(first.sum()) / seen.seconds
+    facts["orders_per_min"] = 60.0 * float(first.sum()) / observed.seconds
     starts = np.flatnonzero(first)
     size = np.add.reduceat(qty, starts) if len(starts) else qty
     when, sign = ts[starts], side[starts].astype(np.float64)
     for width in FANO_S:
         facts[f"fano_{width}s"] = _fano(when=when, width_s=width)
-    at = np.searchsorted(seen.touches["ts_ns"], when, side="left") - 1
+    at = np.searchsorted(observed.touches["ts_ns"], when, side="left") - 1
     known = at >= 0
-    book = seen.touches[at[known]]
+    book = observed.touches[at[known]]
     touch = np.where(sign[known] > 0, book["ask_lots"], book["bid_lots"])
     ratio = size[known] / np.maximum(touch, 1)
     facts["size_over_touch_p50"], facts["size_over_touch_p90"] = _quantiles(ratio, (0.5, 0.9))
@@ -175,13 +175,13 @@ def _order_facts(*, tape: Tape, seen: Pass) -> Facts:
     return facts
 
 
-def _return_facts(*, seen: Pass) -> Facts:
+def _return_facts(*, observed: Pass) -> Facts:
     facts: Facts = {}
     for every in SIGNATURE_S:
-        mid = grid(seen=seen, every_s=every).mid
+        mid = grid(observed=observed, every_s=every).mid
         moves = 1e4 * np.diff(mid) / mid[:-1]
         facts[f"sd_{every:g}s_bps"] = float(np.std(moves) / np.sqrt(every)) if len(moves) else float("nan")
-    by_second = grid(seen=seen, every_s=1.0)
+    by_second = grid(observed=observed, every_s=1.0)
     moves = 1e4 * np.diff(by_second.mid) / by_second.mid[:-1]
     square = float(np.mean(moves**2)) if len(moves) else 0.0
     facts["kurtosis_1s"] = float(np.mean(moves**4)) / square**2 if square > 0 else float("nan")
@@ -189,12 +189,12 @@ def _return_facts(*, seen: Pass) -> Facts:
     return facts
 
 
-def _markout_facts(*, seen: Pass) -> Facts:
-    fills, touches = seen.fills, seen.touches
+def _markout_facts(*, observed: Pass) -> Facts:
+    fills, touches = observed.fills, observed.touches
     mid = 0.5 * (touches["bid"] + touches["ask"])
     last_ns = touches["ts_ns"][-1]
     before = np.searchsorted(touches["ts_ns"], fills["ts_ns"], side="left") - 1
-    facts: Facts = {"probe_fills_per_min": 60.0 * len(fills) / seen.seconds}
+    facts: Facts = {"probe_fills_per_min": 60.0 * len(fills) / observed.seconds}
     facts["markout_fill_bps"] = _mean_bps(fills=fills, mid=mid[before])
     for horizon in HORIZONS_S:
         then = fills["ts_ns"] + int(horizon * SECOND)

@@ -229,17 +229,17 @@ class Found:
 
 
 @entry()
-def scan(tape: Events, found: Found) -> int:
+def scan(tape: Events, result: Found) -> int:
     """Replay a tape once and fill the output buffers; return the number of touches recorded."""
     exch_ts_ns, recv_ts_ns, kind, side = tape.exch_ts_ns, tape.recv_ts_ns, tape.kind, tape.side
     price_ticks, qty_lots = tape.price_ticks, tape.qty_lots
-    s, book, touches, fills = found.scan, found.book, found.touches, found.fills
+    s, book, touches, fills = result.scan, result.book, result.touches, result.fills
     n = len(kind)
     behind = 0
     for k in range(n):
         ts_ns = exch_ts_ns[k]
         if s[0].next_sample_ns < ts_ns or s[0].next_probe_ns < ts_ns:
-            due(s, book, found.band_ticks, found.depths, ts_ns)
+            due(s, book, result.band_ticks, result.depths, ts_ns)
         offset = price_ticks[k] - s[0].low
         if kind[k] == TRADE:
             probe_trade(s, fills, int(side[k]), offset, qty_lots[k], ts_ns)

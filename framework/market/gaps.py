@@ -54,7 +54,7 @@ def silences(*, tape: Tape, longer_than_s: float) -> list[Gap]:
 def channel_silences(*, tape: Tape, longer_than_s: float) -> list[Gap]:
     """Return each stretch in which a channel was silent while the other went on, the tape's ends included."""
     traded = tape.kind == TRADE
-    found = []
+    gaps = []
     for name, of_channel in ((BOOK, ~traded), (TRADES, traded)):
         times = tape.exch_ts_ns[of_channel]
         others = tape.exch_ts_ns[~of_channel]
@@ -66,8 +66,8 @@ def channel_silences(*, tape: Tape, longer_than_s: float) -> list[Gap]:
             begin, end = int(times[row]), int(times[row + 1])
             inside = np.searchsorted(others, end, side="left") - np.searchsorted(others, begin, side="right")
             if inside > 0:
-                found.append(Gap(kind=name, start_ns=begin, end_ns=end))
-    return found
+                gaps.append(Gap(kind=name, start_ns=begin, end_ns=end))
+    return gaps
 
 
 def find_gaps(*, tape: Tape, silence_s: float = DEFAULT_SILENCE_S) -> list[Gap]:
@@ -79,5 +79,5 @@ def find_gaps(*, tape: Tape, silence_s: float = DEFAULT_SILENCE_S) -> list[Gap]:
         if gap.kind != BOOK
         or not any(one.start_ns <= gap.end_ns and gap.start_ns <= one.end_ns for one in dark)
     ]
-    found = dark + silences(tape=tape, longer_than_s=silence_s) + quiet
-    return sorted(found, key=lambda gap: (gap.start_ns, gap.kind))
+    gaps = dark + silences(tape=tape, longer_than_s=silence_s) + quiet
+    return sorted(gaps, key=lambda gap: (gap.start_ns, gap.kind))

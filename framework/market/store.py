@@ -112,23 +112,23 @@ def open_tape(
 
 
 def _folders(*, root: Root) -> list[str]:
-    found = [name for name in root.names() if name.startswith("symbol=")]
-    if not found:
+    folders = [name for name in root.names() if name.startswith("symbol=")]
+    if not folders:
         raise TapeError(
             f"{root.path}: no tape here; allowed a folder that `quoteops tape import` or `tape synth` wrote"
         )
-    return found
+    return folders
 
 
 def _choose(*, root: Root, symbol: str | None) -> str:
-    found = {unquote(name.removeprefix("symbol=")): name for name in _folders(root=root)}
+    folders = {unquote(name.removeprefix("symbol=")): name for name in _folders(root=root)}
     if symbol is not None:
-        if symbol not in found:
-            raise TapeError(f"{root.path}: symbol {symbol} is unknown; allowed {', '.join(found)}")
-        return found[symbol]
-    if len(found) > 1:
-        raise TapeError(f"{root.path}: the archive holds {', '.join(found)}; choose one symbol")
-    return next(iter(found.values()))
+        if symbol not in folders:
+            raise TapeError(f"{root.path}: symbol {symbol} is unknown; allowed {', '.join(folders)}")
+        return folders[symbol]
+    if len(folders) > 1:
+        raise TapeError(f"{root.path}: the archive holds {', '.join(folders)}; choose one symbol")
+    return next(iter(folders.values()))
 
 
 def _sidecar(*, text: bytes, where: str) -> dict[str, Any]:
@@ -141,10 +141,10 @@ def _sidecar(*, text: bytes, where: str) -> dict[str, Any]:
         raise TapeError(
             f"{where}: {', '.join(missing) or 'digest'} is missing or wrong; import the tape again"
         )
-    found = sidecar["schema_hash"]
-    if found != SCHEMA_HASH:
+    written = sidecar["schema_hash"]
+    if written != SCHEMA_HASH:
         raise TapeError(
-            f"{where}: schema {found} is not this version's {SCHEMA_HASH[:12]}…; import the tape again"
+            f"{where}: schema {written} is not this version's {SCHEMA_HASH[:12]}…; import the tape again"
         )
     return sidecar
 

@@ -234,8 +234,8 @@ def _funding(
     every = instrument.funding_interval_min * MINUTE
     times = columns["exch_ts_ns"]
     due = np.arange(-(-int(times[0]) // every) * every, int(times[-1]) + 1, every, dtype=np.int64)
-    found = [_last_trade(columns["kind"], before=int(row)) for row in np.searchsorted(times, due)]
-    traded = [row for row in found if row is not None]
+    marks = [_last_trade(columns["kind"], before=int(row)) for row in np.searchsorted(times, due)]
+    traded = [row for row in marks if row is not None]
     if not traded:
         return {}
     rates = np.round(1e-4 * rng.standard_normal(len(due)) + 1e-4, 8)
@@ -250,11 +250,11 @@ def _last_trade(kind: NDArray[np.uint8], *, before: int) -> int | None:
     """Find the last trade before a row, or the tape's first; None in a tape without trades."""
     for end in range(before, 0, -ROWS_A_CHUNK):
         first = max(0, end - ROWS_A_CHUNK)
-        found = np.flatnonzero(kind[first:end] == TRADE)
-        if len(found):
-            return first + int(found[-1])
+        trades = np.flatnonzero(kind[first:end] == TRADE)
+        if len(trades):
+            return first + int(trades[-1])
     for first in range(0, len(kind), ROWS_A_CHUNK):
-        found = np.flatnonzero(kind[first : first + ROWS_A_CHUNK] == TRADE)
-        if len(found):
-            return first + int(found[0])
+        trades = np.flatnonzero(kind[first : first + ROWS_A_CHUNK] == TRADE)
+        if len(trades):
+            return first + int(trades[0])
     return None

@@ -286,10 +286,10 @@ def _column(*, values: Any, dtype: str, name: str, source: str) -> NDArray[Any]:
 def _check_lengths(*, columns: Mapping[str, NDArray[Any]], source: str) -> None:
     for group in (EVENT_COLUMNS, FUNDING_COLUMNS):
         for name, _ in group:
-            wanted, found = len(columns[group[0][0]]), len(columns[name])
-            if found != wanted:
+            wanted, length = len(columns[group[0][0]]), len(columns[name])
+            if length != wanted:
                 raise TapeError(
-                    f"{source}: column {name} has {found} rows; allowed {wanted}, as {group[0][0]} has"
+                    f"{source}: column {name} has {length} rows; allowed {wanted}, as {group[0][0]} has"
                 )
 
 

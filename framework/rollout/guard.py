@@ -87,8 +87,8 @@ def assess(*, canary: Record, real: Record, winrate_delta_pp: float, min_sample:
     chance_pp = 100.0 * by_chance(canary=canary, real=real, min_sample=min_sample)
     lower_pp = theirs - ours
     call = Call.ROLL_BACK if lower_pp > winrate_delta_pp and lower_pp > chance_pp else Call.KEEP
-    said = f"{ours:.1f} % of the canary's {canary.lots} closed lots won, {theirs:.1f} % of real's {real.lots}"
-    return call, f"{said}; the limit is {winrate_delta_pp:g} points less, chance explains {chance_pp:.1f}"
+    text = f"{ours:.1f} % of the canary's {canary.lots} closed lots won, {theirs:.1f} % of real's {real.lots}"
+    return call, f"{text}; the limit is {winrate_delta_pp:g} points less, chance explains {chance_pp:.1f}"
 
 
 def by_chance(*, canary: Record, real: Record, min_sample: int) -> float:

@@ -34,10 +34,10 @@ def stretches(
     """
     if end_ns <= start_ns:
         raise ValueError(f"stretches: end {end_ns} is not after start {start_ns}")
-    found: list[tuple[int, str]] = []
+    spans: list[tuple[int, str]] = []
     for minute in range(start_ns // MINUTE, (end_ns - 1) // MINUTE + 1):
         chosen = on_canary(seed=seed, symbol=symbol, minute=minute, fraction=fraction)
         route = CANARY if chosen else REAL
-        if not found or found[-1][1] != route:
-            found.append((max(start_ns, minute * MINUTE), route))
-    return found
+        if not spans or spans[-1][1] != route:
+            spans.append((max(start_ns, minute * MINUTE), route))
+    return spans

@@ -34,24 +34,24 @@ def follows(settings: RunSettings) -> bool:
 
 def _beside(composed: Composed, environment: str) -> list[str]:
     own = composed.ground.environment
-    found = [f"environment: {VARIABLE} sets {', '.join(own.values)}"] if own is not None else []
+    texts = [f"environment: {VARIABLE} sets {', '.join(own.values)}"] if own is not None else []
     traded = plain_fields(composed.settings)
     for key, source in composed.sources.items():
         name = name_of(tuple(key.split(".")))
         is_set = source.layer in BESIDE and source.where != VARIABLE
         if is_set and (name in traded or name.startswith(VALUES) or _brings(composed, key)):
-            found.append(f"{source.accused} is set")
+            texts.append(f"{source.accused} is set")
     soak = composed.settings.soak
-    if soak.patches_file is not None and not found:
-        found.append(f"soak.patches_file is {soak.patches_file}")
-    if soak.profile_switch == "act" and not found:
-        found.append("soak.profile_switch is act")
+    if soak.patches_file is not None and not texts:
+        texts.append(f"soak.patches_file is {soak.patches_file}")
+    if soak.profile_switch == "act" and not texts:
+        texts.append("soak.profile_switch is act")
     words = environment_words(read_environment(composed.root, environment))
     groups = {name.partition(".")[0] for name in traded} | {"profile"}
     for group, choice in composed.ground.plan.choices.items():
         if choice.chosen_by and group in groups and choice.chosen_by not in words:
-            found.append(f"{choice.chosen_by} chooses a file")
-    return found
+            texts.append(f"{choice.chosen_by} chooses a file")
+    return texts
 
 
 def _brings(composed: Composed, key: str) -> bool:

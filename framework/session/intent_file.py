@@ -89,17 +89,17 @@ class FileJournal:
 
     def hear(self, reports: Sequence[ReportRow]) -> list[ReportRow]:
         """Write down what is new and give it."""
-        heard = [(report, seen) for report in reports if (seen := self._memory.hear(report)) is not None]
+        heard = [(report, noted) for report in reports if (noted := self._memory.hear(report)) is not None]
         if heard:
             self._log.append(b"".join(_heard(report) for report, _ in heard), durable=False)
-        return [seen for _, seen in heard]
+        return [noted for _, noted in heard]
 
-    def found(self, decision: Reconciled) -> None:
+    def reconciled(self, decision: Reconciled) -> None:
         """Write down what was found at the exchange."""
         fills = [asdict(fill) for fill in decision.missed]
         row = {"row": FOUND, "missed": fills, "gone": decision.gone, "positions": dict(decision.positions)}
         self._log.append(_line(row), durable=True)
-        self._memory.found(decision)
+        self._memory.reconciled(decision)
 
     def known(self) -> Known:
         """Give what is known."""
@@ -140,7 +140,7 @@ def replay_into(memory: Memory, path: Path, *, lots: Mapping[str, float]) -> boo
             elif row["row"] == HEARD:
                 memory.hear(ReportRow(row["symbol"], _record(Report, OF_REPORT, row, "report_kind", KINDS)))
             elif row["row"] == FOUND:
-                memory.found(_decision(row))
+                memory.reconciled(_decision(row))
         except (KeyError, TypeError, ValueError) as error:
             raise SoakError(f"{where}: is no row of a session's journal ({error})") from error
     return begun

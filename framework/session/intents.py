@@ -21,7 +21,7 @@ class IntentJournal(Protocol):
         """Keep what the exchange has said; give what of it is new, as a desk should see it."""
         ...
 
-    def found(self, decision: Reconciled) -> None:
+    def reconciled(self, decision: Reconciled) -> None:
         """Keep what was found at the exchange when the session began."""
         ...
 
@@ -49,9 +49,9 @@ class MemoryJournal:
         heard = map(self._memory.hear, reports)
         return [report for report in heard if report is not None]
 
-    def found(self, decision: Reconciled) -> None:
+    def reconciled(self, decision: Reconciled) -> None:
         """Remember what was found at the exchange."""
-        self._memory.found(decision)
+        self._memory.reconciled(decision)
 
     def known(self) -> Known:
         """Give what is known."""

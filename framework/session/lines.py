@@ -51,11 +51,11 @@ class Standing:
 class BotLines:
     """Pass lines on, each with how the bot stands once there is one."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
         self.standing: Callable[[], Standing | None] = lambda: None
 
     def __call__(self, line: str) -> None:
         """Say a line."""
         standing = self.standing()
-        self._say(line if standing is None else f"{line} [{standing.text()}]")
+        self._log(line if standing is None else f"{line} [{standing.text()}]")

@@ -81,7 +81,7 @@ class Memory:
             return _as(report, EXPIRED)
         return None
 
-    def found(self, decision: Reconciled) -> None:
+    def reconciled(self, decision: Reconciled) -> None:
         """Take in what was found at the exchange: what another process asked is answered by that."""
         for fill in decision.missed:
             lots = fill.side * fill.qty_lots * self._lots[fill.symbol]

@@ -61,7 +61,7 @@ def check_permitted(settings: RunSettings, *, home: Path, environment: str) -> N
 def _traded(path: Path) -> dict[str, Any] | None:
     """Return everything that a content in force trades; None when that is not on record here."""
     try:
-        found: dict[str, Any] | None = json.loads(read_text(path)).get("traded") or None
+        values: dict[str, Any] | None = json.loads(read_text(path)).get("traded") or None
     except (FileError, ValueError, AttributeError):
         return None
-    return found
+    return values

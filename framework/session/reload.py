@@ -227,8 +227,8 @@ class LiveSettings:
 
     def rebased(self) -> list[dict[str, float]]:
         """Give, once, the tuned parameters that patches have set since the last time."""
-        found, self._rebased = self._rebased, []
-        return found
+        values, self._rebased = self._rebased, []
+        return values
 
     def poll(self, at_ns: int, *, flat: Callable[[], bool]) -> bool:
         """Take what is due once the tape is played up to an instant; True when settings change after it."""

@@ -126,10 +126,10 @@ def _markout(window: WindowData, chosen: NDArray[np.bool_], edge: FillEdge, *, f
     total = math.fsum(worth)
     # Only blocks in which the route traded: the others are the other route's and say nothing of this one.
     earned, traded = grid.sums(ts, net), grid.sums(ts, worth)
-    found = ratio_of_sums(numerator=earned[traded > 0.0], denominator=traded[traded > 0.0], level=LEVEL)
+    ratio = ratio_of_sums(numerator=earned[traded > 0.0], denominator=traded[traded > 0.0], level=LEVEL)
     return RouteMarkout(
         bps=math.fsum(net) / total * 1e4 if total else None,
-        se_bps=None if found.se is None else found.se * 1e4,
+        se_bps=None if ratio.se is None else ratio.se * 1e4,
         fills=int(known.sum()),
     )
 

@@ -72,7 +72,7 @@ def read_schedule(path: Path, *, start_ns: int, end_ns: int) -> tuple[tuple[int,
 
 
 def make_live_settings(
-    *, composed: Composed, market: ReplayWindow, say: Callable[[str], None]
+    *, composed: Composed, market: ReplayWindow, log: Callable[[str], None]
 ) -> LiveSettings:
     """Make what brings patches into a run: those of soak.patches_file; a watcher may join it."""
     settings = composed.settings
@@ -89,7 +89,7 @@ def make_live_settings(
         if source.layer is Layer.OVERRIDES
     )
     live = LiveSettings(settings, composed.patched, Schedule(entries), named=named)
-    live.listeners.append(lambda reload, _: say(reload.marker()))
+    live.listeners.append(lambda reload, _: log(reload.marker()))
     return live
 
 
@@ -128,14 +128,14 @@ def _instant(item: dict[str, Any], where: str, start_ns: int) -> int:
         if span is None:
             raise SoakError(f"{where}: after is {text}; allowed a span of tape time like 1h30m, 90s, 250ms")
         return start_ns + span
-    found = MOMENT.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    match = MOMENT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
         raise SoakError(f"{where}: at is {text}; allowed a moment of the tape like 2025-10-13T00:00:00Z")
     try:
-        moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
     except ValueError as error:
         raise SoakError(f"{where}: at is {text}; {error}") from error
-    return int((moment - EPOCH).total_seconds()) * SECOND + int((found[2] or "").ljust(9, "0"))
+    return int((moment - EPOCH).total_seconds()) * SECOND + int((match[2] or "").ljust(9, "0"))
 
 
 def _offer(document: Document, n: int, item: dict[str, Any], where: str, beside: Path) -> Offer:
@@ -150,9 +150,9 @@ def _offer(document: Document, n: int, item: dict[str, Any], where: str, beside:
         path = beside / item["file"]
         if not path.resolve().is_relative_to(beside.resolve()):
             raise SoakError(f"{where}: file is {cut(item['file'])}; allowed a file beside the schedule")
-        text, json, said = read_small(path, root=beside), path.suffix == ".json", path.name
+        text, json, name = read_small(path, root=beside), path.suffix == ".json", path.name
     else:
         inline = {key: value for key, value in item.items() if key not in ("after", "at")}
-        text, json, said = canonical_json(inline), True, where
-    patch: Patch = parse_patch(text, where=said, json=json)
+        text, json, name = canonical_json(inline), True, where
+    patch: Patch = parse_patch(text, where=name, json=json)
     return Offer(patch, sha256(text.encode()).hexdigest())

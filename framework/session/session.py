@@ -66,15 +66,15 @@ class Session:
 
     def start(self) -> None:
         """Take over what is found, no order left open; raises SoakError when something is unexplained."""
-        found = self.reconcile()
-        if isinstance(found, Refused):
-            raise SoakError(f"session: {'; '.join(found.unexplained)}; allowed what this session has done")
-        self._journal.found(found)
+        decision = self.reconcile()
+        if isinstance(decision, Refused):
+            raise SoakError(f"session: {'; '.join(decision.unexplained)}; allowed what this session has done")
+        self._journal.reconciled(decision)
         known = self._journal.known()
-        at(self.desk.exposure, 0).position = found.positions.get(self.symbol, 0.0)
+        at(self.desk.exposure, 0).position = decision.positions.get(self.symbol, 0.0)
         at(self.desk.desk, 0).next_order_id = known.last_order.get(self.symbol, 0)
         at(self._wire.rings, 0).requests = known.last_link.get(self.symbol, 0)
-        if found.open or found.gone:  # one that is gone may be on its way still
+        if decision.open or decision.gone:  # one that is gone may be on its way still
             self.gateway.cancel_all(self.symbol)
 
     def advance(self, until_ns: int, *, end_runs: bool = False) -> None:

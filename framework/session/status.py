@@ -72,14 +72,14 @@ class Bot:
         home: Path,
         folder: RunFolder,
         live: LiveSettings,
-        say: BotLines,
+        log: BotLines,
         stop: Stop,
     ) -> None:
         self.settings, self.live = composed.settings, live
-        self._say, self._stop = say, stop
+        self._log, self._stop = log, stop
         self._ended: Stopped | None = None
         self._told_health, self._next_line_ns = "", time.monotonic_ns() + LINE_NS
-        self.metrics = serve_metrics(composed.settings.soak.metrics_port, say)
+        self.metrics = serve_metrics(composed.settings.soak.metrics_port, log)
         self.environment = composed.settings.soak.environment
         if self.environment is not None:
             check_beside_git(composed, environment=self.environment)
@@ -105,7 +105,7 @@ class Bot:
         self._intents = folder.path / INTENTS
         self._journal: FileJournal | None = None
         for line in tell_cut_off(folder):
-            say(line)
+            log(line)
 
     def open_journal(self, lots: dict[str, float]) -> FileJournal:
         """Open the run's journal of requests, on the disk before they leave."""
@@ -115,7 +115,7 @@ class Bot:
     def start(self, replay: SoakReplay) -> None:
         """Begin to follow and to tell of a replay."""
         self.replay = replay
-        self._say.standing = self.standing
+        self._log.standing = self.standing
         assert replay.session is not None
         assert replay.stepped is not None
         replay.session.sinks += [
@@ -138,8 +138,8 @@ class Bot:
             self._ended = Stopped(_now(), why, on_purpose=False)
         else:
             self._ended = Stopped(_now(), why if error is None else "interrupted", on_purpose=True)
-        self._say(f"| bot | STOPPED | {self._ended.why} |")
-        self._say.standing = lambda: None  # what follows is a report
+        self._log(f"| bot | STOPPED | {self._ended.why} |")
+        self._log.standing = lambda: None  # what follows is a report
         self.close()
 
     def close(self) -> None:
@@ -186,7 +186,7 @@ class Bot:
         if health == self._told_health and now < self._next_line_ns:
             return
         self._told_health, self._next_line_ns = health, now + LINE_NS
-        self._say(f"| bot | {health.upper()} | {why or 'trading'} |")
+        self._log(f"| bot | {health.upper()} | {why or 'trading'} |")
 
     def _filled(self, rows: Any) -> None:
         """Append fills to the run's trades; a row is never rewritten while the run goes on."""

@@ -91,13 +91,13 @@ def switch_sentence(rows: Sequence[SwitchRow], *, acted: bool = False) -> str:
     if not rows:
         return "profile switching: no whole 30-minute window to judge"
     first = now = SwitchState().profile.value
-    said = []
+    moves = []
     for k, row in enumerate(rows, start=1):
         if row.profile != now:
             now = row.profile
-            said.append(f"{now} after {k * WINDOW_MIN / 60:g} h")
-    found = f"gone to {', '.join(said)}" if said else f"kept {first} throughout"
-    return f"profile switching, begun at {first}, {'has' if acted else 'would have'} {found}"
+            moves.append(f"{now} after {k * WINDOW_MIN / 60:g} h")
+    outcome = f"gone to {', '.join(moves)}" if moves else f"kept {first} throughout"
+    return f"profile switching, begun at {first}, {'has' if acted else 'would have'} {outcome}"
 
 
 @dataclass
@@ -143,5 +143,5 @@ def _traits(root: Path, name: str) -> dict[str, Any]:
     def locate(keys: tuple[str, ...]) -> Source:
         return Source(Layer.PROFILE, document.at(keys), ".".join(keys))
 
-    found = validated(ProfileFile, document.data, locate=locate)
-    return {trait: getattr(found, trait) for trait in SWITCHED}
+    file = validated(ProfileFile, document.data, locate=locate)
+    return {trait: getattr(file, trait) for trait in SWITCHED}

@@ -52,17 +52,17 @@ def admit_file(text: str, *, name: str, root: Path) -> Admitted:
 
 
 def _uses(name: str, root: Path) -> Iterator[Patched]:
-    found = False
+    uses = False
     for environment in environment_names(root):
         file = read_environment(root, environment)
         words = (f"soak.environment={environment}", "soak.overrides_file=null")
         if name == file.overrides:
-            found = True
+            uses = True
             yield compose_run(words=words, root=root, environ={}).patched
         if name == file.candidate:
-            found = True
+            uses = True
             yield _as_candidate(compose_run(words=words, root=root, environ={}))
-    if not found:
+    if not uses:
         yield compose_run(words=("soak.overrides_file=null",), root=root, environ={}).patched
 
 

@@ -103,11 +103,11 @@ def desired_words(words: Sequence[str], root: Path) -> tuple[list[str], str]:
 
     file = read_environment(root, asked[-1])
     own = f"soak.overrides_file={root / file.overrides}" if file.overrides else "soak.overrides_file=null"
-    said = {word.partition("=")[0] for word in words}
+    names = {word.partition("=")[0] for word in words}
     named = [f"rollout.candidate_file={root / file.candidate}"] if file.candidate else []
     desired = [*environment_words(file)[:-1], *named, own]
     where = f"gitops/environments/{asked[-1]}.yaml"
-    return [word for word in desired if word.partition("=")[0] not in said], where
+    return [word for word in desired if word.partition("=")[0] not in names], where
 
 
 def settle(
@@ -299,8 +299,8 @@ def _lay(ground: Ground, file: Patch | None) -> tuple[RunSettings, dict[str, Any
     values, sources = _laid(ground, file)
 
     def locate(path: Keys) -> Source:
-        if found := sources.get(path):
-            return found
+        if source := sources.get(path):
+            return source
         return _source_of_group(path, sources) or _source(ground.plan, path)
 
     return validated(RunSettings, values, locate=locate), values, sources

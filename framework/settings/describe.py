@@ -44,11 +44,11 @@ def keys_of(model: type[BaseModel], prefix: Path = ()) -> Iterator[Path]:
         inner = models_of(field.annotation)
         if not inner:
             yield (*prefix, name)
-        seen: set[Path] = set()
+        visited: set[Path] = set()
         for kind in inner:
             for path in keys_of(kind, (*prefix, name)):
-                if path not in seen:
-                    seen.add(path)
+                if path not in visited:
+                    visited.add(path)
                     yield path
 
 

@@ -96,14 +96,14 @@ def parse_json(text: str, *, where: str) -> Document:
     written = _key_lines(text)
     lines: dict[Path, int] = {}
     for path, value in _everything(data, where):
-        said = ".".join(path)
+        name = ".".join(path)
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{where}: {cut(said)} is not a finite number")
+            raise ConfigError(f"{where}: {cut(name)} is not a finite number")
         for piece in (path[-1], value):
             if isinstance(piece, str) and any("\ud800" <= letter <= "\udfff" for letter in piece):
-                raise ConfigError(f"{where}: {cut(said)} holds half a character; allowed whole Unicode text")
+                raise ConfigError(f"{where}: {cut(name)} holds half a character; allowed whole Unicode text")
             if isinstance(piece, str) and (letter := unseen(piece, allowed=SPACES)):
-                raise ConfigError(f"{where}: {cut(said)} holds {letter}; {SEEN}")
+                raise ConfigError(f"{where}: {cut(name)} holds {letter}; {SEEN}")
         if path[-1] in written:
             lines[path] = written[path[-1]]
     return Document(where, data, lines)
@@ -299,12 +299,12 @@ def _everything(data: dict[str, Any], where: str) -> Iterator[tuple[Path, Any]]:
 def _key_lines(text: str) -> dict[str, int]:
     """Return the line on which each key is first written."""
     lines: dict[str, int] = {}
-    line, seen = 1, 0
+    line, place = 1, 0
     for hit in _TEXT.finditer(text):
         if hit[2] is None:
             continue
-        line += text.count("\n", seen, hit.start())
-        seen = hit.start()
+        line += text.count("\n", place, hit.start())
+        place = hit.start()
         lines.setdefault(hit[1], line)
     return lines
 

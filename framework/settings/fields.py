@@ -84,12 +84,12 @@ def manner_of(path: Path) -> Manner:
 
 def values_in(data: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
     """Yield every value of a run with its path; a candidate is one value, whatever it holds."""
-    said = False
+    stated = False
     for path, value in leaves(data):
         if path[:2] != CANDIDATE:
             yield path, value
-        elif not said:
-            said = True
+        elif not stated:
+            stated = True
             yield CANDIDATE, data[CANDIDATE[0]][CANDIDATE[1]]
 
 
@@ -119,21 +119,21 @@ def check_value(name: str, value: Any, *, source: Source) -> Any:
     """Return the value of a field, converted as the field wants it; raises ``ConfigError``."""
     path = path_of(name)
     try:
-        found = _adapter(path).validate_json(json.dumps(value))
+        checked = _adapter(path).validate_json(json.dumps(value))
     except ValidationError as error:
         raise ConfigError(refused(RunSettings, path, value, lambda _: source)) from error
-    return check_candidate(found, source=source) if path == CANDIDATE and found else found
+    return check_candidate(checked, source=source) if path == CANDIDATE and checked else checked
 
 
 def check_candidate(values: Mapping[str, Any], *, source: Source) -> dict[str, Any]:
     """Return a candidate's values, converted as their fields want them; raises ``ConfigError``."""
-    found = {}
+    checked = {}
     for name, value in values.items():
-        said = replace(source, key=f"{source.key}: {name}")
+        place = replace(source, key=f"{source.key}: {name}")
         if why := why_no_candidate(name):
-            raise ConfigError(f"{said.accused} {why}")
-        found[name] = check_value(name, value, source=said)
-    return found
+            raise ConfigError(f"{place.accused} {why}")
+        checked[name] = check_value(name, value, source=place)
+    return checked
 
 
 def why_no_candidate(name: str) -> str:

@@ -118,12 +118,12 @@ def _mapping(document: Document, key: str) -> dict[str, Any]:
 
 def _rows(model: type[M], document: Document, key: str, rows: dict[str, Any]) -> tuple[M, ...]:
     """Validate each row by itself, so that a message can name what is allowed in it."""
-    found = []
+    parsed = []
     for name, row in rows.items():
         if not isinstance(row, dict):
             raise ConfigError(f"{document.at((key, name))}: {name} is not a mapping; allowed a row of keys")
-        found.append(_model(model, document, row, (key, name)))
-    return tuple(found)
+        parsed.append(_model(model, document, row, (key, name)))
+    return tuple(parsed)
 
 
 def _model(model: type[M], document: Document, data: dict[str, Any], prefix: tuple[str, ...]) -> M:

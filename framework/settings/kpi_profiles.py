@@ -36,9 +36,9 @@ def load_kpi_profile(*, root: Path, name: str, words: tuple[str, ...] = ()) -> K
 
 
 def _word(word: str) -> tuple[Keys, Any]:
-    key, found, value = word.partition("=")
+    key, equals, value = word.partition("=")
     path = tuple(key.split("."))
-    if not found or path[0] != "kpi" or len(path) < 2:
+    if not equals or path[0] != "kpi" or len(path) < 2:
         raise ConfigError(f"command line: {word} is not a word of the form kpi.key=value")
     try:
         return path[1:], read_scalar(value)

@@ -34,8 +34,8 @@ class Traded:
 def traded_fields(settings: RunSettings) -> dict[str, Any]:
     """Return every value that decides what trades or by what it is judged."""
     plain = {**behaviour(settings), "kpi": behaviour(settings.kpi)}
-    found = {name_of(path): value for path, value in values_in(plain)}
-    return {**found, VALUES: settings.rollout.candidate}
+    values = {name_of(path): value for path, value in values_in(plain)}
+    return {**values, VALUES: settings.rollout.candidate}
 
 
 def plain_fields(settings: RunSettings) -> dict[str, Any]:

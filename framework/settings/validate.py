@@ -105,13 +105,13 @@ def _line(model: type[BaseModel], data: dict[str, Any], fault: Any, locate: Loca
     return refused(model, path, fault["input"], locate)
 
 
-def _contradiction(model: type[BaseModel], path: Path, said: str, locate: Locate) -> str:
+def _contradiction(model: type[BaseModel], path: Path, text: str, locate: Locate) -> str:
     """Say where values contradict each other: where the one is written that the message starts with."""
-    name, _, why = said.partition(": ")
+    name, _, why = text.partition(": ")
     named = tuple(name.split("."))
     if not path and why and field_at(model, named):
         return f"{locate(named).accused}: {why}"
-    return f"{locate(path).accused}: {said}"
+    return f"{locate(path).accused}: {text}"
 
 
 def refused(model: type[BaseModel], path: Path, value: Any, locate: Locate) -> str:
@@ -124,8 +124,8 @@ def refused(model: type[BaseModel], path: Path, value: Any, locate: Locate) -> s
     field = field_at(model, path)
     if field is None:
         return f"{accused} is {shown_value(value)}; allowed {', '.join(fields_at(model, path))}"
-    said = "refused (value not shown)" if meta_of(field).get("secret") else f"is {shown_value(value)}"
-    return f"{accused} {said}; allowed {allowed(field)}"
+    text = "refused (value not shown)" if meta_of(field).get("secret") else f"is {shown_value(value)}"
+    return f"{accused} {text}; allowed {allowed(field)}"
 
 
 def _siblings(model: type[BaseModel], data: dict[str, Any], path: Path) -> list[str]:

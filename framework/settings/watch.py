@@ -265,10 +265,10 @@ class OverridesWatcher(Generic[T]):
             self._watch = _Watch(self)
             self._watch_fault = ""
         except OSError as error:  # no such folder yet, or no watch left to give: the poll goes on
-            said = f"{self.path.parent}: cannot be watched: {error.strerror or error}; it is polled"
-            if said != self._watch_fault and not isinstance(error, FileNotFoundError):
-                self._on_alert(said)
-            self._watch_fault = said
+            text = f"{self.path.parent}: cannot be watched: {error.strerror or error}; it is polled"
+            if text != self._watch_fault and not isinstance(error, FileNotFoundError):
+                self._on_alert(text)
+            self._watch_fault = text
 
 
 ABSENT = "is missing; allowed a file"
@@ -356,10 +356,10 @@ def _observer() -> Any:
 
 def _identity(folder: Path) -> tuple[int, int] | None:
     try:
-        found = folder.stat()
+        status = folder.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _first_link(path: Path) -> str:

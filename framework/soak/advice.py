@@ -39,11 +39,15 @@ def next_line(result: SoakResult) -> str:
 
 def next_command(result: SoakResult) -> str | None:
     """Return the command that does the next step, to be typed as it stands; None when there is none."""
-    gate, found = result.judged, result.comparison
+    gate, comparison = result.judged, result.comparison
     if _answer(result) is Answer.BETTER:
         return propose_command(result.words, "artifacts/soak")
     hours = [gate.decided.hours_needed if gate.verdict is Verdict.INCONCLUSIVE else None]
-    hours += [found.hours_needed if found is not None and found.answer is Answer.INCONCLUSIVE else None]
+    hours += [
+        comparison.hours_needed
+        if comparison is not None and comparison.answer is Answer.INCONCLUSIVE
+        else None
+    ]
     known = [one for one in hours if one is not None]
     if known and gate.verdict is not Verdict.FAIL:
         return _soak(result, f"soak.hours={math.ceil(max(known))}") if max(known) <= 720.0 else None

@@ -31,13 +31,13 @@ def profile_table(gate: Gate) -> tuple[list[str], list[list[str]]]:
     head = ["metric", "measured", "90 %", *(_name(gate, name) for name in profiles)]
     rows = []
     for metric in METRICS:
-        found = [rows_of.get(metric) for rows_of in judged.values()]
-        first = next((row for row in found if row is not None), None)
+        rows_of_metric = [rows_of.get(metric) for rows_of in judged.values()]
+        first = next((row for row in rows_of_metric if row is not None), None)
         if first is not None:
             m, unit = first.measured, METRICS[metric].unit
             bounds = "–" if m.value is None else _bounds(m.lower, m.upper)
             measured = "–" if m.value is None else f"{num(m.value)} {unit}".rstrip()
-            rows.append([metric, measured, bounds, *(_standing(row) for row in found)])
+            rows.append([metric, measured, bounds, *(_standing(row) for row in rows_of_metric)])
     verdicts = [f"**{p.verdict.value}**" for p in profiles.values()]
     return head, [*rows, ["**verdict**", "", "", *verdicts]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from typing import Any
 
@@ -18,7 +18,6 @@ from framework.soak.result import SoakResult
 from framework.soak.versus import comparison_of
 from framework.tuning.params import TuningParams
 
-Say = Callable[[str], None]
 ROW_METRICS = (
     "fills", "turnover_quote", "net_quote", "net_bps", "net_bps_total", "gross_bps", "slippage_bps",
     "fees_eff_bps", "inventory_bps", "adverse_bps_p95", "slippage_bps_p95", "adverse_u_p95", "slippage_u_p95",

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "SoakResult", "run_soak"]
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 Progress = Callable[[str, float], None]
 """Gets what is being done and the share of it that is done."""
 INTERNAL = (LedgerError, EngineError)
@@ -74,7 +74,7 @@ class Interrupted(SoakError):
 def run_soak(
     *,
     composed: Composed,
-    say: Say = print,
+    log: Log = print,
     progress: Progress = lambda _doing, _share: None,
     tapes: TapeCache | None = None,
     home: Path | None = None,
@@ -84,7 +84,7 @@ def run_soak(
 ) -> tuple[SoakResult, Path]:
     """Run one soak and write its artifacts; give what it found out and the folder it is in.
 
-    ``say`` gets the lines for stdout. ``home`` is the repository (default: where the configuration lies),
+    ``log`` gets the lines for stdout. ``home`` is the repository (default: where the configuration lies),
     below whose artifacts/ the latest run is published. ``clock`` paces a soak on the wall clock, which a
     ``stop`` may end early: what it has traded is the run. Raises QuoteopsError subclasses for what cannot be
     run, Interrupted on Ctrl-C.
@@ -95,15 +95,15 @@ def run_soak(
         check_places(home / "artifacts")
     settings = composed.settings
     watch, stop = Stopwatch(), stop or Stop()
-    say = lines = BotLines(say)
+    log = lines = BotLines(log)
     own_name = not publish or any(w.startswith("hydra.run.dir=") for w in composed.ground.plan.hydra_words)
     folder.start({"config_sha": settings.config_sha, "seed": settings.soak.seed}, own_name=own_name)
-    with _marked(folder, say, stop):
+    with _marked(folder, log, stop):
         progress("market", 0.0)
-        market = open_window(settings=settings, tapes=tapes or TapeCache(say=say))
+        market = open_window(settings=settings, tapes=tapes or TapeCache(log=log))
         watch.lap("market")
-        run = _begun(composed, market, home, folder, say, progress)
-        live = make_live_settings(composed=composed, market=market, say=say)
+        run = _begun(composed, market, home, folder, log, progress)
+        live = make_live_settings(composed=composed, market=market, log=log)
         with _bot(composed, home, folder, live, lines, stop) as bot:
             replay = _replay(run.result, live, clock, bot, stop)
             switch = make_switch(composed=composed, live=live)
@@ -126,7 +126,7 @@ def run_soak(
 
 
 def _begun(
-    composed: Composed, market: ReplayWindow, home: Path, folder: RunFolder, say: Say, progress: Progress
+    composed: Composed, market: ReplayWindow, home: Path, folder: RunFolder, log: Log, progress: Progress
 ) -> _Run:
     """Decide what is traded and who judges it, and say so."""
     settings = composed.settings
@@ -136,17 +136,17 @@ def _begun(
     begin_symbols(result)
     judge = make_judge(settings=settings, root=composed.root, runtime=result.runtime)
     for line in (opening_line(result), *notices(result)):
-        say(line)
-    return _Run(result, judge, folder, say, progress)
+        log(line)
+    return _Run(result, judge, folder, log, progress)
 
 
 @contextmanager
-def _marked(folder: RunFolder, say: Say, stop: Stop) -> Iterator[None]:
+def _marked(folder: RunFolder, log: Log, stop: Stop) -> Iterator[None]:
     """Leave the folder of a run that breaks off marked incomplete, with the reason."""
     try:
         yield
     except INTERNAL as error:
-        _end_in_error(folder, error, say)
+        _end_in_error(folder, error, log)
         raise
     except BaseException as error:
         if stop.insisted or isinstance(error, KeyboardInterrupt):
@@ -163,7 +163,7 @@ class _Run:
     result: SoakResult
     judge: Judge
     folder: RunFolder
-    say: Say
+    log: Log
     progress: Progress
 
     def play(self, replay: Played, switch: ProfileSwitch | None) -> MemoryWatch:
@@ -179,18 +179,18 @@ class _Run:
             result.take(played)
             take_symbols(result, played, self.judge)
             for line in played.decision.markers if played.decision is not None else ():
-                self.say(line)
+                self.log(line)
             if switch is not None:
                 switch.look(replay)
             write_iteration(result, played.number, self.folder)
             memory.note(hours=watch.elapsed_s() / 3600.0)
-            self.say(f"| soak_iter_artifacts | OK | iter={played.number} |")
-            self.say(iteration_line(result, played.number, changed=True))
+            self.log(f"| soak_iter_artifacts | OK | iter={played.number} |")
+            self.log(iteration_line(result, played.number, changed=True))
         if (leak := memory.marker()) is not None:
-            self.say(leak)
+            self.log(leak)
         if replay.market.end_ns < result.market.end_ns:
             asked, result.market = result.hours, replay.market
-            self.say(
+            self.log(
                 f"| soak | STOPPED | after {result.hours:.3g} of {asked:.3g} h: what was traded is judged |"
             )
         return memory
@@ -207,7 +207,7 @@ class _Run:
         write_verdict(result, self.folder)
         sign = slippage_marker(result.totals.percentiles["slippage_bps_p95"])
         for line in (sign, *present_lines(result), result.judged.marker, *verdict_lines(result)):
-            self.say(line)
+            self.log(line)
 
     def write(self, watch: Stopwatch, memory: MemoryWatch, feeds: Mapping[str, FeedCounts] | None) -> None:
         """Write the reports of the whole run, and what it cost, ``feeds`` that grew while it ran too."""
@@ -238,18 +238,18 @@ class _Run:
                 live=live.again,
             )
         for line in closing_lines(result):
-            self.say(line)
+            self.log(line)
 
 
 def _bot(
-    composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, say: BotLines, stop: Stop
+    composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, log: BotLines, stop: Stop
 ) -> AbstractContextManager[Bot | None]:
     """Make the run a bot under the wall clock; its libraries are loaded for it alone."""
     if composed.settings.soak.clock != "wall":
         return nullcontext()
     from framework.session.status import Bot
 
-    return Bot(composed=composed, home=home, folder=folder, live=live, say=say, stop=stop)
+    return Bot(composed=composed, home=home, folder=folder, live=live, log=log, stop=stop)
 
 
 def _replay(
@@ -265,7 +265,7 @@ def _replay(
     return replay
 
 
-def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:
+def _end_in_error(folder: RunFolder, error: Exception, log: Log) -> None:
     """Leave the verdict ERROR behind: results that contradict themselves are not results."""
     verdict: dict[str, Any] = {
         "verdict": Verdict.ERROR.value,
@@ -274,7 +274,7 @@ def _end_in_error(folder: RunFolder, error: Exception, say: Say) -> None:
         "sentence": _one_line(error),
     }
     folder.incomplete(reason=_one_line(error), verdict=Verdict.ERROR.value)
-    say("| kpi_gate | ERROR | REASONS=INTERNAL |")
+    log("| kpi_gate | ERROR | REASONS=INTERNAL |")
     folder.json("reports/KPI_GATE.json", verdict)
 
 

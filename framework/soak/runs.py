@@ -122,14 +122,14 @@ def _read(folder: Path) -> dict[str, Any] | None:
 
 def earlier_run(named: str, *, artifacts: Path) -> EarlierRun:
     """Read a complete run, given by its folder or its name. Raises SoakError."""
-    found = next((p for p in (Path(named), artifacts / RUNS / named) if (p / "run.json").is_file()), None)
-    if found is None:
+    place = next((p for p in (Path(named), artifacts / RUNS / named) if (p / "run.json").is_file()), None)
+    if place is None:
         raise SoakError(f"--compare: no run in {named} nor {artifacts / RUNS}; allowed the folder of a run")
-    run = _read(found) or {}
+    run = _read(place) or {}
     if not isinstance(run.get("headline"), dict):
-        where = found / "run.json"
+        where = place / "run.json"
         raise SoakError(f"{where}: holds no figures to compare; allowed a complete run of this version")
-    return EarlierRun(found.resolve().name, run)
+    return EarlierRun(place.resolve().name, run)
 
 
 def write_comparison(run: Path, *, earlier: EarlierRun) -> list[str]:

@@ -39,8 +39,8 @@ def opening_line(result: SoakResult) -> str:
 
 def fee_words(result: SoakResult) -> str:
     """Say what a maker pays and who said so."""
-    said = f" ({result.origin.fee_from})" if result.origin.fee_from else ""
-    return f"maker fee {result.runtime['maker_fee_bps']:g} bps{said}"
+    source = f" ({result.origin.fee_from})" if result.origin.fee_from else ""
+    return f"maker fee {result.runtime['maker_fee_bps']:g} bps{source}"
 
 
 def _named(market: ReplayWindow) -> str:
@@ -122,8 +122,8 @@ def present_lines(result: SoakResult) -> list[str]:
         return [f"better? nothing is tried: this is what runs ({result.present})"]
     if result.comparison is None:
         return [f"better? not compared: the present configuration {result.present}"]
-    said = comparison_sentence(result.comparison, quote=result.reported.quote)
-    return [f"better? {said}", f"present: {result.present}"]
+    text = comparison_sentence(result.comparison, quote=result.reported.quote)
+    return [f"better? {text}", f"present: {result.present}"]
 
 
 def headline_lines(result: SoakResult) -> list[str]:
@@ -157,8 +157,8 @@ def closing_lines(result: SoakResult) -> list[str]:
 
 def one_move_lines(result: SoakResult) -> list[str]:
     """Say that one move made the loss, where one did."""
-    said = one_move(windows=result.wholes, net_quote=result.totals.net_quote, quote=result.reported.quote)
-    return [] if said is None else [said]
+    text = one_move(windows=result.wholes, net_quote=result.totals.net_quote, quote=result.reported.quote)
+    return [] if text is None else [text]
 
 
 def _edge_line(result: SoakResult) -> str:
@@ -182,8 +182,8 @@ def break_even_line(result: SoakResult) -> str:
     """Say at which maker fee these fills would earn nothing, beside the one they were charged."""
     even = result.break_even_maker_fee_bps
     few = f"unknown: fewer than {FEW_FILLS} fills" if result.totals.fills < FEW_FILLS else None
-    found = few or ("unknown: no fill of a maker" if even is None else f"{even:.2f} bps")
-    return f"break-even maker fee {found}; {fee_words(result)}"
+    shown = few or ("unknown: no fill of a maker" if even is None else f"{even:.2f} bps")
+    return f"break-even maker fee {shown}; {fee_words(result)}"
 
 
 def _symbol_lines(result: SoakResult) -> list[str]:

@@ -59,15 +59,15 @@ def compare_with_present(result: SoakResult, composed: Composed) -> None:
 
 def comparison_of(result: SoakResult) -> dict[str, Any]:
     """Return what gates_summary.json holds of the comparison."""
-    found: Comparison | None = canonical(result.comparison)
+    comparison: Comparison | None = canonical(result.comparison)
     return {
         "present": result.present,
         "is_present": result.is_present,
         "quote": result.reported.quote,
-        **({} if found is None else as_plain(found)),
+        **({} if comparison is None else as_plain(comparison)),
     }
 
 
-def as_plain(found: Comparison) -> dict[str, Any]:
+def as_plain(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as files hold it."""
-    return {**vars(found), "answer": found.answer.value}
+    return {**vars(comparison), "answer": comparison.answer.value}

@@ -91,8 +91,8 @@ def weigh(*, rules: TuningRules, rule: Rule, measured: Mapping[str, Metric]) -> 
     """Judge one rule."""
     symptoms = [_judge(rules, measured, condition) for condition in rule.symptoms]
     requires = [_judge(rules, measured, condition) for condition in rule.requires]
-    seen = max((item.standing for item in symptoms), default=Standing.UNKNOWN)
-    weakest = min([seen, *(item.standing for item in requires)])
+    strongest = max((item.standing for item in symptoms), default=Standing.UNKNOWN)
+    weakest = min([strongest, *(item.standing for item in requires)])
     gone = bool(symptoms) and all(item.standing is Standing.GONE for item in symptoms)
     return Finding(rule=rule, standing=weakest, evidence=tuple(symptoms + requires), gone=gone)
 
@@ -112,13 +112,13 @@ def _judge(rules: TuningRules, measured: Mapping[str, Metric], condition: Condit
 
 def weigh_all(*, rules: TuningRules, measured: Mapping[str, Metric]) -> dict[str, Finding]:
     """Judge every rule; the calm-down package stands on the triggers that count as fails."""
-    found = {rule.name: weigh(rules=rules, rule=rule, measured=measured) for rule in rules.every_rule()}
-    fails = [found[rule.name] for rule in rules.rules if rule.counts_as_fail]
+    findings = {rule.name: weigh(rules=rules, rule=rule, measured=measured) for rule in rules.every_rule()}
+    fails = [findings[rule.name] for rule in rules.rules if rule.counts_as_fail]
     calm = rules.multi_fail.rule
-    found[calm.name] = Finding(
+    findings[calm.name] = Finding(
         rule=calm,
         standing=max((f.standing for f in fails), default=Standing.UNKNOWN),
         evidence=tuple(item for f in fails if f.standing is Standing.EVIDENT for item in f.evidence),
         gone=bool(fails) and all(f.gone for f in fails),
     )
-    return found
+    return findings

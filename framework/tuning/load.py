@@ -72,7 +72,7 @@ def rules_from_mapping(
 
 
 def _rules(table: Mapping[str, Any], limits: Mapping[str, float], bounds: Bounds) -> tuple[Rule, ...]:
-    found = [
+    rules = [
         Rule(
             name=name,
             kind=kind,
@@ -87,12 +87,12 @@ def _rules(table: Mapping[str, Any], limits: Mapping[str, float], bounds: Bounds
         for section, kind in SECTIONS
         for name, row in table[section].items()
     ]
-    names = [rule.name for rule in found] + [FALLBACK, CALM_DOWN]
+    names = [rule.name for rule in rules] + [FALLBACK, CALM_DOWN]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TuningError(f"tuning: rule {twice[0]} exists twice; allowed one of each name")
     order = [kind for _, kind in SECTIONS]
-    return tuple(sorted(found, key=lambda rule: (order.index(rule.kind), rule.rank, rule.name)))
+    return tuple(sorted(rules, key=lambda rule: (order.index(rule.kind), rule.rank, rule.name)))
 
 
 def _fallback(row: Mapping[str, Any], limits: Mapping[str, float], bounds: Bounds) -> Fallback:

@@ -118,14 +118,14 @@ def readings(
     ``net_margin_bps`` is net over its floor (floor_bps + gross_share x gross); only the worst ``drivers``
     components count as drivers.
     """
-    found = {name: getattr(measurement, name) for name in DIRECT}
-    found["net_margin_bps"] = net_margin(
+    measured = {name: getattr(measurement, name) for name in DIRECT}
+    measured["net_margin_bps"] = net_margin(
         measurement=measurement, floor_bps=floor_bps, gross_share=gross_share
     )
     for driver in measurement.neg_edge_drivers[:drivers]:
         if driver.name in DRIVER_METRICS:
-            found[DRIVER_METRICS[driver.name]] = driver.bps
-    return {name: metric for name, metric in found.items() if metric is not None}
+            measured[DRIVER_METRICS[driver.name]] = driver.bps
+    return {name: metric for name, metric in measured.items() if metric is not None}
 
 
 def net_margin(*, measurement: TuningInput, floor_bps: float, gross_share: float) -> Metric | None:

@@ -12,20 +12,20 @@ from framework.tuning.turn import Turn
 from framework.tuning.verify import Verification, tallied
 
 
-def adopt(*, turn: Turn, found: Verification) -> TunerState:
+def adopt(*, turn: Turn, verification: Verification) -> TunerState:
     """Take the package the engine ran as the truth.
 
     What changed without an order counts as a patch from outside: rebased and frozen. An order that was not in
     force is forgotten by velocity and cooldown, so that it may be given again.
     """
-    missed = {miss.field for miss in found.misses}
+    missed = {miss.field for miss in verification.misses}
 
     def forget(field: Field, trail: Trail) -> Trail:
         return replace(trail, changed_at=trail.changed_at[:-1]) if field in missed else trail
 
-    state = tallied(state=turn.state, found=found).map_trails(forget)
-    if found.outside:
-        patch = {delta.field.value: delta.after for delta in found.outside}
+    state = tallied(state=turn.state, verification=verification).map_trails(forget)
+    if verification.outside:
+        patch = {delta.field.value: delta.after for delta in verification.outside}
         state, _ = rebase(state=state, patch=patch, bounds=turn.rules.bounds)
     expected = replace(state, expected=turn.params, iteration=turn.iteration)
     return expected.with_signature(turn.params)

@@ -62,10 +62,10 @@ def wanted(*, step: FieldStep, current: float) -> float:
     return current if step.at_least is None else max(current, step.at_least)
 
 
-def moves_of(found: Finding) -> tuple[Move, ...]:
+def moves_of(finding: Finding) -> tuple[Move, ...]:
     """Return the steps of a judged rule as moves."""
-    rule = found.rule
-    return tuple(Move(rule.kind, rule.name, rule.marker, step, found.evidence) for step in rule.steps)
+    rule = finding.rule
+    return tuple(Move(rule.kind, rule.name, rule.marker, step, finding.evidence) for step in rule.steps)
 
 
 def in_turn(fired: Sequence[Finding]) -> list[Move]:
@@ -75,21 +75,22 @@ def in_turn(fired: Sequence[Finding]) -> list[Move]:
     to have its share of them.
     """
     losing = sorted(
-        (found for found in fired if _loss(found) is not None), key=lambda found: _loss(found) or 0.0
+        (finding for finding in fired if _loss(finding) is not None),
+        key=lambda finding: _loss(finding) or 0.0,
     )
     shared = [move for turn in zip_longest(*map(moves_of, losing)) for move in turn if move is not None]
     moves: list[Move] = []
-    for found in fired:
-        if _loss(found) is None:
-            moves += moves_of(found)
+    for finding in fired:
+        if _loss(finding) is None:
+            moves += moves_of(finding)
         else:
             moves, shared = moves + shared, []
     return moves
 
 
-def _loss(found: Finding) -> float | None:
+def _loss(finding: Finding) -> float | None:
     """Return what the component behind a rule made, in bps (a loss is negative); None without one."""
-    asked = (item.value for item in found.evidence if item.metric in DRIVER_METRICS.values())
+    asked = (item.value for item in finding.evidence if item.metric in DRIVER_METRICS.values())
     return next(asked, None)
 
 
@@ -124,8 +125,8 @@ def propose(*, turn: Turn, findings: Mapping[str, Finding]) -> Proposal:
         )
     fails = failing(rules=rules, findings=findings)
     tried = [findings[r.name] for r in rules.rules if not (r.only_without_fails and fails)]
-    moves = in_turn([found for found in tried if found.standing is Standing.EVIDENT])
-    unproven = [move for found in tried if found.standing is Standing.SEEN for move in moves_of(found)]
+    moves = in_turn([finding for finding in tried if finding.standing is Standing.EVIDENT])
+    unproven = [move for finding in tried if finding.standing is Standing.SEEN for move in moves_of(finding)]
     refuse(unproven, Reason.NO_EVIDENCE, "its interval does not exclude the limit")
     if len(fails) >= rules.multi_fail.fails:
         refuse(moves, Reason.MULTI_FAIL, f"{len(fails)} triggers fail at once: calm down only")
@@ -159,7 +160,7 @@ def ways_back(*, turn: Turn, findings: Mapping[str, Finding], moves: Iterable[Mo
     A relapse after an earlier return doubles the clean iterations asked for.
     """
     busy = {move.step.field for move in moves}
-    found: list[Move] = []
+    back: list[Move] = []
     for field in Field:
         trail, value = turn.state.trails[field], turn.params.value(field)
         clean = turn.rules.way_back.clean_iterations * 2**trail.relapses
@@ -173,7 +174,7 @@ def ways_back(*, turn: Turn, findings: Mapping[str, Finding], moves: Iterable[Mo
             at_least=None,
         )
         evidence = tuple(item for name in trail.causes for item in findings[name].evidence)
-        found.append(
+        back.append(
             Move(
                 Kind.RETURN,
                 "+".join(trail.causes),
@@ -182,4 +183,4 @@ def ways_back(*, turn: Turn, findings: Mapping[str, Finding], moves: Iterable[Mo
                 evidence,
             )
         )
-    return tuple(found)
+    return tuple(back)

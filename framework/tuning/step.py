@@ -59,17 +59,17 @@ def step(turn: Turn, measurement: TuningInput) -> TuningDecision:
         params = params.with_value(field, params.value(field))
     turn = replace(turn, params=params)
     measured = read(rules=rules, measurement=measurement)
-    found = verify(state=turn.state, params=turn.params)
-    turn = replace(turn, state=adopt(turn=turn, found=found))
+    verification = verify(state=turn.state, params=turn.params)
+    turn = replace(turn, state=adopt(turn=turn, verification=verification))
     turn, draft = _drafted(turn, measurement, measured)
     write = signature(draft.params) != signature(turn.params)
-    rows = (*verification_rows(found=found, iteration=iteration), *draft.rows)
+    rows = (*verification_rows(verification=verification, iteration=iteration), *draft.rows)
     return TuningDecision(
         new_params=draft.params,
         state=settled(turn=turn, draft=draft),
         rows=rows,
         markers=markers_of(rows),
-        verify=found,
+        verify=verification,
         write=write,
         why="" if write else _why_not(draft),
         phase=turn.phase.name,
@@ -107,7 +107,7 @@ def _why_not(draft: Draft) -> str:
     return draft.rows[-1].reason.value if draft.rows else SAME_SIGNATURE
 
 
-def verification_rows(*, found: Verification, iteration: int) -> tuple[Row, ...]:
+def verification_rows(*, verification: Verification, iteration: int) -> tuple[Row, ...]:
     """Write down orders that were not in force, and changes nobody ordered."""
     missed = [
         Row(
@@ -122,7 +122,7 @@ def verification_rows(*, found: Verification, iteration: int) -> tuple[Row, ...]
             reason=Reason.NOT_IN_FORCE,
             detail=f"ordered {m.expected}, found {m.found}",
         )
-        for m in found.misses
+        for m in verification.misses
     ]
     outside = [
         Row(
@@ -136,7 +136,7 @@ def verification_rows(*, found: Verification, iteration: int) -> tuple[Row, ...]
             reason=Reason.CHANGED_OUTSIDE,
             detail="changed without an order: rebased and frozen",
         )
-        for d in found.outside
+        for d in verification.outside
     ]
     return (*missed, *outside)
 

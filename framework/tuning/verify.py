@@ -51,7 +51,7 @@ def verify(*, state: TunerState, params: TuningParams) -> Verification:
     return Verification(ordered=count, in_force=count - len(misses), misses=misses, outside=outside)
 
 
-def tallied(*, state: TunerState, found: Verification) -> TunerState:
+def tallied(*, state: TunerState, verification: Verification) -> TunerState:
     """Add a verification to the run's tally and stop waiting for the checked changes."""
-    tally = Tally(state.tally.ordered + found.ordered, state.tally.in_force + found.in_force)
+    tally = Tally(state.tally.ordered + verification.ordered, state.tally.in_force + verification.in_force)
     return replace(state, tally=tally, pending=())

@@ -176,7 +176,7 @@ from pathlib import Path
 from framework.settings.compose import compose_run
 from framework.soak.run import run_soak
 composed = replace(compose_run(words=["soak.hours=0.2", "soak.iterations=2"]), run_dir=Path(sys.argv[1]))
-run_soak(composed=composed, publish=False, say=lambda line: None)
+run_soak(composed=composed, publish=False, log=lambda line: None)
 print(sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[2:])))
 """
 

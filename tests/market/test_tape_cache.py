@@ -75,7 +75,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_costs_nothing_else(tmp_path:
     blocked = tmp_path / "file"
     blocked.write_text("")
     said: list[str] = []
-    tape = TapeCache(say=said.append, folder=blocked).tape(MADE)
+    tape = TapeCache(log=said.append, folder=blocked).tape(MADE)
     assert len(tape) > 100
     assert len(said) == 1
     assert "is not kept" in said[0]

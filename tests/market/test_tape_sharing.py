@@ -51,7 +51,7 @@ def test_a_tape_that_cannot_be_kept_travels(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("framework.market.tapes.keep.put_in_place", full)
     said: list[str] = []
-    tapes = TapeCache(say=said.append)
+    tapes = TapeCache(log=said.append)
     handle: TapeHandle = pickle.loads(pickle.dumps(share_tape(MADE, cache=tapes, travels=False)))
     assert same(handle.tape(), tapes.tape(MADE))
     assert "is not kept (No space left on device)" in said[0]

@@ -126,7 +126,7 @@ def test_what_a_start_finds_is_booked_once_and_answers_what_was_asked_before() -
         symbol=SYMBOL, exec_id=7, order_id=1, side=1, price_ticks=1, qty_lots=2, is_maker=True,
         fee_quote=0.0, fee_base=0.0, exch_ts_ns=9,
     )  # fmt: skip
-    here.found(Reconciled(missed=(missed,), open=(), gone=((SYMBOL, 1), (SYMBOL, 2)), positions={}))
+    here.reconciled(Reconciled(missed=(missed,), open=(), gone=((SYMBOL, 1), (SYMBOL, 2)), positions={}))
     assert here.hear([filled(7, 1, lots=2, at_ns=9), heard(ACCEPTED, 2)]) == []
     known = here.known()
     assert known.positions[SYMBOL] == pytest.approx(0.002)

@@ -197,7 +197,7 @@ def test_the_metrics_of_a_run_are_served_while_it_goes_on(agent: Agent) -> None:
 
     words = (*SHORT, "soak.metrics_port=0")
     composed = compose_run(words=words, root=agent.root, environ={})
-    run_soak(composed=composed, say=said.append, clock=Staged(stages))
+    run_soak(composed=composed, log=said.append, clock=Staged(stages))
     assert found["overrides_generation"] == 4.0
     assert found["overrides_reload_totalapplied"] == 1.0
     assert found["overrides_reload_totalrefused"] == 1.0

@@ -121,7 +121,7 @@ def test_the_verdict_is_said_before_the_page_is_drawn(root: Path, monkeypatch: p
     monkeypatch.setattr("framework.soak.page.render.render_page", draw)
     composed = compose_run(words=QUICK, root=root, environ={})
     with pytest.raises(QuoteopsError, match="no room"):
-        run_soak(composed=composed, say=said.append)
+        run_soak(composed=composed, log=said.append)
     assert any(line.startswith("INCONCLUSIVE: ") for line in said)
     assert (composed.run_dir / "reports" / "KPI_GATE.json").is_file()
     assert json.loads((composed.run_dir / "run.json").read_text())["status"] == "incomplete"
@@ -154,7 +154,7 @@ def test_a_run_that_contradicts_itself_is_an_error_whatever_it_earned(
 
 def soaked_lines(root: Path, said: list[str]) -> None:
 
-    run_soak(composed=compose_run(words=QUICK, root=root, environ={}), say=said.append)
+    run_soak(composed=compose_run(words=QUICK, root=root, environ={}), log=said.append)
 
 
 def test_an_interrupt_leaves_what_was_written_and_says_so(root: Path) -> None:

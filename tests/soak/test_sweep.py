@@ -35,7 +35,7 @@ def swept(root: Path, *words: str, launcher: str = "serial", **more: Any) -> Swe
     moved = more.pop("progress", lambda _doing, _share: None)
     more.setdefault("pages", False)
     ready = [*words, f"hydra/launcher={launcher}"]
-    sweep, folder = run_sweep(words=ready, say=said.append, progress=moved, root=root, **more)
+    sweep, folder = run_sweep(words=ready, log=said.append, progress=moved, root=root, **more)
     return sweep.as_dict(), folder, said
 
 

@@ -46,8 +46,8 @@ def nodes() -> Iterator[Any]:
         yield found
 
 
-def swept(root: Path, *words: str, say: Any = lambda _: None) -> tuple[dict[str, Any], Path]:
-    sweep, folder = run_sweep(words=words, say=say, progress=lambda _d, _s: None, root=root, pages=False)
+def swept(root: Path, *words: str, log: Any = lambda _: None) -> tuple[dict[str, Any], Path]:
+    sweep, folder = run_sweep(words=words, log=log, progress=lambda _d, _s: None, root=root, pages=False)
     return sweep.as_dict(), folder
 
 
@@ -78,13 +78,13 @@ def test_one_of_two_nodes_is_killed_in_mid_sweep_and_nothing_changes(nodes: Any,
     alone, place = swept(root, *WORDS, "hydra/launcher=serial")
     said: list[str] = []
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         said.append(line)
         if len(said) == 3:
             nodes.kill_last()
 
     cluster = ("hydra/launcher=ray", f"hydra.launcher.address='{nodes.address}'")
-    together, folder = swept(root, *WORDS, *cluster, say=say)
+    together, folder = swept(root, *WORDS, *cluster, log=log)
     assert together == alone
     assert (folder / "SWEEP.json").read_bytes() == (place / "SWEEP.json").read_bytes()
     assert (together["status"], together["trials"]) == ("complete", 12)

@@ -104,7 +104,7 @@ class Git:
 
     def rev(self, ref: str) -> str:
         """Return the commit a name stands for. Raises GitError, also for a branch and a tag of one name."""
-        code, found, err = self._commit_of(ref)
+        code, sha, err = self._commit_of(ref)
         if code != 0 and err:
             raise GitError(f"{self.repo}: {reason_of(err, code)}")
         if code != 0:
@@ -118,7 +118,7 @@ class Git:
         meant = {kind + name: commit for kind in kinds if (commit := self._commit_of(kind + name)[1])}
         if len(set(meant.values())) > 1:
             raise GitError(f"{self.repo}: {name} is ambiguous; allowed {' or '.join(meant)}")
-        return found
+        return sha
 
     def _commit_of(self, ref: str) -> tuple[int, str, bytes]:
         args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")

@@ -292,13 +292,13 @@ def _unpublished(
 
 def _sealed_paths(git: Git, tip: str, name: str, *, since: int, before: int | None) -> list[str]:
     """Return the published segments from the one that holds entry ``since``, oldest first."""
-    found: list[str] = []
+    paths: list[str] = []
     for folder in _names(git, tip, f"{name}.segments"):
         if folder.isdigit() and int(folder) >= since // PER_FOLDER - 1:
-            found += [
+            paths += [
                 f"{name}.segments/{folder}/{file}" for file in _names(git, tip, f"{name}.segments/{folder}")
             ]
-    numbered = [(number_of(Path(path)), path) for path in sorted(found)]
+    numbered = [(number_of(Path(path)), path) for path in sorted(paths)]
     numbered = [(first, path) for first, path in numbered if first > 0 and (before is None or first < before)]
     begin = max((n for n, (first, _) in enumerate(numbered) if first <= since), default=0)
     return [path for _, path in numbered[begin:]]

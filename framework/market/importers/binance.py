@@ -69,7 +69,7 @@ def read_binance(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         symbol=symbol or "", venue="binance", kind="", contiguous="none", format="binance",
         files=[path.name for path in paths],
     )  # fmt: skip
-    found: dict[str, Layout] = {}
+    layouts: dict[str, Layout] = {}
     symbols: set[str] = set()
     for index, path in enumerate(paths):
         layout, header = _layout_of(path=path)
@@ -77,13 +77,13 @@ def read_binance(*, paths: Sequence[Path], symbol: str | None) -> Recording:
         symbols |= {named} - {""}
         if symbol and named not in ("", symbol):
             continue
-        found[path.name] = layout
+        layouts[path.name] = layout
         read = _add_touches if layout.what == "bookTicker" else _add_trades
         odd = OddRows(recording=recording, index=index)
         for block in read_blocks(path=path, columns=layout.names, odd=odd.width, header=header):
             read(recording, block, index, odd)
         odd.close(path=path)
-    _settle_on_one(recording=recording, found=found, symbols=symbols, wanted=symbol, path=paths[0])
+    _settle_on_one(recording=recording, layouts=layouts, symbols=symbols, wanted=symbol, path=paths[0])
     recording.trade_ids_contiguous = True
     refuse_inverse(symbol=recording.symbol, where=recording.files[0], margined=recording.kind != "spot")
     return recording
@@ -128,7 +128,7 @@ def _symbol_of(*, path: Path, layout: Layout) -> str:
 
 
 def _settle_on_one(
-    *, recording: Recording, found: dict[str, Layout], symbols: set[str], wanted: str | None, path: Path
+    *, recording: Recording, layouts: dict[str, Layout], symbols: set[str], wanted: str | None, path: Path
 ) -> None:
     if len(symbols) > 1 and not wanted:
         raise TapeError(f"{path.name}: files hold {', '.join(sorted(symbols))}; choose one with --symbol")
@@ -136,14 +136,14 @@ def _settle_on_one(
         raise TapeError(f"{path.name}: symbol {wanted} is unknown; allowed {', '.join(sorted(symbols))}")
     if not wanted and not symbols:
         raise TapeError(f"{path.name}: neither its name nor its rows tell the symbol; give it with --symbol")
-    markets = sorted({layout.market for layout in found.values()})
+    markets = sorted({layout.market for layout in layouts.values()})
     if len(markets) > 1:
         raise TapeError(f"{path.name}: files of the spot and the futures market cannot be one tape")
-    if {"trades", "aggTrades"} <= {layout.what for layout in found.values()}:
+    if {"trades", "aggTrades"} <= {layout.what for layout in layouts.values()}:
         raise TapeError(f"{path.name}: trades and aggTrades tell the same trades; give one of them")
     recording.symbol = wanted or next(iter(symbols))
     recording.kind = markets[0]
-    recording.measures["one_level_book"] = int("bookTicker" in {layout.what for layout in found.values()})
+    recording.measures["one_level_book"] = int("bookTicker" in {layout.what for layout in layouts.values()})
 
 
 def _times(recording: Recording, column: Any) -> tuple[Ints, Bools]:

@@ -140,12 +140,12 @@ def _blocks(file: _Csv, stream: Any, odd: Callable[[int], None]) -> Iterator[Blo
         if "Empty" in str(error):
             return
         raise TapeError(f"{path.name}:1: no rows of {len(names)} columns ({_first(error)})") from error
-    seen = int(file.header)
+    place = int(file.header)
     while (batch := _next(reader, path)) is not None:
         count = batch.num_rows
-        lines = _lines(begin=seen + 1, count=count, odd=left_out)
-        seen = int(lines[-1]) if count else seen
-        left_out[:] = [line for line in left_out if line > seen]
+        lines = _lines(begin=place + 1, count=count, odd=left_out)
+        place = int(lines[-1]) if count else place
+        left_out[:] = [line for line in left_out if line > place]
         if count:
             yield Block(lines, dict(zip(names, batch.columns, strict=True)))
     if left_out:
@@ -232,8 +232,8 @@ def clocks_of(column: Any) -> tuple[Ints, Bools]:
     try:
         clock = column.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
     except pyarrow.ArrowInvalid:
-        found = [CLOCK.fullmatch(text.strip()) for text in column.to_pylist()]
-        clock = np.array([int(match[1]) if match else 0 for match in found], np.int64)
+        matches = [CLOCK.fullmatch(text.strip()) for text in column.to_pylist()]
+        clock = np.array([int(match[1]) if match else 0 for match in matches], np.int64)
     return in_ns(clock=clock)
 
 
@@ -256,8 +256,8 @@ def among(column: Any, words: Sequence[str]) -> Bools:
     import pyarrow
     import pyarrow.compute
 
-    found = pyarrow.compute.is_in(column, pyarrow.array(words, pyarrow.string()))
-    return np.asarray(found.to_numpy(zero_copy_only=False), bool)
+    member = pyarrow.compute.is_in(column, pyarrow.array(words, pyarrow.string()))
+    return np.asarray(member.to_numpy(zero_copy_only=False), bool)
 
 
 def flags_of(column: Any) -> tuple[Bools, Bools]:

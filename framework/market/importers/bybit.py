@@ -173,11 +173,11 @@ def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
         place = place_of(file=index, line=number)
         try:
             message = read_json(text=line)
-            found = message["data"]["s"]
-            if found not in symbols:
-                refuse_inverse(symbol=found, where=reader.recording.where(place=place), margined=True)
-                symbols.add(found)
-            if wanted in (None, found):
+            named = message["data"]["s"]
+            if named not in symbols:
+                refuse_inverse(symbol=named, where=reader.recording.where(place=place), margined=True)
+                symbols.add(named)
+            if wanted in (None, named):
                 reader.message(message=message, recv_ns=to_ns(clock=int(message["ts"])), place=place)
         except MALFORMED:
             reader.recording.drop(place=place, reason="message")
@@ -194,12 +194,12 @@ def _read_book_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
 def _read_trade_archive(*, reader: BybitReader, path: Path, index: int, wanted: str | None) -> set[str]:
     symbols: set[str] = set()
     for number, row in _trade_rows(reader, path, index, TRADE_COLUMNS, ("trdMatchID", "RPI")):
-        found = row["symbol"]
+        named = row["symbol"]
         place = place_of(file=index, line=number)
-        if found not in symbols:
-            refuse_inverse(symbol=found, where=reader.recording.where(place=place), margined=True)
-            symbols.add(found)
-        if wanted in (None, found):
+        if named not in symbols:
+            refuse_inverse(symbol=named, where=reader.recording.where(place=place), margined=True)
+            symbols.add(named)
+        if wanted in (None, named):
             _add_trade(reader, row, place, ident=row.get("trdMatchID", ""), qty=row["size"])
     return symbols
 

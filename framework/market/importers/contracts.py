@@ -79,11 +79,11 @@ class Contract(NamedTuple):
 
 def contract_of(*, exchange: str, symbol: str, where: str) -> Contract:
     """Return what an exchange's symbol is; raises TapeError for one whose profit a tape cannot hold."""
-    for pattern, found in RULES.get(exchange, ()):
+    for pattern, kind in RULES.get(exchange, ()):
         if re.search(pattern, symbol):
-            if found in REFUSED:
+            if kind in REFUSED:
                 raise TapeError(
-                    f"{where}: {symbol} {REFUSED[found]} ({exchange}); allowed linear contracts and spot"
+                    f"{where}: {symbol} {REFUSED[kind]} ({exchange}); allowed linear contracts and spot"
                 )
-            return Contract(LINEAR if found == COUNTED else found, found == COUNTED)
+            return Contract(LINEAR if kind == COUNTED else kind, kind == COUNTED)
     return Contract("", counted=False)

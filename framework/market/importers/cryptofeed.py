@@ -97,13 +97,13 @@ def _levels(depth: int) -> list[tuple[str, int, str]]:
 def _describe(*, parquet: Any, path: Path) -> _File:
     """Return what a file holds, by its columns, and of what, by columns, metadata, folders or its name."""
     names = set(parquet.schema_arrow.names)
-    found = {(match[1], int(match[2]), match[3]) for name in names if (match := LEVEL.fullmatch(name))}
-    depth = len(found) // 4
+    levels = {(match[1], int(match[2]), match[3]) for name in names if (match := LEVEL.fullmatch(name))}
+    depth = len(levels) // 4
     if "order_id" in names and set(FLAT) <= names:
         raise TapeError(f"{path.name}: an L3 book of single orders; allowed L2 book and trades")
     if set(FLAT) <= names:
         kind = "flat"
-    elif depth and found == set(_levels(depth)) and set(CLOCKS) <= names:
+    elif depth and levels == set(_levels(depth)) and set(CLOCKS) <= names:
         kind = "ladder"
     elif set(TRADES) <= names:
         kind = "trades"

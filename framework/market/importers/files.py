@@ -116,10 +116,10 @@ def read_table(
 
 
 def _find(name: str, names: list[str], path: Path) -> int:
-    found = [index for index, told in enumerate(names) if column_key(told) == column_key(name)]
-    if len(found) > 1:
-        raise TapeError(f"{path.name}:1: column {name} is there {len(found)} times; allowed once")
-    return found[0] if found else -1
+    places = [index for index, told in enumerate(names) if column_key(told) == column_key(name)]
+    if len(places) > 1:
+        raise TapeError(f"{path.name}:1: column {name} is there {len(places)} times; allowed once")
+    return places[0] if places else -1
 
 
 def first_bytes(*, path: Path, count: int = 4096) -> bytes:

@@ -69,10 +69,10 @@ def sniff(*, paths: Sequence[Path]) -> str:
     """Return the one format of all files by their first bytes; raises TapeError when they differ or show
     none.
     """
-    found = {path: _sniff_one(path=path) for path in paths}
-    names = set(found.values())
+    sniffed = {path: _sniff_one(path=path) for path in paths}
+    names = set(sniffed.values())
     if len(names) > 1:
-        told = ", ".join(f"{path.name} {name}" for path, name in found.items())
+        told = ", ".join(f"{path.name} {name}" for path, name in sniffed.items())
         raise TapeError(f"files of different formats cannot be one tape: {told}")
     return names.pop()
 

@@ -35,34 +35,34 @@ def read_tardis(*, paths: Sequence[Path], symbol: str | None) -> Recording:
     )  # fmt: skip
     kinds = [_kind_of(path=path) for path in paths]
     deepest = next((kind for kind in BOOKS if kind in kinds), "")
-    seen: set[str] = set()
+    symbols: set[str] = set()
     for index, (path, kind) in enumerate(zip(paths, kinds, strict=True)):
         if kind in BOOKS and kind != deepest:
             recording.measure(f"{IGNORED[kind]}_files_ignored")
             continue
-        meet = _meeting(recording=recording, seen=seen, symbol=symbol)
+        meet = _meeting(recording=recording, met=symbols, symbol=symbol)
         if kind == "book_snapshot":
             read_snapshots(recording=recording, path=path, index=index, header=_header(path), meet=meet)
             continue
         read_rows(recording=recording, path=path, index=index, kind=kind, columns=COLUMNS[kind], meet=meet)
-    if symbol and symbol not in seen:
+    if symbol and symbol not in symbols:
         raise TapeError(
-            f"{paths[0].name}: symbol {symbol} is unknown; allowed {', '.join(sorted(seen)) or 'none'}"
+            f"{paths[0].name}: symbol {symbol} is unknown; allowed {', '.join(sorted(symbols)) or 'none'}"
         )
-    if len(seen) > 1 and not symbol:
-        raise TapeError(f"{paths[0].name}: files hold {', '.join(sorted(seen))}; choose one with --symbol")
-    recording.symbol = symbol or next(iter(seen), "")
+    if len(symbols) > 1 and not symbol:
+        raise TapeError(f"{paths[0].name}: files hold {', '.join(sorted(symbols))}; choose one with --symbol")
+    recording.symbol = symbol or next(iter(symbols), "")
     return recording
 
 
-def _meeting(*, recording: Recording, seen: set[str], symbol: str | None) -> Callable[[str, str, int], bool]:
+def _meeting(*, recording: Recording, met: set[str], symbol: str | None) -> Callable[[str, str, int], bool]:
     """Return what is asked of each exchange and symbol met: whether its rows are wanted."""
 
-    def meet(exchange: str, found: str, place: int) -> bool:
-        if found not in seen or exchange.lower() != recording.exchange:
-            seen.add(found)
-            _note_venue(recording=recording, told={"exchange": exchange, "symbol": found}, place=place)
-        return symbol in (None, found)
+    def meet(exchange: str, named: str, place: int) -> bool:
+        if named not in met or exchange.lower() != recording.exchange:
+            met.add(named)
+            _note_venue(recording=recording, told={"exchange": exchange, "symbol": named}, place=place)
+        return symbol in (None, named)
 
     return meet
 
@@ -86,11 +86,11 @@ def _kind_of(*, path: Path) -> str:
 
 def _note_venue(*, recording: Recording, told: dict[str, str], place: int) -> None:
     exchange = told["exchange"].lower()
-    found = contract_of(exchange=exchange, symbol=told["symbol"], where=recording.where(place=place))
+    kind = contract_of(exchange=exchange, symbol=told["symbol"], where=recording.where(place=place))
     if recording.exchange not in ("", exchange):
         raise TapeError(
             f"{recording.where(place=place)}: {exchange} beside {recording.exchange}; allowed one exchange"
         )
     recording.exchange = exchange
     recording.venue = exchange.removesuffix("-futures").removesuffix("-spot")
-    recording.kind, recording.counted = found
+    recording.kind, recording.counted = kind

@@ -30,9 +30,9 @@ LEVEL = re.compile(r"(asks|bids)\[(\d+)\]\.price")
 
 def depth_of(*, header: list[str]) -> int:
     """Return how many levels a side a header names, 0 when it is of another kind."""
-    found = {(match[1], int(match[2])) for name in header if (match := LEVEL.fullmatch(name))}
-    depth = len(found) // 2
-    return depth if found == {(side, at) for side in ("asks", "bids") for at in range(depth)} else 0
+    levels = {(match[1], int(match[2])) for name in header if (match := LEVEL.fullmatch(name))}
+    depth = len(levels) // 2
+    return depth if levels == {(side, at) for side in ("asks", "bids") for at in range(depth)} else 0
 
 
 def read_snapshots(

@@ -110,8 +110,8 @@ def estimate_ticker_times(
     if len(trade_exch):
         order = np.argsort(trade_recv, kind="stable")
         newest = steady(times=trade_exch[order])
-        seen = np.searchsorted(trade_recv[order], recv[rows] + TRADE_LEAD_NS, side="right")
-        guess = np.where(seen > 0, np.maximum(guess, newest[np.maximum(seen - 1, 0)]), guess)
+        upto = np.searchsorted(trade_recv[order], recv[rows] + TRADE_LEAD_NS, side="right")
+        guess = np.where(upto > 0, np.maximum(guess, newest[np.maximum(upto - 1, 0)]), guess)
     times = exch[diff_rows]
     before = np.searchsorted(diff_ids, ids, side="right") - 1
     after = np.searchsorted(diff_ids, ids, side="left")
@@ -126,13 +126,13 @@ def unstamped(*, recording: Recording, exch: Ints, recv: Ints) -> Ints:
     """Return exchange times; a message without one gets its receive time less the recorder's offset."""
     missing = exch == 0
     trades = np.array([recording.trades.recv_ns, recording.trades.exch_ns], np.int64)
-    seen = trades[:, (trades > 0).all(axis=0)]
+    stamps = trades[:, (trades > 0).all(axis=0)]
     stamped = ~missing & (recv > 0)
-    seen = np.concatenate([seen, np.stack([recv[stamped], exch[stamped]])], axis=1)
-    if not missing.any() or not seen.shape[1]:
+    stamps = np.concatenate([stamps, np.stack([recv[stamped], exch[stamped]])], axis=1)
+    if not missing.any() or not stamps.shape[1]:
         return positive_or(times=exch, other=recv)
     recording.measures["book_times_estimated"] = int(missing.sum())
-    return np.where(missing, recv - _offset_at(at=recv, recv=seen[0], exch=seen[1]), exch)
+    return np.where(missing, recv - _offset_at(at=recv, recv=stamps[0], exch=stamps[1]), exch)
 
 
 def _offset_at(*, at: Ints, recv: Ints, exch: Ints) -> Ints:

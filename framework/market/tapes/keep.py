@@ -25,7 +25,7 @@ from framework.market.errors import TapeError
 from framework.market.made import Made
 from framework.market.tape import FUNDING_COLUMNS, SCHEMA_HASH, Tape
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 KEPT_BYTES = 2 << 30
 """Tapes kept on disk, together; the oldest go first."""
 SIDECAR = "tape.json"
@@ -56,16 +56,16 @@ def kept_tape(folder: Path) -> Tape | None:
         return None
 
 
-def keep_tape(tape: Tape, folder: Path, *, say: Say) -> None:
+def keep_tape(tape: Tape, folder: Path, *, log: Log) -> None:
     """Write a tape for the next process; a cache that cannot be written costs time, not the run."""
     try:
         write_columns(folder=folder, columns=tape.columns(), beside=_sidecar(described(tape)))
         _evict(folder)
     except OSError as error:
-        say(_not_kept(folder, error))
+        log(_not_kept(folder, error))
 
 
-def make_kept(made: Made, folder: Path, *, say: Say) -> Tape:
+def make_kept(made: Made, folder: Path, *, log: Log) -> Tape:
     """Make a tape chunk by chunk in the folder it is kept in, and in memory where that cannot be written.
 
     Raises TapeError.
@@ -83,7 +83,7 @@ def make_kept(made: Made, folder: Path, *, say: Say) -> Tape:
             put_in_place(building, folder, beside=_sidecar(about), **counts)
         _evict(folder)
     except OSError as error:
-        say(_not_kept(folder, error))
+        log(_not_kept(folder, error))
     tape = kept_tape(folder)
     return generate(made) if tape is None else tape
 
@@ -107,8 +107,8 @@ def _not_kept(folder: Path, error: OSError) -> str:
 
 def _evict(newest: Path) -> None:
     """Delete the oldest kept tapes beyond the budget, never the newest."""
-    found = (folder for kind in ("synthetic-*", "window*-*") for folder in newest.parent.glob(kind))
-    kept = sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
+    folders = (folder for kind in ("synthetic-*", "window*-*") for folder in newest.parent.glob(kind))
+    kept = sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
     total = 0
     for folder in kept:
         total += sum(file.stat().st_size for file in folder.iterdir())

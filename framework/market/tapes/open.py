@@ -8,7 +8,7 @@ from framework.market.columns import cache_folder, described, map_tape
 from framework.market.errors import TapeError
 from framework.market.made import Made
 from framework.market.tape import Tape
-from framework.market.tapes.keep import Say, keep_tape, kept_tape, made_folder, make_kept, window_folder
+from framework.market.tapes.keep import Log, keep_tape, kept_tape, made_folder, make_kept, window_folder
 from framework.market.tapes.sources import TapeSource
 
 HELD = 2
@@ -16,10 +16,10 @@ HELD = 2
 
 
 class TapeCache:
-    """Open or make a tape once a process; ``say`` hears what could not be kept below ``folder``."""
+    """Open or make a tape once a process; ``log`` hears what could not be kept below ``folder``."""
 
-    def __init__(self, *, say: Say = lambda _: None, folder: Path | None = None) -> None:
-        self._say = say
+    def __init__(self, *, log: Log = lambda _: None, folder: Path | None = None) -> None:
+        self._log = log
         self._folder = folder or cache_folder()
         self._held: dict[TapeSource, Tape] = {}
 
@@ -41,7 +41,7 @@ class TapeCache:
         else:
             folder = window_folder(tape, below=self._folder)
             if kept_tape(folder) is None:
-                keep_tape(tape, folder, say=self._say)
+                keep_tape(tape, folder, log=self._log)
         try:
             map_tape(folder=folder, sidecar=described(tape), where=str(folder))
         except TapeError:
@@ -51,4 +51,4 @@ class TapeCache:
     def _made(self, made: Made) -> Tape:
         folder = made_folder(made, below=self._folder)
         tape = kept_tape(folder)
-        return make_kept(made, folder, say=self._say) if tape is None else tape
+        return make_kept(made, folder, log=self._log) if tape is None else tape

@@ -299,8 +299,8 @@ class EnvironmentFile(StrictModel):
     @model_validator(mode="after")
     def _words_leave_what_the_file_says(self) -> Self:
         for word in self.words:
-            key, found, _ = word.partition("=")
-            if not found or key in OWN_KEYS or key.startswith("rollout.candidate"):
+            key, equals, _ = word.partition("=")
+            if not equals or key in OWN_KEYS or key.startswith("rollout.candidate"):
                 raise ValueError(
                     f"words: {word}; allowed key=value beside profile, rollout, candidate and overrides,"
                     " which have keys of their own"

@@ -84,11 +84,11 @@ def thin(x: Floats, y: Floats, *, columns: int) -> tuple[Floats, Floats]:
 
 def _extremes(y: Floats, starts: Any, column: Any) -> list[Any]:
     """Give where each column's first lowest point is, and its first highest."""
-    found = []
+    places = []
     for extreme in (np.minimum, np.maximum):
         hits = np.flatnonzero(y == extreme.reduceat(y, starts)[column])
-        found.append(hits[np.unique(column[hits], return_index=True)[1]])
-    return found
+        places.append(hits[np.unique(column[hits], return_index=True)[1]])
+    return places
 
 
 def slots(x: Floats, y: Floats, *, length: float, columns: int) -> Floats:

@@ -63,12 +63,12 @@ def cell_of(composed: Composed) -> Cell:
     """Make a cell of a composed run; raises SoakError for what only a run of its own can do."""
     settings = composed.settings
     soak = settings.soak
-    for name, said in (
+    for name, text in (
         ("clock", soak.clock == "wall"),
         ("patches_file", soak.patches_file is not None),
         ("profile_switch", soak.profile_switch == "act"),
     ):
-        if said:
+        if text:
             raise SoakError(
                 f"soak.{name}: is {getattr(soak, name)} in a sweep; allowed with quoteops soak without -m"
             )

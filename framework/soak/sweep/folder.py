@@ -81,7 +81,7 @@ class SweepFolder:
             self.plan = plan
             write_json(path=self.path / PLAN, value=plan)
             return
-        for part, said in (
+        for part, given in (
             ("words", "the words are others"),
             ("config", "config/ was changed"),
             ("code", "the code has changed"),
@@ -89,7 +89,7 @@ class SweepFolder:
             ("presents", "the environment composes another present"),
         ):
             if plan[part] != self.plan.get(part):
-                raise SoakError(f"{self.path}: {said} than when the sweep began; allowed a new sweep")
+                raise SoakError(f"{self.path}: {given} than when the sweep began; allowed a new sweep")
 
     def done(self, number: int) -> Done | None:
         """Give what a cell, or a present, came to that was played whole under this plan."""

@@ -106,10 +106,10 @@ class SweepRow:
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as files hold it: a cell has either what was measured or ``error``."""
-        found = {"cell": self.cell, "label": self.label, "values": dict(self.values), "folder": self.folder}
+        plain = {"cell": self.cell, "label": self.label, "values": dict(self.values), "folder": self.folder}
         if self.tape is not None:
-            found["tape"] = list(self.tape)
-        return {**found, **({"error": self.error} if self.measured is None else asdict(self.measured))}
+            plain["tape"] = list(self.tape)
+        return {**plain, **({"error": self.error} if self.measured is None else asdict(self.measured))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,11 +156,11 @@ def ranked_row(data: Mapping[str, Any]) -> RankedRow:
 def read_back(kind: type[T], data: Mapping[str, Any]) -> T:
     """Make a record of plain data that names every field; raises KeyError or TypeError for anything else."""
     allowed = get_type_hints(kind)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for field in fields(kind):
-        value = found[field.name] = data[field.name]
+        value = values[field.name] = data[field.name]
         wanted = allowed[field.name]
         whole = isinstance(value, int) and not isinstance(value, bool) and wanted in (float, float | None)
         if not (whole or isinstance(value, wanted)):
             raise TypeError(f"{field.name} is {value!r}")
-    return kind(**found)
+    return kind(**values)

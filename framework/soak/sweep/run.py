@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from framework.session.window import tape_sources
 from framework.settings.compose import Composed
 from framework.settings.compose_many import compose_cells
 from framework.settings.resolve import find_root
-from framework.soak.run import Interrupted
+from framework.soak.run import Interrupted, Log, Progress
 from framework.soak.sweep.beside import NONE, comparisons, presents_of
 from framework.soak.sweep.cell import Cell, CellResult, PlayCell, cell_of, code_digest, warm_up
 from framework.soak.sweep.folder import PLAN, SweepFolder, begun_folder, new_folder
@@ -39,8 +39,6 @@ from framework.soak.sweep.winner import play_winner
 from framework.soak.sweep.words import as_begun, own_folder
 from framework.soak.versus import Blocks
 
-Say = Callable[[str], None]
-Progress = Callable[[str, float], None]
 REWRITE_S = 5.0
 """How often the tables are written while cells come in; cells themselves are on disk at once."""
 
@@ -48,7 +46,7 @@ REWRITE_S = 5.0
 def run_sweep(
     *,
     words: Sequence[str],
-    say: Say,
+    log: Log,
     progress: Progress,
     root: Path | None = None,
     resume: Path | None = None,
@@ -69,7 +67,7 @@ def run_sweep(
     else:
         folder = new_folder(own=own, home=home)
     fresh = folder.plan is None
-    sweep = _Sweep(folder, home, rest, say, progress)
+    sweep = _Sweep(folder, home, rest, log, progress)
     try:
         with locked(path=folder.path / PLAN, timeout_s=1.0):  # one process plays it
             multirun(
@@ -93,9 +91,9 @@ class _Sweep:
     """The cells of a sweep, and the rows of those that were played."""
 
     def __init__(
-        self, folder: SweepFolder, home: Path, words: Sequence[str], say: Say, progress: Progress
+        self, folder: SweepFolder, home: Path, words: Sequence[str], log: Log, progress: Progress
     ) -> None:
-        self.folder, self.home, self.say, self.progress = folder, home, say, progress
+        self.folder, self.home, self.log, self.progress = folder, home, log, progress
         self.words = [word for word in words if not word.startswith(("hydra.", "hydra/"))]
         self.composed: list[Composed] = []
         self.cells: list[Cell] = []
@@ -127,7 +125,7 @@ class _Sweep:
                 self.rows[n], self.blocks[n], self.block_s[n] = done.row, done.blocks, done.block_s
         missing = [n for n in everything if n not in self.rows]
         if self.done:
-            self.say(f"| soak_sweep | RESUMED | {self.done} of {len(self.cells)} cells are done |")
+            self.log(f"| soak_sweep | RESUMED | {self.done} of {len(self.cells)} cells are done |")
         self._lap("compose", start)
         self.write(complete=False)
         if missing:
@@ -172,11 +170,11 @@ class _Sweep:
         here += [None] * (fanout.size - len(here))
         shared = fanout.run(warm_up, here, on_done=lambda _: None)
         if travels:
-            cache = TapeCache(say=self.say)
+            cache = TapeCache(log=self.log)
             return {source: share_tape(source, cache=cache, travels=True) for source in sources}
         # A tape that cannot be had is an error of each cell that asks for it.
-        found = ((source, got.value) for source, got in zip(sources, shared, strict=False))
-        return {source: handle for source, handle in found if handle is not None}
+        pairs = ((source, got.value) for source, got in zip(sources, shared, strict=False))
+        return {source: handle for source, handle in pairs if handle is not None}
 
     def _play(self, numbers: list[int], fanout: Fanout, job: PlayCell, *, last: bool) -> list[int]:
         """Play cells; give those that a fault kept from being played, to be tried once more."""
@@ -185,11 +183,11 @@ class _Sweep:
         def done(outcome: Outcome[CellResult]) -> None:
             n = numbers[outcome.index]
             if outcome.attempts > 1 and outcome.ok:
-                self.say(
+                self.log(
                     f"| soak_sweep | RETRIED | cell={folder_of(n)} its worker died; played again elsewhere |"
                 )
             if not outcome.ok and not outcome.refused and not last:
-                self.say(f"| soak_sweep | RETRY | cell={folder_of(n)} {outcome.error} |")
+                self.log(f"| soak_sweep | RETRY | cell={folder_of(n)} {outcome.error} |")
                 again.append(n)
                 return
             self._take(n, outcome)
@@ -215,14 +213,14 @@ class _Sweep:
                 outcome.worker, round(outcome.seconds, 4), round(played.replay_s, 4), outcome.attempts
             ]  # fmt: skip
         else:
-            seen = f" (see {n}/error.txt)" if outcome.trace is not None else ""
-            row = replace(row, error=f"{outcome.error}{seen}")
+            where = f" (see {n}/error.txt)" if outcome.trace is not None else ""
+            row = replace(row, error=f"{outcome.error}{where}")
             self.folder.write_failure(cell=cell, row=row, trace=outcome.trace)
         self.rows[n] = row
         if n >= 0:
-            self.say(f"| soak_sweep | {row.verdict} | cell={n} {row.label} |")
+            self.log(f"| soak_sweep | {row.verdict} | cell={n} {row.label} |")
         elif row.error is not None:
-            self.say(f"| soak_sweep | NOT COMPARED | what runs cannot be played: {row.error} |")
+            self.log(f"| soak_sweep | NOT COMPARED | what runs cannot be played: {row.error} |")
         self.progress(f"{self.done} of {len(self.cells)} cells", self.done / len(self.cells))
         if time.monotonic() - self._written > REWRITE_S:
             self.write(complete=False)

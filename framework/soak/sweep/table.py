@@ -26,9 +26,9 @@ SWEEP = "SWEEP.json"
 def values_of(cells: Sequence[Composed], *, words: Sequence[str]) -> list[dict[str, Any]]:
     """Give each cell's values of the keys that differ between them, all keys when none does."""
     keys = [word.partition("=")[0] for word in words]
-    found = [{key: _value(cell, key) for key in keys} for cell in cells]
-    apart = [key for key in keys if len({str(values[key]) for values in found}) > 1] or keys
-    return [{key: values[key] for key in apart} for values in found]
+    named = [{key: _value(cell, key) for key in keys} for cell in cells]
+    apart = [key for key in keys if len({str(values[key]) for values in named}) > 1] or keys
+    return [{key: values[key] for key in apart} for values in named]
 
 
 def label_of(values: Mapping[str, Any]) -> str:
@@ -126,9 +126,9 @@ def read_sweep(path: Path) -> Sweep:
             cells=tuple(ranked_row(row) for row in data["cells"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, TapeError) as error:
-        said = f"no {error}" if isinstance(error, KeyError) else str(error)
+        fault = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise SoakError(
-            f"{path}: is no table of a sweep ({said}); allowed what a sweep has written"
+            f"{path}: is no table of a sweep ({fault}); allowed what a sweep has written"
         ) from error
 
 

@@ -27,8 +27,8 @@ def sweep_markdown(sweep: Sweep) -> str:
     """Give the sweep as Markdown."""
     lines = [_head(sweep), ("---",) * len(HEAD), *(_cells(row, str) for row in sweep.cells)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    said = f"{sentence(sweep)}\n\nWhat runs: {sweep.present or 'unknown'}."
-    return f"# Sweep: {sweep.verdict.value}\n\n{said}\n\n{table}\n\n{_legend(sweep)}\n"
+    text = f"{sentence(sweep)}\n\nWhat runs: {sweep.present or 'unknown'}."
+    return f"# Sweep: {sweep.verdict.value}\n\n{text}\n\n{table}\n\n{_legend(sweep)}\n"
 
 
 def sweep_text(sweep: Sweep, *, folder: str, page: str = "", columns: int | None = None) -> str:

@@ -27,7 +27,7 @@ def play_winner(*, composed: Composed, row: SweepRow, folder: Path, home: Path) 
     shutil.rmtree(place, ignore_errors=True)
     result, _ = run_soak(
         composed=replace(composed, run_dir=place),
-        say=lambda _: None,
+        log=lambda _: None,
         home=home,
         publish=False,
     )
