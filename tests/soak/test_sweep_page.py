@@ -8,9 +8,12 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework.settings.compose import compose_run
 from framework.soak.page.palette import COLOURS
+from framework.soak.sweep.charts import broken, shade_of
 from framework.soak.sweep.grid import grid_of
 from framework.soak.sweep.page import render_sweep
 from framework.soak.sweep.row import Measured, SweepRow
@@ -154,10 +157,25 @@ def test_the_most_influential_parameter_comes_first() -> None:
     assert [axis.name for axis in grid.axes] == ["params.min_interval_ms", "params.base_spread_bps_delta"]
     first, second = grid.axes
     means = grid.means(first)
-    assert means[60,] == pytest.approx(0.015)
-    assert means[100,] == pytest.approx(0.615)
-    assert grid.means(first, second)[60, 0.3] == pytest.approx(0.03)
-    assert max(value for _, value in grid.measured) == pytest.approx(0.63)
+    assert means[60,] == pytest.approx(1.5)
+    assert means[100,] == pytest.approx(61.5)
+    assert grid.means(first, second)[60, 0.3] == pytest.approx(3.0)
+    assert max(value for _, value in grid.measured) == pytest.approx(63.0)
+
+
+def test_the_axis_of_gains_holds_zero_and_cells_too_quiet_to_count_are_grey() -> None:
+    grid = grid_of(sweep(SPREAD, worth=lambda n: 0.01 + 0.02 * n))
+    assert (grid.name, grid.low) == ("gain, quote a day", 0.0)
+    assert {row.cell: shade_of(grid, row) for row in grid.rows} == {0: "faint", 1: "net", 2: "net", 3: "good"}
+    loss = grid_of(sweep(SPREAD, worth=lambda n: -0.5 - 0.1 * n))
+    assert (loss.high, shade_of(loss, loss.rows[0])) == (0.0, "adverse")
+
+
+@given(st.text("ab_ ", min_size=1, max_size=40), st.integers(1, 12))
+def test_a_name_is_broken_between_its_words_and_loses_no_letter(name: str, longest: int) -> None:
+    lines = broken(name, longest=longest)
+    assert "".join(lines).replace(" ", "") == name.replace(" ", "")
+    assert all(len(line) <= longest or not re.search(r"[_ ](?=[^_ ])", line.strip()) for line in lines)
 
 
 def test_the_words_of_the_leader_alone_are_given() -> None:

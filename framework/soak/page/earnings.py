@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.edge.intervals import Interval
 from framework.edge.section import Section
+from framework.gates.comparison import FEW_FILLS
 from framework.soak.page.money import PARTS
 from framework.soak.page.words import NONE, fixed, interval, num, percent, whole
 
@@ -66,19 +67,28 @@ def fee_words(*, fee_bps: float, even_bps: float | None, origin: Origin, recorde
 
 
 def headline(totals: Section, quote: str) -> list[Tile]:
-    """Give the numbers at the top of the page: name, value, and what to read beside it."""
+    """Give the numbers at the top of the page: name, value, and what to read beside it.
+
+    Of few fills no figure is in bps.
+    """
+    money = [
+        _tile(
+            "Result", f"{num(totals.net_quote, plus=True)} {quote}",
+            f"worst drawdown {num(totals.max_drawdown_quote)}{_over(totals)}",
+        ),
+        _tile("Fills", whole(totals.fills), f"turnover {num(totals.turnover_quote)} {quote}"),
+    ]  # fmt: skip
+    if totals.fills < FEW_FILLS:
+        names = ("Net", "Quoted edge", "30-s markout, net", "Net without carry")
+        return [*(Tile(name, NONE, f"fewer than {FEW_FILLS} fills") for name in names), *money]
     markout, error = totals.markout_30s.net_bps, totals.markout_30s.net_se_bps
-    of_edge, worst = percent(totals.net_to_gross), num(totals.max_drawdown_quote)
-    turnover = num(totals.turnover_quote)
+    of_edge = percent(totals.net_to_gross)
     return [
         _tile("Net", _in_bps(totals.net_bps), _range_words(totals.intervals["net_bps"])),
         _tile("Quoted edge", _in_bps(totals.parts["gross"].bps), f"net is {of_edge} of it"),
         _tile("30-s markout, net", _in_bps(markout), f"± {num(error)} (standard error)"),
         _tile("Net without carry", _in_bps(_without_carry(totals)), _carry_share(totals)),
-        _tile(
-            "Result", f"{num(totals.net_quote, plus=True)} {quote}", f"worst drawdown {worst}{_over(totals)}"
-        ),
-        _tile("Fills", whole(totals.fills), f"turnover {turnover} {quote}"),
+        *money,
     ]
 
 

@@ -15,8 +15,7 @@ from framework.soak.page.part import BOTH, Part, symbol_part, whole_part
 from framework.soak.page.scripts import STYLE, scripts_for
 from framework.soak.page.template import fill_template
 from framework.soak.page.tuner import decisions
-from framework.soak.page.words import hours, typeset
-from framework.soak.text import present_lines
+from framework.soak.page.words import hours, market_words
 from framework.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
@@ -52,7 +51,8 @@ def _words(result: SoakResult, parts: list[Part]) -> dict[str, Any]:
         ),
         "decides": gate.decides,
         "band": gate.decision.band,
-        "answers": [typeset(line) for line in present_lines(result)],
+        "answers": standing.answers(result),
+        "market": market_words(result.settings),
         "next": next_line(result),
         "traded_head": traded.HEAD,
         "profiles": standing.profiles(gate),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from framework.gates.comparison import Answer
+from framework.gates.comparison_text import comparison_words
 from framework.gates.gate import Gate
 from framework.gates.kpi import ProfileVerdict, RowVerdict
 from framework.gates.metrics import METRICS
 from framework.soak.page.palette import VERDICT_COLOURS
-from framework.soak.page.words import hours, interval, num
+from framework.soak.page.words import hours, interval, num, typeset
+
+if TYPE_CHECKING:
+    from framework.soak.result import SoakResult
 
 ANSWERS = {
     Answer.BETTER: "PASS",
@@ -21,15 +27,38 @@ ANSWERS = {
 }
 """The verdict whose colour an answer has."""
 
+QUESTION = "Is it better than what runs?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerWords:
+    """One of the two answers: its question, the answer in a word and in a sentence, and what is beside it."""
+
+    question: str
+    word: str
+    tint: str
+    text: str
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A stretch of a gauge and what a value in it means."""
+
+    start: float
+    width: float
+    tint: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gauge:
-    """Value, interval and limits on a line from 0 to 100; ``width`` None without an interval."""
+    """Value, interval, limits and zones on a line from 0 to 100; ``width`` None without an interval."""
 
     value: float
     start: float
     width: float | None
     limits: list[float]
+    zones: list[Zone]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +98,31 @@ def tint(verdict: str) -> str:
 def answer_tint(answer: Answer) -> str:
     """Give the colour name of an answer to whether it is better."""
     return tint(ANSWERS[answer])
+
+
+def answers(result: SoakResult) -> list[AnswerWords]:
+    """Give both answers: whether it is better than what runs, then whether it meets the KPI."""
+    gate = result.judged
+    kpi = AnswerWords(
+        question=f"Does it meet the KPI ({gate.decides})?",
+        word=gate.verdict.value,
+        tint=tint(gate.verdict.value),
+        text=typeset(gate.sentence),
+    )
+    return [*_better(result), kpi]
+
+
+def _better(result: SoakResult) -> list[AnswerWords]:
+    if not result.present:
+        return []
+    word, shade, text = "NOT COMPARED", "muted", f"the present configuration {result.present}"
+    beside = ""
+    if result.is_present:
+        word, text = "NOTHING TRIED", f"this is what runs: {result.present}"
+    elif (found := result.comparison) is not None:
+        word, shade = found.answer.words, answer_tint(found.answer)
+        text, beside = comparison_words(found, quote=result.reported.quote), f"What runs: {result.present}."
+    return [AnswerWords(question=QUESTION, word=word, tint=shade, text=typeset(text), beside=beside)]
 
 
 def profiles(gate: Gate) -> list[ProfileTable]:
@@ -126,8 +180,22 @@ def gauge(row: RowVerdict) -> Gauge | None:
     start, end = place(lower, 0.0), place(upper, 100.0)
     bounded = lower is not None or upper is not None
     return Gauge(
+        zones=_zones(row, place),
         value=place(value, 0.0),
         start=start,
         width=round(max(end - start, 0.0), 1) if bounded else None,
         limits=[place(x, 0.0) for x in limits],
     )
+
+
+def _zones(row: RowVerdict, place: Callable[[float | None, float], float]) -> list[Zone]:
+    """Give where a value would miss the limit, meet it alone, and meet the target too."""
+    higher = METRICS[row.metric].higher_is_better
+    edges = [(x, tone) for x, tone in ((row.hard, "bad"), (row.soft, "warn")) if x is not None]
+    ends = [place(x, 0.0) for x, _ in edges]
+    tones = [*(tone for _, tone in edges), "good"]
+    bounds = [0.0, *ends, 100.0] if higher else [100.0, *ends, 0.0]
+    return [
+        Zone(round(min(a, b), 1), round(abs(b - a), 1), tone)
+        for a, b, tone in zip(bounds, bounds[1:], tones, strict=False)
+    ]

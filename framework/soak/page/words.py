@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from framework.settings.schema.market import TapeMarket
+
+if TYPE_CHECKING:
+    from framework.settings.schema.run import RunSettings
 
 NONE = "–"
 MINUS = "\u2212"
@@ -113,3 +118,11 @@ def _signed(text: str, plus: bool) -> str:
     if not any(digit in bare.split("e")[0] for digit in "123456789"):
         return bare
     return MINUS + bare if text.startswith("-") else f"+{bare}" if plus else bare
+
+
+def market_words(settings: RunSettings) -> str:
+    """Say what market it is: one that was drawn, or a tape that was recorded."""
+    market = settings.market
+    if isinstance(market, TapeMarket):
+        return "a recorded tape"
+    return f"a drawn market, traded nowhere ({market.preset}, {market.regime}, seed {settings.soak.seed})"

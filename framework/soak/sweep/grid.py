@@ -1,4 +1,4 @@
-"""The grid behind a sweep's page: the varied parameters as axes, the markout of every cell on them."""
+"""The grid behind a sweep's page: the varied parameters as axes, what every cell gained on them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from framework.gates.comparison import TURNOVER_FLOOR
 from framework.soak.page.words import compact, known
 from framework.soak.sweep.row import RankedRow
 from framework.soak.sweep.table import Sweep, as_word
 
+Z90 = 1.645
 NUMBERED = 12
 """An axis of more values is a scale of numbers, not a list of them."""
 
@@ -51,28 +53,75 @@ class Axis:
 
 @dataclass(frozen=True)
 class Grid:
-    """The rows of a sweep, best first, and their axes, the most influential first."""
+    """The rows of a sweep, best first, and their axes, the most influential first.
+
+    A row is worth its gain on what runs; in a sweep in which none was compared, its markout.
+    """
 
     axes: tuple[Axis, ...]
     rows: tuple[RankedRow, ...]
 
     @property
+    def compared(self) -> bool:
+        """Tell whether any row stands beside what runs."""
+        return any(row.measured is not None and row.measured.answer is not None for row in self.rows)
+
+    @property
+    def name(self) -> str:
+        """Return what a row is worth, in a word and its unit."""
+        quote = next((row.measured.quote for row in self.rows if row.measured and row.measured.quote), "")
+        return f"gain, {quote or 'quote'} a day" if self.compared else "markout, bps"
+
+    def worth(self, row: RankedRow) -> float | None:
+        """Give what a row is worth; None of one that could not run, did not trade or was not compared."""
+        if row.measured is None or row.markout_bps is None:
+            return None
+        return row.measured.gain_per_day if self.compared else row.markout_bps
+
+    def quiet(self, *rows: RankedRow) -> bool:
+        """Tell whether all of these trade so little of what runs trades that a gain does not count."""
+        standings = [row.measured for row in rows if row.measured is not None]
+        return bool(standings) and all(
+            one.turnover_vs_present is not None
+            and one.turnover_vs_present < TURNOVER_FLOOR
+            and not one.is_present
+            for one in standings
+        )
+
+    def with_values(self, values: dict[str, Any]) -> list[RankedRow]:
+        """Give the rows that have these values."""
+        return [row for row in self.rows if values.items() <= row.values.items()]
+
+    def bounds(self, row: RankedRow) -> tuple[float, float]:
+        """Give the interval of what a measured row is worth, at the level of all trials for a gain."""
+        value, standing = self.worth(row) or 0.0, row.measured
+        if standing is None or not self.compared:
+            half = 0.0 if standing is None else Z90 * (standing.markout_net_30s_se_bps or 0.0)
+            return value - half, value + half
+        low, high = standing.gain_per_day_lower, standing.gain_per_day_upper
+        return value if low is None else low, value if high is None else high
+
+    @property
     def measured(self) -> list[tuple[RankedRow, float]]:
-        """The rows with a markout, best first, and their markouts."""
-        return [(row, row.markout_bps) for row in self.rows if row.markout_bps is not None]
+        """The rows that are worth something known, best first, and what that is."""
+        return [(row, value) for row in self.rows if (value := self.worth(row)) is not None]
 
     @property
     def low(self) -> float:
-        """The least markout."""
-        return min((value for _, value in self.measured), default=0.0)
+        """The least worth; of gains at most zero."""
+        return min((*(value for _, value in self.measured), *self._zero), default=0.0)
 
     @property
     def high(self) -> float:
-        """The greatest markout."""
-        return max((value for _, value in self.measured), default=0.0)
+        """The greatest worth; of gains at least zero."""
+        return max((*(value for _, value in self.measured), *self._zero), default=0.0)
+
+    @property
+    def _zero(self) -> tuple[float, ...]:
+        return (0.0,) if self.compared else ()
 
     def share(self, value: float) -> float:
-        """Give where a markout lies between the least (0) and the greatest (1)."""
+        """Give where a worth lies between the least (0) and the greatest (1)."""
         return (value - self.low) / (self.high - self.low) if self.high > self.low else 1.0
 
     def shown(self, axis: Axis, row: RankedRow) -> str:
@@ -80,11 +129,11 @@ class Grid:
         return text_of(row.values[axis.name])
 
     def means(self, *axes: Axis) -> dict[tuple[Any, ...], float | None]:
-        """Give the mean markout for every combination of the axes' values; None where no cell has one."""
+        """Give the mean worth for every combination of the axes' values; None where no cell has one."""
         found: dict[tuple[Any, ...], list[float]] = {}
         for row in self.rows:
             here = found.setdefault(tuple(row.values[axis.name] for axis in axes), [])
-            if (value := row.markout_bps) is not None:
+            if (value := self.worth(row)) is not None:
                 here.append(value)
         return {key: sum(values) / len(values) if values else None for key, values in found.items()}
 

@@ -8,16 +8,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from framework.gates.comparison import ALPHA, FEW_FILLS
+from framework.gates.comparison import ALPHA, FEW_FILLS, TURNOVER_FLOOR, Answer
 from framework.soak.page.earnings import Tile
-from framework.soak.page.standing import answer_tint, tint
+from framework.soak.page.standing import QUESTION, AnswerWords, answer_tint, tint
 from framework.soak.page.template import fill_template
-from framework.soak.page.words import fixed, interval, num, percent, typeset, whole
+from framework.soak.page.words import NONE, fixed, interval, num, percent, typeset, whole
 from framework.soak.sweep import charts
 from framework.soak.sweep.grid import Grid, grid_of
 from framework.soak.sweep.row import RankedRow, Standing
 from framework.soak.sweep.table import Sweep
-from framework.soak.sweep.text import sentence
+from framework.soak.sweep.text import claim
 
 HERE = Path(__file__).parent
 STYLES = (HERE.parent / "page" / "report.css", HERE / "sweep.css")
@@ -27,9 +27,10 @@ SHOWN = 200
 
 @dataclass(frozen=True)
 class AxisHead:
-    """The head of a parameter's column: its name, and the short one as HTML that may break."""
+    """The head of a parameter's column: its name, and the short one, also as HTML that may break."""
 
     name: str
+    short: str
     broken: str
 
 
@@ -55,9 +56,12 @@ class PlayedCell:
     interval: str
     fills: str
     turnover: str
+    answer: str
+    answer_tint: str
     verdict: str
     tint: str
     tone: str
+    is_present: bool
     same_as: int | None
     gauge: CellGauge | None
 
@@ -94,14 +98,16 @@ def _figures(grid: Grid) -> dict[str, Any]:
 
 def _words(sweep: Sweep, grid: Grid) -> dict[str, Any]:
     return {
-        "verdict": sweep.verdict.words,
-        "tint": answer_tint(sweep.verdict),
+        "answers": _answers(sweep),
+        "worth": grid.name,
+        "floor": percent(TURNOVER_FLOOR),
         "present": sweep.present,
-        "sentence": typeset(sentence(sweep)),
         "span": _span(sweep),
         "headline": _headline(sweep),
         "repeat": None if sweep.leader is None else _repeat(sweep, sweep.leader[0]),
-        "axes": [AxisHead(axis.name, _broken(axis.short)) for axis in grid.axes],
+        "axes": [
+            AxisHead(axis.name, axis.short.replace("_", "_\u200b"), _broken(axis.short)) for axis in grid.axes
+        ],
         "rows": _rows(sweep.cells[:SHOWN], grid),
         "hidden": max(0, len(sweep.cells) - SHOWN),
         "level": percent(sweep.level),
@@ -110,6 +116,28 @@ def _words(sweep: Sweep, grid: Grid) -> dict[str, Any]:
         "tapes": sweep.seen,
         "words": " ".join(sweep.words),
     }
+
+
+def _answers(sweep: Sweep) -> list[AnswerWords]:
+    """Give the leader's two answers."""
+    shade = answer_tint(sweep.verdict)
+    better = AnswerWords(
+        question=QUESTION,
+        word=sweep.verdict.words,
+        tint=shade,
+        text=typeset(claim(sweep)),
+        beside=f"What runs: {sweep.present or 'unknown'}.",
+    )
+    if sweep.leader is None:
+        return [better]
+    verdict = sweep.leader[1].verdict
+    kpi = AnswerWords(
+        question="Does the leader meet the KPI?",
+        word=verdict,
+        tint=tint(verdict),
+        text="its key figures stand in its own report",
+    )
+    return [better, kpi]
 
 
 def _broken(name: str) -> str:
@@ -162,25 +190,33 @@ def _rows(rows: Sequence[RankedRow], grid: Grid) -> list[CellRow]:
             cell=row.cell,
             shown=[grid.shown(axis, row) for axis in grid.axes],
             error=row.error,
-            played=None if row.measured is None else _played(row.measured, low, high),
+            played=None if row.measured is None else _played(row.measured, low, high, _tone(row, grid)),
         )
         for row in rows
     ]
 
 
-def _played(row: Standing, low: float, high: float) -> PlayedCell:
+def _tone(row: RankedRow, grid: Grid) -> str:
+    shade = charts.shade_of(grid, row)
+    return "muted" if shade == "faint" else shade
+
+
+def _played(row: Standing, low: float, high: float, tone: str) -> PlayedCell:
     return PlayedCell(
-        markout=fixed(row.markout_net_30s_bps),
+        markout=fixed(row.markout_net_30s_bps, plus=True),
         error_bps=fixed(row.markout_net_30s_se_bps),
-        gain=fixed(row.gain_per_day),
-        bar=fixed(row.bar_per_day),
-        net=fixed(row.net_bps),
+        gain=fixed(row.gain_per_day, plus=True),
+        bar=fixed(row.bar_per_day, plus=True),
+        net=fixed(row.net_bps, plus=True),
         interval=interval(row.net_bps_lower, row.net_bps_upper, digits=2),
         fills=whole(row.fills),
         turnover=percent(row.turnover_vs_present),
+        answer=NONE if row.answer is None else Answer(row.answer).words,
+        answer_tint="muted" if row.answer is None else answer_tint(Answer(row.answer)),
+        is_present=row.is_present,
         verdict=row.verdict,
         tint=tint(row.verdict),
-        tone="good" if row.proven else "net",
+        tone=tone,
         same_as=row.same_as,
         gauge=_gauge(row, low, high),
     )

@@ -51,17 +51,32 @@ def _aligned(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[str]:
 
 def sentence(sweep: Sweep) -> str:
     """Say what the sweep found: whether its leader is better than what runs, then its KPI verdict."""
+    if sweep.leader is None or sweep.leader[1].is_present or sweep.leader[1].answer is None:
+        return claim(sweep)
+    return f"{_claimed(*sweep.leader, sweep)}; its KPI verdict is {sweep.leader[1].verdict}{_lost(sweep)}"
+
+
+def claim(sweep: Sweep) -> str:
+    """Say whether its leader is better than what runs."""
+    if sweep.leader is None:
+        return f"no cell ran{_lost(sweep)}"
+    best, standing = sweep.leader
+    if standing.is_present:
+        return f"nothing else than what runs was tried{_lost(sweep)}"
+    return f"{_claimed(best, standing, sweep)}{_lost(sweep)}"
+
+
+def _claimed(best: RankedRow, standing: Standing, sweep: Sweep) -> str:
+    if standing.answer is None:
+        return f"{best.label} was not compared with what runs"
+    return f"{best.label} {_claim(standing, sweep)}"
+
+
+def _lost(sweep: Sweep) -> str:
     lost = f"; {sweep.failed} could not run" if sweep.failed else ""
     if not sweep.complete:
         lost += f"; incomplete, {sweep.planned - len(sweep.cells)} of {sweep.planned} cells not played"
-    if sweep.leader is None:
-        return f"no cell ran{lost}"
-    best, standing = sweep.leader
-    if standing.is_present:
-        return f"nothing else than what runs was tried{lost}"
-    if standing.answer is None:
-        return f"{best.label} was not compared with what runs{lost}"
-    return f"{best.label} {_claim(standing, sweep)}; its KPI verdict is {standing.verdict}{lost}"
+    return lost
 
 
 def _claim(best: Standing, sweep: Sweep) -> str:
