@@ -103,6 +103,7 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
     from framework.cli.show import Show
     from framework.files.atomic import canonical_json
     from framework.files.bounded import as_given
+    from framework.settings.resolve import find_root
     from framework.soak.sweep.run import run_sweep
     from framework.soak.sweep.text import sweep_text
 
@@ -115,7 +116,9 @@ def _sweep(words: Sequence[str], as_json: bool, resume: str | None) -> int:
         )
         if not as_json:
             page, given = show.path(folder / "SWEEP.html"), as_given(folder, Path.cwd())
-            for line in sweep_text(sweep, folder=given, page=page, columns=show.columns).splitlines():
+            for line in sweep_text(
+                sweep, folder=given, root=find_root(), page=page, columns=show.columns
+            ).splitlines():
                 show.line(line)
     if as_json:
         print(canonical_json({**sweep.as_dict(), "run_dir": str(folder)}))

@@ -11,13 +11,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from framework.errors import QuoteopsError
 from framework.settings.compose import Composed, compose_run, desired_words
 from framework.settings.schema.run import RunSettings
 
 WORLD = ("market", "exchange", "cost_model", "kpi", "soak", "tuning")
 """Groups whose words both sides of a comparison share; of ``soak`` all but the overrides file."""
 TRIED_VARIABLES = ("MM_RUNTIME_OVERRIDES_JSON", "MM_PROFILE")
+TIERS = ("sandbox", "paper", "production")
 UNTUNED = "soak.auto_tune=false"
 
 
@@ -76,6 +79,50 @@ def present_of(composed: Composed) -> Present:
         environ=present_environ(),
     )
     return Present(there.settings, name_of_present(there))
+
+
+FEES = ("venue", "maker_fee_bps", "taker_fee_bps", "fee_in_base")
+"""What of an exchange makes it another world."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """An environment of a run's market, venue and fees; ``present``: it runs just what ran beside."""
+
+    name: str
+    present: bool
+
+
+def home_of(words: Sequence[str], root: Path) -> Home | None:
+    """Return the environment for which a run of these words says something, the least at stake first."""
+    from framework.settings.gitops_files import environment_names, read_environment
+
+    try:
+        told = _composed(present_words(words), root)
+        names = environment_names(root)
+        tiers = {name: TIERS.index(read_environment(root, name).tier) for name in names}
+        found = [
+            (name, there)
+            for name in sorted(names, key=lambda name: tiers[name])
+            if _same_world(there := _composed([f"soak.environment={name}", UNTUNED], root), told)
+        ]
+    except QuoteopsError:
+        return None
+    homes = [Home(name, there.config_sha == told.config_sha) for name, there in found]
+    return next((home for home in homes if home.present), next(iter(homes), None))
+
+
+def _composed(words: Sequence[str], root: Path) -> RunSettings:
+    return compose_run(primary="soak", words=words, root=root, environ=present_environ()).settings
+
+
+def _same_world(one: RunSettings, other: RunSettings) -> bool:
+    market, theirs = (
+        each.market.model_dump(include={"kind", "preset", "symbol", "symbols"}) for each in (one, other)
+    )
+    return market == theirs and all(
+        getattr(one.exchange, name) == getattr(other.exchange, name) for name in FEES
+    )
 
 
 def name_of_present(composed: Composed) -> str:

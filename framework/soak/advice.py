@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +13,24 @@ import numpy as np
 from framework.edge.measures import equity_at
 from framework.edge.window import WindowData
 from framework.files.moments import MINUTE_FORM, utc_words
-from framework.gates.comparison import Answer
+from framework.gates.comparison import FEW_FILLS, Answer
 from framework.gates.explain import next_step
 from framework.gates.verdict import Verdict
+from framework.session.present import Home, home_of
+from framework.tuning.params import RUNTIME_LIMITS, Field
 from framework.units import MINUTE
 
 if TYPE_CHECKING:
+    from framework.edge.section import Section
     from framework.soak.result import SoakResult
 
 SPREAD = "strategy.base_half_spread_bps"
+MULTIPLIER = "profile.spread_multiplier"
+LIMIT = "sizing.max_position_quotes"
+TOO_NARROW = 0.1
+"""Below this share of a tick a parameter moves hardly any quote."""
+MOST_HOURS = 720
+IMPORT_MORE = "import more of it first: quoteops tape import --help"
 NO_WIDTH = "no width pays here: these quotes already trade less than a gain needs"
 WIDEST_BPS = 100.0
 """What the schema allows at most."""
@@ -30,18 +40,32 @@ ONE_MOVE = 0.5
 
 def next_line(result: SoakResult) -> str:
     """Say what to do now: the step, and the command that does it."""
-    step, command = next_step(result.judged), next_command(result)
-    if command is None:
-        return f"{step}; {NO_WIDTH}" if _answer(result) is Answer.TOO_QUIET else step
-    wide = _widths(result)
-    return f"{step}{f'; {_in_ticks(result, wide)}' if wide else ''}; try: {command}"
+    step = next_step(result.judged)
+    said = _what_to_try(result)
+    return f"{step}; {said}" if said else step
 
 
-def next_command(result: SoakResult) -> str | None:
-    """Return the command that does the next step, to be typed as it stands; None when there is none."""
-    gate, comparison = result.judged, result.comparison
+def _what_to_try(result: SoakResult) -> str:
+    """Say what to try, with its command; nothing where the step says it all."""
     if _answer(result) is Answer.BETTER:
-        return propose_command(result.words, "artifacts/soak")
+        return _to_propose(result)
+    if _answer(result) is Answer.TOO_QUIET:
+        return NO_WIDTH
+    hours = _hours_that_tell(result)
+    if hours is not None:
+        return _longer(result, hours)
+    wide = _widths(result)
+    if wide is not None:
+        command = _soak(result, f"{SPREAD}={wide[0]:g},{wide[1]:g}", sweep=True)
+        return f"{_in_ticks(result, wide)}{narrow_knob(tick_bps_of(result.wholes))}; try: {command}"
+    if _asks_for_a_day(result):
+        return f"try: {_soak(result, 'soak.hours=24')}"
+    return _smaller(result)
+
+
+def _hours_that_tell(result: SoakResult) -> int | None:
+    """Return how much tape would decide what is open, in whole hours; None where that is not the matter."""
+    gate, comparison = result.judged, result.comparison
     hours = [gate.decided.hours_needed if gate.verdict is Verdict.INCONCLUSIVE else None]
     hours += [
         comparison.hours_needed
@@ -49,22 +73,81 @@ def next_command(result: SoakResult) -> str | None:
         else None
     ]
     known = [one for one in hours if one is not None]
-    if known and gate.verdict is not Verdict.FAIL:
-        return _soak(result, f"soak.hours={math.ceil(max(known))}") if max(known) <= 720.0 else None
-    wide = _widths(result)
-    return None if wide is None else _soak(result, f"{SPREAD}={wide[0]:g},{wide[1]:g}", sweep=True)
+    return math.ceil(max(known)) if known and gate.verdict is not Verdict.FAIL else None
+
+
+def _longer(result: SoakResult, hours: int) -> str:
+    """Say how to see so many hours: a recording has no more than it has."""
+    if hours > MOST_HOURS:
+        return f"about {hours:,} h of such tape would tell, more than anybody waits for: try a larger change"
+    if result.settings.market.kind == "synthetic":
+        return f"try: {_soak(result, f'soak.hours={hours}')}"
+    if result.settings.soak.hours != "tape":
+        whole = _soak(result, "soak.hours=tape")
+        return f"about {hours} h would tell, or all there is of this tape; try: {whole}"
+    return f"{result.hours:.3g} h of about {hours} are recorded: {IMPORT_MORE}"
+
+
+def _smaller(result: SoakResult) -> str:
+    """Say which position limit to try where the fills paid and what was held did not."""
+    totals, now = result.totals, result.settings.sizing.max_position_quotes
+    markout, held = totals.markout_30s.net_bps, totals.parts["inventory"].bps
+    if result.judged.verdict is not Verdict.FAIL or totals.fills < FEW_FILLS:
+        return ""
+    if markout is None or held is None or markout < 0.0 or held >= 0.0:
+        return ""
+    word = f"{LIMIT}={now / 2.0:.3g},{now * 0.75:.3g}"
+    what = f"fills earned {markout:.3g} bps in 30 s, what was held lost {-held:.3g}; {LIMIT} is {now:g}"
+    return f"{what}; try: {_soak(result, word, sweep=True)}"
+
+
+def _asks_for_a_day(result: SoakResult) -> bool:
+    """Tell whether the decision matrix asks for a day of what has passed, and it has not had one."""
+    made = result.settings.market.kind == "synthetic" and result.hours < 24.0
+    return result.verdict.accepted and result.judged.decision.band == "SUCCESS" and made
+
+
+def narrow_knob(tick_bps: float) -> str:
+    """Say that base_spread_bps_delta cannot answer on a coarse market, and what can; else nothing."""
+    reach = RUNTIME_LIMITS[Field.SPREAD].high
+    if reach >= TOO_NARROW * tick_bps:
+        return ""
+    return (
+        f"; base_spread_bps_delta ends at {reach:g} bps, {reach / tick_bps:.2g} ticks:"
+        f" {SPREAD} and {MULTIPLIER} answer"
+    )
+
+
+def _to_propose(result: SoakResult) -> str:
+    """Say how a better run is asked for: knowingly, where a proposal of it would be refused."""
+    arms = {row.arm: row.totals for row in result.arms}
+    lost = "static" in arms and _earned(arms["tuned"]) < _earned(arms["static"])
+    known = " --anyway" if result.verdict is Verdict.FAIL or lost else ""
+    again = " ".join(["quoteops soak", *map(shlex.quote, result.words)])
+    return propose_or_compare(result.words, "artifacts/soak", root=result.root, again=again, known=known)
+
+
+def _earned(totals: Section) -> float:
+    return (totals.markout_30s.net_bps or 0.0) * totals.turnover_quote
 
 
 def _answer(result: SoakResult) -> Answer | None:
     return None if result.comparison is None else result.comparison.answer
 
 
-def propose_command(words: Sequence[str], folder: str) -> str:
-    """Give the command that proposes what a run or a sweep found, to the environment that its words name."""
+def propose_or_compare(words: Sequence[str], folder: str, *, root: Path, again: str, known: str = "") -> str:
+    """Give the command that proposes what was found, or the one that compares it with what will be replaced.
+
+    ``words`` are those of one run, ``again`` the command it was. A run that names no environment was compared
+    with conf/: it is proposed to the environment that runs just that, and else compared with what one runs.
+    """
     named = [word.partition("=")[2] for word in words if word.startswith("soak.environment=")]
-    return (
-        f"quoteops gitops propose --environment {named[-1] if named else 'NAME'} --from {shlex.quote(folder)}"
-    )
+    home = Home(named[-1], True) if named else home_of(words, root)
+    if home is None:
+        return "no file of gitops/environments/ trades this market at this venue and fee: write one first"
+    if home.present:
+        return f"try: quoteops gitops propose --environment {home.name} --from {shlex.quote(folder)}{known}"
+    return f"not yet compared with what {home.name} runs; try: {again} soak.environment={home.name}"
 
 
 def _widths(result: SoakResult) -> tuple[float, float] | None:
@@ -77,7 +160,7 @@ def _widths(result: SoakResult) -> tuple[float, float] | None:
     markout, now = result.totals.markout_30s.net_bps, result.settings.strategy.base_half_spread_bps
     if markout is None or markout >= 0.0 or now <= 0.0:
         return None
-    tick = _tick_bps(result)
+    tick = tick_bps_of(result.wholes)
     least = max(now - markout, now + (tick if tick > 1.0 else 0.0))
     low, high = float(f"{least:.2g}"), float(f"{1.5 * least:.2g}")
     return None if low >= WIDEST_BPS else (low, min(high, WIDEST_BPS))
@@ -85,15 +168,15 @@ def _widths(result: SoakResult) -> tuple[float, float] | None:
 
 def _in_ticks(result: SoakResult, wide: tuple[float, float]) -> str:
     """Say what widths come to on this market."""
-    tick, now = _tick_bps(result), result.settings.strategy.base_half_spread_bps
+    tick, now = tick_bps_of(result.wholes), result.settings.strategy.base_half_spread_bps
     if not tick:
         return f"wider, now {now:g} bps"
     low, high = wide
     return f"{low / tick:.3g} and {high / tick:.3g} ticks wide; now {now:g} bps, {now / tick:.3g} ticks"
 
 
-def _tick_bps(result: SoakResult) -> float:
-    windows = result.wholes
+def tick_bps_of(windows: Sequence[WindowData]) -> float:
+    """Return a tick in bps of the mid at the end; 0 where there was none."""
     mids = [window.closing.mid for window in windows if window.closing.mid > 0.0]
     return 1e4 * windows[0].tick / mids[0] if mids else 0.0
 

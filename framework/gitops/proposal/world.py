@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from framework.errors import QuoteopsError
 from framework.gitops.errors import GitopsError
+from framework.session.present import FEES
 
 if TYPE_CHECKING:
     from framework.settings.schema.gitops import EvidenceTape
     from framework.settings.schema.run import RunSettings
 
-FEES = ("venue", "maker_fee_bps", "taker_fee_bps", "fee_in_base")
 WRITTEN = "allowed what a run of this version has written: run it again"
 
 

@@ -26,6 +26,7 @@ from framework.session.tuners import make_tuner
 from framework.session.window import open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
+from framework.soak.advice import tick_bps_of
 from framework.soak.versus import Blocks, blocks_of, cut_for
 
 
@@ -54,6 +55,7 @@ class CellResult:
     gate: Gate
     runtime: dict[str, Any]
     tapes: Mapping[str, str]
+    tick_bps: float
     replay_s: float
     blocks: Blocks
     block_s: int
@@ -121,6 +123,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
         gate=gate,
         runtime=runtime,
         tapes={tape.instrument.symbol: tape.meta.digest for tape in market.tapes},
+        tick_bps=tick_bps_of(wholes),
         replay_s=replay.seconds,
         blocks=blocks_of(wholes),
         block_s=cut_for(wholes).block_s,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar, get_type_hints
 
+from framework.edge.canonical import canonical
 from framework.edge.section import Section
 
 T = TypeVar("T", bound="Measured")
@@ -27,6 +28,8 @@ class Measured:
     fills: int
     turnover_quote: float
     quote: str = ""
+    tick_bps: float | None = None
+    """A tick of its market, in bps of the mid at its end."""
 
 
 def folder_of(number: int) -> str:
@@ -34,7 +37,7 @@ def folder_of(number: int) -> str:
     return str(number) if number >= 0 else f"present{number + 1 or ''}"
 
 
-def measured_of(*, verdict: str, totals: Section, quote: str) -> Measured:
+def measured_of(*, verdict: str, totals: Section, quote: str, tick_bps: float | None) -> Measured:
     """Read what the table shows of a cell from the totals of its edge report."""
     markout, interval = totals.markout_30s, totals.intervals["net_bps"]
     return Measured(
@@ -48,6 +51,7 @@ def measured_of(*, verdict: str, totals: Section, quote: str) -> Measured:
         fills=totals.fills,
         turnover_quote=totals.turnover_quote,
         quote=quote,
+        tick_bps=canonical(tick_bps),
     )
 
 

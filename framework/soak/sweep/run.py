@@ -204,7 +204,12 @@ class _Sweep:
             totals = played.report.totals
             row = replace(
                 row,
-                measured=measured_of(verdict=played.verdict, totals=totals, quote=played.report.quote),
+                measured=measured_of(
+                    verdict=played.verdict,
+                    totals=totals,
+                    quote=played.report.quote,
+                    tick_bps=played.tick_bps,
+                ),
                 tape=(played.runtime["tape_digest"], totals.start_ns, totals.end_ns),
             )
             self.blocks[n], self.block_s[n] = played.blocks, played.block_s

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from framework.gates.comparison import ALPHA, FEW_FILLS, TURNOVER_FLOOR, Answer
 from framework.gates.comparison_text import signed
-from framework.gates.explain import hours_words
-from framework.soak.advice import propose_command
+from framework.soak.sweep.next_step import next_step
 from framework.soak.sweep.row import RankedRow, Standing
 from framework.soak.sweep.table import Sweep
 
@@ -31,17 +30,17 @@ def sweep_markdown(sweep: Sweep) -> str:
     return f"# Sweep: {sweep.verdict.value}\n\n{text}\n\n{table}\n\n{_legend(sweep)}\n"
 
 
-def sweep_text(sweep: Sweep, *, folder: str, page: str = "", columns: int | None = None) -> str:
-    """Give the sweep as aligned columns, the answer last; ``folder`` and ``page`` are where it lies."""
+def sweep_text(sweep: Sweep, *, folder: str, root: Path, page: str = "", columns: int | None = None) -> str:
+    """Give the sweep as aligned columns, the answer last; ``folder`` of ``root`` and ``page`` hold it."""
     rows = [_head(sweep), *(_cells(row, _short) for row in sweep.cells)]
     lines = _aligned(rows, NARROW)
     for gone in range(1, len(LEAVE) + 1):
         if columns is not None and max(map(len, lines)) > columns:
             lines = _aligned(rows, [k for k in NARROW if k not in LEAVE[:gone]])
+    step = next_step(sweep, folder=folder, root=root)
     more = [_legend(sweep), f"what runs: {sweep.present or 'unknown'}", *([f"page: {page}"] if page else [])]
-    return (
-        "\n".join([*lines, *more, *_next(sweep, folder), f"{sweep.verdict.words}: {sentence(sweep)}"]) + "\n"
-    )
+    more += [f"next: {step}"] if step else []
+    return "\n".join([*lines, *more, f"{sweep.verdict.words}: {sentence(sweep)}"]) + "\n"
 
 
 def _aligned(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[str]:
@@ -114,21 +113,6 @@ def _traded(best: Standing) -> str:
     return "a turnover that has no measure" if ratio is None else f"{ratio:.0%} of its turnover"
 
 
-def _next(sweep: Sweep, folder: str) -> list[str]:
-    """Say what to do now, with a command."""
-    if sweep.leader is None or not sweep.complete:
-        return []
-    row, best = sweep.leader
-    if best.proven:
-        return [f"next: {propose_command(sweep.words, folder)}"]
-    if best.answer == Answer.INCONCLUSIVE.value and best.hours_needed is not None:
-        varied = (*row.values, "soak.hours")
-        fixed = [word for word in sweep.words if word.partition("=")[0] not in varied]
-        alone = " ".join(["quoteops soak", *fixed, row.label, f"soak.hours={math.ceil(best.hours_needed)}"])
-        return [f"next: the leader alone on about {hours_words(best.hours_needed)} of tape: {alone}"]
-    return []
-
-
 def _trials(sweep: Sweep) -> str:
     return "1 trial" if sweep.trials == 1 else f"{sweep.trials} trials"
 
@@ -175,13 +159,19 @@ def _cells(row: RankedRow, name: Callable[[str], str]) -> tuple[str, ...]:
         "–" if few else _signed(standing.gain_bps),
         "–" if ratio is None else f"{ratio:.0%}",
         str(standing.fills),
-        _num(standing.markout_net_30s_bps),
-        _num(standing.markout_net_30s_se_bps),
-        _num(standing.net_bps),
-        f"{_num(standing.net_bps_lower)} to {_num(standing.net_bps_upper)}",
+        *_own_bps(standing),
         "–" if standing.answer is None else Answer(standing.answer).words,
         standing.verdict,
     )
+
+
+def _own_bps(standing: Standing) -> tuple[str, ...]:
+    """Give markout, its error, net and its interval; of too few fills none is worth a figure in bps."""
+    if standing.fills < FEW_FILLS:
+        return ("–",) * 4
+    bounds = f"{_num(standing.net_bps_lower)} to {_num(standing.net_bps_upper)}"
+    shown = (standing.markout_net_30s_bps, standing.markout_net_30s_se_bps, standing.net_bps)
+    return (*map(_num, shown), bounds)
 
 
 def _signed(value: float | None) -> str:

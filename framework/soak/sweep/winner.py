@@ -10,6 +10,7 @@ from pathlib import Path
 from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, RUN
 from framework.settings.compose import Composed
+from framework.soak.advice import tick_bps_of
 from framework.soak.run import run_soak
 from framework.soak.sweep.row import Measured, SweepRow, measured_of
 
@@ -31,7 +32,12 @@ def play_winner(*, composed: Composed, row: SweepRow, folder: Path, home: Path) 
         home=home,
         publish=False,
     )
-    again = measured_of(verdict=result.verdict.value, totals=result.totals, quote=result.reported.quote)
+    again = measured_of(
+        verdict=result.verdict.value,
+        totals=result.totals,
+        quote=result.reported.quote,
+        tick_bps=tick_bps_of(result.wholes),
+    )
     names = sorted(field.name for field in fields(Measured))
     other = [name for name in names if getattr(row.measured, name) != getattr(again, name)]
     if other:
