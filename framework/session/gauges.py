@@ -26,8 +26,8 @@ class Gauges:
 
     def tell(self, replay: SoakReplay, now: DeskSnapshot, *, health: str) -> None:
         """Tell how the desk stands."""
-        assert replay.stepped is not None
-        misses = replay.stepped.deadline_misses
+        assert replay.paced is not None
+        misses = replay.paced.deadline_misses
         symbol = replay.market.tape.instrument.symbol
         new = to_array(Fill, replay.replay.fills[self._fills : now.fills])["route"]
         for code, route in ROUTE_NAMES.items():
@@ -35,7 +35,7 @@ class Gauges:
         self._metrics.add("deadline_misses_total", misses - self._misses)
         self._fills, self._misses = now.fills, misses
         self._metrics.set("position", now.position, symbol=symbol)
-        self._metrics.set("tick_lag_s", replay.stepped.recent_lag_ns(SECOND) / 1e9)
+        self._metrics.set("tick_lag_s", replay.paced.recent_lag_ns(SECOND) / 1e9)
         self._metrics.set("bot_healthy", GAUGE[health])
 
     def tell_feeds(self, feeds: Mapping[str, FeedCounts]) -> None:

@@ -37,8 +37,8 @@ class HealthWatch:
 
     def _last_minute(self, replay: SoakReplay) -> tuple[int, int]:
         """Return how many slices the last minute had, and how many of them came late."""
-        assert replay.stepped is not None
-        now = (replay.stepped.slices, replay.stepped.deadline_misses)
+        assert replay.paced is not None
+        now = (replay.paced.slices, replay.paced.deadline_misses)
         self._minute = [*self._minute, now][-MINUTE_BEATS:]
         then = self._minute[0]
         return now[0] - then[0], now[1] - then[1]

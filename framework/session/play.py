@@ -12,7 +12,7 @@ from framework.gates.gate import Gate
 from framework.rollout.route import CANARY
 from framework.session.halts import loss_halted
 from framework.session.judge import Judge
-from framework.session.portfolio import Played
+from framework.session.portfolio import Playable
 from framework.session.replay import SoakReplay
 from framework.session.routes import route_split
 from framework.session.tuners import Ran, Tuner, Untuned
@@ -44,7 +44,7 @@ class Iteration:
 
 
 def play(
-    replay: Played,
+    replay: Playable,
     judge: Judge | None = None,
     tuner: Tuner | None = None,
     *,
@@ -75,7 +75,7 @@ def play(
         )
 
 
-def weigh(replay: Played, judge: Judge) -> tuple[tuple[WindowData, ...], EdgeReport, Gate]:
+def weigh(replay: Playable, judge: Judge) -> tuple[tuple[WindowData, ...], EdgeReport, Gate]:
     """Report and judge everything played; of one symbol, the routes apart where a canary was split off."""
     wholes = replay.wholes()
     report = judge.report(*wholes)

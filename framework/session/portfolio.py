@@ -15,7 +15,7 @@ from framework.settings.schema.run import RunSettings
 from framework.tuning.params import TuningParams
 
 
-class Played(Protocol):
+class Playable(Protocol):
     """A soak's market being played, of one symbol or of several."""
 
     settings: RunSettings

@@ -56,11 +56,11 @@ class SoakReplay(Iterations):
         self.timeline.put([Version(market.start_ns, REAL, 0, settings)])
         self.replay = self._replay()
         self.session: Session | None = None
-        self.stepped: Paced | None = None
+        self.paced: Paced | None = None
         if outside.clock is not None:
             self.session = sim_session(self.replay, journal=outside.journal)
             deadline_ns = settings.strategy.deadline_ms * MS
-            self.stepped = Paced(
+            self.paced = Paced(
                 driven=self.session, replay=self.replay, deadline_ns=deadline_ns, clock=outside.clock
             )
         self._now = self.replay.snapshot()
@@ -129,7 +129,7 @@ class SoakReplay(Iterations):
 
     def _end_here(self, k: int) -> None:
         """Let iteration ``k`` (from 0), and the market with it, end where it has been played to."""
-        played = self._at if self.stepped is None else self.stepped.at_ns
+        played = self._at if self.paced is None else self.paced.at_ns
         end = max(played, self.market.boundaries[k]) + 1
         self.replay.advance(end - 1, end_runs=True)
         self.cut_short(end)
@@ -153,8 +153,8 @@ class SoakReplay(Iterations):
         self.replay.params = self.timeline.params
 
     def _advance(self, until_ns: int, *, end_runs: bool) -> None:
-        if self.stepped is not None:
-            self.stepped.advance(until_ns, end_runs=end_runs, between=self._between)
+        if self.paced is not None:
+            self.paced.advance(until_ns, end_runs=end_runs, between=self._between)
             return
         super()._advance(until_ns, end_runs=end_runs)
 
@@ -236,11 +236,11 @@ class SoakReplay(Iterations):
             samples=self.replay.sample_rows(opening.samples),
             counters={name: after[name] - before[name] for name in after},
         )
-        if self.stepped is None:
+        if self.paced is None:
             return window
-        lag_ts_ns, lag_ms = self.stepped.lags(start_ns=window.start_ns, end_ns=window.end_ns)
+        lag_ts_ns, lag_ms = self.paced.lags(start_ns=window.start_ns, end_ns=window.end_ns)
         return replace(window, ws_lag_ts_ns=lag_ts_ns, ws_lag_ms=lag_ms)
 
     def _counters(self) -> dict[str, int]:
-        paced = {} if self.stepped is None else {"deadline_misses": self.stepped.deadline_misses}
-        return {**self.replay.counters(), **paced}
+        extra = {} if self.paced is None else {"deadline_misses": self.paced.deadline_misses}
+        return {**self.replay.counters(), **extra}

@@ -117,11 +117,11 @@ class Bot:
         self.replay = replay
         self._log.standing = self.standing
         assert replay.session is not None
-        assert replay.stepped is not None
+        assert replay.paced is not None
         replay.session.sinks += [
             FillSink(replay.replay, take=self._filled),
             AuditSink(replay.session.desk, take=self._audited),
-            TickSink(replay.session.desk, now_ns=replay.stepped.now_ns, take=self._ticked),
+            TickSink(replay.session.desk, now_ns=replay.paced.now_ns, take=self._ticked),
         ]
         if self.live.watcher is not None:
             self.live.watcher.start()

@@ -19,7 +19,7 @@ from framework.edge.window import Rows, WindowData
 from framework.files.atomic import canonical_json, read_text, sha256_of
 from framework.files.hints import shown
 from framework.session.errors import SoakError
-from framework.session.portfolio import Played
+from framework.session.portfolio import Playable
 from framework.session.reload import LiveSettings, Offer
 from framework.settings.compose import Composed
 from framework.settings.documents import parse_yaml
@@ -108,7 +108,7 @@ class ProfileSwitch:
     traits: dict[str, dict[str, Any]]
     now: str = SwitchState().profile.value
 
-    def look(self, replay: Played) -> None:
+    def look(self, replay: Playable) -> None:
         """Judge the whole half-hours played so far; what they ask for comes with the next iteration."""
         rows = switch_rows(*replay.wholes())
         wanted = rows[-1].profile if rows else self.now

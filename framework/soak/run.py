@@ -25,7 +25,7 @@ from framework.session.judge import Judge, make_judge
 from framework.session.lines import BotLines
 from framework.session.origin import origin_of
 from framework.session.play import play, weigh
-from framework.session.portfolio import Played, make_replay
+from framework.session.portfolio import Playable, make_replay
 from framework.session.present import own_words
 from framework.session.provenance import provenance_of, runtime_of
 from framework.session.published import check_places
@@ -166,7 +166,7 @@ class _Run:
     log: Log
     progress: Progress
 
-    def play(self, replay: Played, switch: ProfileSwitch | None) -> MemoryWatch:
+    def play(self, replay: Playable, switch: ProfileSwitch | None) -> MemoryWatch:
         """Play every iteration; write its artifacts before the next begins."""
         result, last = self.result, replay.market.iterations
         memory, watch = MemoryWatch(), Stopwatch()
@@ -195,7 +195,7 @@ class _Run:
             )
         return memory
 
-    def weigh(self, replay: Played, composed: Composed) -> None:
+    def weigh(self, replay: Playable, composed: Composed) -> None:
         """Report and judge the whole run, and compare it with what runs today."""
         result = self.result
         result.versions = replay.each()[0].timeline.versions
@@ -254,7 +254,7 @@ def _bot(
 
 def _replay(
     result: SoakResult, live: LiveSettings, clock: Clock | None, bot: Bot | None, stop: Stop
-) -> Played:
+) -> Playable:
     outside = Outside(live=live, stopping=stop.wanted, guard=True)
     if bot is not None:
         clock = clock or MonotonicClock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from framework.edge.section import EdgeReport
 from framework.session.judge import Judge
 from framework.session.play import Iteration, with_routes
-from framework.session.portfolio import Played
+from framework.session.portfolio import Playable
 from framework.session.provenance import runtime_of
 from framework.soak.result import SoakResult
 
@@ -32,7 +32,7 @@ def take_symbols(result: SoakResult, played: Iteration, judge: Judge) -> None:
         one.gates.append(judge.gate(report, window))
 
 
-def weigh_symbols(result: SoakResult, replay: Played, judge: Judge) -> None:
+def weigh_symbols(result: SoakResult, replay: Playable, judge: Judge) -> None:
     """Judge the whole run of each symbol; its routes apart where a canary was split off."""
     for one, symbol, whole in zip(result.symbols, replay.each(), replay.wholes(), strict=False):
         one.whole, one.versions, one.market = whole, symbol.timeline.versions, symbol.market

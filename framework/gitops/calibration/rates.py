@@ -3,7 +3,7 @@
 Real differences between configurations are heavy-tailed, skewed and mostly zero, so the gate is measured on
 them and not on a textbook distribution: the block differences of many parameter changes are shifted to a mean
 of zero (or to exactly minus the margin), drawn again into long tapes, and the gate looks after every block.
-Here net alone is judged; ``calibrate_guards`` has the metrics that guard it and the whole gate. Nothing here
+Here net alone is judged; ``guard_metrics`` has the metrics that guard it and the whole gate. Nothing here
 draws but from the seed.
 """
 
