@@ -38,12 +38,13 @@ def run(argv: Sequence[str]) -> int:
 def _show(words: Sequence[str], *, sources: bool, as_json: bool) -> int:
     from framework.files.atomic import canonical_json
     from framework.settings.compose import compose_run
+    from framework.settings.documents import value_of
     from framework.settings.fields import manner_of, safer
     from framework.settings.validate import shown_value
 
     composed = compose_run(words=words)
     data = composed.settings.model_dump(mode="json")
-    values = {key: _value(data, key) for key in composed.sources}
+    values = {key: value_of(data, tuple(key.split("."))) for key in composed.sources}
     origins = {key: str(source) for key, source in composed.sources.items()} if sources else {}
     manners = {key: manner_of(tuple(key.split("."))) for key in values}
     if as_json:
@@ -78,13 +79,6 @@ def _table(rows: Sequence[tuple[str, str, str, str, str]]) -> list[str]:
             for key, text, reload, safe, origin in members
         ]
     return lines
-
-
-def _value(data: object, key: str) -> object:
-    for name in key.split("."):
-        assert isinstance(data, dict)
-        data = data[name]
-    return data
 
 
 def _check(*, as_json: bool) -> int:

@@ -11,8 +11,10 @@ from framework.edge.errors import EdgeInputError
 from framework.edge.report import PERCENTILE
 from framework.edge.rows import AuditRow
 from framework.edge.section import Blocked, Requests, blocked_shares, requests_of, share_at_limit
-from framework.quoting.records import BLOCK_NAMES
+from framework.quoting.records import ACTION_NAMES, BLOCK_NAMES, CANCEL_QUOTE, REPLACE
 
+REPLACED = (ACTION_NAMES[REPLACE], ACTION_NAMES[CANCEL_QUOTE])
+"""What ends an order off its target."""
 V1_COMPONENTS = ("gross_bps", "fees_eff_bps", "slippage_bps", "inventory_bps")
 
 
@@ -71,7 +73,7 @@ def audit_measures(audit: Sequence[AuditRow], *, fills: int | None) -> AuditMeas
         if row.blocked_reason is not None and not row.at_limit:
             counts[row.blocked_reason] += row.count
     free = [row for row in audit if row.blocked_reason is None]
-    ages = [row.off_target_age_ms for row in free if row.action in ("REPLACE", "CANCEL")]
+    ages = [row.off_target_age_ms for row in free if row.action in REPLACED]
     known = [age for age in ages if age is not None]
     return AuditMeasures(
         requests=requests_of(

@@ -10,7 +10,7 @@ import numpy as np
 from framework.edge.attribution import FillEdge
 from framework.edge.window import WindowData
 from framework.quoting.records import AT_LIMIT, BLOCK, BLOCK_NAMES, CANCEL_QUOTE, PLACE, REPLACE
-from framework.units import SECOND
+from framework.units import MS, SECOND
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -143,7 +143,7 @@ def ages_ms(window: WindowData, *, field: str) -> tuple[Ints, Floats]:
     ts = np.concatenate((window.fills["exch_ts_ns"], audit["ts_ns"]))
     age = np.concatenate((window.fills[field], audit[field]))
     known = age >= 0
-    return ts[known], age[known].astype(np.float64) / 1e6
+    return ts[known], age[known].astype(np.float64) / MS
 
 
 def action_counts(windows: Sequence[WindowData]) -> dict[str, int]:

@@ -238,7 +238,7 @@ def _values(rows: Rows, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
 
 
 def _age_ms(ns: int) -> float | None:
-    return None if ns < 0 else float(ns) / 1e6
+    return None if ns < 0 else float(ns) / MS
 
 
 def _symbol(row: Mapping[str, Any], where: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.edge.errors import LedgerError
+from framework.units import HOUR
 
 Rows = np.ndarray[Any, Any]
 
@@ -65,7 +66,7 @@ class WindowData:
     @property
     def hours(self) -> float:
         """Return the length in hours of tape."""
-        return (self.end_ns - self.start_ns) / 3.6e12
+        return (self.end_ns - self.start_ns) / HOUR
 
 
 def chain(windows: Sequence[WindowData]) -> WindowData:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from framework.engine.replay import Replay
 from framework.quoting.records import FOREVER
-from framework.units import MS
+from framework.units import MS, SECOND
 
 SLICE_NS = 10 * MS
 """Least tape time a slice covers; market data within one comes to the desk together."""
@@ -53,7 +53,7 @@ class MonotonicClock:
         """Sleep until then."""
         left = ns - time.monotonic_ns()
         if left > 0:
-            time.sleep(left / 1e9)
+            time.sleep(left / SECOND)
 
 
 class Advancing(Protocol):

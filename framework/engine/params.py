@@ -18,7 +18,7 @@ from framework.quoting.records import Params
 from framework.quoting.stages import STAGES
 from framework.quoting.tick import pack_plan
 from framework.settings.schema.run import DeskSettings
-from framework.units import MS
+from framework.units import MINUTE, MS, SECOND
 from framework.venue.matching.records import PROB_POWER, RISK_AVERSE, VenueRules
 
 BUCKET_SECONDS = 10.0
@@ -63,7 +63,7 @@ def fill_params(
 def _fill_limits(row: Any, settings: DeskSettings) -> None:
     params, profile = settings.params, settings.profile
     row.min_interval_ns = params.min_interval_ms * MS
-    row.replace_per_ns = params.replace_rate_per_min / 60e9
+    row.replace_per_ns = params.replace_rate_per_min / MINUTE
     row.replace_capacity = params.replace_rate_per_min / 60.0 * BUCKET_SECONDS
     row.base_spread_bps_delta = params.base_spread_bps_delta
     row.tail_age_ns = params.tail_age_ms * MS
@@ -91,7 +91,7 @@ def _fill_strategy(row: Any, settings: DeskSettings) -> None:
     row.glft_risk = risk
     row.inventory_skew = strategy.inventory_skew
     row.adverse_weight = strategy.adverse_weight
-    row.adverse_tau_ns = strategy.adverse_halflife_s / math.log(2.0) * 1e9
+    row.adverse_tau_ns = strategy.adverse_halflife_s / math.log(2.0) * SECOND
     row.vol_tau_s = strategy.vol_halflife_s / math.log(2.0)
     row.signal_source = MODEL if settings.signal.source == "model" else PROXY
     row.signal_weight_bps = settings.signal.weight_bps

@@ -9,6 +9,7 @@ from framework.files.moments import iso_utc_ns
 from framework.market.events import KIND_NAMES
 from framework.market.gaps import sequence_gaps
 from framework.market.tape import Tape
+from framework.units import HOUR
 
 STATISTICS = (
     "tick_bps",
@@ -46,7 +47,7 @@ def describe(*, tape: Tape) -> dict[str, Any]:
         "instrument": tape.instrument.as_dict(),
         "start": iso_utc_ns(tape.start_ns),
         "end": iso_utc_ns(tape.end_ns),
-        "hours": (tape.end_ns - tape.start_ns) / 3.6e12,
+        "hours": (tape.end_ns - tape.start_ns) / HOUR,
         "events": {name: int(counts[kind]) for kind, name in KIND_NAMES.items()},
         "funding_times": len(tape.funding_ts_ns),
         "gaps": len(gaps),

@@ -6,6 +6,7 @@ import numpy as np
 
 from framework.market.events import CLEAR, GAP, TRADE
 from framework.market.tape import Tape
+from framework.units import SECOND
 
 SEQUENCE, SILENCE, BOOK, TRADES = "sequence", "silence", "book", "trades"
 DEFAULT_SILENCE_S = 300.0
@@ -26,7 +27,7 @@ class Gap:
     @property
     def length_s(self) -> float:
         """Return the length in seconds."""
-        return (self.end_ns - self.start_ns) / 1e9
+        return (self.end_ns - self.start_ns) / SECOND
 
 
 def sequence_gaps(*, tape: Tape) -> list[Gap]:
@@ -44,7 +45,7 @@ def sequence_gaps(*, tape: Tape) -> list[Gap]:
 
 def silences(*, tape: Tape, longer_than_s: float) -> list[Gap]:
     """Return each stretch without any event that is longer than so many seconds."""
-    quiet = np.flatnonzero(np.diff(tape.exch_ts_ns) > longer_than_s * 1e9)
+    quiet = np.flatnonzero(np.diff(tape.exch_ts_ns) > longer_than_s * SECOND)
     return [
         Gap(kind=SILENCE, start_ns=int(tape.exch_ts_ns[row]), end_ns=int(tape.exch_ts_ns[row + 1]))
         for row in quiet
@@ -62,7 +63,7 @@ def channel_silences(*, tape: Tape, longer_than_s: float) -> list[Gap]:
             continue
         usual = RARE * int(times[-1] - times[0]) / len(times) if name == TRADES else 0.0
         times = np.concatenate([[tape.start_ns], times, [tape.end_ns]])
-        for row in np.flatnonzero(np.diff(times) > max(longer_than_s * 1e9, usual)).tolist():
+        for row in np.flatnonzero(np.diff(times) > max(longer_than_s * SECOND, usual)).tolist():
             begin, end = int(times[row]), int(times[row + 1])
             inside = np.searchsorted(others, end, side="left") - np.searchsorted(others, begin, side="right")
             if inside > 0:

@@ -36,7 +36,7 @@ from framework.market.synthetic_records import (
 )
 from framework.market.synthetic_regimes import REGIMES, modulation
 from framework.market.tape import EVENT_COLUMNS, Tape
-from framework.units import MINUTE
+from framework.units import MINUTE, MS
 
 START_NS = 1_736_145_000_000_000_000
 """2025-01-06T06:30:00Z, a Monday; the 08:00 funding falls into the first three hours."""
@@ -211,7 +211,7 @@ class FeedClock:
         """Return receive times of whole messages, a message being the rows of one exchange time."""
         begins = np.append(0, 1 + np.flatnonzero(exch_ts_ns[1:] != exch_ts_ns[:-1]))
         delay_ms = self.floor_ms + 0.5 * self.spread_ms * self.rng.standard_exponential(len(begins)) ** 2
-        received = exch_ts_ns[begins] + (1e6 * delay_ms).astype(np.int64)
+        received = exch_ts_ns[begins] + (MS * delay_ms).astype(np.int64)
         received[0] = max(received[0], self.last_ns)
         received = np.maximum.accumulate(received)
         self.last_ns = int(received[-1])

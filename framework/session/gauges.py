@@ -35,7 +35,7 @@ class Gauges:
         self._metrics.add("deadline_misses_total", misses - self._misses)
         self._fills, self._misses = now.fills, misses
         self._metrics.set("position", now.position, symbol=symbol)
-        self._metrics.set("tick_lag_s", replay.paced.recent_lag_ns(SECOND) / 1e9)
+        self._metrics.set("tick_lag_s", replay.paced.recent_lag_ns(SECOND) / SECOND)
         self._metrics.set("bot_healthy", GAUGE[health])
 
     def tell_feeds(self, feeds: Mapping[str, FeedCounts]) -> None:

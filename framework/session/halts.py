@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from framework.edge.window import WindowData
 from framework.gates.gate import Gate, Halt
 from framework.quoting.records import HALT, LOSS, NO_MARKET, WITHHELD_NAMES
+from framework.units import SECOND
 
 
 def halts_of(*windows: WindowData) -> tuple[Halt, ...]:
@@ -19,7 +20,7 @@ def halts_of(*windows: WindowData) -> tuple[Halt, ...]:
     for row in sorted(rows, key=lambda row: int(row["ts_ns"])):
         times.setdefault(WITHHELD_NAMES[int(row["reason"])], []).append(int(row["ts_ns"]))
     return tuple(
-        Halt(name, len(at_ns), at_ns[0], (at_ns[0] - windows[0].start_ns) / 1e9)
+        Halt(name, len(at_ns), at_ns[0], (at_ns[0] - windows[0].start_ns) / SECOND)
         for name, at_ns in times.items()
     )
 

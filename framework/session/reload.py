@@ -30,6 +30,7 @@ from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
 from framework.settings.validate import shown_value, validated
 from framework.tuning.params import TuningParams
+from framework.units import SECOND
 
 if TYPE_CHECKING:
     from framework.settings.watch import Fault, OverridesWatcher, Snapshot
@@ -102,7 +103,7 @@ class Reload:
         """Give it as a row of soak/reloads.jsonl."""
         return {
             "at_ns": self.at_ns,
-            "after_s": (self.at_ns - start_ns) / 1e9,
+            "after_s": (self.at_ns - start_ns) / SECOND,
             "result": self.result,
             "config_sha": self.config_sha,
             "overrides_sha": self.overrides_sha,
@@ -375,4 +376,4 @@ class LiveSettings:
 
 def latency_s(snapshot: Snapshot[Any]) -> float:
     """Give the seconds since a change was first noticed."""
-    return (time.monotonic_ns() - snapshot.seen_ns) / 1e9
+    return (time.monotonic_ns() - snapshot.seen_ns) / SECOND

@@ -32,7 +32,7 @@ def package_in(row: Params) -> TuningParams:
     """Read a package back from the engine's record: the inverse of what filled it."""
     values: dict[Field, float] = {
         Field.MIN_INTERVAL: row.min_interval_ns / MS,
-        Field.REPLACE_RATE: row.replace_per_ns * 60e9,
+        Field.REPLACE_RATE: row.replace_per_ns * MINUTE,
         Field.SPREAD: row.base_spread_bps_delta,
         Field.TAIL_AGE: row.tail_age_ns / MS,
         Field.IMPACT_CAP: row.impact_cap_ratio,

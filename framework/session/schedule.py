@@ -60,8 +60,8 @@ def read_schedule(path: Path, *, start_ns: int, end_ns: int) -> tuple[tuple[int,
                 raise SoakError(f"{where}: {key} is unknown; allowed {', '.join(KEYS)}{hint}")
         at_ns = _instant(item, where, start_ns)
         if not start_ns <= at_ns < end_ns:
-            after_s = (at_ns - start_ns) / 1e9
-            last_s = (end_ns - start_ns) / 1e9
+            after_s = (at_ns - start_ns) / SECOND
+            last_s = (end_ns - start_ns) / SECOND
             raise SoakError(
                 f"{where}: comes {after_s:g} s after the start; allowed 0 s to less than {last_s:g} s"
             )

@@ -267,7 +267,7 @@ class Bot:
         def age() -> float:
             fault = watcher.fault
             since = watcher.checked_ns if fault is None else fault.since_ns
-            return (time.monotonic_ns() - since) / 1e9
+            return (time.monotonic_ns() - since) / SECOND
 
         self.metrics.follow("overrides_last_good_age_s", age)
         self.metrics.follow("overrides_invalid", lambda: float(watcher.fault is not None))

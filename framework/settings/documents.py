@@ -8,7 +8,7 @@ and each of the others is refused with its line.
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -150,6 +150,14 @@ def cut(text: str, most: int = 80) -> str:
     text = " ".join(text[: 4 * most].split())
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def value_of(data: Mapping[str, Any], path: Path) -> Any:
+    """Return the value at a path of nested tables. Raises KeyError."""
+    value: Any = data
+    for key in path:
+        value = value[key]
+    return value
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -30,6 +30,7 @@ from watchdog.events import (
 )
 
 from framework.errors import QuoteopsError
+from framework.units import SECOND
 
 LIMIT = 1 << 20
 """Largest file that is read."""
@@ -174,7 +175,7 @@ class OverridesWatcher(Generic[T]):
         """Give the seconds to the next look without an event; a change found by polling settles in time."""
         if self._candidate is None:
             return max(0.0, looked + self._pace.poll_s - self._pace.settle_s - time.monotonic())
-        return max(0.001, self._candidate[1] / 1e9 + self._patience() - time.monotonic())
+        return max(0.001, self._candidate[1] / SECOND + self._patience() - time.monotonic())
 
     def _patience(self) -> float:
         return self._pace.hold_s if self._writing else self._pace.settle_s
@@ -211,7 +212,7 @@ class OverridesWatcher(Generic[T]):
         if self._candidate is None or self._candidate[0].stamp != sight.stamp:
             self._candidate = (sight, now)
             return False
-        return now - self._candidate[1] >= self._patience() * 1e9
+        return now - self._candidate[1] >= self._patience() * SECOND
 
     def _judge(self, sight: Sight) -> None:
         now = time.monotonic_ns()

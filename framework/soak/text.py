@@ -14,6 +14,7 @@ from framework.settings.schema.market import TapeMarket
 from framework.soak.advice import next_line, one_move
 from framework.soak.figures import amount, bps, estimate, fills_words, money_words, net_words, num
 from framework.soak.kpi_text import profile_lines
+from framework.units import HOUR, SECOND
 
 if TYPE_CHECKING:
     from framework.edge.routes import Estimate, GuardCall
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def opening_line(result: SoakResult) -> str:
     """Say what is about to be played."""
     market, settings = result.market, result.settings
-    hours = (market.boundaries[-1] - market.boundaries[0]) / 3.6e12
+    hours = (market.boundaries[-1] - market.boundaries[0]) / HOUR
     routes = _rollout(result)
     paced = ", in real time" if settings.soak.clock == "wall" else ""
     if settings.soak.clock == "wall" and settings.soak.environment is not None:
@@ -213,7 +214,7 @@ def _reload_lines(result: SoakResult) -> list[str]:
     """Say what became of each patch that came in mid-run, at which tape time."""
     lines = []
     for reload in result.reloads:
-        minutes, seconds = divmod((reload.at_ns - result.market.start_ns) // 10**9, 60)
+        minutes, seconds = divmod((reload.at_ns - result.market.start_ns) // SECOND, 60)
         what = reload.why or ", ".join(reload.fields) or "nothing changes"
         at = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
         name = "canary taken back" if reload.result == TAKEN_BACK else f"patch {reload.result.lower()}"

@@ -2,6 +2,7 @@
 
 from framework.edge.section import Section
 from framework.gates.verdict import Verdict
+from framework.quoting.records import BLOCK_NAMES, CONCURRENCY, MIN_INTERVAL, RISK
 from framework.tuning.measure import EdgeDriver, Metric, TuningInput, block_share
 
 COMPONENTS = {"adverse_bps": "adverse_1s_bps"}
@@ -27,9 +28,9 @@ def input_from_totals(*, totals: Section, unit: str, verdict: Verdict, wall_cloc
         cancel_ratio=_metric(totals, "cancel_ratio"),
         order_age_p95_ms=_metric(totals, "order_age_p95_ms"),
         ws_lag_p95_ms=_metric(totals, "ws_lag_p95_ms") if wall_clock else None,
-        block_min_interval=_block(totals, "min_interval"),
-        block_concurrency=_block(totals, "concurrency"),
-        block_risk=_block(totals, "risk"),
+        block_min_interval=_block(totals, BLOCK_NAMES[MIN_INTERVAL]),
+        block_concurrency=_block(totals, BLOCK_NAMES[CONCURRENCY]),
+        block_risk=_block(totals, BLOCK_NAMES[RISK]),
         neg_edge_drivers=tuple(
             EdgeDriver(name, _metric(totals, COMPONENTS.get(name, name))) for name in totals.neg_edge_drivers
         ),

@@ -15,13 +15,12 @@ from framework.market.importers import decimals
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.files import BROKEN, column_key, first_bytes, header_of, open_packed
 from framework.market.importers.recording import Recording, place_of
+from framework.market.importers.times import UNITS
 
 BLOCK_BYTES = 4 << 20
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 YES, NO = ("true", "t", "1"), ("false", "f", "0")
-UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 1000))
-"""Unix times below a size are in a unit of so many ns: s, ms, µs; above all they are ns."""
 CLOCK = re.compile(r"(\d{1,18}|[0-8]\d{18})(\.0+)?")
 EARLIEST_NS, LATEST_NS = 10**18, 4 * 10**18  # 2001 to 2096
 

@@ -13,6 +13,7 @@ from framework.market.errors import TapeError
 from framework.market.importers import decimals
 from framework.market.importers.blocks import LATEST_NS, in_ns, numbers_of
 from framework.market.importers.decimals import Decimals
+from framework.units import SECOND
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -71,7 +72,7 @@ def times_ns(column: Any) -> tuple[Ints, Bools]:
 
     if pyarrow.types.is_floating(column.type):
         seconds = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
-        sound = np.isfinite(seconds) & (seconds > 0) & (seconds < LATEST_NS / 1e9)
+        sound = np.isfinite(seconds) & (seconds > 0) & (seconds < LATEST_NS / SECOND)
         clock = np.rint(np.where(sound, seconds, 0.0) * 1e6).astype(np.int64) * 1000
     else:
         if pyarrow.types.is_timestamp(column.type):

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.market.importers.recording import Recording
-from framework.units import MS
+from framework.units import MS, SECOND
 
 Ints = NDArray[np.int64]
 NEARBY = 51
 """Stamped messages whose median clock offset is believed for the unstamped ones among them."""
 STRAY_NS = 1000 * MS
+UNITS = ((10**11, SECOND), (10**14, MS), (10**17, 1_000))
+"""Unix times below a size are in a unit of so many ns: s, ms, µs; above all they are ns."""
 TRADE_LEAD_NS = 5 * MS
 """A best-quote ticker may reach the recorder this much before the trade that caused it."""
 
@@ -23,7 +25,7 @@ def positive_or(*, times: Ints, other: Ints) -> Ints:
 
 def to_ns(*, clock: int) -> int:
     """Return nanoseconds of a Unix time whose unit (s, ms, µs, ns) shows in its size."""
-    for limit, factor in ((10**11, 10**9), (10**14, MS), (10**17, 1000)):
+    for limit, factor in UNITS:
         if clock < limit:
             return clock * factor
     return clock

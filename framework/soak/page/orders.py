@@ -16,6 +16,7 @@ from framework.soak.page.panel import Panel, Pen, svg
 from framework.soak.page.series import Floats, busiest, every, seconds_of, shares_below, thin
 from framework.soak.page.ticks import powers
 from framework.soak.page.words import NONE, compact, num, percent, whole
+from framework.units import MS, SECOND
 
 APART = 2.6
 """At most one fill is drawn in so many pixels of the time axis, on average."""
@@ -131,14 +132,14 @@ def close_up(*, window: WindowData) -> str | None:
     if busy is None:
         return None
     rows, fills, start = busy.samples, busy.fills, busy.start_ns
-    at, mids, bids, asks = (rows["ts_ns"] - start) / 1e9, *quotes(rows, window.tick)
+    at, mids, bids, asks = (rows["ts_ns"] - start) / SECOND, *quotes(rows, window.tick)
     span = Span(start, busy.end_ns)
     box = stacked(width=440, height=270, left=62, right=64)[0]
     panel = span.panel(box, y=reach(mids, bids, asks, fills["price"], margin=0.08), most=5)
     panel.line(at, mids, Pen("muted", 1.2))
     for quoted, (_, tint) in zip((bids, asks), SIDES, strict=True):
         panel.steps(at, quoted, Pen(tint, 1.1, 0.75))
-    _fills(panel, (fills["exch_ts_ns"] - start) / 1e9, fills, size=7.0)
+    _fills(panel, (fills["exch_ts_ns"] - start) / SECOND, fills, size=7.0)
     title(panel, f"The busiest two minutes, {len(fills)} fills")
     span.write_times([panel], most=4)
     named = ((mids, "mid", "muted"), (bids, "our bid", "gross"), (asks, "our ask", "adverse"))
@@ -170,7 +171,7 @@ def age_chart(*, window: WindowData) -> str | None:
     lines = (
         ("off target", ages_ms(window, field="off_target_age_ns")[1], "adverse"),
         ("resting", ages_ms(window, field="resting_age_ns")[1], "carry"),
-        ("placed → filled", (makers["exch_ts_ns"] - makers["order_ts_ns"]) / 1e6, "net"),
+        ("placed → filled", (makers["exch_ts_ns"] - makers["order_ts_ns"]) / MS, "net"),
     )
     if not any(len(values) for _, values, _ in lines):
         return None

@@ -10,6 +10,7 @@ from framework.soak.page.layout import Box, Range
 from framework.soak.page.panel import Panel, Pen
 from framework.soak.page.paths import number
 from framework.soak.page.ticks import numbers, times
+from framework.units import SECOND
 
 SHADED = 48
 """With more iterations than these no band is drawn."""
@@ -28,7 +29,7 @@ class Span:
     @property
     def seconds(self) -> Range:
         """The axis: seconds since the start."""
-        return 0.0, max((self.end_ns - self.start_ns) / 1e9, 1e-9)
+        return 0.0, max((self.end_ns - self.start_ns) / SECOND, 1e-9)
 
     def panel(self, box: Box, *, y: Range, most: int, plus: bool = False, numbered: bool = False) -> Panel:
         """Make a panel with its shaded iterations and at most ``most`` numbers at its side."""
@@ -45,7 +46,7 @@ class Span:
 
     def _shade(self, panel: Panel, numbered: bool) -> None:
         box, count = panel.box, len(self.edges) - 1
-        ends = panel.at_x([(edge - self.start_ns) / 1e9 for edge in self.edges]).tolist()
+        ends = panel.at_x([(edge - self.start_ns) / SECOND for edge in self.edges]).tolist()
         if count <= SHADED:
             for k in range(1, count, 2):
                 upright = f"V{number(box.bottom)}H{number(ends[k])}z"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.edge.measures import ages_ms
+from framework.edge.rows import LIMIT_NAME
 from framework.edge.window import WindowData
 from framework.quoting.records import HALT, WITHHELD_NAMES
 from framework.soak.page.words import NONE, milliseconds, num, percent, whole
+from framework.units import MS
 
 if TYPE_CHECKING:
     from framework.edge.section import Section
@@ -66,7 +68,7 @@ def reasons(totals: Section, window: WindowData) -> list[Reason]:
     """Give the reasons why sides were not quoted: blocks, drops, halts, and the requests that were sent."""
     counters = totals.counters
     blocks = [(name, row.count) for name, row in totals.block_reasons.items()]
-    blocks.append(("position_limit", totals.at_position_limit.count))
+    blocks.append((LIMIT_NAME, totals.at_position_limit.count))
     drops = [(name.removeprefix("drops_"), n) for name, n in counters.items() if name.startswith("drops_")]
     halt_rows = window.audit[window.audit["action"] == HALT]
     halted = [(word, int((halt_rows["reason"] == code).sum())) for code, word in WITHHELD_NAMES.items()]
@@ -98,8 +100,8 @@ def quantiles(window: WindowData) -> list[QuantileRow]:
     rows: list[tuple[str, Any, Any]] = [
         ("queue ahead at entry, base units", makers["queue_ahead_entry_lots"] * window.lot, num),
         ("queue ahead when filled, base units", makers["queue_ahead_fill_lots"] * window.lot, num),
-        ("placed to filled", (makers["exch_ts_ns"] - makers["order_ts_ns"]) / 1e6, milliseconds),
-        ("price decided to filled", (makers["exch_ts_ns"] - makers["quote_ts_ns"]) / 1e6, milliseconds),
+        ("placed to filled", (makers["exch_ts_ns"] - makers["order_ts_ns"]) / MS, milliseconds),
+        ("price decided to filled", (makers["exch_ts_ns"] - makers["quote_ts_ns"]) / MS, milliseconds),
         ("off-target age", ages_ms(window, field="off_target_age_ns")[1], milliseconds),
         ("resting age", ages_ms(window, field="resting_age_ns")[1], milliseconds),
         ("entry latency", _since_zero(fills["entry_latency_ns"]), milliseconds),
@@ -109,7 +111,7 @@ def quantiles(window: WindowData) -> list[QuantileRow]:
 
 
 def _since_zero(ns: Any) -> Any:
-    return ns[ns >= 0] / 1e6
+    return ns[ns >= 0] / MS
 
 
 def _quantile_row(name: str, values: Any, write: Any) -> QuantileRow:

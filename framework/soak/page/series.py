@@ -11,6 +11,7 @@ import numpy as np
 from framework.edge.attribution import attribute_fills
 from framework.edge.measures import equity_at
 from framework.edge.window import Rows, WindowData
+from framework.units import SECOND
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -26,7 +27,7 @@ class Money:
 
 def seconds_of(window: WindowData, ts_ns: Any) -> Floats:
     """Give times as seconds since the window's start."""
-    return np.asarray((np.asarray(ts_ns) - window.start_ns) / 1e9, dtype=np.float64)
+    return np.asarray((np.asarray(ts_ns) - window.start_ns) / SECOND, dtype=np.float64)
 
 
 def money_over_time(window: WindowData) -> Money:
@@ -146,7 +147,7 @@ def busiest(window: WindowData, *, seconds: float) -> tuple[int, int] | None:
     ts = window.fills["exch_ts_ns"]
     if not len(ts):
         return None
-    length = min(round(seconds * 1e9), window.end_ns - window.start_ns)
+    length = min(round(seconds * SECOND), window.end_ns - window.start_ns)
     counts = np.searchsorted(ts, ts + length, side="left") - np.arange(len(ts))
     k = int(np.argmax(counts))
     centre = int(ts[k] + ts[k + int(counts[k]) - 1]) // 2

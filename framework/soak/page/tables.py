@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framework.files.moments import utc_words
+from framework.quoting.records import BLOCK_NAMES, RISK
 from framework.soak.page.standing import tint
 from framework.soak.page.words import fixed, interval, num, percent, whole
 
@@ -77,7 +78,7 @@ def iterations(result: SoakResult) -> list[IterationRow]:
                     fixed(t.percentiles["adverse_u_p95"]),
                     fixed(t.percentiles["slippage_u_p95"]),
                     num(t.percentiles["order_age_p95_ms"]),
-                    percent(t.block_reasons["risk"].ratio),
+                    percent(t.block_reasons[BLOCK_NAMES[RISK]].ratio),
                     num(t.requests.per_fill),
                 ],
             )

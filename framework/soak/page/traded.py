@@ -14,7 +14,7 @@ from framework.edge.attribution import attribute_fills
 from framework.edge.window import WindowData
 from framework.soak.page.series import Floats
 from framework.soak.page.words import NONE, fixed, milliseconds, num, whole
-from framework.units import HOUR
+from framework.units import HOUR, SECOND
 
 HEAD = ("fills", "turnover", "gross bps", "30-s markout net bps", "30-s markout net")
 
@@ -121,7 +121,7 @@ def holding_times(window: WindowData) -> list[tuple[float, float]]:
         while left > 0.0 and opened and opened[0][1] * side < 0.0:
             taken = min(left, abs(opened[0][1]))
             if not math.isnan(opened[0][0]):
-                closed.append(((ts_ns - opened[0][0]) / 1e9, taken))
+                closed.append(((ts_ns - opened[0][0]) / SECOND, taken))
             left -= taken
             opened[0][1] += side * taken
             if abs(opened[0][1]) < window.lot / 2.0:

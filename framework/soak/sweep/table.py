@@ -14,6 +14,7 @@ from framework.gates.comparison import ALPHA, Answer, Comparison
 from framework.market.errors import TapeError
 from framework.market.tape import parse_utc
 from framework.session.errors import SoakError
+from framework.settings.documents import value_of
 from framework.soak.sweep.ranking import leading_row, level_for, ranked, sweep_answer
 from framework.soak.sweep.row import RankedRow, Standing, Stretch, SweepRow, ranked_row
 
@@ -50,10 +51,9 @@ def as_word(value: Any) -> str:
 def _value(composed: Composed, key: str) -> Any:
     if key in composed.choices:
         return composed.choices[key]
-    value: Any = composed.settings.model_dump(mode="json")
     inside = key.removeprefix("rollout.candidate.")  # its names have dots
-    for name in key.split(".") if inside == key else ("rollout", "candidate", inside):
-        value = value[name]
+    path = tuple(key.split(".")) if inside == key else ("rollout", "candidate", inside)
+    value = value_of(composed.settings.model_dump(mode="json"), path)
     return value if isinstance(value, (str, int, float, bool, type(None))) else as_word(value)
 
 
