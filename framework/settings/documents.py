@@ -22,6 +22,7 @@ _LONGEST = 40
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
 _SOMETHING = re.compile(r"[-+]?[0.]*[1-9]")
+_NUMBER_IN = re.compile(rf"(?<![\w.+-]){_FLOAT.pattern}(?![\w.])")
 SPACES = "\n\r\t"
 SEEN = "allowed letters that can be seen, spaces, tabs and ends of lines"
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?')
@@ -135,6 +136,12 @@ def _number(text: str) -> float:
     if number == 0.0 and _SOMETHING.match(text):
         raise ValueError(f"{cut(text)} is too small to be told from 0; allowed 0, or a number that can be")
     return number
+
+
+def check_numbers(text: str) -> None:
+    """Raise ``ValueError`` for a number anywhere in a text that a float holds as infinity or as nothing."""
+    for found in _NUMBER_IN.finditer(text):
+        _number(found[0])
 
 
 def _check_seen(text: str, where: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from framework.files.atomic import read_text
 from framework.files.hints import did_you_mean, shown
 from framework.settings.describe import field_at, fields_at, keys_of
-from framework.settings.documents import Document, leaves, parse_yaml, read_scalar
+from framework.settings.documents import Document, check_numbers, leaves, parse_yaml, read_scalar
 from framework.settings.errors import ConfigError
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
@@ -250,12 +250,13 @@ def _sort_words(
 def _readable(key: str, value: str) -> str:
     """Return a value as Hydra reads it: one with letters that its grammar has no place for is quoted.
 
-    Raises ``ConfigError`` for a number that a file may not hold either (1_00).
+    Raises ``ConfigError`` for a number that a file may not hold either (1_00, 1e-400).
     """
     several = value.split(",") if _SEVERAL.fullmatch(f"{key}={value}") and "(" not in value else [value]
     for one in several:
         try:
             read_scalar(one if "_" in one else "")
+            check_numbers(one)
         except ValueError as error:
             raise ConfigError(f"command line: {key}={one}: {error}") from error
     if len(several) > 1:

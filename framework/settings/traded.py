@@ -77,8 +77,11 @@ def _rollout(before: Fields, after: Fields, old: float, new: float) -> Iterator[
 
 
 def _baseline(old: Traded, new: Traded) -> Iterator[Change]:
-    """Yield what changes where the baseline trades, and beneath a candidate that is let out."""
-    if old.share < 1.0 or (new.share < 1.0 and new.baseline not in (old.baseline, old.candidate)):
+    """Yield what changes of the baseline, also where nobody trades it: to go back to it reduces risk.
+
+    A candidate that all trade becomes the baseline without a change.
+    """
+    if old.share < 1.0 or new.baseline != old.candidate:
         yield from _differing(old.baseline, new.baseline)
 
 

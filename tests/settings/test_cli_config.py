@@ -198,6 +198,15 @@ def test_a_number_with_underscores_is_none_in_a_word_as_in_a_file(
         assert "allowed digits without underscores" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["1e-400", "'1e-400'", "5,1e-400", "choice(5,1e-400)", "-0.1e-399"])
+def test_a_number_that_a_float_holds_as_nothing_is_none_in_a_word_as_in_a_file(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    word = f"strategy.base_half_spread_bps={text}"
+    assert main(["soak", "-m", word] if "," in text else ["config", "show", word]) == 2
+    assert "too small to be told from 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["tape", "synth", "--hours", "1_0"], ["tape", "synth", "--seed", "1_0"]])
 def test_a_number_with_underscores_is_none_in_a_flag(
     words: list[str], capsys: pytest.CaptureFixture[str]

@@ -55,7 +55,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], Direction, set[str]]] = [
     ("a baseline nobody trades", state("full", tried=TIGHT), state("full", tried=TIGHT, **TIGHT),
      Direction.NEUTRAL, set()),
     ("beneath what all trade", state("full", tried=TIGHT), state("full", tried=TIGHT, **SLOW),
-     Direction.GATED, {f"candidate.{AGE}"}),
+     Direction.GATED, {AGE}),
+    ("bolder beneath a safer candidate", state("full", tried={SPREAD: 0.3}),
+     state("full", tried={SPREAD: 0.4}, **{SPREAD: 0.0}), Direction.INCREASING,
+     {SPREAD, f"candidate.{SPREAD}"}),
+    ("bolder beneath all units of a canary", state("canary", 1.0, {SPREAD: 0.3}),
+     state("canary", 1.0, {SPREAD: 0.3}, **TIGHT), Direction.INCREASING, {SPREAD}),
     ("a fraction nobody trades", state(), state(fraction=0.2), Direction.INCREASING,
      {"rollout.canary_fraction"}),
 ]  # fmt: skip

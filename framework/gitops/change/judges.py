@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
-from itertools import pairwise
 from operator import and_, or_
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,21 +64,22 @@ class InForce:
 def in_force(base: Revision, now: datetime) -> InForce:
     """Read what judges a change of a base at a moment. Raises GitError, and what reads the base's policy."""
     git = base.git
-    since = _came_in(git, base.sha)
+    since = _came_in(git, base.sha, now)
     touched = _touched(git, base.sha)
 
     def before(path: str, read: Callable[[Path], Read], settle_h: Callable[[Read], float]) -> list[Read]:
         """Return what a file said before, as far as it still counts, the newest first."""
         found, settles = list[Read](), 0.0
-        commits = touched.get(path, [])
-        for newer, commit in pairwise(commits):
+        newer, *commits = touched.get(path) or [""]
+        for commit in commits:
             value = _read_at(git, commit, path, read)
-            if value is None:
+            if value is None:  # it said nothing, so it took nothing's place
                 continue
             settles = max(settles, settle_h(value))
             if since[newer] <= now - timedelta(hours=max(settles, base.policy.settle_h)):
                 break
             found.append(value)
+            newer = commit
         return found
 
     policies = (base.policy, *before(POLICY, read_policy, lambda policy: policy.settle_h))
@@ -119,15 +119,18 @@ def _all_directions(git: Git, sha: str) -> dict[str, str]:
         return {name: way for file in files for name, way in directions(file.read_bytes()).items()}
 
 
-def _came_in(git: Git, sha: str) -> dict[str, datetime]:
-    """Return when each commit of the first parents came in."""
+def _came_in(git: Git, sha: str, now: datetime) -> dict[str, datetime]:
+    """Return when each commit of the first parents came in; one of the future with the next that is not."""
     rows = git.run("rev-list", "--first-parent", "--reverse", "--timestamp", "--end-of-options", sha)
-    found, latest = dict[str, datetime](), 0
+    found, future, latest = dict[str, datetime](), list[str](), datetime.min.replace(tzinfo=UTC)
     for row in rows.decode().splitlines():
         stamp, commit = row.split()
-        latest = max(latest, int(stamp))
-        found[commit] = datetime.fromtimestamp(latest, UTC)
-    return found
+        future.append(commit)
+        if int(stamp) <= now.timestamp():
+            latest = max(latest, datetime.fromtimestamp(int(stamp), UTC))
+            found |= dict.fromkeys(future, latest)
+            future = []
+    return found | dict.fromkeys(future, now)
 
 
 def _touched(git: Git, sha: str) -> dict[str, list[str]]:

@@ -75,15 +75,17 @@ class JudgedEnvironment:
 
     @property
     def decision(self) -> Kind | None:
-        """Return whether its content is promoted or refused; None where nothing of it changes."""
+        """Return whether its content is promoted or refused; None where what is to trade stays as it runs.
+
+        A refusal binds a content wherever it is, so what runs is not refused for what a commit does beside it.
+        """
         same = self.head_config_sha is not None and self.base_config_sha == self.head_config_sha
         if self.first and self.accepted and self.head_config_sha is not None:
             return None if self.first == NOBODY else Kind.PROMOTED
-        if self.change is None and same:
-            return Kind.PROMOTED if self.trust and self.accepted else None
-        if self.change is None:
-            return Kind.REFUSED
-        return Kind.PROMOTED if self.accepted else Kind.REFUSED
+        if same:
+            trusted = self.change is None and self.trust and self.accepted
+            return Kind.PROMOTED if trusted else None
+        return Kind.PROMOTED if self.change is not None and self.accepted else Kind.REFUSED
 
     @property
     def verdict(self) -> str:
@@ -129,8 +131,3 @@ class JudgedEnvironment:
             "by": self.first or ("check" if self.on_tapes is None else self.on_tapes.inputs.attempt),
             **({} if self.until is None else {"until": self.until}),
         }
-
-    def _direction(self) -> str:
-        if self.change is not None:
-            return self.change.direction
-        return "new" if self.first else "none"

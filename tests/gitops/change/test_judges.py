@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -312,4 +314,38 @@ def test_a_commit_is_no_older_than_what_it_lies_on(repo: Repo) -> None:
         repo.reader.run("hash-object", "-t", "commit", "-w", "--stdin", input=made.encode()).decode().strip()
     )
     with Revision.open(repo.reader, old) as revision:
+        assert len(in_force(revision, datetime.now(UTC)).policies) == 2
+
+
+def at(repo: Repo, when: str) -> str:
+    """Commit all there is with a date."""
+    env = {**os.environ, "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when}
+    repo.git("add", "--all")
+    subprocess.run(
+        ["git", "commit", "--quiet", "--allow-empty", "-m", when], cwd=repo.path, env=env, check=True
+    )
+    return repo.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("broken", ["nonsense: [\n", None])
+def test_a_policy_that_said_nothing_took_nothings_place(repo: Repo, broken: str | None) -> None:
+    now = datetime.now(UTC)
+    at(repo, (now - timedelta(days=30)).isoformat())
+    strict = (repo.path / POLICY).read_text()
+    (repo.path / POLICY).unlink()
+    if broken is not None:
+        (repo.path / POLICY).write_text(broken)
+    at(repo, (now - timedelta(days=8)).isoformat())
+    (repo.path / POLICY).write_text(strict.replace("warn_promotes: false", "warn_promotes: true"))
+    with Revision.open(repo.reader, at(repo, now.isoformat())) as revision:
+        judges = in_force(revision, now)
+    assert not judges.policy.rules("production").warn_promotes
+
+
+def test_a_date_of_the_future_keeps_no_later_loosening_from_settling(repo: Repo) -> None:
+    now = datetime.now(UTC) + timedelta(days=30)
+    at(repo, "2090-01-01T00:00:00Z")
+    loosened(repo)
+    with Revision.open(repo.reader, repo.git("rev-parse", "HEAD")) as revision:
+        assert len(in_force(revision, now).policies) == 1
         assert len(in_force(revision, datetime.now(UTC)).policies) == 2

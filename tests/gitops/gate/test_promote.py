@@ -79,6 +79,9 @@ class Commit:
             raise GitopsError(f"{name}: does not compose")
         return SimpleNamespace(config_sha=found)
 
+    def config_sha(self, name: str, *, now: object) -> str | None:
+        return self.runs.get(name)
+
     def patch(self, name: str) -> None:
         return None
 
@@ -216,6 +219,12 @@ def test_what_nothing_is_attributed_to_and_differs_is_refused_for_want_of_an_ans
     assert merge.judged(Outcome.PASS, rows={}, changed=()) == ["refused", "refused"]
     assert merge.entries("sandbox")[-1].data["verdict"] == "ERROR"
     assert merge.promotion.exit_code == 2
+
+
+def test_what_runs_is_not_refused_for_what_a_commit_does_beside_it(merge: Merge) -> None:
+    merge.after["sandbox"] = OLD
+    assert merge.judged(Outcome.NO_EFFECT, rows={"sandbox": Outcome.NO_EFFECT}, changed=("sandbox",)) == []
+    assert merge.promotion.refused == ("paper",)
 
 
 def test_an_environment_that_cannot_be_judged_is_refused_and_holds_up_no_other(merge: Merge) -> None:
