@@ -77,7 +77,7 @@ class JudgedEnvironment:
     def decision(self) -> Kind | None:
         """Return whether its content is promoted or refused; None where what is to trade stays as it runs.
 
-        A refusal binds a content wherever it is, so what runs is not refused for what a commit does beside it.
+        A refusal binds a content wherever it is, so what runs is not refused for what a commit does beside.
         """
         same = self.head_config_sha is not None and self.base_config_sha == self.head_config_sha
         if self.first and self.accepted and self.head_config_sha is not None:
