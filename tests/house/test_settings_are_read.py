@@ -16,7 +16,6 @@ TABLES = {"tuning": "framework/tuning", "kpi": "framework/gates"}
 BY_RULES_OF_ITS_OWN = {
     ("exchange", "api_key_env"),  # without both names mode=real is refused when settings are made
     ("exchange", "api_secret_env"),
-    ("market", "kind"),  # chooses which of the two market models is made
     ("rollout", "candidate_file"),  # composed into rollout.candidate, which is read
 }
 
