@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from framework.edge.report import build_edge_report
 from framework.edge.section import EdgeReport
@@ -17,6 +16,7 @@ from framework.gates.kpi import Profile, profile_from
 from framework.gates.profiles import deciding_profile
 from framework.gates.totals import totals_of
 from framework.session.halts import halts_of, halts_sentence
+from framework.session.provenance import Runtime
 from framework.settings.kpi_profiles import load_kpi_profiles
 from framework.settings.schema.kpi import KpiSettings
 from framework.settings.schema.run import RunSettings
@@ -30,18 +30,18 @@ class Judge:
 
     deciding: Profile
     shown: tuple[Profile, ...]
-    runtime: Mapping[str, Any]
+    runtime: Runtime
     wall_clock: bool
 
     def report(self, *windows: WindowData) -> EdgeReport:
         """Build the edge report of a window a symbol; raises LedgerError when books disagree with it."""
-        return build_edge_report(windows=windows, runtime=self.runtime)
+        return build_edge_report(windows=windows, runtime=self.runtime.as_dict())
 
     def gate(self, report: EdgeReport, *windows: WindowData) -> Gate:
         """Judge a report's totals by every profile; a halt in its windows, if given, joins the sentence."""
         gate = build_gate(
             totals=totals_of(report.totals),
-            runtime=self.runtime,
+            runtime=self.runtime.as_dict(),
             deciding=self.deciding,
             shown=self.shown,
             wall_clock=self.wall_clock,
@@ -67,7 +67,7 @@ def choose_profiles(
     return deciding, tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped)
 
 
-def make_judge(*, settings: RunSettings, root: Path, runtime: Mapping[str, Any]) -> Judge:
+def make_judge(*, settings: RunSettings, root: Path, runtime: Runtime) -> Judge:
     """Make the judge of a run."""
     deciding, shown = choose_profiles(kpi=settings.kpi, root=root)
     return Judge(deciding=deciding, shown=shown, runtime=runtime, wall_clock=settings.soak.clock == "wall")

@@ -32,8 +32,8 @@ def results_markdown(result: SoakResult) -> str:
         f"# Soak: {gate.verdict.value}",
         *present_lines(result),
         gate.sentence,
-        f"Tape {runtime['tape']}, {totals.hours:.3g} h, {runtime['iterations']} iterations,"
-        f" {fee_words(result)}, config {runtime['config_sha'][:12]}.",
+        f"Tape {runtime.tape.tape}, {totals.hours:.3g} h, {runtime.iterations} iterations,"
+        f" {fee_words(result)}, config {runtime.config_sha[:12]}.",
         f"{break_even_line(result).capitalize()}.",
         "## KPI profiles",
         _table(*profile_table(gate)),

@@ -133,7 +133,7 @@ def final_package(result: SoakResult) -> TuningParams:
 def soak_metrics(result: SoakResult) -> dict[str, Any]:
     """Give the run's totals, one row an iteration, and where profile switching would have led."""
     return {
-        "runtime": result.runtime,
+        "runtime": result.runtime.as_dict(),
         "totals": result.totals.as_dict(),
         "profile_switch": [canonical(row).as_dict() for row in switch_rows(*result.wholes)],
         "iterations": [iteration_row(result, k) for k in range(1, len(result.reports) + 1)],
@@ -161,8 +161,8 @@ def gates_summary(result: SoakResult) -> dict[str, Any]:
 def fees_of(result: SoakResult) -> dict[str, Any]:
     """Give what was charged, who said so, and the maker fee at which these fills would net nothing."""
     return {
-        "maker_fee_bps": result.runtime["maker_fee_bps"],
-        "taker_fee_bps": result.runtime["taker_fee_bps"],
+        "maker_fee_bps": result.runtime.maker_fee_bps,
+        "taker_fee_bps": result.runtime.taker_fee_bps,
         "from": result.origin.fee_from,
         "chosen": result.origin.fee_chosen,
         "break_even_maker_fee_bps": canonical(result.break_even_maker_fee_bps),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from framework.edge.section import EdgeReport, Section
 from framework.edge.window import WindowData
@@ -13,6 +12,7 @@ from framework.gates.gate import Gate
 from framework.gates.verdict import Verdict
 from framework.session.origin import Origin
 from framework.session.play import Iteration
+from framework.session.provenance import Runtime
 from framework.session.reload import Offer, Reload
 from framework.session.timeline import Version
 from framework.session.window import ReplayWindow
@@ -34,7 +34,7 @@ class SoakResult:
     settings: RunSettings
     market: ReplayWindow
     root: Path
-    runtime: dict[str, Any]
+    runtime: Runtime
     origin: Origin = field(default_factory=Origin)
     """The command and the commit, and where the fee came from."""
     versions: list[Version] = field(default_factory=list)
@@ -107,7 +107,7 @@ class SoakResult:
         share = self.totals.maker_share_pct
         if self.totals.net_bps is None or not share:
             return None
-        return float(self.runtime["maker_fee_bps"]) + self.totals.net_bps * 100.0 / share
+        return self.runtime.maker_fee_bps + self.totals.net_bps * 100.0 / share
 
     @property
     def hours(self) -> float:

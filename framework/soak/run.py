@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,8 @@ def run_soak(
         run.write(watch, memory, None if bot is None else bot.feeds)
         about = provenance_of(composed=composed, market=market, home=home)
         early = {"stopped_after_h": run.result.hours} if stop.wanted() else {}
-        folder.complete(verdict=run.result.verdict.value, headline=headline_of(run.result), **about, **early)
+        headline = asdict(headline_of(run.result))
+        folder.complete(verdict=run.result.verdict.value, headline=headline, **about.as_dict(), **early)
     if publish:
         folder.publish()
         folder.rotate(keep=settings.soak.keep_runs)

@@ -47,33 +47,58 @@ class RunRow:
     cells: list[str]
 
 
-@dataclass(frozen=True)
-class EarlierRun:
-    """What run.json of an earlier run says."""
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """The figures of a run that run.json holds for those who list and compare runs."""
+
+    symbol: str
+    quote: str
+    hours: float
+    answer: str
+    net_bps: float | None
+    markout_net_30s_bps: float | None
+    gross_bps: float | None
+    net_quote: float
+    max_drawdown_quote: float
+    fills: int
+    turnover_quote: float
+    break_even_maker_fee_bps: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What run.json says of a run; of a version or a state that says less, what it does not say is empty."""
 
     name: str
-    run: dict[str, Any]
+    verdict: str
+    config_sha: str
+    headline: Mapping[str, Any]
+    """By the names of ``Headline``."""
+
+    runtime: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
-def headline_of(result: SoakResult) -> dict[str, Any]:
-    """Return the figures that run.json holds for those who list and compare runs."""
+def headline_of(result: SoakResult) -> Headline:
+    """Return the figures that run.json holds."""
     totals = result.totals
-    given = {
-        "symbol": result.symbol,
-        "quote": result.reported.quote,
-        "hours": totals.hours,
-        "answer": "" if result.comparison is None else result.comparison.answer.words,
-        "net_bps": totals.net_bps,
-        "markout_net_30s_bps": totals.markout_30s.net_bps,
-        "gross_bps": totals.parts["gross"].bps,
-        "net_quote": totals.net_quote,
-        "max_drawdown_quote": totals.max_drawdown_quote,
-        "fills": totals.fills,
-        "turnover_quote": totals.turnover_quote,
-        "break_even_maker_fee_bps": result.break_even_maker_fee_bps,
-    }
-    plain: dict[str, Any] = canonical(given)
-    return plain
+    headline: Headline = canonical(
+        Headline(
+            symbol=result.symbol,
+            quote=result.reported.quote,
+            hours=totals.hours,
+            answer="" if result.comparison is None else result.comparison.answer.words,
+            net_bps=totals.net_bps,
+            markout_net_30s_bps=totals.markout_30s.net_bps,
+            gross_bps=totals.parts["gross"].bps,
+            net_quote=totals.net_quote,
+            max_drawdown_quote=totals.max_drawdown_quote,
+            fills=totals.fills,
+            turnover_quote=totals.turnover_quote,
+            break_even_maker_fee_bps=result.break_even_maker_fee_bps,
+        )
+    )
+    return headline
 
 
 def write_index(artifacts: Path) -> Path:
@@ -92,8 +117,7 @@ def _row(folder: Path) -> RunRow | None:
     run = _read(folder)
     if run is None:
         return None
-    told, about = run.get("headline") or {}, run.get("runtime") or {}
-    verdict = str(run.get("verdict") or "incomplete")
+    told, about, verdict = run.headline, run.runtime, run.verdict or "incomplete"
     answer = str(told.get("answer") or "")
     page = folder / "reports" / "report.html"
     return RunRow(
@@ -107,57 +131,61 @@ def _row(folder: Path) -> RunRow | None:
             str(told.get("symbol") or about.get("tape") or NONE), hours(told.get("hours")),
             fixed(told.get("net_bps"), plus=True), fixed(told.get("markout_net_30s_bps"), plus=True),
             num(told.get("net_quote"), plus=True), whole(told.get("fills")), num(about.get("maker_fee_bps")),
-            str(run.get("config_sha", NONE))[:12],
+            run.config_sha[:12] or NONE,
         ],
     )  # fmt: skip
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
+def _read(folder: Path) -> RunRecord | None:
+    """Read run.json; None where it is none."""
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return run if isinstance(run, dict) else None
+    if not isinstance(run, dict):
+        return None
+    tables = {name: run.get(name) for name in ("headline", "runtime", "settings")}
+    return RunRecord(
+        name=folder.resolve().name,
+        verdict=str(run.get("verdict") or ""),
+        config_sha=str(run.get("config_sha") or ""),
+        **{name: table if isinstance(table, dict) else {} for name, table in tables.items()},
+    )
 
 
-def earlier_run(named: str, *, artifacts: Path) -> EarlierRun:
+def earlier_run(named: str, *, artifacts: Path) -> RunRecord:
     """Read a complete run, given by its folder or its name. Raises SoakError."""
     place = next((p for p in (Path(named), artifacts / RUNS / named) if (p / "run.json").is_file()), None)
     if place is None:
         raise SoakError(f"--compare: no run in {named} nor {artifacts / RUNS}; allowed the folder of a run")
-    run = _read(place) or {}
-    if not isinstance(run.get("headline"), dict):
+    run = _read(place)
+    if run is None or not run.headline:
         where = place / "run.json"
         raise SoakError(f"{where}: holds no figures to compare; allowed a complete run of this version")
-    return EarlierRun(place.resolve().name, run)
+    return run
 
 
-def write_comparison(run: Path, *, earlier: EarlierRun) -> list[str]:
-    """Say how a run differs from an earlier one, in reports/compare.txt too. Raises FileError."""
-    lines = compared(_read(run) or {}, earlier=earlier)
+def write_comparison(run: Path, *, earlier: RunRecord) -> list[str]:
+    """Say how a complete run differs from an earlier one, in reports/compare.txt too. Raises FileError."""
+    here = _read(run)
+    assert here is not None
+    lines = compared(here, earlier=earlier)
     write_atomic(path=run / "reports" / "compare.txt", data="".join(f"{line}\n" for line in lines))
     return lines
 
 
-def compared(here: Mapping[str, Any], *, earlier: EarlierRun) -> list[str]:
+def compared(here: RunRecord, *, earlier: RunRecord) -> list[str]:
     """Say how a run differs from an earlier one: its world, its settings, its figures."""
-    there = earlier.run
-    lines = [f"beside {earlier.name}: {there.get('verdict')}, now {here.get('verdict')}"]
-    apart = [name for name in SAME if _about(here, name) != _about(there, name)]
+    lines = [f"beside {earlier.name}: {earlier.verdict}, now {here.verdict}"]
+    apart = [name for name in SAME if here.runtime.get(name) != earlier.runtime.get(name)]
     if apart:
         lines.append(f"not of one world: {', '.join(apart)} differ, so no figure is due to settings alone")
-    lines += _changed(there.get("settings", {}), here.get("settings", {}))
+    lines += _changed(earlier.settings, here.settings)
     for name, word in FIGURES:
-        before, now = there["headline"].get(name), here["headline"].get(name)
-        known = before is not None and now is not None
-        lines.append(
-            f"{word}: {num(before)} → {num(now)}{f' ({num(now - before, plus=True)})' if known else ''}"
-        )
+        before, now = earlier.headline.get(name), here.headline.get(name)
+        more = "" if before is None or now is None else f" ({num(now - before, plus=True)})"
+        lines.append(f"{word}: {num(before)} → {num(now)}{more}")
     return lines
-
-
-def _about(run: Mapping[str, Any], name: str) -> Any:
-    return run.get("runtime", {}).get(name)
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

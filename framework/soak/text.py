@@ -34,14 +34,14 @@ def opening_line(result: SoakResult) -> str:
         paced += f" and following artifacts/gitops/{settings.soak.environment}"
     return (
         f"soak: {_named(market)}, {hours:.3g} h in {market.iterations} iterations{paced}"
-        f"{routes}, from {result.runtime['tape']}, {fee_words(result)}, config {settings.config_sha[:12]}"
+        f"{routes}, from {result.runtime.tape.tape}, {fee_words(result)}, config {settings.config_sha[:12]}"
     )
 
 
 def fee_words(result: SoakResult) -> str:
     """Say what a maker pays and who said so."""
     source = f" ({result.origin.fee_from})" if result.origin.fee_from else ""
-    return f"maker fee {result.runtime['maker_fee_bps']:g} bps{source}"
+    return f"maker fee {result.runtime.maker_fee_bps:g} bps{source}"
 
 
 def _named(market: ReplayWindow) -> str:
@@ -76,7 +76,7 @@ def notices(result: SoakResult) -> list[str]:
 
 def _unchosen_fee(result: SoakResult) -> str:
     """Warn that what a recorded venue charges was never said: the net is that of another fee."""
-    venue, fee = result.market.tape.instrument.venue, result.runtime["maker_fee_bps"]
+    venue, fee = result.market.tape.instrument.venue, result.runtime.maker_fee_bps
     tiers = "".join(f"exchange={name}, " for name in result.origin.tiers)
     return (
         f"| fees | NOT CHOSEN | {fee:g} bps is no tier of {venue} that anybody named;"

@@ -25,6 +25,7 @@ from framework.settings.overrides import parse_patch
 from framework.settings.schema.run import RunSettings
 from framework.units import MINUTE, SECOND
 from tests.command import REPOSITORY, private_copy
+from tests.runtimes import a_runtime
 from tests.session.test_reload import UnevenClock
 
 OUT = (
@@ -211,7 +212,7 @@ def test_what_asked_for_a_canary_that_went_back_counts_as_refused_until_somethin
 def test_a_report_says_that_and_when_the_candidate_went_back(market: ReplayWindow) -> None:
     found = composed(*OUT, *EAGER)
     replay = played(found, market)
-    judge = make_judge(settings=found.settings, root=REPOSITORY, runtime={})
+    judge = make_judge(settings=found.settings, root=REPOSITORY, runtime=a_runtime())
     _, report, _ = weigh(replay, judge)
     assert report.routes is not None
     back = report.routes.guard.taken_back

@@ -14,6 +14,7 @@ from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
 from framework.tuning.params import Field, TuningParams
 from tests.command import REPOSITORY
+from tests.runtimes import a_runtime
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
@@ -32,7 +33,7 @@ def market(settings: RunSettings) -> ReplayWindow:
 
 @pytest.fixture(scope="module")
 def judge(settings: RunSettings) -> Judge:
-    return make_judge(settings=settings, root=REPOSITORY, runtime={})
+    return make_judge(settings=settings, root=REPOSITORY, runtime=a_runtime())
 
 
 class Widening:
@@ -101,7 +102,7 @@ def test_an_iteration_after_the_loss_halt_says_so() -> None:
     words = ("soak.hours=0.3", "soak.iterations=3", "guards.loss_halt_usd=0.2")
     halting = compose_run(words=words, root=REPOSITORY, environ={}).settings
     market = open_window(settings=halting)
-    judge = make_judge(settings=halting, root=REPOSITORY, runtime={})
+    judge = make_judge(settings=halting, root=REPOSITORY, runtime=a_runtime())
     played = play(SoakReplay(settings=halting, market=market), judge)
     said = [iteration.gate.sentence for iteration in played if iteration.gate is not None]
     first = next(k for k, sentence in enumerate(said, start=1) if "by the loss halt" in sentence)

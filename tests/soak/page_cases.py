@@ -12,6 +12,7 @@ from framework.edge.window import WindowData, chain
 from framework.market.instrument import Instrument
 from framework.market.tape import Tape
 from framework.session.judge import make_judge
+from framework.session.provenance import TapeName
 from framework.session.window import ReplayWindow
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
@@ -22,6 +23,7 @@ from framework.tuning.step import step
 from framework.tuning.totals import input_from_totals
 from framework.tuning.turn import Turn
 from tests.edge.builders import FLAT, S, fill, window
+from tests.runtimes import a_runtime
 from tests.tuning.tuning_cases import SCALED, START
 
 ROOT = Path(__file__).parents[2]
@@ -80,10 +82,7 @@ def result(
     windows: list[WindowData] = []
     for k in range(iterations):
         windows.append(_window(k, fills(k), windows, symbol=symbol, scale=scale, unknown_mids=unknown_mids))
-    runtime = {
-        "version": "0.0", "config_sha": "c" * 64, "tape": source, "tape_digest": "d" * 64, "seed": 7,
-        "clock": "replay", "maker_fee_bps": 0.1, "taker_fee_bps": 5.5, "iterations": iterations,
-    }  # fmt: skip
+    runtime = a_runtime(tape=TapeName(source, "d" * 64), iterations=iterations)
     judge = make_judge(settings=settings(), root=ROOT, runtime=runtime)
     edges = (*(w.start_ns for w in windows), windows[-1].end_ns)
     market = ReplayWindow(tape=_tape(symbol, source), boundaries=edges)

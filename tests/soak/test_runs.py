@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ def run(artifacts: Path, name: str, *, spread: float = 1.0, **more: Any) -> Path
     (folder / "reports").mkdir(parents=True)
     (folder / "reports" / "report.html").write_text("x")
     settings = {"strategy": {"base_half_spread_bps": spread}}
-    told = {"status": "complete", "verdict": "FAIL", "headline": headline_of(result()), "settings": settings,
-            "runtime": WORLD, "config_sha": "c" * 64}  # fmt: skip
+    told = {"status": "complete", "verdict": "FAIL", "settings": settings, "runtime": WORLD}
+    told |= {"headline": asdict(headline_of(result())), "config_sha": "c" * 64}
     (folder / "run.json").write_text(json.dumps({**told, **more}))
     return folder
 
@@ -67,7 +68,7 @@ def test_runs_of_one_world_differ_by_their_settings_and_figures(tmp_path: Path) 
 
 def test_runs_of_two_worlds_say_so(tmp_path: Path) -> None:
     earlier = earlier_run("20260101T000000", artifacts=_two(tmp_path))
-    here = {**earlier.run, "runtime": {**WORLD, "maker_fee_bps": 2.0, "tape_digest": "e"}}
+    here = replace(earlier, runtime={**WORLD, "maker_fee_bps": 2.0, "tape_digest": "e"})
     assert compared(here, earlier=earlier)[1].startswith(
         "not of one world: tape_digest, maker_fee_bps differ"
     )

@@ -18,6 +18,7 @@ from framework.settings.compose import compose_run
 from framework.soak.result import SoakResult
 from framework.tuning.params import Field
 from tests.command import REPOSITORY, private_copy, soaked
+from tests.runtimes import a_runtime
 from tests.soak.page_reader import Reader
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
@@ -147,7 +148,7 @@ def test_one_package_is_tried_on_all_symbols_and_tuned_by_their_sum(home: Path) 
     market = open_window(settings=settings)
     replay = make_replay(settings=settings, market=market)
     plan = [replay.package.with_value(Field.SPREAD, value) for value in (0.1, 0.5)]
-    judge = make_judge(settings=settings, root=REPOSITORY, runtime={})
+    judge = make_judge(settings=settings, root=REPOSITORY, runtime=a_runtime())
     played = list(play(replay, judge, Planned(plan)))
     for one in replay.each():
         assert one.package_in_force() == plan[1]

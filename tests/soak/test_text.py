@@ -185,7 +185,8 @@ def test_at_the_break_even_fee_the_same_fills_net_nothing() -> None:
     even, totals = made.break_even_maker_fee_bps, made.totals
     assert even is not None
     assert totals.net_bps is not None
-    assert totals.net_bps + (made.runtime["maker_fee_bps"] - even) * totals.maker_share_pct / 100.0 == (
+    assert totals.maker_share_pct is not None
+    assert totals.net_bps + (made.runtime.maker_fee_bps - even) * totals.maker_share_pct / 100.0 == (
         pytest.approx(0.0)
     )
     assert f"break-even maker fee {even:.2f} bps; maker fee 0.1 bps" in summary_text(made)

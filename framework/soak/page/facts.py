@@ -39,17 +39,17 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
     said = f", from {result.origin.fee_from}" if result.origin.fee_from else ""
     return [
         *_again(result),
-        ("tape", str(runtime["tape"])),
-        ("tape digest", str(runtime["tape_digest"])),
+        ("tape", runtime.tape.tape),
+        ("tape digest", runtime.tape.tape_digest),
         ("window", f"{utc_words(totals.start_ns)} to {utc_words(totals.end_ns)} UTC, {hours(totals.hours)}"),
         *(
             ("instrument", f"{one.symbol}, {one.kind}, tick {one.tick_size}, lot {one.lot_size}")
             for one in instruments
         ),
-        ("clock", str(runtime["clock"])),
+        ("clock", runtime.clock),
         (
             "fees",
-            f"maker {num(runtime['maker_fee_bps'])} bps, taker {num(runtime['taker_fee_bps'])} bps{said}",
+            f"maker {num(runtime.maker_fee_bps)} bps, taker {num(runtime.taker_fee_bps)} bps{said}",
         ),
         (
             "exchange model",
@@ -69,11 +69,11 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         ("blocks for intervals", f"{totals.block_count} of {totals.block_s} s"),
         ("mids held at fills", whole(totals.mids_held)),
         *_pace(result),
-        ("config_sha", str(runtime["config_sha"])),
-        ("seed", str(runtime["seed"])),
+        ("config_sha", runtime.config_sha),
+        ("seed", str(runtime.seed)),
         (
             "versions",
-            f"quoteops {runtime['version']}, Python {platform.python_version()}, numpy {version('numpy')}",
+            f"quoteops {runtime.version}, Python {platform.python_version()}, numpy {version('numpy')}",
         ),
     ]
 

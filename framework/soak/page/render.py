@@ -44,7 +44,7 @@ def _words(result: SoakResult, parts: list[Part]) -> dict[str, Any]:
         "quote": result.reported.quote,
         "span": f"{hours(totals.hours)} of tape, {utc_words(totals.start_ns, form=MINUTE_FORM)} UTC",
         "fee": earnings.fee_words(
-            fee_bps=result.runtime["maker_fee_bps"],
+            fee_bps=result.runtime.maker_fee_bps,
             even_bps=result.break_even_maker_fee_bps,
             origin=result.origin,
             recorded=isinstance(result.settings.market, TapeMarket),

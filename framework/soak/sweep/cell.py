@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from framework.compiled.jit import source_digest
 from framework.edge.section import EdgeReport
@@ -21,7 +20,7 @@ from framework.session.iterations import Outside
 from framework.session.judge import Judge, choose_profiles
 from framework.session.play import play, weigh
 from framework.session.portfolio import make_replay
-from framework.session.provenance import runtime_of
+from framework.session.provenance import Runtime, runtime_of
 from framework.session.tuners import make_tuner
 from framework.session.window import open_window
 from framework.settings.compose import Composed
@@ -53,7 +52,7 @@ class CellResult:
     verdict: str
     report: EdgeReport
     gate: Gate
-    runtime: dict[str, Any]
+    runtime: Runtime
     tapes: Mapping[str, str]
     tick_bps: float
     replay_s: float

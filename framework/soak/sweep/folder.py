@@ -121,7 +121,7 @@ class SweepFolder:
             "row": row.as_dict(),
             "cell_digest": self._digest(row.cell),
             **_about(cell),
-            "runtime": played.runtime,
+            "runtime": played.runtime.as_dict(),
             "tapes": dict(played.tapes),
         }
         write_json(path=place / "run.json", value=run)

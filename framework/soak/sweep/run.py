@@ -210,7 +210,7 @@ class _Sweep:
                     quote=played.report.quote,
                     tick_bps=played.tick_bps,
                 ),
-                tape=(played.runtime["tape_digest"], totals.start_ns, totals.end_ns),
+                tape=(played.runtime.tape.tape_digest, totals.start_ns, totals.end_ns),
             )
             self.blocks[n], self.block_s[n] = played.blocks, played.block_s
             self.folder.write_cell(cell=cell, row=row, played=played)
