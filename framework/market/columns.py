@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from framework.files.cache import user_cache
 from framework.market.errors import TapeError
-from framework.market.instrument import Instrument
-from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape, TapeMeta
+from framework.market.sidecar import Sidecar
+from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape
 
 Columns = dict[str, NDArray[Any]]
 
@@ -121,40 +121,15 @@ def map_columns(*, folder: Path, rows: int, funding_rows: int) -> Columns:
     return columns
 
 
-def described(tape: Tape) -> dict[str, Any]:
-    """Describe a tape beside its columns; ``tape_of`` is the reverse."""
-    meta = tape.meta
-    return {
-        "digest": meta.digest,
-        "instrument": tape.instrument.as_dict(),
-        "source": meta.source,
-        "format": meta.format,
-        "faults": dict(meta.faults),
-        "measures": dict(meta.measures),
-        "rows": len(tape),
-        "funding_rows": len(tape.funding_ts_ns),
-    }
+def tape_of(*, columns: Mapping[str, NDArray[Any]], sidecar: Sidecar) -> Tape:
+    """Make a tape of its columns and what describes it. Raises TapeError."""
+    return Tape(instrument=sidecar.instrument, meta=sidecar.meta, **columns)
 
 
-def tape_of(*, columns: Mapping[str, NDArray[Any]], sidecar: Mapping[str, Any], where: str) -> Tape:
-    """Make a tape of its columns and what describes it. Raises TapeError and KeyError."""
-    return Tape(
-        instrument=Instrument.from_dict(data=sidecar["instrument"], where=where),
-        meta=TapeMeta(
-            source=sidecar["source"],
-            format=sidecar["format"],
-            digest=sidecar["digest"],
-            faults=sidecar["faults"],
-            measures=sidecar["measures"],
-        ),
-        **columns,
-    )
-
-
-def map_tape(*, folder: Path, sidecar: Mapping[str, Any], where: str) -> Tape:
-    """Map a folder's columns as the tape a sidecar describes. Raises TapeError and KeyError."""
-    columns = map_columns(folder=folder, rows=sidecar["rows"], funding_rows=sidecar["funding_rows"])
-    return tape_of(columns=columns, sidecar=sidecar, where=where)
+def map_tape(*, folder: Path, sidecar: Sidecar) -> Tape:
+    """Map a folder's columns as the tape a sidecar describes. Raises TapeError."""
+    columns = map_columns(folder=folder, rows=sidecar.rows, funding_rows=sidecar.funding_rows)
+    return tape_of(columns=columns, sidecar=sidecar)
 
 
 def save_column(*, column: NDArray[Any], file: Path) -> None:

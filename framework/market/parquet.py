@@ -1,6 +1,7 @@
 """A tape's columns in parquet files, one a UTC day, each with its digest."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from framework.files.moments import DATE_FORM, utc_words
 from framework.market.archive_roots import Root
 from framework.market.errors import TapeError
+from framework.market.sidecar import PartFile
 from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape
 from framework.units import DAY
 
@@ -17,11 +19,11 @@ DELTA = ("exch_ts_ns", "recv_ts_ns", "price_ticks", "qty_lots", "funding_ts_ns")
 Columns = dict[str, NDArray[Any]]
 
 
-def write_parts(*, tape: Tape, folder: Path) -> dict[str, dict[str, Any]]:
+def write_parts(*, tape: Tape, folder: Path) -> dict[str, PartFile]:
     """Write ``date=…/events.parquet`` and ``funding.parquet`` below a folder; return digest, bytes, rows of
     each.
     """
-    written: dict[str, dict[str, Any]] = {}
+    written: dict[str, PartFile] = {}
     days = tape.exch_ts_ns // DAY
     for day in np.unique(days):
         rows = slice(int(np.searchsorted(days, day)), int(np.searchsorted(days, day, side="right")))
@@ -33,24 +35,22 @@ def write_parts(*, tape: Tape, folder: Path) -> dict[str, dict[str, Any]]:
     return written
 
 
-def read_parts(*, root: Root, chosen: str, sidecar: dict[str, Any]) -> Columns:
+def read_parts(*, root: Root, chosen: str, files: Mapping[str, PartFile]) -> Columns:
     """Read every file the sidecar names; raises TapeError for one whose digest or content is not the
     sidecar's.
     """
-    days = sorted(name for name in sidecar["files"] if name.startswith("date="))
-    parts = [
-        _read(root=root, chosen=chosen, name=name, sidecar=sidecar, schema=EVENT_COLUMNS) for name in days
-    ]
+    days = sorted(name for name in files if name.startswith("date="))
+    parts = [_read(root=root, chosen=chosen, name=name, files=files, schema=EVENT_COLUMNS) for name in days]
     columns = {
         name: np.ascontiguousarray(np.concatenate([part[name] for part in parts]), dtype=dtype)
         for name, dtype in EVENT_COLUMNS
     }
     return columns | _read(
-        root=root, chosen=chosen, name="funding.parquet", sidecar=sidecar, schema=FUNDING_COLUMNS
+        root=root, chosen=chosen, name="funding.parquet", files=files, schema=FUNDING_COLUMNS
     )
 
 
-def _write(*, columns: Columns, file: Path) -> dict[str, Any]:
+def _write(*, columns: Columns, file: Path) -> PartFile:
     import pyarrow
     import pyarrow.parquet
 
@@ -66,21 +66,21 @@ def _write(*, columns: Columns, file: Path) -> dict[str, Any]:
     data = buffer.getvalue().to_pybytes()
     file.write_bytes(data)
     rows = len(next(iter(columns.values())))
-    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": rows}
+    return PartFile(hashlib.sha256(data).hexdigest(), len(data), rows)
 
 
 def _read(
-    *, root: Root, chosen: str, name: str, sidecar: dict[str, Any], schema: tuple[tuple[str, str], ...]
+    *, root: Root, chosen: str, name: str, files: Mapping[str, PartFile], schema: tuple[tuple[str, str], ...]
 ) -> Columns:
     import pyarrow
     import pyarrow.parquet
 
     where = root.join(name=f"{chosen}/{name}")
-    told = sidecar["files"].get(name)
-    if told is None:
+    part = files.get(name)
+    if part is None:
         raise TapeError(f"{where}: not in tape.json; import the tape again")
     data = root.read(name=f"{chosen}/{name}")
-    if hashlib.sha256(data).hexdigest() != told["sha256"]:
+    if hashlib.sha256(data).hexdigest() != part.sha256:
         raise TapeError(
             f"{where}: its digest is not the one in tape.json: damaged or changed; import the tape again"
         )

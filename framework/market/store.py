@@ -11,35 +11,21 @@ A root may be a folder or an object store's URL. The cache is ``tapes/<digest>/`
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from framework.files.moments import iso_utc_ns
 from framework.market import parquet
 from framework.market.archive_roots import Root, open_root
-from framework.market.columns import Columns, cache_folder, described, map_tape, write_columns
+from framework.market.columns import Columns, cache_folder, map_tape, write_columns
 from framework.market.errors import TapeError
-from framework.market.instrument import Instrument
-from framework.market.tape import SCHEMA_HASH, Tape, content_digest, parse_utc
+from framework.market.sidecar import ArchiveSidecar, Sidecar
+from framework.market.tape import Tape, content_digest, parse_utc
 
 SIDECAR = "tape.json"
 LONGEST = 120
 """Bytes of the longest name that a symbol's folder may have."""
-SIDECAR_KEYS = {
-    "schema_hash",
-    "digest",
-    "instrument",
-    "source",
-    "format",
-    "faults",
-    "measures",
-    "rows",
-    "funding_rows",
-    "files",
-}
 
 
 def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | None = None) -> str:
@@ -51,15 +37,9 @@ def write_tape(*, tape: Tape, root: str | Path, arguments: Mapping[str, Any] | N
     name = f"symbol={folder_name(symbol=tape.instrument.symbol)}"
     with target.replacing(name=name) as folder:
         files = parquet.write_parts(tape=tape, folder=folder)
-        sidecar = {
-            **described(tape),
-            "schema_hash": SCHEMA_HASH,
-            "start": iso_utc_ns(tape.start_ns),
-            "end": iso_utc_ns(tape.end_ns),
-            "arguments": dict(arguments or {}),
-            "files": files,
-        }
-        (folder / SIDECAR).write_text(json.dumps(sidecar, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        sidecar = ArchiveSidecar(Sidecar.of(tape), files)
+        text = sidecar.text(tape, arguments=arguments or {})
+        (folder / SIDECAR).write_text(text, encoding="utf-8")
     return target.join(name=name)
 
 
@@ -104,7 +84,7 @@ def open_tape(
     root = open_root(path=str(path))
     chosen = _choose(root=root, symbol=symbol)
     text = root.read(name=f"{chosen}/{SIDECAR}")
-    sidecar = _sidecar(text=text, where=f"{root.path}/{chosen}/{SIDECAR}")
+    sidecar = ArchiveSidecar.read(text, where=f"{root.path}/{chosen}/{SIDECAR}")
     tape = _load(root=root, chosen=chosen, sidecar=sidecar)
     if start is None and end is None:
         return tape
@@ -131,36 +111,18 @@ def _choose(*, root: Root, symbol: str | None) -> str:
     return next(iter(folders.values()))
 
 
-def _sidecar(*, text: bytes, where: str) -> dict[str, Any]:
-    try:
-        sidecar: dict[str, Any] = json.loads(text)
-        missing = sorted(SIDECAR_KEYS - set(sidecar))
-    except (ValueError, TypeError) as error:
-        raise TapeError(f"{where}: not a tape's sidecar ({error}); import the tape again") from error
-    if missing or not re.fullmatch("[0-9a-f]{64}", str(sidecar["digest"])):
-        raise TapeError(
-            f"{where}: {', '.join(missing) or 'digest'} is missing or wrong; import the tape again"
-        )
-    written = sidecar["schema_hash"]
-    if written != SCHEMA_HASH:
-        raise TapeError(
-            f"{where}: schema {written} is not this version's {SCHEMA_HASH[:12]}…; import the tape again"
-        )
-    return sidecar
-
-
-def _load(*, root: Root, chosen: str, sidecar: dict[str, Any]) -> Tape:
-    cached = cache_folder() / sidecar["digest"]
+def _load(*, root: Root, chosen: str, sidecar: ArchiveSidecar) -> Tape:
+    digest = sidecar.tape.meta.digest
+    cached = cache_folder() / digest
     archive = hashlib.sha256(root.join(name=chosen).encode()).hexdigest()[:16]
     stamp_file = f"verified-{archive}.json"
-    stamps = {name: root.stamp(name=f"{chosen}/{name}") for name in sorted(sidecar["files"])}
+    stamps = {name: root.stamp(name=f"{chosen}/{name}") for name in sorted(sidecar.files)}
     if not _is_verified(file=cached / stamp_file, stamps=stamps):
-        columns = parquet.read_parts(root=root, chosen=chosen, sidecar=sidecar)
-        instrument = Instrument.from_dict(data=sidecar["instrument"], where=f"{root.path}/{chosen}/{SIDECAR}")
-        if content_digest(instrument=instrument, columns=columns) != sidecar["digest"]:
+        columns = parquet.read_parts(root=root, chosen=chosen, files=sidecar.files)
+        if content_digest(instrument=sidecar.tape.instrument, columns=columns) != digest:
             raise TapeError(f"{root.path}/{chosen}: content does not match its digest; import the tape again")
         _build_cache(cached=cached, columns=columns, beside={stamp_file: json.dumps(stamps, sort_keys=True)})
-    return map_tape(folder=cached, sidecar=sidecar, where=f"{root.path}/{chosen}/{SIDECAR}")
+    return map_tape(folder=cached, sidecar=sidecar.tape)
 
 
 def _is_verified(*, file: Path, stamps: dict[str, str]) -> bool:

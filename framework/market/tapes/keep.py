@@ -9,13 +9,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from framework.compiled.jit import source_digest
 from framework.market.columns import (
     GrowingColumns,
     building_beside,
-    described,
     map_tape,
     put_in_place,
     save_column,
@@ -23,6 +21,7 @@ from framework.market.columns import (
 )
 from framework.market.errors import TapeError
 from framework.market.made import Made
+from framework.market.sidecar import Sidecar
 from framework.market.tape import FUNDING_COLUMNS, SCHEMA_HASH, Tape
 
 Log = Callable[[str], None]
@@ -51,7 +50,7 @@ def kept_tape(folder: Path) -> Tape | None:
     """Map a kept tape, or None when there is none whole."""
     try:
         sidecar = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
-        return map_tape(folder=folder, sidecar=sidecar, where=SIDECAR)
+        return map_tape(folder=folder, sidecar=Sidecar.read(sidecar, where=SIDECAR))
     except (OSError, ValueError, KeyError, TypeError, TapeError):
         return None
 
@@ -59,7 +58,7 @@ def kept_tape(folder: Path) -> Tape | None:
 def keep_tape(tape: Tape, folder: Path, *, log: Log) -> None:
     """Write a tape for the next process; a cache that cannot be written costs time, not the run."""
     try:
-        write_columns(folder=folder, columns=tape.columns(), beside=_sidecar(described(tape)))
+        write_columns(folder=folder, columns=tape.columns(), beside=_beside(Sidecar.of(tape)))
         _evict(folder)
     except OSError as error:
         log(_not_kept(folder, error))
@@ -78,9 +77,14 @@ def make_kept(made: Made, folder: Path, *, log: Log) -> Tape:
             growing = GrowingColumns(building)
             for chunk in market.chunks:
                 growing.add(chunk)
-            about = described(_kept_funding(market.tape(growing.close()), building))
-            counts = {name: about[name] for name in ("rows", "funding_rows")}
-            put_in_place(building, folder, beside=_sidecar(about), **counts)
+            sidecar = Sidecar.of(_kept_funding(market.tape(growing.close()), building))
+            put_in_place(
+                building,
+                folder,
+                rows=sidecar.rows,
+                funding_rows=sidecar.funding_rows,
+                beside=_beside(sidecar),
+            )
         _evict(folder)
     except OSError as error:
         log(_not_kept(folder, error))
@@ -94,8 +98,8 @@ def _kept_funding(tape: Tape, folder: Path) -> Tape:
     return tape
 
 
-def _sidecar(about: dict[str, Any]) -> dict[str, str]:
-    return {SIDECAR: json.dumps(about, sort_keys=True)}
+def _beside(sidecar: Sidecar) -> dict[str, str]:
+    return {SIDECAR: json.dumps(sidecar.as_dict(), sort_keys=True)}
 
 
 def _not_kept(folder: Path, error: OSError) -> str:

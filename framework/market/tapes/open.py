@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from framework.market.columns import cache_folder, described, map_tape
+from framework.market.columns import cache_folder, map_tape
 from framework.market.errors import TapeError
 from framework.market.made import Made
+from framework.market.sidecar import Sidecar
 from framework.market.tape import Tape
 from framework.market.tapes.keep import Log, keep_tape, kept_tape, made_folder, make_kept, window_folder
 from framework.market.tapes.sources import TapeSource
@@ -43,7 +44,7 @@ class TapeCache:
             if kept_tape(folder) is None:
                 keep_tape(tape, folder, log=self._log)
         try:
-            map_tape(folder=folder, sidecar=described(tape), where=str(folder))
+            map_tape(folder=folder, sidecar=Sidecar.of(tape))
         except TapeError:
             return tape, None
         return tape, folder

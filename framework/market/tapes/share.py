@@ -14,8 +14,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from framework.market.columns import described, map_tape, tape_of
+from framework.market.columns import map_tape, tape_of
 from framework.market.errors import TapeError
+from framework.market.sidecar import Sidecar
 from framework.market.tape import Tape
 from framework.market.tapes.open import HELD, TapeCache
 from framework.market.tapes.sources import TapeSource
@@ -28,28 +29,27 @@ _open: dict[tuple[str, str], Tape] = {}
 class TapeHandle:
     """A tape: what describes it, the folder its columns can be mapped from, and perhaps the columns."""
 
-    sidecar: Mapping[str, Any]
+    sidecar: Sidecar
     folder: str | None
     columns: Mapping[str, NDArray[Any]] | None = None
 
     def tape(self) -> Tape:
         """Open the tape; raises TapeError when its folder is gone and it carries no columns."""
-        where = self.folder or self.sidecar["source"]
         if self.folder is not None:
             try:
-                return map_tape(folder=Path(self.folder), sidecar=self.sidecar, where=where)
+                return map_tape(folder=Path(self.folder), sidecar=self.sidecar)
             except TapeError:
                 if self.columns is None:
                     raise
         assert self.columns is not None
-        return tape_of(columns=self.columns, sidecar=self.sidecar, where=where)
+        return tape_of(columns=self.columns, sidecar=self.sidecar)
 
 
 def share_tape(source: TapeSource, *, cache: TapeCache, travels: bool) -> TapeHandle:
     """Open a tape and give a handle to it; ``travels`` takes its columns along. Raises TapeError."""
     tape, folder = cache.kept(source)
     columns = tape.columns() if travels or folder is None else None
-    return TapeHandle(described(tape), None if folder is None else str(folder), columns)
+    return TapeHandle(Sidecar.of(tape), None if folder is None else str(folder), columns)
 
 
 class SharedTapes(TapeCache):
@@ -64,7 +64,7 @@ class SharedTapes(TapeCache):
         handle = self._handles.get(source)
         if handle is None:
             return super().tape(source)
-        known = (handle.sidecar["source"], handle.sidecar["digest"])
+        known = (handle.sidecar.meta.source, handle.sidecar.meta.digest)
         if known not in _open:
             while len(_open) >= HELD:
                 _open.pop(next(iter(_open)))
