@@ -27,11 +27,11 @@ from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, INCOMPLETE
 from framework.soak.sweep.beside import Presents
 from framework.soak.sweep.cell import Cell, CellResult
+from framework.soak.sweep.plan import PLAN, SweepPlan
 from framework.soak.sweep.row import SweepRow, folder_of, played_row
 from framework.soak.versus import COMPARED, Blocks
 
 SNAPSHOT = ("conf", "runtime_overrides", "gitops/environments")
-PLAN = "plan.json"
 BLOCKS = "blocks.json"
 
 
@@ -47,7 +47,7 @@ class Done:
 class SweepFolder:
     """Where a sweep's files are; ``plan`` is None until it is known what is played."""
 
-    def __init__(self, path: Path, *, plan: dict[str, Any] | None) -> None:
+    def __init__(self, path: Path, *, plan: SweepPlan | None) -> None:
         self.path = path
         self.plan = plan
 
@@ -69,27 +69,19 @@ class SweepFolder:
 
         Raises SoakError when a word, the code or a cell is another.
         """
-        plan = {
-            "words": list(words),
-            "config": tree_digest(self.config),
-            "code": code,
-            "labels": list(labels),
-            "cells": [cell.digest() for cell in cells],
-            "presents": {str(n): cell.digest() for n, cell in presents.cells.items()},
-        }
+        plan = SweepPlan(
+            words=tuple(words),
+            config=tree_digest(self.config),
+            code=code,
+            labels=tuple(labels),
+            cells=tuple(cell.digest() for cell in cells),
+            presents={str(n): cell.digest() for n, cell in presents.cells.items()},
+        )
         if self.plan is None:
             self.plan = plan
-            write_json(path=self.path / PLAN, value=plan)
-            return
-        for part, given in (
-            ("words", "the words are others"),
-            ("config", "config/ was changed"),
-            ("code", "the code has changed"),
-            ("cells", "the environment composes other cells"),
-            ("presents", "the environment composes another present"),
-        ):
-            if plan[part] != self.plan.get(part):
-                raise SoakError(f"{self.path}: {given} than when the sweep began; allowed a new sweep")
+            write_json(path=self.path / PLAN, value=plan.as_dict())
+        elif apart := plan.apart(self.plan):
+            raise SoakError(f"{self.path}: {apart} than when the sweep began; allowed a new sweep")
 
     def done(self, number: int) -> Done | None:
         """Give what a cell, or a present, came to that was played whole under this plan."""
@@ -104,9 +96,9 @@ class SweepFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _digest(self, number: int) -> Any:
+    def _digest(self, number: int) -> str:
         assert self.plan is not None
-        return self.plan["cells"][number] if number >= 0 else self.plan["presents"][str(number)]
+        return self.plan.digest(number)
 
     def write_cell(self, *, cell: Cell, row: SweepRow, played: CellResult) -> None:
         """Write what a cell came to; run.json last, with which it is done."""
@@ -171,13 +163,7 @@ def new_folder(*, own: str | None, home: Path) -> SweepFolder:
 
 def begun_folder(path: Path) -> SweepFolder:
     """Open the folder of a sweep that was begun; raises SoakError when there is none."""
-    try:
-        plan = json.loads((path / PLAN).read_text(encoding="utf-8"))
-        if not isinstance(plan["words"], list):
-            raise TypeError
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SoakError(f"{path}: holds no sweep to go on with; allowed a folder with a {PLAN}") from error
-    return SweepFolder(path, plan=plan)
+    return SweepFolder(path, plan=SweepPlan.read(path / PLAN))
 
 
 def tree_digest(root: Path) -> str:

@@ -31,7 +31,8 @@ from framework.settings.resolve import find_root
 from framework.soak.run import Interrupted, Log, Progress
 from framework.soak.sweep.beside import NONE, comparisons, presents_of
 from framework.soak.sweep.cell import Cell, CellResult, PlayCell, cell_of, code_digest, warm_up
-from framework.soak.sweep.folder import PLAN, SweepFolder, begun_folder, new_folder
+from framework.soak.sweep.folder import SweepFolder, begun_folder, new_folder
+from framework.soak.sweep.plan import PLAN
 from framework.soak.sweep.row import SweepRow, folder_of, measured_of
 from framework.soak.sweep.table import SWEEP, Sweep, label_of, summary, values_of
 from framework.soak.sweep.text import sweep_markdown

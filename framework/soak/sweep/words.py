@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from framework.settings.errors import ConfigError
+from framework.soak.sweep.plan import SweepPlan
 
 OWN_DIR = "hydra.sweep.dir="
 
@@ -21,12 +21,12 @@ def own_folder(words: Sequence[str]) -> tuple[str | None, list[str]]:
     return (own[-1] if own else None), [word for word in words if not word.startswith(OWN_DIR)]
 
 
-def as_begun(words: Sequence[str], *, plan: dict[str, Any] | None) -> list[str]:
+def as_begun(words: Sequence[str], *, plan: SweepPlan | None) -> list[str]:
     """Give the words a sweep was begun with, and those of now that say how it is spread.
 
     Raises ConfigError for other words beside ``--resume``.
     """
-    begun: list[str] = plan["words"] if plan is not None else []
+    begun = [] if plan is None else list(plan.words)
     spread = [word for word in words if word.startswith(("hydra.", "hydra/"))]
     others = [word for word in words if word not in spread]
     if others and others != begun:
