@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from framework.cli.show import tell
 from framework.files.hints import did_you_mean
 from framework.settings.errors import ConfigError
 
@@ -60,10 +61,8 @@ def _show(words: Sequence[str], *, sources: bool, as_json: bool) -> int:
         (key, shown_value(value), manners[key].reload, safer(tuple(key.split("."))), origins.get(key, ""))
         for key, value in values.items()
     ]
-    print("# key  value  reload  reduces" + ("  source" if sources else ""))
-    for line in _table(rows):
-        print(line)
-    print(f"config_sha  {composed.settings.config_sha}")
+    head = "# key  value  reload  reduces" + ("  source" if sources else "")
+    tell("\n".join([head, *_table(rows), f"config_sha  {composed.settings.config_sha}"]))
     return 0
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.cli.show import tell
 from framework.cli.words import Parser
 from framework.files.atomic import canonical_json, write_atomic
 from framework.files.errors import FileError
@@ -141,8 +142,7 @@ def _set(args: argparse.Namespace) -> int:
     before = None if old is None else examine(old, where=where)[0]
     lines = report(beneath(()), before, patch, as_json=args.json)
     write_atomic(path=contained(path, root=root), data=text)
-    for line in lines:
-        print(line)
+    tell("\n".join(lines))
     return 0
 
 

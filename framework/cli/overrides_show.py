@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from framework.cli.show import tell
 from framework.cli.words import columns
 from framework.files.atomic import canonical_json
 from framework.settings.compose import Composed, compose_run
@@ -46,8 +47,7 @@ def run_show(args: argparse.Namespace) -> int:
         [row.name, shown_value(row.value), shown_value(row.beneath), row.unit or "-", *_meaning(row)]
         for row in (*laid, *over)
     ]
-    for line in columns([title, *table]):
-        print(line)
+    tell("\n".join(columns([title, *table])))
     return 0
 
 
@@ -61,8 +61,7 @@ def run_diff(args: argparse.Namespace) -> int:
         raise ConfigError("quoteops overrides diff: - is given twice; allowed once")
     composed = beneath(args.words)
     old, new = (_read(name, composed.root) for name in (args.a, args.b))
-    for line in report(composed, old, new, as_json=args.json):
-        print(line)
+    tell("\n".join(report(composed, old, new, as_json=args.json)))
     return 0
 
 

@@ -84,6 +84,7 @@ def _lines(status: Status) -> list[str]:
         f"  sync        {_condition(sync)}",
         f"  health      {_condition(health)}",
         f"  permission  {_condition(permission)}",
+        *(f"  next        {step}" for step in next_steps(status)),
     ]
     lines += [_asked_line(status.desired), *_rendered_lines(status.rendered, status.at)]
     lines += [*_bot_lines(status.bot, status), *_hold_lines(status)]
@@ -94,8 +95,7 @@ def _lines(status: Status) -> list[str]:
         lines.append(f"  verdict     {verdict.verdict} by {verdict.subject}{commit} at {_second(verdict.at)}")
     elif status.rendered is not None:
         lines.append("  verdict     none is known of what is in force")
-    lines += _agent_lines(status)
-    return [*lines, *(f"  next        {step}" for step in next_steps(status))]
+    return [*lines, *_agent_lines(status)]
 
 
 def _hold_lines(status: Status) -> list[str]:
