@@ -98,16 +98,15 @@ def fold(text: str, *, columns: int) -> str:
     if len(text) <= columns:
         return text
     under = " " * (len(text) - len(text.lstrip()) + 2)
-    lines, glue = [text[: len(under) - 2]], ""
-    for word in text.split():
+    lines = [""]
+    for blank, word in re.findall(r"(\s*)(\S+)", text):
         listed = len(under) + len(word) > columns
-        for part in re.findall(r"[^,]+,?|,", word) if listed else [word]:
+        for k, part in enumerate(re.findall(r"[^,]+,?|,", word) if listed else [word]):
+            glue = "" if k else blank
             if len(lines[-1]) + len(glue) + len(part) > columns and lines[-1].strip():
                 lines.append(f"{under}{part}")
             else:
                 lines[-1] += glue + part
-            glue = ""
-        glue = " "
     return "\n".join(lines)
 
 
