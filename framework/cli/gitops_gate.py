@@ -55,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
             print(asked.unread_note(base) + head.uncommitted_note(), end="", file=sys.stderr)
         show(result.report, out=args.out, out_md=args.out_md, as_json=args.json)
         if args.out is not None:
-            _write_bundle(request, result, args.out / "bundles")
+            _write_bundle(result, args.out / "bundles")
     return result.outcome.exit_code
 
 
@@ -78,11 +78,11 @@ def _spend(request: GateRequest, *, as_json: bool) -> int:
     return 0
 
 
-def _write_bundle(request: GateRequest, result: GateResult, into: Path) -> None:
+def _write_bundle(result: GateResult, into: Path) -> None:
     from framework.gitops.gate.bundle import write_bundle
-    from framework.gitops.gate.report_text import gate_markdown
+    from framework.gitops.gate.report import gate_markdown
 
-    folder = write_bundle(request, result, markdown=gate_markdown(result.report), into=into)
+    folder = write_bundle(result.plain, result.inputs, markdown=gate_markdown(result.report), into=into)
     print(f"evidence: {folder}", file=sys.stderr)
 
 
@@ -122,7 +122,7 @@ def _parser() -> Parser:
 def show(report: GateReport, *, out: Path | None, out_md: Path | None, as_json: bool) -> None:
     """Write a gate's report where it is asked for, and print it."""
     from framework.files.atomic import canonical_json, write_atomic, write_json
-    from framework.gitops.gate.report_text import gate_lines, gate_markdown
+    from framework.gitops.gate.report import gate_lines, gate_markdown
 
     markdown = gate_markdown(report)
     if out is not None:

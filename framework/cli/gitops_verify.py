@@ -24,7 +24,7 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
 
     from framework.files.atomic import canonical_json
-    from framework.gitops.gate.bundle import check_bundle, said_at
+    from framework.gitops.gate.verify import check_bundle, said_at
     from framework.journal.journal import Journal
 
     journal = Journal(args.journal).entries() if args.journal is not None else None
@@ -64,7 +64,7 @@ def _forged(args: Any, journal: Any) -> list[str]:
 
 
 def _again(args: Any, bundle: Any) -> tuple[dict[str, Any], int]:
-    from framework.gitops.gate.bundle import replay_bundle
+    from framework.gitops.gate.verify import replay_bundle
     from framework.gitops.repo.git import Git
     from framework.session.provenance import code_sha
     from framework.settings.resolve import find_root

@@ -118,9 +118,9 @@ def columns_of(out: TextIO) -> int | None:
 def tell(text: str, *, out: TextIO | None = None) -> None:
     """Print lines, folded between words where a person looks."""
     stream = out or sys.stdout
-    for line in text.split("\n"):
-        wide = columns_of(stream)
-        print(line if wide is None else fold(line, columns=wide), file=stream, flush=True)
+    wide = columns_of(stream)
+    lines = text.split("\n") if wide is None else [fold(line, columns=wide) for line in text.split("\n")]
+    print("\n".join(lines), file=stream, flush=True)
 
 
 def coloured(text: str) -> str:

@@ -5,6 +5,8 @@
 A file of ``framework/gitops`` or ``framework/cli`` is entered when a function that has a name of its own is
 called in it from another file of these two (comprehensions and lambdas are part of what they stand in); every
 further entry is a come-back. Both arms are replayed in this process, so what workers run is counted too.
+What a command that judges nothing enters as well (it prints a published journal) is every command's: the
+command line, git, the journal's branch.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import io
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -71,26 +75,52 @@ def world(folder: Path) -> tuple[Repo, str, str]:
     return repo, base, repo.commit("one key")
 
 
-def gate_path(folder: Path) -> tuple[Counter[str], str]:
-    """Run the gate in a new world; give how often each file was entered, and what the gate printed."""
+@dataclass(frozen=True)
+class GatePath:
+    """How often a gate entered each file, what it printed, and the files that are every command's."""
+
+    entries: Counter[str]
+    printed: str
+    shared: frozenset[str]
+
+    @property
+    def own(self) -> list[str]:
+        """The files that know something of changes and gates."""
+        return sorted(set(self.entries) - self.shared)
+
+
+def gate_path(folder: Path) -> GatePath:
+    """Run the gate in a new world, and then a command that judges nothing: it prints the gate's journal."""
     repo, base, head = world(folder)
-    words = ["gitops", "gate", "--repo", str(repo.path), "--base", base, "--head", head, "--workers", "0"]
-    words += ["--environment", "sandbox", "--remote", "origin", "--out", str(folder / "out")]
+    gate = ["gate", "--base", base, "--head", head, "--workers", "0"]
+    gate += ["--environment", "sandbox", "--remote", "origin", "--out", str(folder / "out")]
+    with contextlib.chdir(repo.path):
+        entries, printed = entered(gate)
+        shared, _ = entered(["journal", "--environment", "sandbox.gate", "--remote", "origin"])
+    return GatePath(entries, printed, frozenset(shared))
+
+
+def entered(words: Sequence[str]) -> tuple[Counter[str], str]:
+    """Run one command; give how often each file was entered, and what it printed."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), Entered() as entered:
-        quoteops(words)
-    return entered.entries, printed.getvalue()
+    with contextlib.redirect_stdout(printed), Entered() as files:
+        code = quoteops(["gitops", *words])
+    assert code in (0, 3), words
+    return files.entries, printed.getvalue()
 
 
 def main() -> None:
     """Print the files in the order they are first entered, each with its entries and come-backs."""
     with tempfile.TemporaryDirectory() as folder:
-        entries, said = gate_path(Path(folder))
-    print(said.splitlines()[-1])
+        path = gate_path(Path(folder))
+    print(path.printed.splitlines()[-1])
     print(f"{'file':<42} {'entries':>7} {'come-backs':>10}")
-    for file, count in entries.items():
-        print(f"{file:<42} {count:>7} {count - 1:>10}")
-    print(f"{len(entries):<42} {entries.total():>7} {entries.total() - len(entries):>10}")
+    for file, count in path.entries.items():
+        shared = "  every command's" if file in path.shared else ""
+        print(f"{file:<42} {count:>7} {count - 1:>10}{shared}")
+    total, files = path.entries.total(), len(path.entries)
+    what = f"{files} files, {len(path.own)} of them the gate's"
+    print(f"{what:<42} {total:>7} {total - files:>10}")
 
 
 if __name__ == "__main__":

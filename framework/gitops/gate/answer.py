@@ -12,23 +12,23 @@ from framework.gates.kpi import Profile
 from framework.gates.paired_metrics import METRICS, Effect
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find, more_hours, worst_first
 from framework.gitops.change.report import EnvironmentChange
-from framework.gitops.gate.compared import Compared
-from framework.gitops.gate.evidence import Evidence
+from framework.gitops.gate.arms import Compared, TapeArms
+from framework.gitops.gate.evidence import Evidence, Windows
 from framework.gitops.gate.judge import (
+    KeyVerdict,
     KpiRow,
-    TapeArms,
     by_symbol,
     effects_of,
+    key_verdicts,
     kpi_findings,
     kpi_rows,
+    rider_findings,
     settle,
     tape_effect,
     tier_findings,
 )
-from framework.gitops.gate.riders import KeyVerdict, key_verdicts, rider_findings
 from framework.settings.schema.gitops import Policy
 
-Windows = tuple[tuple[int, int], ...]
 CANARY_NOTE = "a canary is judged by its candidate alone beside the baseline alone, whatever its share"
 
 

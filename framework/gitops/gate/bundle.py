@@ -8,55 +8,150 @@ inputs; ``seal`` is the digest of the rest of the file, reports included.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from framework.files.atomic import canonical_json, read_text, sha256_of, write_atomic, write_json
-from framework.files.moments import iso_utc
+from framework.gates.paired import GATE_VERSION
+from framework.gitops.change.report import ChangeReport
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.bundle_inputs import bundle_id, bundle_inputs
-from framework.gitops.gate.report import report_sha
-from framework.journal.entry import Kind
-
-if TYPE_CHECKING:
-    from framework.gitops.gate.request import GateRequest
-    from framework.gitops.gate.run import GateResult
-    from framework.gitops.repo.git import Git
+from framework.gitops.gate.alpha_budget import Attempt
+from framework.gitops.gate.answer import GateAnswer
+from framework.gitops.gate.evidence import Windows
+from framework.gitops.gate.request import GateRequest
 
 FORMAT = 1
 BUNDLE = "bundle.json"
-REPORTS = ("gate.json", "gate.md")
-KEYS = {"format", "id", "inputs", "verdict", "exit_code", "reports", "seal"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A commit and what an environment is in it."""
+
+    commit: str
+    config_sha: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputTape:
+    """A tape that was looked at, and the hours of it."""
+
+    name: str
+    digest: str
+    windows_ns: Windows
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateInputs:
+    """Everything a verdict rests on, by digest; the same inputs give the same report."""
+
+    code_sha: str | None
+    environment: str
+    tier: str
+    base: Side
+    head: Side
+    compared: tuple[str, str]
+    """config_sha of both configurations that were compared, which of a canary are not the two that run."""
+
+    policy_sha: str
+    kpi_sha: str
+    tapes: tuple[InputTape, ...]
+    seed: int
+    alpha: float
+    attempt: str
+    gate_version: str = GATE_VERSION
+
+
+def inputs_of(
+    report: ChangeReport, answer: GateAnswer, attempt: Attempt, *, alpha: float, code_sha: str | None
+) -> GateInputs:
+    """Name by digest what one environment's answer rests on."""
+    change = answer.change
+    assert change.base is not None
+    assert change.head is not None
+    return GateInputs(
+        code_sha=code_sha,
+        environment=change.name,
+        tier=change.tier,
+        base=Side(
+            commit=report.base if change.against is None else change.against.commit,
+            config_sha=change.base.config_sha,
+        ),
+        head=Side(commit=report.head, config_sha=change.head.config_sha),
+        compared=(attempt.base_config_sha, attempt.head_config_sha),
+        policy_sha=sha256_of(canonical_json(report.policy.model_dump(mode="json"))),
+        kpi_sha=sha256_of(canonical_json(change.base.kpi.model_dump(mode="json"))),
+        tapes=tuple(
+            InputTape(name=tape.evidence.tape.name, digest=tape.evidence.digest, windows_ns=tape.windows)
+            for tape in answer.tapes
+        ),
+        seed=change.base.soak.seed,
+        alpha=alpha,
+        attempt=attempt.key,
+    )
 
 
 @dataclass(frozen=True)
-class Row:
-    """An entry as a gate reads it."""
+class Witness:
+    """When a gate judged, and what the journals said then, by environment: its attempts, its hold, and the
+    promotion of what it is held at; ``grounds`` are the commits that environments were compared with which do
+    not compose in the base, each with what it is; ``everything`` says that what a check does for was judged.
+    """
 
-    seq: int
-    at: str
-    kind: Kind
-    data: Mapping[str, Any]
+    now: datetime
+    attempts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    holds: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    promotions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    grounds: dict[str, str] = field(default_factory=dict)
+    everything: bool = False
 
 
-def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, into: Path) -> Path:
+def bundle_inputs(request: GateRequest, report: Mapping[str, Any], witness: Witness) -> dict[str, Any]:
+    """Name all that a report rests on by digest; when it was asked, and what the journals said then."""
+    base, head, rows = request.base, request.head, report["environments"]
+    return {
+        "base": report["base"],
+        "head": report["head"],
+        "environment": request.environment,
+        "at": witness.now.isoformat(),
+        "gate_version": report["gate_version"],
+        "code_sha": request.code_sha,
+        "judged": [row["inputs"] for row in rows],
+        "models": {row["environment"]: head.environment(row["environment"]).models for row in rows},
+        "tapes": _tapes(base, rows),
+        "attempts": witness.attempts,
+        "holds": witness.holds,
+        "promotions": witness.promotions,
+        **({"grounds": witness.grounds} if witness.grounds else {}),
+        **({"all": True} if witness.everything else {}),
+    }
+
+
+def bundle_id(inputs: Mapping[str, Any]) -> str:
+    """Return the id of a bundle, which its verdict's entry names: the digest of its inputs."""
+    return sha256_of(canonical_json(inputs))
+
+
+def _tapes(base: Revision, environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say how each tape is opened, as the base's gitops/tapes.yaml says it."""
+    from framework.settings.documents import parse_yaml
+    from framework.settings.gitops_files import TAPES
+
+    path = base.root / TAPES
+    rows = parse_yaml(read_text(path), where=TAPES).data.get("tapes") or {} if path.is_file() else {}
+    digests = {tape["name"]: tape["digest"] for e in environments for tape in e["inputs"]["tapes"]}
+    return {name: {"digest": digest, "open": rows.get(name)} for name, digest in sorted(digests.items())}
+
+
+def write_bundle(report: Mapping[str, Any], inputs: Mapping[str, Any], *, markdown: str, into: Path) -> Path:
     """Write the bundle of a verdict below a folder; return its own folder.
 
     Raises GitopsError when the same inputs have left another result there already, FileError.
     """
-    report = result.report.as_dict()
-    inputs = bundle_inputs(
-        request.base,
-        request.head,
-        report,
-        result.witness,
-        environment=request.environment,
-        code_sha=request.code_sha,
-    )
     texts = {"gate.json": canonical_json(report) + "\n", "gate.md": markdown}
     bundle = {
         "format": FORMAT,
@@ -66,7 +161,7 @@ def write_bundle(request: GateRequest, result: GateResult, *, markdown: str, int
         "exit_code": report["exit_code"],
         "reports": {name: sha256_of(text) for name, text in texts.items()},
     }
-    sealed = {**bundle, "seal": _seal(bundle)}
+    sealed = {**bundle, "seal": seal_of(bundle)}
     folder: Path = into / str(bundle["id"])[:32]
     if (folder / BUNDLE).is_file():
         if read_text(folder / BUNDLE) != canonical_json(sealed) + "\n":
@@ -90,172 +185,5 @@ def bundle_of(folder: Path) -> str | None:
     return None
 
 
-def check_bundle(folder: Path, *, journal: Sequence[Any] | None = None) -> tuple[dict[str, Any], list[str]]:
-    """Return a bundle and everything that is wrong with it.
-
-    ``journal`` are the entries its verdicts must be among. Raises GitopsError when there is no bundle.
-    """
-    path = folder / BUNDLE
-    if not path.is_file():
-        near = sorted([*folder.glob(f"*/{BUNDLE}"), *folder.glob(f"bundles/*/{BUNDLE}")])
-        hint = f"; did you mean {near[-1].parent}?" if near else ""
-        raise GitopsError(
-            f"{folder}: holds no {BUNDLE}; allowed a bundle of quoteops gitops gate --out{hint}"
-        )
-    text = read_text(path)
-    try:
-        bundle = json.loads(text)
-        whole = isinstance(bundle, dict) and set(bundle) == KEYS and canonical_json(bundle) + "\n" == text
-    except ValueError:
-        bundle, whole = {}, False
-    if not whole or bundle["format"] != FORMAT:
-        return {}, [f"{BUNDLE}: is not a bundle as it was written"]
-    faults = _faults(folder, bundle)
-    if not faults and journal is not None:
-        faults = _missing(bundle, _report(folder), journal)
-    return bundle, faults
-
-
-@dataclass(frozen=True)
-class Replay:
-    """What running a bundle's gate again came to."""
-
-    identical: bool
-    same_code: bool
-    verdict: str
-    differs: tuple[str, ...]
-    """Paths in the report that came out otherwise."""
-
-
-def replay_bundle(
-    folder: Path,
-    bundle: Mapping[str, Any],
-    *,
-    git: Git,
-    home: Path,
-    code_sha: str | None,
-    workers: int | None = None,
-    progress: Callable[[str, float], None] = lambda _doing, _share: None,
-) -> Replay:
-    """Run the gate of a bundle again, from git and the tapes, and compare its report byte for byte.
-
-    Raises what the gate raises when commits or tapes are not to be had.
-    """
-    from framework.gitops.gate.request import GateRequest
-    from framework.gitops.gate.run import run_gate
-
-    inputs = bundle["inputs"]
-
-    def rows(environment: str) -> Sequence[Row]:
-        attempts = inputs["attempts"].get(environment, ())
-        told = [Row(n, row["at"], Kind.ATTEMPT, row["data"]) for n, row in enumerate(attempts, start=1)]
-        let_in = inputs["promotions"].get(environment)
-        return [*told, *([Row(len(told) + 1, inputs["at"], Kind.PROMOTED, let_in)] if let_in else [])]
-
-    def agent_rows(environment: str) -> Sequence[Row]:
-        hold = inputs["holds"].get(environment)
-        return [Row(1, inputs["at"], Kind.HOLD, hold)] if hold is not None else []
-
-    with Revision.open(git, inputs["base"]) as base, Revision.open(git, inputs["head"]) as head:
-        result = run_gate(
-            GateRequest(
-                base=base,
-                head=head,
-                environment=inputs["environment"],
-                home=home,
-                rows=rows,
-                agent_rows=agent_rows,
-                now=datetime.fromisoformat(inputs["at"]),
-                code_sha=inputs["code_sha"],
-                workers=workers,
-                everything=inputs.get("all", False),
-                grounds=inputs.get("grounds", {}),
-                progress=progress,
-            )
-        )
-    text = canonical_json(result.report.as_dict()) + "\n"
-    old = read_text(folder / "reports" / "gate.json")
-    return Replay(
-        identical=text == old,
-        same_code=code_sha is not None and code_sha == inputs["code_sha"],
-        verdict=result.report.outcome.value,
-        differs=() if text == old else tuple(_differs(json.loads(old), json.loads(text), ""))[:20],
-    )
-
-
-def _faults(folder: Path, bundle: Mapping[str, Any]) -> list[str]:
-    faults = []
-    if bundle["id"] != sha256_of(canonical_json(bundle["inputs"])):
-        faults.append(f"{BUNDLE}: id is not the digest of the inputs")
-    if folder.resolve().name != bundle["id"][:32]:
-        faults.append(f"{folder.name}: is not the folder of bundle {bundle['id'][:32]}")
-    if bundle["seal"] != _seal({key: value for key, value in bundle.items() if key != "seal"}):
-        faults.append(f"{BUNDLE}: seal is not the digest of its content")
-    for name, digest in bundle["reports"].items():
-        path = folder / "reports" / name
-        if not path.is_file():
-            faults.append(f"reports/{name}: is missing")
-        elif sha256_of(path.read_bytes().decode(errors="replace")) != digest:
-            faults.append(f"reports/{name}: is not what was written")
-    known = {BUNDLE, *(f"reports/{name}" for name in bundle["reports"])}
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    faults += [f"{name}: does not belong to the bundle" for name in sorted(present - known)]
-    if set(bundle["reports"]) != set(REPORTS):
-        faults.append(f"{BUNDLE}: reports are not {', '.join(REPORTS)}")
-    if not faults:
-        report = _report(folder)
-        faults += [
-            f"reports/gate.json: {key} is not the bundle's"
-            for key, value in (("verdict", bundle["verdict"]), ("exit_code", bundle["exit_code"]))
-            if report.get(key) != value
-        ]
-        if [environment["inputs"] for environment in report["environments"]] != bundle["inputs"]["judged"]:
-            faults.append("reports/gate.json: rests on other inputs than the bundle's")
-    return faults
-
-
-def _missing(bundle: Mapping[str, Any], report: Mapping[str, Any], journal: Sequence[Any]) -> list[str]:
-    """Name the verdicts that the journal does not hold, by what was asked and by what was found.
-
-    A bundle that was made up whole has none there; one whose numbers are others has another digest.
-    """
-    rows = [row.data for row in journal if row.kind is Kind.VERDICT]
-    faults = []
-    for one in report["environments"]:
-        told = (one["inputs"]["attempt"], report["head"], one["verdict"])
-        same = [row for row in rows if tuple(row.get(key) for key in _ASKED) == told]
-        of = f"{one['environment']}: the journal holds no verdict {one['verdict']} of this"
-        if not same:
-            faults.append(f"{of} attempt")
-        elif not any(row.get("report") == report_sha(one) for row in same):
-            faults.append(f"{of} report: its numbers are others")
-        elif not any(row.get("bundle", bundle["id"]) == bundle["id"] for row in same):
-            faults.append(f"{of} bundle: it rests on other inputs")
-    return faults
-
-
-_ASKED = ("attempt", "commit", "verdict")
-
-
-def _report(folder: Path) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(read_text(folder / "reports" / "gate.json"))
-    return report
-
-
-def _seal(bundle: Mapping[str, Any]) -> str:
+def seal_of(bundle: Mapping[str, Any]) -> str:
     return sha256_of(canonical_json(dict(bundle)))
-
-
-def _differs(old: Any, new: Any, path: str) -> list[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted({*old, *new})
-        return [p for key in keys for p in _differs(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = enumerate(zip(old, new, strict=True))
-        return [p for n, (a, b) in pairs for p in _differs(a, b, f"{path}[{n}]")]
-    return [] if old == new else [path or "everything"]
-
-
-def said_at(bundle: Mapping[str, Any]) -> str:
-    """Return when the verdict was given."""
-    return iso_utc(datetime.fromisoformat(bundle["inputs"]["at"]))

@@ -1,37 +1,76 @@
-"""The evidence tapes: opened and checked against their digest, without what somebody tuned on, replayed."""
+"""The evidence tapes: opened and checked against their digest, without what somebody tuned on.
+
+Who opens and replays them, in how many processes, is said once: ``Workers``.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from framework.fanout.run import Fanout, cores, open_fanout
 from framework.files.hints import did_you_mean
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.arms import ArmJob, Windows, replay_arm, usable_windows
-from framework.gitops.gate.compared import Compared
-from framework.gitops.gate.judge import TapeArms, cut_of
+from framework.market.events import GAP
 from framework.market.made import Made
 from framework.market.tape import Tape
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.sources import Recorded, TapeSource
-from framework.settings.gitops_files import TAPES, read_tapes
+from framework.settings.gitops_files import TAPES
 from framework.settings.patch import Window
-from framework.settings.schema.gitops import EnvironmentFile, EvidenceTape, GateRules
-from framework.settings.schema.run import RunSettings
+from framework.settings.schema.gitops import EnvironmentFile, EvidenceTape
 from framework.units import SECOND
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 
-Moved = Callable[[float], None]
+T = TypeVar("T")
+R = TypeVar("R")
+Windows = tuple[tuple[int, int], ...]
+Progress = Callable[[str, float], None]
+"""Is told what is being done and how much of it is."""
 EMBARGO_NS = 600 * SECOND
 """Left out on both sides of a window somebody tuned on: its neighbourhood is no longer unseen."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes of a gate, kept warm from opening the tapes to the last replay.
+
+    ``home`` is what a tape's location is below.
+    """
+
+    fanout: Fanout
+    home: Path
+    progress: Progress
+
+    def run(self, what: str, job: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Call ``job`` with every item and give what it returns, in order; raises what it raises."""
+        done: list[object] = []
+
+        def count(outcome: object) -> None:
+            done.append(outcome)
+            self.progress(what, len(done) / len(items))
+
+        outcomes = self.fanout.run(job, items, on_done=count) if items else []
+        return [outcome.unwrap() for outcome in outcomes]
+
+
+@contextmanager
+def workers_for(*, tapes: int, workers: int | None, home: Path, progress: Progress) -> Iterator[Workers]:
+    """Open the processes of a gate over so many tapes; 0: none."""
+    with (
+        open_fanout(backend="serial")
+        if workers == 0 or not tapes
+        else open_fanout(workers=min(workers or cores(), 2 * tapes))
+    ) as fanout:
+        yield Workers(fanout, home, progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +83,6 @@ class Evidence:
     cut: int
 
 
-def load_tapes(root: Path) -> tuple[EvidenceTape, ...]:
-    """Read the evidence tapes of a tree. Raises ``ConfigError`` or ``FileError``."""
-    return read_tapes(root)
-
-
 def tapes_of(environment: EnvironmentFile, tapes: tuple[EvidenceTape, ...]) -> tuple[EvidenceTape, ...]:
     """Return the tapes that are evidence in an environment, all when it names none. Raises GitopsError."""
     known = {tape.name: tape for tape in tapes}
@@ -59,6 +93,49 @@ def tapes_of(environment: EnvironmentFile, tapes: tuple[EvidenceTape, ...]) -> t
                 f" {', '.join(known)}{did_you_mean(name, known)}"
             )
     return tuple(known[name] for name in environment.tapes) or tapes
+
+
+def open_all(*, tapes: Sequence[EvidenceTape], tuned: Sequence[Window], workers: Workers) -> list[Evidence]:
+    """Open every tape; one that is made and not yet kept is made here, each by a worker of its own."""
+    return workers.run("tapes", partial(open_unseen, tuned=tuple(tuned), home=workers.home), tapes)
+
+
+def open_unseen(tape: EvidenceTape, *, tuned: Sequence[Window], home: Path) -> Evidence:
+    """Open a tape and cut out the windows somebody tuned on.
+
+    A window counts for the tape it names, and for every recorded tape of the same hours: another cut of the
+    same recording has another digest, and another symbol lived through the same market.
+    """
+    opened = open_evidence(tape, home=home)
+    cut = [
+        (_ns(window.start), _ns(window.end))
+        for window in tuned
+        if window.tape in (tape.digest, opened.meta.digest) or not tape.is_synthetic
+    ]
+    windows = usable_windows(tape=opened, cut=cut, margin_ns=EMBARGO_NS)
+    inside = [1 for start, end in cut if start < opened.end_ns and end > opened.start_ns]
+    return Evidence(tape=tape, digest=opened.meta.digest, windows=windows, cut=len(inside))
+
+
+def _ns(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6) * 1_000
+
+
+def usable_windows(*, tape: Tape, cut: Sequence[tuple[int, int]] = (), margin_ns: int = 0) -> Windows:
+    """Return the stretches of a tape (ns) without a broken feed and outside the windows cut out of it.
+
+    ``margin_ns`` is left out on both sides of a cut too: what was fitted on a window knows its neighbourhood.
+    """
+    gaps = [(int(at), int(at) + 1) for at in tape.exch_ts_ns[tape.kind == GAP]]
+    holes = sorted([*gaps, *((start - margin_ns, end + margin_ns) for start, end in cut)])
+    spans, at = [], tape.start_ns
+    for start, end in holes:
+        if start > at:
+            spans.append((at, min(start, tape.end_ns)))
+        at = max(at, end)
+    spans.append((at, tape.end_ns))
+    # A minute is the shortest block there is.
+    return tuple((a, b) for a, b in spans if b - a >= 2 * 60 * SECOND)
 
 
 def open_evidence(tape: EvidenceTape, *, home: Path) -> Tape:
@@ -90,114 +167,3 @@ def _source(tape: EvidenceTape, home: Path) -> TapeSource:
         )
     path = location if _URL.match(location) else str(home / location)
     return Recorded(path=path, symbol=tape.symbol, start=tape.start, end=tape.end)
-
-
-def open_unseen(*, tape: EvidenceTape, tuned: Sequence[Window], home: Path) -> Evidence:
-    """Open a tape and cut out the windows somebody tuned on.
-
-    A window counts for the tape it names, and for every recorded tape of the same hours: another cut of the
-    same recording has another digest, and another symbol lived through the same market.
-    """
-    opened = open_evidence(tape, home=home)
-    cut = [
-        (_ns(window.start), _ns(window.end))
-        for window in tuned
-        if window.tape in (tape.digest, opened.meta.digest) or not tape.is_synthetic
-    ]
-    windows = usable_windows(tape=opened, cut=cut, margin_ns=EMBARGO_NS)
-    inside = [1 for start, end in cut if start < opened.end_ns and end > opened.start_ns]
-    return Evidence(tape=tape, digest=opened.meta.digest, windows=windows, cut=len(inside))
-
-
-def _ns(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6) * 1_000
-
-
-def workers_for(*, tapes: int, workers: int | None) -> AbstractContextManager[Fanout]:
-    """Open the processes of a gate (0: none), kept warm from opening the tapes to the last replay."""
-    if workers == 0 or not tapes:
-        return open_fanout(backend="serial")
-    return open_fanout(workers=min(workers or cores(), 2 * tapes))
-
-
-def open_all(
-    *, tapes: Sequence[EvidenceTape], tuned: Sequence[Window], home: Path, fanout: Fanout, moved: Moved
-) -> list[Evidence]:
-    """Open every tape; one that is made and not yet kept is made here, each by a worker of its own."""
-    job = partial(_open, tuned=tuple(tuned), home=home)
-    outcomes = fanout.run(job, tapes, on_done=_counting(len(tapes), moved)) if tapes else []
-    return [outcome.unwrap() for outcome in outcomes]
-
-
-def _open(tape: EvidenceTape, *, tuned: Sequence[Window], home: Path) -> Evidence:
-    return open_unseen(tape=tape, tuned=tuned, home=home)
-
-
-def _counting(of: int, moved: Moved) -> Callable[[object], None]:
-    done: list[int] = []
-
-    def count(_: object) -> None:
-        done.append(1)
-        moved(len(done) / of)
-
-    return count
-
-
-def replay_evidence(
-    *,
-    evidence: Sequence[Evidence],
-    compared: Compared,
-    rules: GateRules,
-    home: Path,
-    fanout: Fanout,
-    moved: Moved,
-) -> list[TapeArms]:
-    """Replay both arms on every tape, with delays drawn from the base's seed; give the tapes in order."""
-    if not evidence:
-        return []
-    arms, routes, keys = _arms_of(compared)
-    jobs = [
-        ArmJob(
-            settings=settings,
-            opener=partial(open_evidence, one.tape, home=home),
-            seed=compared.base.soak.seed,
-            cut=cut_of(rules, one.tape.market),
-            windows=one.windows,
-            judged=k < 2,
-        )
-        for one in evidence
-        for k, settings in enumerate(arms)
-    ]
-    outcomes = fanout.run(replay_arm, jobs, on_done=_counting(len(jobs), moved))
-    blocks = [outcome.unwrap() for outcome in outcomes]
-    played = [blocks[k : k + len(arms)] for k in range(0, len(blocks), len(arms))]
-    return [
-        TapeArms(
-            name=one.tape.name,
-            symbol=one.tape.symbol,
-            regime=one.tape.regime,
-            market=one.tape.market,
-            synthetic=one.tape.is_synthetic,
-            base=played[k][0],
-            candidate=played[k][1],
-            routes=tuple(played[k][at] for at in routes),
-            alone=tuple(None if at is None else played[k][at] for at in keys),
-        )
-        for k, one in enumerate(evidence)
-    ]
-
-
-def _arms_of(compared: Compared) -> tuple[list[RunSettings], list[int], list[int | None]]:
-    """Return what is replayed, what is compared first; where in it each side's routes and each key are."""
-    arms = [compared.base, compared.candidate]
-    known = [arm.config_sha for arm in arms]
-
-    def place(settings: RunSettings) -> int:
-        if settings.config_sha not in known:
-            arms.append(settings)
-            known.append(settings.config_sha)
-        return known.index(settings.config_sha)
-
-    routes = [place(settings) for settings in compared.routes]
-    keys = [None if key.settings is None else place(key.settings) for key in compared.keys]
-    return arms, routes, keys

@@ -6,15 +6,11 @@ the business is left that the change could be safer at. A smaller size alone kee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from framework.fanout.run import Fanout
-from framework.gitops.gate.compared import Compared
-from framework.gitops.gate.evidence import Evidence, Moved, replay_evidence
-from framework.gitops.gate.judge import TapeArms
-from framework.settings.schema.gitops import GateRules
+from framework.gitops.gate.answer import Question
+from framework.gitops.gate.arms import TapeArms, replay_evidence
+from framework.gitops.gate.evidence import Evidence, Workers
 from framework.units import HOUR
 
 FLOOR = 0.2
@@ -32,19 +28,15 @@ class Floor:
     says: str
 
 
-def look_at_floor(
-    *,
-    evidence: Sequence[Evidence],
-    compared: Compared,
-    rules: GateRules,
-    home: Path,
-    fanout: Fanout,
-    moved: Moved,
-) -> Floor:
+def look_at_floor(question: Question, *, workers: Workers) -> Floor:
     """Replay both sides on the beginning of each tape and say whether the change still quotes."""
-    short = [replace(one, windows=_beginning(one)) for one in evidence]
-    plain = replace(compared, routes=())
-    arms = replay_evidence(evidence=short, compared=plain, rules=rules, home=home, fanout=fanout, moved=moved)
+    arms = replay_evidence(
+        [replace(one, windows=_beginning(one)) for one in question.evidence],
+        compared=replace(question.compared, routes=(), keys=()),
+        rules=question.policy.gate,
+        workers=workers,
+        what=f"turnover floor, {question.change.name}",
+    )
     seen = [_seen(arm) for arm in arms]
     worst = min(seen, key=lambda one: one.kept, default=Floor(True, "turnover floor not checked: no tape"))
     return worst if not worst.kept else Floor(True, "; ".join(one.says for one in seen))

@@ -1,13 +1,18 @@
-"""From replayed arms to findings: tapes of one symbol together, every metric, and the KPI profiles besides.
+"""From replayed arms to findings: tapes of one symbol together, every metric, each value, the KPI profiles.
 
 Nothing here replays, reads or writes: the same arms give the same findings.
+
+A change of several values is judged as a whole, and what the whole proves is proven of no part that the
+tapes never touch: a limit that is never reached, raised beside a value that gains. So every value is replayed
+alone, and one that increases risk without one other fill or request is refused by its name. That is no
+statistic: two arms are the same to the byte or they are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,34 +22,13 @@ from framework.gates.paired_metrics import Effect, Pair, compare
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects
 from framework.gates.totals import totals_of
 from framework.gates.verdict import Verdict, combine
-from framework.gitops.gate.arms import ArmBlocks
-from framework.session.blocks import Cut
-from framework.settings.schema.gitops import GateRules, Margin, MarketClass, TierRules
+from framework.gitops.gate.arms import ArmBlocks, KeyAlone, TapeArms, cut_of
+from framework.settings.overrides import Change
+from framework.settings.overrides import Effect as Risk
+from framework.settings.schema.gitops import GateRules, Margin, TierRules
+from framework.settings.validate import shown_value
 
 BPS = 1e4
-
-
-@dataclass(frozen=True, kw_only=True)
-class TapeArms:
-    """Both arms on one evidence tape, and what the tape is."""
-
-    name: str
-    symbol: str
-    regime: str
-    market: Literal["liquid", "thin"]
-    synthetic: bool
-    base: ArmBlocks
-    candidate: ArmBlocks
-    routes: tuple[ArmBlocks, ...] = ()
-    """Of a canary what runs now and what would, as their routes trade."""
-
-    alone: tuple[ArmBlocks | None, ...] = ()
-    """What each value of a change does by itself, None where it does not compose."""
-
-    @property
-    def identical(self) -> bool:
-        """Tell whether every fill and request of both arms is the same."""
-        return self.base.digest == self.candidate.digest
 
 
 def evidence_rules(rules: GateRules) -> EvidenceRules:
@@ -55,12 +39,6 @@ def evidence_rules(rules: GateRules) -> EvidenceRules:
         top_block_share=rules.top_block_share,
         sd_floor=rules.variance_floor,
     )
-
-
-def cut_of(rules: GateRules, market: Literal["liquid", "thin"]) -> Cut:
-    """Return how the policy cuts a kind of market into blocks."""
-    kind: MarketClass = getattr(rules.markets, market)
-    return Cut(block_s=kind.block_s, horizon=kind.horizon)
 
 
 def by_symbol(tapes: Sequence[TapeArms]) -> dict[str, list[TapeArms]]:
@@ -152,6 +130,83 @@ class _Joined:
 def _join(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     rows = list(parts)
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyVerdict:
+    """What one value does by itself: net by symbol, and whether it changes anything (None: unknown)."""
+
+    change: Change
+    seen: bool | None
+    net: Mapping[str, Effect]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        change = self.change
+        return {
+            "name": change.name,
+            "old": change.old,
+            "new": change.new,
+            "effect": str(change.effect),
+            "seen": self.seen,
+            "net": {
+                symbol: {"unit": net.unit, "effect": net.effect, "low": net.low, "high": net.high}
+                for symbol, net in self.net.items()
+            },
+        }
+
+
+def key_verdicts(
+    keys: Sequence[KeyAlone],
+    groups: Mapping[str, Sequence[TapeArms]],
+    *,
+    like: Mapping[str, SymbolEffects],
+    rules: GateRules,
+    alpha: float,
+) -> tuple[KeyVerdict, ...]:
+    """Say what every value of a change does by itself, over all tapes of a symbol."""
+    found = []
+    for k, key in enumerate(keys):
+        apart = {
+            symbol: [_pair(tape, tape.alone[k], taken_out=key.taken_out) for tape in tapes]
+            for symbol, tapes in groups.items()
+            if key.settings is not None
+        }
+        net = {
+            symbol: net_effect(tapes=tapes, like=like[symbol], rules=rules, alpha=alpha)
+            for symbol, tapes in apart.items()
+        }
+        seen = None if not apart else any(not tape.identical for tapes in apart.values() for tape in tapes)
+        found.append(KeyVerdict(change=key.change, seen=seen, net=net))
+    return tuple(found)
+
+
+def _pair(tape: TapeArms, alone: ArmBlocks | None, *, taken_out: bool) -> TapeArms:
+    """Return a tape's two arms that one value sets apart."""
+    assert alone is not None
+    return replace(tape, base=alone, routes=()) if taken_out else replace(tape, candidate=alone, routes=())
+
+
+def rider_findings(keys: Sequence[KeyVerdict]) -> tuple[list[Finding], list[str]]:
+    """Refuse the values that increase risk and do nothing by themselves; note the others that do nothing."""
+    findings, quiet = list[Finding](), list[str]()
+    for key in keys:
+        change = key.change
+        if key.seen:
+            continue
+        if change.effect is not Risk.INCREASING:
+            quiet.append(change.name)
+            continue
+        what = f"{change.name} ({shown_value(change.old)} to {shown_value(change.new)}) increases risk and"
+        why = (
+            "can be told apart from the rest of the change neither alone nor left out"
+            if key.seen is None
+            else "changes no fill and no request on any tape when it changes alone"
+        )
+        ask = "no tape here judges it; allowed as a change of its own, on a tape that exercises it"
+        findings.append(Finding(Outcome.FAIL, "GATE:rider", f"{what} {why}: {ask}"))
+    notes = [f"changes nothing on these tapes by itself: {', '.join(quiet)}"] if quiet else []
+    return findings, notes
 
 
 @dataclass(frozen=True, kw_only=True)

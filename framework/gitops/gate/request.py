@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.gitops.desired.revision import Revision
+from framework.gitops.gate.evidence import Progress
 from framework.journal.entry import Kind, Row
 
 Append = Callable[[str, Kind, Mapping[str, Any]], None]
@@ -41,4 +42,4 @@ class GateRequest:
     everything: bool = False
     floor: bool = True
     grounds: Mapping[str, str] = field(default_factory=dict)
-    progress: Callable[[str, float], None] = lambda _doing, _share: None
+    progress: Progress = lambda _doing, _share: None

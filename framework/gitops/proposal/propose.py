@@ -18,12 +18,13 @@ from framework.gitops.desired.environment_revision import EnvironmentRevision, r
 from framework.gitops.desired.rendered import rendered_of
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.evidence import load_tapes, tapes_of
+from framework.gitops.gate.evidence import tapes_of
 from framework.gitops.proposal.promotion import promotion_of
 from framework.gitops.proposal.source import Source
 from framework.gitops.proposal.world import check_world
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.pull_request import open_pull_request, push_branch
+from framework.settings.gitops_files import read_tapes
 
 if TYPE_CHECKING:
     from framework.settings.overrides import Change
@@ -91,7 +92,7 @@ def _checked(git: Git, environment: str, *, base: str, commit: str, source: Sour
     """Refuse what the check will refuse, and values of another world, before anything is pushed."""
     with Revision(git, base) as old, Revision(git, commit) as new:
         if source.world is not None:
-            tapes = tapes_of(old.environment(environment), load_tapes(old.root))
+            tapes = tapes_of(old.environment(environment), read_tapes(old.root))
             check_world(
                 source.world, environment=environment, settings=old.settings(environment), tapes=tapes
             )

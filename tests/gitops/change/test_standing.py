@@ -12,7 +12,7 @@ from framework.cli.main import main
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.change.report import ChangeReport
 from framework.gitops.desired.revision import Revision
-from framework.gitops.gate.report_text import gate_lines
+from framework.gitops.gate.report import gate_lines
 from framework.gitops.gate.request import GateRequest
 from framework.gitops.gate.run import run_gate
 from framework.journal.journal import Journal, Kind

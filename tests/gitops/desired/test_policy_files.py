@@ -10,13 +10,13 @@ import pytest
 from framework.errors import QuoteopsError
 from framework.gitops.change.report import PathClass, class_of
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.evidence import load_tapes, open_evidence, tapes_of
+from framework.gitops.gate.evidence import open_evidence, tapes_of
 from framework.market.made import Made
 from framework.market.store import write_tape
 from framework.market.synthetic import generate
 from framework.settings.check import check_conf
 from framework.settings.environment import compose_environment
-from framework.settings.gitops_files import read_environment, read_policy
+from framework.settings.gitops_files import read_environment, read_policy, read_tapes
 from framework.settings.schema.gitops import EvidenceTape
 from tests.gitops.repository import DESIRED, ROOT
 
@@ -39,7 +39,7 @@ def edit(root: Path, name: str, old: str, new: str) -> None:
 
 def test_the_shipped_files_are_valid_and_every_environment_composes(root: Path) -> None:
     check_conf(root=root)
-    policy, tapes = read_policy(root), load_tapes(root)
+    policy, tapes = read_policy(root), read_tapes(root)
     assert {tape.regime for tape in tapes} == {"normal", "event", "high_vol"}
     assert {tape.market for tape in tapes} == {"liquid", "thin"}
     assert not policy.tiers.production.synthetic_alone
@@ -146,7 +146,7 @@ def test_a_fields_own_rule_comes_before_a_pattern(root: Path) -> None:
 
 
 def test_an_environment_may_name_its_tapes(root: Path) -> None:
-    tapes = load_tapes(root)
+    tapes = read_tapes(root)
     assert tapes_of(read_environment(root, "paper"), tapes) == tapes
     edit(
         root,

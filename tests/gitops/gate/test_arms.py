@@ -12,7 +12,8 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_metrics import COLUMNS
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.arms import ArmBlocks, ArmJob, replay_arm, usable_windows
+from framework.gitops.gate.arms import ArmBlocks, ArmJob, replay_arm
+from framework.gitops.gate.evidence import usable_windows
 from framework.market.events import GAP
 from framework.market.made import Made
 from framework.market.synthetic import generate

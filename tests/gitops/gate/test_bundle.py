@@ -16,11 +16,11 @@ from framework.files.atomic import canonical_json, sha256_of
 from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
-from framework.gitops.gate.bundle import Row, check_bundle, replay_bundle, write_bundle
-from framework.gitops.gate.report import report_sha
-from framework.gitops.gate.report_text import gate_markdown
+from framework.gitops.gate.bundle import write_bundle
+from framework.gitops.gate.report import gate_markdown, report_sha
 from framework.gitops.gate.request import GateRequest
 from framework.gitops.gate.run import run_gate
+from framework.gitops.gate.verify import Row, check_bundle, replay_bundle
 from framework.journal.entry import Kind
 from tests.gitops.agent_cases import PATCH, START, World, patch_text
 
@@ -79,8 +79,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
         )
         result = run_gate(request)
         shown = gate_markdown(result.report)
-        bundle = write_bundle(request, result, markdown=shown, into=folder / "bundles")
-        again = write_bundle(request, result, markdown=shown, into=folder / "bundles")
+        bundle = write_bundle(result.plain, result.inputs, markdown=shown, into=folder / "bundles")
+        again = write_bundle(result.plain, result.inputs, markdown=shown, into=folder / "bundles")
     assert again == bundle
     return Given(bundle, world, entries)
 
@@ -229,7 +229,7 @@ def test_what_an_agents_journal_said_is_part_of_the_evidence(made: Given, tmp_pa
         )
         result = run_gate(request)
         assert "went back" in result.report.sentence
-        folder = write_bundle(request, result, markdown="", into=tmp_path)
+        folder = write_bundle(result.plain, result.inputs, markdown="", into=tmp_path)
     bundle, faults = check_bundle(folder)
     assert not faults
     found = replay_bundle(folder, bundle, git=world.author, home=world.folder, code_sha="c0de", workers=0)

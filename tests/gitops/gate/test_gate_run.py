@@ -18,10 +18,10 @@ from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.answer import SymbolVerdict
-from framework.gitops.gate.bundle import Row
-from framework.gitops.gate.report_text import gate_lines, gate_markdown
+from framework.gitops.gate.report import gate_lines, gate_markdown
 from framework.gitops.gate.request import GateRequest
 from framework.gitops.gate.run import GateResult, run_gate
+from framework.gitops.gate.verify import Row
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import fetch_published
 from framework.journal.journal import Entry, Journal, Kind

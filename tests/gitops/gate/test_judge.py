@@ -12,10 +12,9 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Finding, Outcome, find
 from framework.gates.verdict import Verdict
-from framework.gitops.gate.arms import ArmBlocks, ArmJob, replay_arm
+from framework.gitops.gate.arms import ArmBlocks, ArmJob, TapeArms, replay_arm
 from framework.gitops.gate.judge import (
     KpiRow,
-    TapeArms,
     by_symbol,
     effects_of,
     kpi_findings,

@@ -17,9 +17,9 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.gate import promote as room
 from framework.gitops.gate.alpha_budget import Allowance, Attempt
 from framework.gitops.gate.answer import GateAnswer
-from framework.gitops.gate.bundle_inputs import Witness
+from framework.gitops.gate.bundle import GateInputs, Side, Witness
 from framework.gitops.gate.judged_environment import DECISIONS
-from framework.gitops.gate.report import ChangedEnvironment, GateInputs, GateReport, Judged, Side
+from framework.gitops.gate.report import ChangedEnvironment, GateReport, Judged
 from framework.gitops.gate.request import GateRequest
 from framework.gitops.gate.run import GateResult
 from framework.gitops.repo.git import Git
@@ -123,7 +123,7 @@ class Merge:
             name = str(request.environment)
             if name in broken:
                 raise GitopsError(f"{name}: no tape")
-            return GateResult(self.report(name, outcome, rows, changed), Witness(START))
+            return GateResult(request, self.report(name, outcome, rows, changed), Witness(START))
 
         self.monkeypatch.setattr(room, "run_gate", run_gate)
         base: Any = Commit(self.git, BASE, self.before)

@@ -8,10 +8,8 @@ import pytest
 
 from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Outcome
-from framework.gitops.gate.arms import ArmBlocks, ArmJob, replay_arm
-from framework.gitops.gate.compared import Compared
-from framework.gitops.gate.report_text import gate_lines, gate_markdown
-from framework.gitops.gate.riders import with_keys
+from framework.gitops.gate.arms import ArmBlocks, ArmJob, compared, replay_arm
+from framework.gitops.gate.report import gate_lines, gate_markdown
 from framework.settings.environment import compose_environment
 from framework.settings.overrides import Effect
 from framework.settings.schema.run import RunSettings
@@ -92,7 +90,7 @@ def test_a_change_of_one_value_replays_two_arms_and_each_more_costs_one(
         played.append(job.settings.config_sha)
         return plain(job)
 
-    monkeypatch.setattr("framework.gitops.gate.evidence.replay_arm", counted)
+    monkeypatch.setattr("framework.gitops.gate.arms.replay_arm", counted)
     edits = {
         "tail_age_ms: 650": "tail_age_ms: 600",
         "max_delta_ratio: 0.14": "max_delta_ratio: 0.16",
@@ -106,12 +104,12 @@ def test_a_change_of_one_value_replays_two_arms_and_each_more_costs_one(
 
 def test_one_value_is_the_change_itself(base: RunSettings) -> None:
     head = base.with_values({"tail_age_ms": 600})
-    assert with_keys(Compared(base=base, candidate=head)).keys == ()
+    assert compared(base=base, head=head).keys == ()
 
 
 def test_every_value_is_laid_over_the_base_by_itself(base: RunSettings) -> None:
     head = base.with_values({"tail_age_ms": 600, "sizing.notional_cap_usd": 30000.0})
-    keys = with_keys(Compared(base=base, candidate=head)).keys
+    keys = compared(base=base, head=head).keys
     assert {key.change.name: key.change.effect for key in keys} == {
         "tail_age_ms": Effect.NONE,
         "sizing.notional_cap_usd": Effect.INCREASING,
@@ -128,7 +126,7 @@ def test_a_candidate_s_value_is_laid_over_the_baseline_as_far_out_as_the_head_le
     out = {"mode": "full", "candidate": {"tail_age_ms": 600, "sizing.notional_cap_usd": 30000.0}}
     head = base.with_values({"min_interval_ms": 80})
     head = head.replaced({"rollout": head.rollout.model_copy(update=out)})
-    keys = with_keys(Compared(base=base, candidate=head)).keys
+    keys = compared(base=base, head=head).keys
     tried = [key for key in keys if key.change.name.startswith("candidate.")]
     assert {key.change.name for key in tried} == {
         "candidate.tail_age_ms", "candidate.sizing.notional_cap_usd"
@@ -142,7 +140,7 @@ def test_a_candidate_s_value_is_laid_over_the_baseline_as_far_out_as_the_head_le
 def test_a_value_that_does_not_compose_alone_is_taken_out_of_the_rest(base: RunSettings) -> None:
     assert base.sizing.notional_cap_usd == 20_000.0
     head = base.with_values({"sizing.notional_cap_usd": 30_000.0, "sizing.quote_notional_usd": 25_000.0})
-    keys = {key.change.name: key for key in with_keys(Compared(base=base, candidate=head)).keys}
+    keys = {key.change.name: key for key in compared(base=base, head=head).keys}
     assert not keys["sizing.notional_cap_usd"].taken_out
     left = keys["sizing.quote_notional_usd"]
     assert left.taken_out

@@ -9,7 +9,7 @@ import pytest
 from framework.compiled.records import interpreted
 from framework.gates.paired_verdict import Outcome
 from framework.gitops.gate.answer import CANARY_NOTE
-from framework.gitops.gate.report_text import gate_markdown
+from framework.gitops.gate.report import gate_markdown
 from framework.gitops.gate.run import GateResult
 from tests.gitops.change.test_rollout_changes import FILE, let_out, named, tried
 from tests.gitops.gate.test_gate_run import LIQUID, Gate, of
