@@ -41,8 +41,8 @@ ONE_MOVE = 0.5
 def next_line(result: SoakResult) -> str:
     """Say what to do now: the step, and the command that does it."""
     step = next_step(result.judged)
-    said = _what_to_try(result)
-    return f"{step}; {said}" if said else step
+    text = _what_to_try(result)
+    return f"{step}; {text}" if text else step
 
 
 def _what_to_try(result: SoakResult) -> str:

@@ -97,8 +97,8 @@ def gather(git: Git, tip: str | None, state_dir: StateDir) -> Adoption | None:
         if file in wanted and _is_missing(file, wanted[file], state_dir)
         if _is_whole(data := git.run("cat-file", "blob", oid), wanted[file])
     }
-    said = f"the journal here ends at entry {here.seq} and is older than what was published"
-    return Adoption(tip, newest, history, contents, here, aside, said if older else why)
+    text = f"the journal here ends at entry {here.seq} and is older than what was published"
+    return Adoption(tip, newest, history, contents, here, aside, text if older else why)
 
 
 def _is_missing(file: str, content_sha: str, state_dir: StateDir) -> bool:

@@ -36,13 +36,13 @@ def take_over(
     """
     here = history_here(view)
     hold = held_here(state_dir, here, adoption)
-    said = {
+    stated = {
         "why": adoption.why,
         "published": {"seq": adoption.content.head.seq, "sha256": adoption.content.head.sha256},
         "here": {"seq": adoption.here.seq, "sha256": adoption.here.sha256},
         "aside": None if adoption.aside is None else str(adoption.aside),
     }
-    notes: list[Noted] = [(Kind.ADOPTED, said), *unpublished(here, adoption)]
+    notes: list[Noted] = [(Kind.ADOPTED, stated), *unpublished(here, adoption)]
     more = chained(notes, after=adoption.content.head, now=now, stamp=view.journal.stamp)
     set_aside(adoption, state_dir)
     take_contents(adoption, state_dir)

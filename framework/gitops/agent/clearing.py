@@ -23,9 +23,9 @@ def named_holds(
     named = set[str]()
     for record in text.decode(errors="replace").split("\0"):
         commit, _, message = record.strip().partition("\n")
-        found = TRAILER.findall(message)
-        if found and (_is_about(git, commit, environment) or _is_signed(git, commit, anchor)):
-            named.update(found)
+        holds = TRAILER.findall(message)
+        if holds and (_is_about(git, commit, environment) or _is_signed(git, commit, anchor)):
+            named.update(holds)
     return frozenset(named)
 
 

@@ -39,9 +39,9 @@ class FirstTier:
                 data = self.git.show(commit, path)
                 if data is None:  # it was removed there
                     continue
-                said = parse_yaml(data.decode(errors="replace"), where=path).data.get("tier")
-                if said != "sandbox":
-                    return f"the tier is sandbox now and was {said} in {commit[:12]}; {START}"
+                stated = parse_yaml(data.decode(errors="replace"), where=path).data.get("tier")
+                if stated != "sandbox":
+                    return f"the tier is sandbox now and was {stated} in {commit[:12]}; {START}"
         except QuoteopsError as error:
             return f"not every commit's tier can be read ({error}); {START}"
         return ""

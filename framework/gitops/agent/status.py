@@ -265,13 +265,15 @@ def _bot(observed: Observed) -> BotStatus | None:
 def _last_verdict(history: History, gate: Any) -> VerdictStatus | None:
     """Return what was found of the content in force; what was found of another says nothing of it."""
     applied = history.applied
-    for found in (gate, history.last_verdict):
+    for verdict in (gate, history.last_verdict):
         if (
             applied is not None
-            and isinstance(found, Mapping)
-            and found.get("config_sha") == applied.config_sha
+            and isinstance(verdict, Mapping)
+            and verdict.get("config_sha") == applied.config_sha
         ):
-            words = {field.name: one_line(str(found.get(field.name, ""))) for field in fields(VerdictStatus)}
+            words = {
+                field.name: one_line(str(verdict.get(field.name, ""))) for field in fields(VerdictStatus)
+            }
             return VerdictStatus(**words)
     return None
 

@@ -60,11 +60,11 @@ def _in_force(status: Status) -> str:
 
 def _wrong(name: str, status: Status) -> list[str]:
     parts = {"sync": status.sync, "health": status.health, "permission": status.permission}
-    said = [f"{name}: {part} {_condition(how)}" for part, how in parts.items() if how.why]
+    lines = [f"{name}: {part} {_condition(how)}" for part, how in parts.items() if how.why]
     if status.bot is not None and status.bot.standing:
-        said.append(f"{name}: {status.bot.standing}")
-    said += [f"{name}: alert {topic}: {text}" for topic, text in status.alerts.items()]
-    return [*said, *(f"{name}: next: {step}" for step in next_steps(status) if step != NOTHING)]
+        lines.append(f"{name}: {status.bot.standing}")
+    lines += [f"{name}: alert {topic}: {text}" for topic, text in status.alerts.items()]
+    return [*lines, *(f"{name}: next: {step}" for step in next_steps(status) if step != NOTHING)]
 
 
 def _wrapped(line: str, width: int | None, *, margin: int = MARGIN) -> list[str]:

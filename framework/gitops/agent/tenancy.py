@@ -200,10 +200,10 @@ class Tenancy:
 
     def _waited(self, line: str) -> float:
         """Return how long a lease has not changed, as far as an agent of this folder saw it before."""
-        seen = self._kept().get("seen")
+        observed = self._kept().get("seen")
         try:
-            if isinstance(seen, dict) and seen["lease"] == line:
-                return max(0.0, (self.now() - datetime.fromisoformat(seen["at"])).total_seconds())
+            if isinstance(observed, dict) and observed["lease"] == line:
+                return max(0.0, (self.now() - datetime.fromisoformat(observed["at"])).total_seconds())
         except (KeyError, TypeError, ValueError):
             pass
         self._keep(seen={"lease": line, "at": iso_utc(self.now())})
@@ -211,10 +211,10 @@ class Tenancy:
 
     def _kept(self) -> dict[str, object]:
         try:
-            found = json.loads(self.state_dir.tenancy.read_text(encoding="utf-8"))
+            kept = json.loads(self.state_dir.tenancy.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return kept if isinstance(kept, dict) else {}
 
     def _keep(self, **more: object) -> None:
         value = {**self._kept(), **more}

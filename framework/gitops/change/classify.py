@@ -72,16 +72,16 @@ def classify(
         return replace(report, refusals=tuple(faults))
     names = _names(base, head, environment)
     patches = changed if environment is None else [p for p in changed if p in _patches(head, environment)]
-    found = _Found()
-    faults = [*_wrong_gitops(base, head, environment, found), *wrong_patches(head.root, patches, now)]
+    result = _Found()
+    faults = [*_wrong_gitops(base, head, environment, result), *wrong_patches(head.root, patches, now)]
     faults += wrong_conf(head.root, changed)
     one = partial(_compare_one, base=base, head=head, rules=rules, now=now, only=environment, ground=ground)
     for name in names:
-        one(name, found)
-    loosens = [text for change in found.changes for text in change.loosens]
+        one(name, result)
+    loosens = [text for change in result.changes for text in change.loosens]
     judge = judge_changes(base, head, paths.get(PathClass.JUDGE, ()), loosens)
-    refusals, notes = (*faults, *found.faults), tuple(found.notes)
-    report = replace(report, environments=tuple(found.changes), refusals=refusals, notes=notes, judge=judge)
+    refusals, notes = (*faults, *result.faults), tuple(result.notes)
+    report = replace(report, environments=tuple(result.changes), refusals=refusals, notes=notes, judge=judge)
     return refuse(report, base, head, rules.policies, now)
 
 
@@ -94,7 +94,7 @@ class _Found:
     notes: list[str] = field(default_factory=list)
 
 
-def _wrong_gitops(base: Revision, head: Revision, environment: str | None, found: _Found) -> list[str]:
+def _wrong_gitops(base: Revision, head: Revision, environment: str | None, result: _Found) -> list[str]:
     """Return what is wrong in gitops/; what was wrong before, of one environment of several, is noted."""
     faults = [head.plain(fault) for fault in wrong_gitops(head.root, environment)]
     if not faults or environment is not None:
@@ -103,8 +103,8 @@ def _wrong_gitops(base: Revision, head: Revision, environment: str | None, found
     for name in head.names:
         before = [base.plain(fault) for fault in wrong_gitops(base.root, name)]
         for fault in (head.plain(fault) for fault in wrong_gitops(head.root, name)):
-            (found.notes if fault in before else new).append(fault)
-    return new if new or found.notes else faults
+            (result.notes if fault in before else new).append(fault)
+    return new if new or result.notes else faults
 
 
 def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
@@ -116,7 +116,7 @@ def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
 
 def _compare_one(
     name: str,
-    found: _Found,
+    result: _Found,
     *,
     base: Revision,
     head: Revision,
@@ -132,19 +132,19 @@ def _compare_one(
     """
     fault = base.fault(name, now=now)
     if not fault:
-        _compared(name, found, base, head, rules, now)
+        _compared(name, result, base, head, rules, now)
         return
     if only is None and fault == head.fault(name, now=now):
-        found.notes.append(f"{name}: does not compose, as before, and keeps what is in force: {fault}")
+        result.notes.append(f"{name}: does not compose, as before, and keeps what is in force: {fault}")
         return
     try:
         stands = newest_composed(base, name, now) if ground is None else ground(name)
     except QuoteopsError as error:
-        found.faults.append(str(error))
+        result.faults.append(str(error))
         return
     with Revision(base.git, stands.commit) as earlier:
-        _compared(name, found, earlier, head, rules, now, stands)
-    found.notes.append(
+        _compared(name, result, earlier, head, rules, now, stands)
+    result.notes.append(
         f"{name}: does not compose in the base ({fault}); it is compared with {stands.commit[:12]},"
         f" {stands.why}"
     )
@@ -152,7 +152,7 @@ def _compare_one(
 
 def _compared(
     name: str,
-    found: _Found,
+    result: _Found,
     base: Revision,
     head: Revision,
     rules: InForce,
@@ -162,9 +162,9 @@ def _compared(
     try:
         change = _compare(name, base, head, rules, now)
     except QuoteopsError as error:
-        found.faults.append(base.plain(str(error)))
+        result.faults.append(base.plain(str(error)))
         return
-    found.changes.append(change if stands is None else replace(change, against=stands))
+    result.changes.append(change if stands is None else replace(change, against=stands))
 
 
 def _in_force(base: Revision, now: datetime) -> InForce:
@@ -224,18 +224,18 @@ def _loosens(name: str, before: EnvironmentFile | None, after: EnvironmentFile |
     """Say what an environment's file loosens or tightens of how it is judged."""
     if before is None or after is None:
         return ()
-    found = []
+    names = []
     if before.tier != after.tier:
         does = "loosens" if TIERS.index(after.tier) < TIERS.index(before.tier) else "tightens"
-        found.append(f"{does} the judge: {name}'s tier goes from {before.tier} to {after.tier}")
+        names.append(f"{does} the judge: {name}'s tier goes from {before.tier} to {after.tier}")
     for key in ("branch", "tapes"):
         old, new = getattr(before, key), getattr(after, key)
         if old != new:  # which of two is the stricter nobody can say
             shown = [", ".join(value) if isinstance(value, tuple) else value for value in (old, new)]
-            found.append(
+            names.append(
                 f"loosens the judge: {name}'s {key} goes from {shown[0] or 'all'} to {shown[1] or 'all'}"
             )
-    return tuple(found)
+    return tuple(names)
 
 
 def _needs(direction: Direction, rules: TierRules) -> Needs:

@@ -69,7 +69,7 @@ def in_force(base: Revision, now: datetime) -> InForce:
 
     def before(path: str, read: Callable[[Path], Read], settle_h: Callable[[Read], float]) -> list[Read]:
         """Return what a file said before, as far as it still counts, the newest first."""
-        found, settles = list[Read](), 0.0
+        reads, settles = list[Read](), 0.0
         newer, *commits = touched.get(path) or [""]
         for commit in commits:
             value = _read_at(git, commit, path, read)
@@ -78,9 +78,9 @@ def in_force(base: Revision, now: datetime) -> InForce:
             settles = max(settles, settle_h(value))
             if since[newer] <= now - timedelta(hours=max(settles, base.policy.settle_h)):
                 break
-            found.append(value)
+            reads.append(value)
             newer = commit
-        return found
+        return reads
 
     policies = (base.policy, *before(POLICY, read_policy, lambda policy: policy.settle_h))
     longest = max(policy.settle_h for policy in policies)
@@ -122,29 +122,29 @@ def _all_directions(git: Git, sha: str) -> dict[str, str]:
 def _came_in(git: Git, sha: str, now: datetime) -> dict[str, datetime]:
     """Return when each commit of the first parents came in; one of the future with the next that is not."""
     rows = git.run("rev-list", "--first-parent", "--reverse", "--timestamp", "--end-of-options", sha)
-    found, future, latest = dict[str, datetime](), list[str](), datetime.min.replace(tzinfo=UTC)
+    came, future, latest = dict[str, datetime](), list[str](), datetime.min.replace(tzinfo=UTC)
     for row in rows.decode().splitlines():
         stamp, commit = row.split()
         future.append(commit)
         if int(stamp) <= now.timestamp():
             latest = max(latest, datetime.fromtimestamp(int(stamp), UTC))
-            found |= dict.fromkeys(future, latest)
+            came |= dict.fromkeys(future, latest)
             future = []
-    return found | dict.fromkeys(future, now)
+    return came | dict.fromkeys(future, now)
 
 
 def _touched(git: Git, sha: str) -> dict[str, list[str]]:
     """Return the commits that changed each file that decides how something is judged, the newest first."""
     words = ("log", "--first-parent", "--diff-merges=first-parent", "--no-renames", "--format=%x00%H")
     log = git.run(*words, "--name-only", "-z", "--end-of-options", sha, "--", POLICY, ENVIRONMENTS, SCHEMA)
-    found: dict[str, list[str]] = {}
+    touched: dict[str, list[str]] = {}
     commit = ""
     for word in _words(log.decode(errors="replace").split("\0")):
         if len(word) in (40, 64) and "/" not in word:
             commit = word
         elif word.endswith((".yaml", ".py")):
-            found.setdefault(word, []).append(commit)
-    return found
+            touched.setdefault(word, []).append(commit)
+    return touched
 
 
 def _words(parts: Iterable[str]) -> Iterable[str]:
@@ -176,19 +176,19 @@ def judge_changes(
 
     ``judges`` are the changed files of that class, ``loosens`` what environments' own files loosen of it.
     """
-    found = list[str]()
+    changes = list[str]()
     if POLICY in judges:
         try:
-            found += policy_changes(base.policy, head.policy)
+            changes += policy_changes(base.policy, head.policy)
         except QuoteopsError:
-            found.append(f"loosens the judge: {POLICY} cannot be read any more")
-    found += _direction_changes(head.git, base.sha, head.sha, judges)
-    found += loosens
+            changes.append(f"loosens the judge: {POLICY} cannot be read any more")
+    changes += _direction_changes(head.git, base.sha, head.sha, judges)
+    changes += loosens
     others = [path for path in judges if path != POLICY]
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        found.append(f"changes the judge: {', '.join(others[:3])}{more}")
-    return tuple(found)
+        changes.append(f"changes the judge: {', '.join(others[:3])}{more}")
+    return tuple(changes)
 
 
 def _direction_changes(git: Git, base: str, head: str, changed: Sequence[str]) -> Iterator[str]:
@@ -313,10 +313,10 @@ def strictest(policies: Sequence[Policy]) -> Policy:
 def policy_changes(old: Policy, new: Policy) -> tuple[str, ...]:
     """Say what a new policy loosens, tightens and otherwise changes of the judge."""
     before, after = _flat(old), _flat(new)
-    found = [_said(n, before[n], after[n]) for n in after if _rank(before[n]) != _rank(after[n])]
+    changes = [_said(n, before[n], after[n]) for n in after if _rank(before[n]) != _rank(after[n])]
     names = dict.fromkeys([*old.keys, *new.keys])
-    found += [text for name in names for text in _key(name, old.rule_of(name), new.rule_of(name))]
-    return tuple(sorted(found, key=lambda text: not text.startswith("loosens")))
+    changes += [text for name in names for text in _key(name, old.rule_of(name), new.rule_of(name))]
+    return tuple(sorted(changes, key=lambda text: not text.startswith("loosens")))
 
 
 def pick_of(name: str) -> Pick | None:

@@ -64,10 +64,10 @@ def class_of(path: str, policy: Policy) -> PathClass:
 
 def by_class(changed: Iterable[str], policy: Policy) -> dict[str, tuple[str, ...]]:
     """Group changed files by their class, what judges first."""
-    found: dict[str, list[str]] = {}
+    classes: dict[str, list[str]] = {}
     for path in changed:
-        found.setdefault(class_of(path, policy), []).append(path)
-    return {str(kind): tuple(found[kind]) for kind in PathClass if kind in found}
+        classes.setdefault(class_of(path, policy), []).append(path)
+    return {str(kind): tuple(classes[kind]) for kind in PathClass if kind in classes}
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:

@@ -107,10 +107,10 @@ class Decisions:
             return None
         row = rows[-1]
         verdict = cut(str(row.data.get("verdict", "")))
-        said = f"{row.entry.kind.name} ({verdict})" if verdict else row.entry.kind.name
+        text = f"{row.entry.kind.name} ({verdict})" if verdict else row.entry.kind.name
         return {
             "at": row.at,
-            "verdict": said,
+            "verdict": text,
             "subject": "the gate",
             "commit": row.commit,
             "config_sha": config_sha,

@@ -154,19 +154,19 @@ class Revision:
     @contextmanager
     def readable(self) -> Iterator[Revision]:
         """Give this, or, where its files or policy cannot be read, the newest commit below where they can."""
-        found = self._newest_readable() if self._unread() else None
-        if found is None:  # without one, what asks for the policy says so
+        newest = self._newest_readable() if self._unread() else None
+        if newest is None:  # without one, what asks for the policy says so
             yield self
             return
-        with Revision(self.git, found) as revision:
+        with Revision(self.git, newest) as revision:
             yield revision
 
     def unread_note(self, read: Revision) -> str:
         """Say why another commit was read in the place of this one; or nothing."""
-        said = "" if read.sha == self.sha else self._unread()
+        text = "" if read.sha == self.sha else self._unread()
         return (
-            f"note: {said}; compared with {read.sha[:12]}, the newest below it that can be read\n"
-            if said
+            f"note: {text}; compared with {read.sha[:12]}, the newest below it that can be read\n"
+            if text
             else ""
         )
 

@@ -56,14 +56,14 @@ def _candidate(base: Fields, since: Sequence[Rendered]) -> Mapping[str, Any] | N
     values = base.get(VALUES)
     if values is None or not trades_candidate(base):
         return values
-    found = dict(values)
+    candidate = dict(values)
     for item in since:
         theirs = item.traded.get(VALUES) or {}
-        for name in {*found, *theirs} if trades_candidate(item.traded) else ():
-            mine = found.get(name, base.get(name))
+        for name in {*candidate, *theirs} if trades_candidate(item.traded) else ():
+            mine = candidate.get(name, base.get(name))
             if effect_of(path_in_run(name), mine, theirs.get(name, item.traded.get(name))) is Effect.REDUCING:
-                found[name] = theirs.get(name, item.traded.get(name))
-    return found
+                candidate[name] = theirs.get(name, item.traded.get(name))
+    return candidate
 
 
 def _moved(old: Fields, new: Fields) -> dict[str, Any]:

@@ -37,9 +37,9 @@ def look_at_floor(question: Question, *, workers: Workers) -> Floor:
         workers=workers,
         what=f"turnover floor, {question.change.name}",
     )
-    seen = [_seen(arm) for arm in arms]
-    worst = min(seen, key=lambda one: one.kept, default=Floor(True, "turnover floor not checked: no tape"))
-    return worst if not worst.kept else Floor(True, "; ".join(one.says for one in seen))
+    floors = [_seen(arm) for arm in arms]
+    worst = min(floors, key=lambda one: one.kept, default=Floor(True, "turnover floor not checked: no tape"))
+    return worst if not worst.kept else Floor(True, "; ".join(one.says for one in floors))
 
 
 def _beginning(one: Evidence) -> tuple[tuple[int, int], ...]:

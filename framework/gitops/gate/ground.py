@@ -25,8 +25,8 @@ from framework.journal.entry import Entry, Kind, Row
 
 def ground_of(request: GateRequest, name: str, *, now: datetime) -> str:
     """Return the commit that a change of an environment is judged against. Raises what the journals raise."""
-    found = _ground(request, name, now=now)
-    return request.base.sha if found is None else found.commit
+    ground = _ground(request, name, now=now)
+    return request.base.sha if ground is None else ground.commit
 
 
 def standing_ground(request: GateRequest, name: str, *, now: datetime) -> Ground:
@@ -37,13 +37,13 @@ def standing_ground(request: GateRequest, name: str, *, now: datetime) -> Ground
     if name in request.grounds:
         commit, _, why = request.grounds[name].partition(" ")
         return Ground(commit, why)
-    found = _ground(request, name, now=now)
-    if found is None:
+    ground = _ground(request, name, now=now)
+    if ground is None:
         raise GitopsError(
             f"{name}: does not compose in the base {request.base.sha[:12]}, and nothing below it that"
             " composes is in force, promoted or at least not refused; allowed a base that holds what runs"
         )
-    return found
+    return ground
 
 
 def _ground(request: GateRequest, name: str, *, now: datetime) -> Ground | None:

@@ -165,7 +165,7 @@ def key_verdicts(
     alpha: float,
 ) -> tuple[KeyVerdict, ...]:
     """Say what every value of a change does by itself, over all tapes of a symbol."""
-    found = []
+    verdicts = []
     for k, key in enumerate(keys):
         apart = {
             symbol: [_pair(tape, tape.alone[k], taken_out=key.taken_out) for tape in tapes]
@@ -176,9 +176,11 @@ def key_verdicts(
             symbol: net_effect(tapes=tapes, like=like[symbol], rules=rules, alpha=alpha)
             for symbol, tapes in apart.items()
         }
-        seen = None if not apart else any(not tape.identical for tapes in apart.values() for tape in tapes)
-        found.append(KeyVerdict(change=key.change, seen=seen, net=net))
-    return tuple(found)
+        observed = (
+            None if not apart else any(not tape.identical for tapes in apart.values() for tape in tapes)
+        )
+        verdicts.append(KeyVerdict(change=key.change, seen=observed, net=net))
+    return tuple(verdicts)
 
 
 def _pair(tape: TapeArms, alone: ArmBlocks | None, *, taken_out: bool) -> TapeArms:

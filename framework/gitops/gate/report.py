@@ -85,8 +85,8 @@ class Judged:
 
 def report_sha(environment: Mapping[str, Any]) -> str:
     """Return the digest of what a report found of one environment, as a VERDICT entry names it."""
-    found = {name: value for name, value in environment.items() if name != "journal"}
-    return sha256_of(canonical_json(canonical(found)))
+    result = {name: value for name, value in environment.items() if name != "journal"}
+    return sha256_of(canonical_json(canonical(result)))
 
 
 @dataclass(frozen=True, kw_only=True)

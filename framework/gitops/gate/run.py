@@ -130,10 +130,10 @@ class _Case:
                 what=f"replay, {name}",
             )
         alpha = min(policy.gate.alpha, given.alpha)
-        found = answer(question, arms, alpha=alpha)
-        inputs = inputs_of(self.report, found, attempt, alpha=alpha, code_sha=self.request.code_sha)
+        answered = answer(question, arms, alpha=alpha)
+        inputs = inputs_of(self.report, answered, attempt, alpha=alpha, code_sha=self.request.code_sha)
         return Judged(
-            answer=found, inputs=inputs, attempt=attempt, given=given, policy_alpha=policy.gate.alpha
+            answer=answered, inputs=inputs, attempt=attempt, given=given, policy_alpha=policy.gate.alpha
         )
 
     def spend(self, change: EnvironmentChange) -> Allowance:
@@ -166,14 +166,14 @@ class _Case:
 
     def not_judged(self) -> tuple[Outcome, str]:
         """Say why no tape judges, and whether what only reduces risk still quotes; FAIL where it does not."""
-        said = [f"not judged, no gate is needed: {self._why_not()}"]
+        lines = [f"not judged, no gate is needed: {self._why_not()}"]
         reduced = [c for c in self.report.environments if c.needs == "check" and _compares(c)]
         for change in reduced if self.request.floor else ():
-            found = self._floor_of(change)
-            if not found.kept:
-                return Outcome.FAIL, f"{change.name} {found.says}: what may win by not trading proves nothing"
-            said.append(f"{change.name} {found.says}")
-        return Outcome.NOT_JUDGED, "; ".join(said)
+            floor = self._floor_of(change)
+            if not floor.kept:
+                return Outcome.FAIL, f"{change.name} {floor.says}: what may win by not trading proves nothing"
+            lines.append(f"{change.name} {floor.says}")
+        return Outcome.NOT_JUDGED, "; ".join(lines)
 
     def _why_not(self) -> str:
         """Say why nothing has to be judged on tapes."""
@@ -235,7 +235,7 @@ def _case_of(request: GateRequest) -> _Case:
     ground = partial(standing_ground, request, now=witness.now)
     report = classify(request.base, request.head, request.environment, now=witness.now, ground=ground)
     stood = {c.name: c.against for c in report.environments if c.against is not None}
-    witness.grounds.update({name: f"{found.commit} {found.why}" for name, found in stood.items()})
+    witness.grounds.update({name: f"{standing.commit} {standing.why}" for name, standing in stood.items()})
     needs = ("gate", "check") if request.everything else ("gate",)
     gated = [c for c in report.environments if c.needs in needs and (c.needs == "gate" or _compares(c))]
     asked = tuple(c for c in gated if not _runs_already(c, request, report, witness))

@@ -62,7 +62,7 @@ def _path(environment: str) -> str:
 
 
 def _text(git: Git, commit: str, path: str) -> str:
-    found = git.show(commit, path)
-    if found is None:
+    text = git.show(commit, path)
+    if text is None:
         raise GitopsError(f"{commit[:12]}: holds no {path}")
-    return found.decode()
+    return text.decode()

@@ -61,7 +61,7 @@ def values_of_words(words: Sequence[str], *, where: str) -> dict[str, Any]:
     """Return the values of plain words by the names a patch gives them. Raises GitopsError for a choice."""
     from framework.settings.documents import read_scalar
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for word in words:
         key, _, text = word.lstrip("+").partition("=")
         if key == "soak.overrides_file":
@@ -71,8 +71,8 @@ def values_of_words(words: Sequence[str], *, where: str) -> dict[str, Any]:
                 f"{where}: was found with {word}, a choice of a file that a patch cannot make; allowed the"
                 " environment's own, with soak.environment=NAME"
             )
-        found[key] = read_scalar(text)
-    return named_values(found, Path(where))
+        values[key] = read_scalar(text)
+    return named_values(values, Path(where))
 
 
 def named_values(values: Mapping[str, Any], where: Path) -> dict[str, Any]:

@@ -72,13 +72,13 @@ def _settings(run: Mapping[str, Any], where: Path) -> RunSettings:
     from framework.settings.schema.run import RunSettings
     from framework.settings.validate import validated
 
-    said = run.get("settings")
-    if not isinstance(said, dict):
+    written = run.get("settings")
+    if not isinstance(written, dict):
         raise GitopsError(f"{where}: does not say with which market, venue and fees it ran; {WRITTEN}")
     try:
         settings = validated(
             RunSettings,
-            said,
+            written,
             locate=lambda path: Source(Layer.PRIMARY, str(where), ".".join(("settings", *path))),
         )
     except QuoteopsError as error:

@@ -58,8 +58,8 @@ class FeeWords:
 def fee_words(*, fee_bps: float, even_bps: float | None, origin: Origin, recorded: bool) -> FeeWords:
     """Say the fee, where it came from and the fee at which the fills would net nothing."""
     even = "unknown, no fill was a maker's" if even_bps is None else f"{fixed(even_bps, plus=False)} bps"
-    said = f" ({origin.fee_from})" if origin.fee_from else ""
-    text = f"Maker fee {num(fee_bps)} bps{said}; these fills break even at {even}."
+    source = f" ({origin.fee_from})" if origin.fee_from else ""
+    text = f"Maker fee {num(fee_bps)} bps{source}; these fills break even at {even}."
     if origin.fee_chosen or not recorded:
         return FeeWords("open", text)
     tiers = " or ".join([*(f"exchange={name}" for name in origin.tiers), "exchange.maker_fee_bps=N"])

@@ -36,7 +36,7 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
     runtime, settings, totals = result.runtime, result.settings, result.totals
     exchange, sizing = settings.exchange, settings.sizing
     quote, instruments = result.reported.quote, [tape.instrument for tape in result.market.tapes]
-    said = f", from {result.origin.fee_from}" if result.origin.fee_from else ""
+    source = f", from {result.origin.fee_from}" if result.origin.fee_from else ""
     return [
         *_again(result),
         ("tape", runtime.tape.tape),
@@ -49,7 +49,7 @@ def run_facts(result: SoakResult) -> list[tuple[str, str]]:
         ("clock", runtime.clock),
         (
             "fees",
-            f"maker {num(runtime.maker_fee_bps)} bps, taker {num(runtime.taker_fee_bps)} bps{said}",
+            f"maker {num(runtime.maker_fee_bps)} bps, taker {num(runtime.taker_fee_bps)} bps{source}",
         ),
         (
             "exchange model",

@@ -60,7 +60,7 @@ def live_market(at: str, grid: LiveGrid, window: WindowData, limit_quote: float 
     wide = np.where(both, (rows["ask_ticks"] - rows["bid_ticks"]) * window.tick / mids * 1e4, np.nan)
     worth = np.where(rows["position"] == 0.0, 0.0, rows["position"] * mids)
     levels = () if limit_quote is None else (limit_quote, -limit_quote)
-    fills, said = live_fills(window)
+    fills, text = live_fills(window)
     digits = decimals(window.tick)
 
     def line(name: str, colour: str, values: Floats, **more: Any) -> Line:
@@ -70,7 +70,7 @@ def live_market(at: str, grid: LiveGrid, window: WindowData, limit_quote: float 
         at,
         [
             LivePanel(
-                title=f"Mid and fills, {said}: \u25b2 buys, \u25bc sells",
+                title=f"Mid and fills, {text}: \u25b2 buys, \u25bc sells",
                 height=240, lines=[line("mid", "muted", mids, width=1.0, digits=digits + 1)], fills=fills,
             ),
             LivePanel(
@@ -126,8 +126,8 @@ def live_fills(window: WindowData) -> tuple[Fills | None, str]:
         "gross": packed((edge.gross / edge.notional * 1e4)[shown]),
         "net": packed((markout / edge.notional * 1e4)[shown]),
     }
-    said = f"all {whole(len(rows))}" if step == 1 else f"one in {step} of {whole(len(rows))}"
-    return Fills(columns=columns, digits=decimals(window.tick)), said
+    text = f"all {whole(len(rows))}" if step == 1 else f"one in {step} of {whole(len(rows))}"
+    return Fills(columns=columns, digits=decimals(window.tick)), text
 
 
 def live_symbols(at: str, grid: LiveGrid, named: Sequence[tuple[str, str, Money]], quote: str) -> LiveChart:

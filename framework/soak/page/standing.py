@@ -119,9 +119,12 @@ def _better(result: SoakResult) -> list[AnswerWords]:
     beside = ""
     if result.is_present:
         word, text = "NOTHING TRIED", f"this is what runs: {result.present}"
-    elif (found := result.comparison) is not None:
-        word, shade = found.answer.words, answer_tint(found.answer)
-        text, beside = comparison_words(found, quote=result.reported.quote), f"What runs: {result.present}."
+    elif (comparison := result.comparison) is not None:
+        word, shade = comparison.answer.words, answer_tint(comparison.answer)
+        text, beside = (
+            comparison_words(comparison, quote=result.reported.quote),
+            f"What runs: {result.present}.",
+        )
     return [AnswerWords(question=QUESTION, word=word, tint=shade, text=typeset(text), beside=beside)]
 
 

@@ -102,10 +102,10 @@ def _beside(panel: Panel, x: float, y: float) -> tuple[float, float]:
 def _result_axis(panel: Panel, grid: Grid, x: int, name: list[str]) -> None:
     _upright(panel, x, name, kind="end strong")
     for shade in SHADES:
-        found = [(row, value) for row, value in grid.measured if shade == shade_of(grid, row)]
-        places = [grid.share(value) for _, value in found]
-        said = [_cell_words(grid, row) for row, _ in found]
-        panel.dots([x] * len(places), places, Pen(shade, 4.0), words=said)
+        rows = [(row, value) for row, value in grid.measured if shade == shade_of(grid, row)]
+        places = [grid.share(value) for _, value in rows]
+        texts = [_cell_words(grid, row) for row, _ in rows]
+        panel.dots([x] * len(places), places, Pen(shade, 4.0), words=texts)
     if grid.high > grid.low:
         for value, text in numbers(grid.low, grid.high, most=6):
             panel.text(*_beside(panel, x, grid.share(value)), text)
@@ -160,9 +160,9 @@ def _effect(grid: Grid, axis: Axis, *, wide: bool) -> str:
         panel.uprights(xs, low, high, Pen("net", 1.2, 0.45))
     size, strength = (6.0, 1.0) if wide else (4.0, 0.55)
     for name in SHADES:
-        found = [k for k, (row, _) in enumerate(grid.measured) if shade_of(grid, row) == name]
-        said = [_cell_words(grid, grid.measured[k][0]) for k in found]
-        panel.dots([xs[k] for k in found], [ys[k] for k in found], Pen(name, size, strength), words=said)
+        places = [k for k, (row, _) in enumerate(grid.measured) if shade_of(grid, row) == name]
+        texts = [_cell_words(grid, grid.measured[k][0]) for k in places]
+        panel.dots([xs[k] for k in places], [ys[k] for k in places], Pen(name, size, strength), words=texts)
     means = {value[0]: mean for value, mean in grid.means(axis).items() if mean is not None}
     known_values = [value for value in axis.values if value in means]
     at = [axis.place(value) for value in known_values]

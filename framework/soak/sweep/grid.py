@@ -130,12 +130,12 @@ class Grid:
 
     def means(self, *axes: Axis) -> dict[tuple[Any, ...], float | None]:
         """Give the mean worth for every combination of the axes' values; None where no cell has one."""
-        found: dict[tuple[Any, ...], list[float]] = {}
+        by_cell: dict[tuple[Any, ...], list[float]] = {}
         for row in self.rows:
-            here = found.setdefault(tuple(row.values[axis.name] for axis in axes), [])
+            here = by_cell.setdefault(tuple(row.values[axis.name] for axis in axes), [])
             if (value := self.worth(row)) is not None:
                 here.append(value)
-        return {key: sum(values) / len(values) if values else None for key, values in found.items()}
+        return {key: sum(values) / len(values) if values else None for key, values in by_cell.items()}
 
     def influence(self, axis: Axis) -> float:
         """Give how far the means of an axis's values lie apart."""

@@ -54,13 +54,13 @@ def _longer(sweep: Sweep, row: RankedRow, best: Standing, root: Path) -> str | N
         return f"about {hours:,} h of such tape would tell, more than anybody waits for: try larger changes"
     words = [word for word in _fixed(sweep, row) if not word.startswith("soak.hours=")]
     settings = _present(sweep, row, root)
-    said = f"the leader alone on about {hours_words(best.hours_needed)} of tape"
+    text = f"the leader alone on about {hours_words(best.hours_needed)} of tape"
     if settings is None or settings.market.kind == "synthetic":
-        return f"{said}; try: {shlex.join(['quoteops', 'soak', *words, f'soak.hours={hours}'])}"
+        return f"{text}; try: {shlex.join(['quoteops', 'soak', *words, f'soak.hours={hours}'])}"
     if settings.soak.hours != "tape":
         whole = shlex.join(["quoteops", "soak", *words, "soak.hours=tape"])
-        return f"{said}, or all there is of this one; try: {whole}"
-    return f"{said}, and there is no more of this one: {IMPORT_MORE}"
+        return f"{text}, or all there is of this one; try: {whole}"
+    return f"{text}, and there is no more of this one: {IMPORT_MORE}"
 
 
 def _halfway(sweep: Sweep, row: RankedRow, root: Path) -> str | None:

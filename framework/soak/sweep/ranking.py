@@ -77,7 +77,7 @@ def _standing(
     number: int,
     measured: Measured,
     played: Sequence[tuple[int, Measured]],
-    found: Comparison | None,
+    comparison: Comparison | None,
     is_present: bool,
 ) -> Standing:
     value, se, n_eff = measured.markout_net_30s_bps, measured.markout_net_30s_se_bps, measured.markout_blocks
@@ -86,18 +86,18 @@ def _standing(
     return Standing(
         **asdict(measured),
         is_present=is_present,
-        **({} if found is None else _beside(found, is_present=is_present)),
+        **({} if comparison is None else _beside(comparison, is_present=is_present)),
         lower_bps=lower_bound(value=value, se=se, n_eff=n_eff, level=ALPHA),
         deflated_lower_bps=lower_bound(value=value, se=se, n_eff=n_eff, level=level_for(trials=len(played))),
-        proven=found is not None and found.answer is Answer.BETTER,
+        proven=comparison is not None and comparison.answer is Answer.BETTER,
         turnover_vs_first=measured.turnover_quote / base if base else None,
         same_as=None if twin == number else twin,
     )
 
 
-def _beside(found: Comparison, *, is_present: bool) -> dict[str, Any]:
+def _beside(comparison: Comparison, *, is_present: bool) -> dict[str, Any]:
     """Give what a standing says of the comparison with what runs."""
-    shown: Comparison = canonical(found)
+    shown: Comparison = canonical(comparison)
     return {
         "answer": shown.answer.value,
         "turnover_vs_present": shown.turnover_ratio,
