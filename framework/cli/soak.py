@@ -72,12 +72,13 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path], earl
     from framework.cli.show import Show
     from framework.files.atomic import canonical_json
     from framework.session.stop import Stop
+    from framework.soak.earlier import earlier_run, write_comparison
     from framework.soak.reports import gates_summary
     from framework.soak.run import run_soak
-    from framework.soak.runs import earlier_run, write_comparison
     from framework.soak.text import headline_lines
 
-    beside = None if earlier is None else earlier_run(earlier, artifacts=composed.root / "artifacts")
+    artifacts = composed.root / "artifacts"
+    beside = None if earlier is None else earlier_run(earlier, artifacts=artifacts)
     stop = Stop()
     with Show(out=sys.stderr if as_json else sys.stdout) as show, heard_by(stop):
         log = timed(show.line) if composed.settings.soak.clock == "wall" else show.line
@@ -85,7 +86,9 @@ def _soak(words: Sequence[str], as_json: bool, exports: Mapping[str, Path], earl
             log(line)
         result, folder = run_soak(composed=composed, log=log, progress=show.progress, stop=stop)
         export(folder, exports=exports)
-        last = [] if beside is None else [*write_comparison(folder, earlier=beside)]
+        last = []
+        if beside is not None:
+            last += write_comparison(result, folder, earlier=beside, artifacts=artifacts)
         if stop.heard is not None:
             last += [f"stopped on purpose after {result.hours:.3g} h: the report is of what was traded"]
         if not as_json:

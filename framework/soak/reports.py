@@ -86,6 +86,7 @@ def write_verdict(result: SoakResult, folder: RunFolder) -> None:
 
 def write_run(result: SoakResult, folder: RunFolder) -> None:
     """Write what the run leaves beside its verdict: rows, the tuner's account, words and the page."""
+    from framework.soak import kept
     from framework.soak.markdown import results_markdown
     from framework.soak.page.render import render_page
     from framework.soak.text import summary_text
@@ -97,6 +98,7 @@ def write_run(result: SoakResult, folder: RunFolder) -> None:
     folder.lines("edge/trades.jsonl", _by_time(_trades(one) for one in result.each))
     _write_reloads(result, folder)
     folder.text("reports/SOAK_RESULTS.md", results_markdown(result))
+    folder.json(str(kept.FILE), kept.kept_of(result))
     folder.text("reports/report.html", render_page(result))
 
 

@@ -39,10 +39,11 @@ from framework.session.tuners import make_tuner, tuning_rules, why_untuned
 from framework.session.window import ReplayWindow, open_window
 from framework.settings.compose import Composed
 from framework.soak.baselines import compare_arms
+from framework.soak.record import headline_of
 from framework.soak.reports import write_iteration, write_run, write_verdict
 from framework.soak.resources import MemoryWatch, Stopwatch, Timing, time_stages
 from framework.soak.result import SoakResult
-from framework.soak.runs import headline_of, write_index
+from framework.soak.runs import write_index
 from framework.soak.symbols import begin_symbols, take_symbols, weigh_symbols
 from framework.soak.text import (
     closing_lines,

@@ -1,110 +1,51 @@
-"""Runs beside each other: artifacts/index.html of all of them, and one compared with an earlier one."""
+"""The list of runs: artifacts/index.html."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.edge.canonical import canonical
 from framework.files.atomic import write_atomic
 from framework.gates.comparison import Answer
-from framework.session.errors import SoakError
-from framework.settings.documents import leaves
 from framework.soak.page.standing import answer_tint, tint
 from framework.soak.page.template import fill_template
 from framework.soak.page.words import NONE, fixed, hours, num, whole
+from framework.soak.record import RUNS, RunRecord, read_run, read_table
 
 if TYPE_CHECKING:
-    from framework.soak.result import SoakResult
+    pass
 
 HERE = Path(__file__).parent / "page"
-RUNS = Path("runs") / "soak"
 MOST = 60
 """So many of the newest runs are listed."""
-FIGURES = (
-    ("net_bps", "net, bps"), ("markout_net_30s_bps", "30-s markout net, bps"),
-    ("gross_bps", "quoted edge, bps"), ("net_quote", "result"),
-    ("max_drawdown_quote", "worst drawdown"), ("fills", "fills"),
-    ("turnover_quote", "turnover"), ("break_even_maker_fee_bps", "break-even maker fee, bps"),
-)  # fmt: skip
-SAME = ("tape_digest", "maker_fee_bps", "seed", "clock", "version")
-"""What both runs must have in common for their figures to be of one world."""
+SWEPT = "sweep-"
+"""What the name of a sweep's folder begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRow:
-    """One run in the list; ``link`` is empty when it left no page."""
+    """One run or sweep in the list; ``link`` is empty when it left no page."""
 
     name: str
     link: str
-    verdict: str
-    tint: str
+    kind: str
+    environment: str
     answer: str
     answer_tint: str
+    verdict: str
+    tint: str
+    market: str
+    drawn: str
     cells: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Headline:
-    """The figures of a run that run.json holds for those who list and compare runs."""
-
-    symbol: str
-    quote: str
-    hours: float
-    answer: str
-    net_bps: float | None
-    markout_net_30s_bps: float | None
-    gross_bps: float | None
-    net_quote: float
-    max_drawdown_quote: float
-    fills: int
-    turnover_quote: float
-    break_even_maker_fee_bps: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What run.json says of a run; of a version or a state that says less, what it does not say is empty."""
-
-    name: str
-    verdict: str
-    config_sha: str
-    headline: Mapping[str, Any]
-    """By the names of ``Headline``."""
-
-    runtime: Mapping[str, Any]
-    settings: Mapping[str, Any]
-
-
-def headline_of(result: SoakResult) -> Headline:
-    """Return the figures that run.json holds."""
-    totals = result.totals
-    headline: Headline = canonical(
-        Headline(
-            symbol=result.symbol,
-            quote=result.reported.quote,
-            hours=totals.hours,
-            answer="" if result.comparison is None else result.comparison.answer.words,
-            net_bps=totals.net_bps,
-            markout_net_30s_bps=totals.markout_30s.net_bps,
-            gross_bps=totals.parts["gross"].bps,
-            net_quote=totals.net_quote,
-            max_drawdown_quote=totals.max_drawdown_quote,
-            fills=totals.fills,
-            turnover_quote=totals.turnover_quote,
-            break_even_maker_fee_bps=result.break_even_maker_fee_bps,
-        )
-    )
-    return headline
-
-
 def write_index(artifacts: Path) -> Path:
-    """List the newest runs in artifacts/index.html, which is whole at every moment. Raises FileError."""
+    """List the newest soaks and sweeps in artifacts/index.html, whole at every moment. Raises FileError."""
     folder = artifacts / RUNS
-    names = sorted((p.name for p in folder.iterdir() if p.is_dir()), reverse=True) if folder.is_dir() else []
+    names = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+    names.sort(key=lambda name: name.removeprefix(SWEPT), reverse=True)
     rows = [row for name in names[:MOST] if (row := _row(folder / name)) is not None]
     style = (HERE / "report.css").read_text("utf-8")
     page = fill_template(HERE / "runs.html", rows=rows, left_out=max(0, len(names) - MOST), style=style)
@@ -113,22 +54,29 @@ def write_index(artifacts: Path) -> Path:
 
 
 def _row(folder: Path) -> RunRow | None:
-    """Return a run's row; None of a folder that holds none."""
-    run = _read(folder)
-    if run is None:
-        return None
-    told, about, verdict = run.headline, run.runtime, run.verdict or "incomplete"
-    answer = str(told.get("answer") or "")
-    page = folder / "reports" / "report.html"
+    """Return the row of a run or of a sweep; None of a folder that holds neither."""
+    if (run := read_run(folder)) is not None:
+        return _soak_row(folder, run)
+    table = read_table(folder / "SWEEP.json")
+    return None if table is None else _sweep_row(folder, table)
+
+
+def _soak_row(folder: Path, run: RunRecord) -> RunRow:
+    told, about, settings = run.headline, run.runtime, run.settings
+    verdict = run.verdict or "incomplete"
     return RunRow(
         name=folder.name,
-        link=f"runs/soak/{folder.name}/reports/report.html" if page.is_file() else "",
+        link=_link(folder, "reports/report.html"),
+        kind="soak",
+        environment=str(settings.get("soak", {}).get("environment") or NONE),
+        answer=str(told.get("answer") or NONE),
+        answer_tint=_answer_tint(str(told.get("answer"))),
         verdict=verdict,
         tint=tint(verdict),
-        answer=answer or NONE,
-        answer_tint=next((answer_tint(one) for one in Answer if one.words == answer), "muted"),
+        market=str(told.get("symbol") or about.get("tape") or NONE),
+        drawn=_drawn(settings.get("market", {})),
         cells=[
-            str(told.get("symbol") or about.get("tape") or NONE), hours(told.get("hours")),
+            hours(told.get("hours")),
             fixed(told.get("net_bps"), plus=True), fixed(told.get("markout_net_30s_bps"), plus=True),
             num(told.get("net_quote"), plus=True), whole(told.get("fills")), num(about.get("maker_fee_bps")),
             run.config_sha[:12] or NONE,
@@ -136,64 +84,33 @@ def _row(folder: Path) -> RunRow | None:
     )  # fmt: skip
 
 
-def _read(folder: Path) -> RunRecord | None:
-    """Read run.json; None where it is none."""
-    try:
-        run = json.loads((folder / "run.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(run, dict):
-        return None
-    tables = {name: run.get(name) for name in ("headline", "runtime", "settings")}
-    return RunRecord(
-        name=folder.resolve().name,
-        verdict=str(run.get("verdict") or ""),
-        config_sha=str(run.get("config_sha") or ""),
-        **{name: table if isinstance(table, dict) else {} for name, table in tables.items()},
+def _sweep_row(folder: Path, table: Mapping[str, Any]) -> RunRow:
+    """Return the row of a sweep: its answer, and what its leader came to where that was played alone."""
+    words = {str(word).partition("=")[0]: str(word).partition("=")[2] for word in table.get("words") or ()}
+    leader = read_run(folder / "winner")
+    row = RunRow(
+        name=folder.name, link="", kind="", environment="", answer="", answer_tint="", verdict=NONE,
+        tint="muted", market=NONE, drawn="", cells=[NONE] * 7,
+    ) if leader is None else _soak_row(folder, leader)  # fmt: skip
+    answer = str(table.get("verdict") or "").replace("INCONCLUSIVE", "NOT PROVEN").replace("_", " ")
+    return replace(
+        row,
+        link=_link(folder, "SWEEP.html"),
+        kind=f"sweep of {whole(table.get('planned'))}",
+        environment=words.get("soak.environment") or NONE,
+        answer=answer if table.get("status") == "complete" else "incomplete",
+        answer_tint=_answer_tint(answer) if table.get("status") == "complete" else "muted",
     )
 
 
-def earlier_run(named: str, *, artifacts: Path) -> RunRecord:
-    """Read a complete run, given by its folder or its name. Raises SoakError."""
-    place = next((p for p in (Path(named), artifacts / RUNS / named) if (p / "run.json").is_file()), None)
-    if place is None:
-        raise SoakError(f"--compare: no run in {named} nor {artifacts / RUNS}; allowed the folder of a run")
-    run = _read(place)
-    if run is None or not run.headline:
-        where = place / "run.json"
-        raise SoakError(f"{where}: holds no figures to compare; allowed a complete run of this version")
-    return run
+def _link(folder: Path, page: str) -> str:
+    return f"{RUNS.as_posix()}/{folder.name}/{page}" if (folder / page).is_file() else ""
 
 
-def write_comparison(run: Path, *, earlier: RunRecord) -> list[str]:
-    """Say how a complete run differs from an earlier one, in reports/compare.txt too. Raises FileError."""
-    here = _read(run)
-    assert here is not None
-    lines = compared(here, earlier=earlier)
-    write_atomic(path=run / "reports" / "compare.txt", data="".join(f"{line}\n" for line in lines))
-    return lines
+def _answer_tint(answer: str) -> str:
+    return next((answer_tint(one) for one in Answer if one.words == answer), "muted")
 
 
-def compared(here: RunRecord, *, earlier: RunRecord) -> list[str]:
-    """Say how a run differs from an earlier one: its world, its settings, its figures."""
-    lines = [f"beside {earlier.name}: {earlier.verdict}, now {here.verdict}"]
-    apart = [name for name in SAME if here.runtime.get(name) != earlier.runtime.get(name)]
-    if apart:
-        lines.append(f"not of one world: {', '.join(apart)} differ, so no figure is due to settings alone")
-    lines += _changed(earlier.settings, here.settings)
-    for name, word in FIGURES:
-        before, now = earlier.headline.get(name), here.headline.get(name)
-        more = "" if before is None or now is None else f" ({num(now - before, plus=True)})"
-        lines.append(f"{word}: {num(before)} → {num(now)}{more}")
-    return lines
-
-
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Say which settings differ, but for those that name no behaviour."""
-    one, other = (dict(leaves(dict(given))) for given in (before, now))
-    names = sorted({*one, *other})
-    return [
-        f"changed {'.'.join(name)}: {one.get(name)} → {other.get(name)}"
-        for name in names
-        if one.get(name) != other.get(name)
-    ] or ["changed: no setting"]
+def _drawn(market: Mapping[str, Any]) -> str:
+    """Say of a market that was drawn from which preset; nothing of a recorded one."""
+    return f"drawn: {market.get('preset')}" if market.get("kind") == "synthetic" else ""

@@ -17,10 +17,10 @@ from typing import Any
 from tests.house.tree import ROOT, rooms
 
 PICTURE = ROOT / "docs" / "images" / "plan.svg"
-ROW, CELL, NAME, SAYS, TOP = 26, 26, 96, 500, 82
+ROW, CELL, NAME, SAYS, SIZE, TOP = 26, 26, 96, 492, 92, 82
 PURE, IMPURE = "#3b8f6b", "#7a8694"
 LEGEND = (
-    "green: pure, without I/O, clock, logging or randomness; half green: in part · bar: lines of code"
+    "green: pure, without I/O, clock, logging or randomness; half green: in part"
     " · blue: the row's room imports the column's"
 )
 MANY, SHADES = (2, 8, 20), (0.2, 0.4, 0.65, 0.95)
@@ -77,7 +77,7 @@ def purity(room: str) -> str:
 def drawing() -> str:
     """Draw the plan as an SVG that reads on white and on black."""
     order, counted = floors(), imports()
-    left = NAME + SAYS
+    left = NAME + SAYS + SIZE
     width, height = left + CELL * len(order) + 16, TOP + ROW * len(order) + 34
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
@@ -91,6 +91,7 @@ def drawing() -> str:
         for n, other in enumerate(order):
             parts += _cell(left + CELL * n, TOP + ROW * k, counted[room, other], same=k == n)
     parts += [
+        f'<text x="{NAME + SAYS}" y="{TOP - 8}" fill="#7a8694" font-size="11">lines of code</text>',
         f'<text x="12" y="{height - 10}" fill="#7a8694" font-size="11">{LEGEND}',
         "</text></svg>",
     ]
@@ -101,7 +102,7 @@ def _row(k: int, room: str, left: int) -> list[str]:
     y = TOP + ROW * k
     kind = purity(room)
     fill = PURE if kind == "all" else IMPURE
-    bar = 10 * max(1, round(lines_of(room) / 500))
+    bar = 4 * max(1, round(lines_of(room) / 500))
     half = (
         f'<rect x="8" y="{y + 4}" width="4" height="{(ROW - 8) / 2:g}" fill="{PURE}"/>'
         if kind == "part"
@@ -111,7 +112,7 @@ def _row(k: int, room: str, left: int) -> list[str]:
         f'<rect x="8" y="{y + 4}" width="4" height="{ROW - 8}" fill="{fill}"/>{half}',
         f'<text x="20" y="{y + 17}" fill="#2f6fb3" font-weight="600">{room}</text>',
         f'<text x="{NAME}" y="{y + 17}" fill="#7a8694" font-size="11">{escape(_short(says(room)))}</text>',
-        f'<rect x="{NAME}" y="{y + 21}" width="{bar}" height="2" fill="#c8a24a"/>',
+        f'<rect x="{NAME + SAYS}" y="{y + 9}" width="{bar}" height="8" rx="2" fill="#c8a24a"/>',
         f'<path d="M8 {y + ROW} H{left}" stroke="#7a8694" stroke-opacity=".25"/>',
     ]
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import asdict
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 
 from framework.soak.page.live import COLUMNS, grid_of
 from framework.soak.page.live_charts import MOST_FILLS, live_fills, live_market, live_money
-from framework.soak.page.packed import UNKNOWN, Packed, packed
+from framework.soak.page.packed import packed, unpacked
 from framework.soak.page.render import render_page
 from framework.soak.page.scripts import VENDOR
 from framework.soak.page.series import money_over_time, slots
@@ -25,12 +23,6 @@ from tests.soak.browser import BROWSER, Browser, browser
 from tests.soak.page_cases import random_fills, result
 
 numbers = st.floats(-1e9, 1e9) | st.just(float("nan"))
-
-
-def unpacked(given_values: Packed) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Read packed values as the script does."""
-    raw = np.frombuffer(b64decode(given_values.data), "<u2").astype(np.float64)
-    return np.where(raw == UNKNOWN, np.nan, given_values.low + given_values.step * raw)
 
 
 def test_what_is_vendored_is_what_its_manifest_says() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 import pytest
 
 from framework.session.errors import SoakError
-from framework.soak.runs import MOST, RUNS, compared, earlier_run, headline_of, write_comparison, write_index
+from framework.soak.beside import beside
+from framework.soak.earlier import compared, earlier_run, write_comparison
+from framework.soak.kept import kept_of
+from framework.soak.record import RUNS, headline_of
+from framework.soak.runs import MOST, write_index
 from tests.soak.page_cases import result
 from tests.soak.page_reader import Reader
 
@@ -20,8 +25,12 @@ WORLD = {"tape_digest": "d", "maker_fee_bps": 0.1, "seed": 7, "clock": "replay",
 def run(artifacts: Path, name: str, *, spread: float = 1.0, **more: Any) -> Path:
     """Leave a complete run behind."""
     folder = artifacts / RUNS / name
-    (folder / "reports").mkdir(parents=True)
+    for name in ("reports", "soak", "edge"):
+        (folder / name).mkdir(parents=True)
+    for name in ("edge/trades.jsonl", "reports/EDGE_REPORT.json", "soak/runtime_overrides.json"):
+        (folder / name).write_text("{}")
     (folder / "reports" / "report.html").write_text("x")
+    (folder / "reports" / "blocks.json").write_text(json.dumps(kept_of(result())))
     settings = {"strategy": {"base_half_spread_bps": spread}}
     told = {"status": "complete", "verdict": "FAIL", "settings": settings, "runtime": WORLD}
     told |= {"headline": asdict(headline_of(result())), "config_sha": "c" * 64}
@@ -50,6 +59,27 @@ def test_the_list_is_bounded_and_says_what_it_leaves_out(tmp_path: Path) -> None
     assert "3 older runs are not listed" in page
 
 
+def test_a_sweep_stands_among_the_soaks_with_its_own_answer(tmp_path: Path) -> None:
+    for name in ("20260101T000000", "20260103T000000"):
+        run(tmp_path, name)
+    folder = tmp_path / RUNS / "sweep-20260102T000000"
+    folder.mkdir()
+    table = {"status": "complete", "verdict": "TOO_QUIET", "planned": 12, "words": ["soak.environment=paper"]}
+    (folder / "SWEEP.json").write_text(json.dumps(table))
+    page = write_index(tmp_path).read_text("utf-8")
+    places = [page.index(name) for name in ("20260103T", "sweep-20260102T", "20260101T")]
+    assert places == sorted(places)
+    seen = " ".join(" ".join(Reader(page).seen).split())
+    assert "sweep-20260102T000000 sweep of 12 TOO QUIET – paper" in seen
+
+
+def test_the_list_says_the_environment_and_that_a_market_was_drawn(tmp_path: Path) -> None:
+    settings = {"soak": {"environment": "paper"}, "market": {"kind": "synthetic", "preset": "thin_spot"}}
+    run(tmp_path, "20260101T000000", settings=settings)
+    seen = " ".join(" ".join(Reader(write_index(tmp_path).read_text("utf-8")).seen).split())
+    assert "FAIL paper XYZUSDT drawn: thin_spot" in seen
+
+
 def test_a_run_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
     run(tmp_path, "20260101T000000")
     (run(tmp_path, "20260102T000000") / "run.json").write_text("{torn")
@@ -58,20 +88,48 @@ def test_a_run_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
 
 def test_runs_of_one_world_differ_by_their_settings_and_figures(tmp_path: Path) -> None:
     earlier = earlier_run("20260101T000000", artifacts=_two(tmp_path))
-    lines = write_comparison(tmp_path / RUNS / "20260102T000000", earlier=earlier)
+    here = tmp_path / RUNS / "20260102T000000"
+    lines = write_comparison(result(), here, earlier=earlier, artifacts=tmp_path)
     assert lines[0] == "beside 20260101T000000: FAIL, now FAIL"
-    assert lines[1] == "changed strategy.base_half_spread_bps: 1.0 → 2.0"
+    assert lines[1].startswith("better than 20260101T000000? NO EFFECT: every fill on this tape")
+    assert lines[2] == "changed strategy.base_half_spread_bps: 1.0 → 2.0"
+    assert re.fullmatch(r"net, bps: (\S+) → \1 \(0, 90 %: −[\d.]+ to [\d.]+\)", lines[3])
     assert any(line.startswith("fills: 180 → 180") for line in lines)
-    written = tmp_path / RUNS / "20260102T000000" / "reports" / "compare.txt"
-    assert written.read_text("utf-8").splitlines() == lines
+    assert (here / "reports" / "compare.txt").read_text("utf-8").splitlines() == lines
+
+
+def test_the_page_stands_beside_the_earlier_run(tmp_path: Path) -> None:
+    earlier = earlier_run("20260101T000000", artifacts=_two(tmp_path))
+    here = tmp_path / RUNS / "20260102T000000"
+    write_comparison(result(), here, earlier=earlier, artifacts=tmp_path)
+    reader = Reader((here / "reports" / "report.html").read_text("utf-8"))
+    seen = " ".join(" ".join(reader.seen).split())
+    assert not reader.wrong
+    assert "Is it better than the earlier run? NO EFFECT" in seen
+    assert "strategy.base_half_spread_bps 1.0 2.0" in seen
+    assert ("data-chart", "beside") in reader.attributes
+    (chart,) = [one for one in json.loads(reader.scripts[1]) if one["at"] == "beside"]
+    assert [line["name"] for panel in chart["panels"] for line in panel["lines"]] == [
+        "earlier", "this run", "difference",
+    ]  # fmt: skip
+
+
+def test_a_run_that_kept_no_curve_stands_beside_by_its_figures_alone(tmp_path: Path) -> None:
+    _two(tmp_path)
+    (tmp_path / RUNS / "20260101T000000" / "reports" / "blocks.json").unlink()
+    earlier = earlier_run("20260101T000000", artifacts=tmp_path)
+    here = tmp_path / RUNS / "20260102T000000"
+    lines = write_comparison(result(), here, earlier=earlier, artifacts=tmp_path)
+    assert lines[1].startswith("changed")
+    assert "do not stand on one axis" in (here / "reports" / "report.html").read_text("utf-8")
 
 
 def test_runs_of_two_worlds_say_so(tmp_path: Path) -> None:
     earlier = earlier_run("20260101T000000", artifacts=_two(tmp_path))
-    here = replace(earlier, runtime={**WORLD, "maker_fee_bps": 2.0, "tape_digest": "e"})
-    assert compared(here, earlier=earlier)[1].startswith(
-        "not of one world: tape_digest, maker_fee_bps differ"
-    )
+    here = replace(earlier.run, runtime={**WORLD, "maker_fee_bps": 2.0, "tape_digest": "e"})
+    found = beside(here, kept=earlier.kept, earlier=earlier)
+    assert found.comparison is None
+    assert compared(found)[1].startswith("not of one world: tape_digest, maker_fee_bps differ")
 
 
 @pytest.mark.parametrize("named", ["20260105T000000", "cut"])

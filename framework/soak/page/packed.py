@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,12 @@ def packed(values: Any, *, unit: float = 0.0) -> Packed:
     numbers = np.full(len(given), UNKNOWN, "<u2")
     numbers[known] = np.clip(np.rint((given[known] - low) / step), 0, UNKNOWN - 1)
     return Packed(float(f"{low:.12g}"), step, b64encode(numbers.tobytes()).decode("ascii"))
+
+
+def unpacked(given: Packed) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Give the values of packed ones; what is not known is not a number."""
+    raw = np.frombuffer(b64decode(given.data), "<u2").astype(np.float64)
+    return np.where(raw == UNKNOWN, np.nan, given.low + given.step * raw)
 
 
 def _short(value: float) -> float:

@@ -10,6 +10,7 @@ from framework.session.switching import switch_rows, switch_sentence
 from framework.settings.schema.market import TapeMarket
 from framework.soak.advice import next_line
 from framework.soak.page import earnings, money, orders, standing, symbols, tables, traded
+from framework.soak.page.beside import beside_words
 from framework.soak.page.facts import run_facts
 from framework.soak.page.part import BOTH, Part, symbol_part, whole_part
 from framework.soak.page.scripts import STYLE, scripts_for
@@ -19,19 +20,29 @@ from framework.soak.page.words import hours, market_words
 from framework.tuning.params import RUNTIME_LIMITS
 
 if TYPE_CHECKING:
+    from framework.soak.beside import Beside
     from framework.soak.result import SoakResult
 
 HERE = Path(__file__).parent
 
 
-def render_page(result: SoakResult) -> str:
-    """Render a run as one HTML page that asks for nothing: the same bytes for the same run."""
+def render_page(result: SoakResult, *, beside: Beside | None = None) -> str:
+    """Render a run as one HTML page that asks for nothing: the same bytes for the same run.
+
+    ``beside`` puts it beside an earlier run.
+    """
+    earlier = None if beside is None else beside_words(beside)
     style = "".join(path.read_text("utf-8") for path in (STYLE, HERE / "report.css"))
     parts = [whole_part(result), *(symbol_part(one, of=len(result.symbols)) for one in result.symbols)]
     charts = [chart for part in parts for chart in part.live]
     charts += [symbols.live_chart(result)] if result.symbols else []
+    charts += [] if earlier is None else earlier.live
     return fill_template(
-        HERE / "report.html", **_words(result, parts), style=style, scripts=scripts_for(charts)
+        HERE / "report.html",
+        **_words(result, parts),
+        beside=earlier,
+        style=style,
+        scripts=scripts_for(charts),
     )
 
 

@@ -247,9 +247,13 @@ class _Sweep:
                 )
             self._lap("winner", start)
             start = time.perf_counter()
+            from framework.soak.record import RUNS
+            from framework.soak.runs import write_index
             from framework.soak.sweep.page import render_sweep
 
             write_atomic(path=self.folder.path / "SWEEP.html", data=render_sweep(sweep))
+            if self.folder.path.parent == self.home / "artifacts" / RUNS:
+                write_index(self.home / "artifacts")
             self._lap("page", start)
         write_json(path=self.folder.path / "timing.json", value=self.timing)
         return sweep
