@@ -17,7 +17,7 @@ from typing import Any
 from tests.house.tree import ROOT, rooms
 
 PICTURE = ROOT / "docs" / "images" / "plan.svg"
-ROW, CELL, NAME, SAYS, SIZE, TOP = 26, 26, 96, 492, 92, 82
+ROW, CELL, NAME, SAYS, SIZE, TOP = 26, 26, 96, 504, 96, 82
 PURE, IMPURE = "#3b8f6b", "#7a8694"
 LEGEND = (
     "green: pure, without I/O, clock, logging or randomness; half green: in part"
@@ -102,7 +102,7 @@ def _row(k: int, room: str, left: int) -> list[str]:
     y = TOP + ROW * k
     kind = purity(room)
     fill = PURE if kind == "all" else IMPURE
-    bar = 4 * max(1, round(lines_of(room) / 500))
+    bar = 3 * max(1, round(lines_of(room) / 500))
     half = (
         f'<rect x="8" y="{y + 4}" width="4" height="{(ROW - 8) / 2:g}" fill="{PURE}"/>'
         if kind == "part"
