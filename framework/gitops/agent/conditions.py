@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from framework.files.moments import iso_utc
 from framework.gitops.agent.observed import Desired, Observed
 from framework.gitops.desired.history import Applied
 
@@ -114,7 +115,7 @@ def admission_of(observed: Observed, desired: Desired) -> tuple[Permission, str]
         return Permission.ALLOWED, ""
     bad = observed.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=observed.now)
     if bad is not None:
-        return Permission.QUARANTINED, f"until {bad.until.isoformat()}: {bad.reason}"
+        return Permission.QUARANTINED, f"until {iso_utc(bad.until)}: {bad.reason}"
     if desired.reducing:
         return Permission.ALLOWED, ""
     if observed.restrained:
@@ -134,7 +135,7 @@ def _outdated(observed: Observed, desired: Desired) -> str:
     since = [row.at for row in observed.history.quarantines if row.config_sha == desired.config_sha]
     if not desired.promoted_at or not since or datetime.fromisoformat(desired.promoted_at) > max(since):
         return ""
-    return f"it ran badly at {max(since).isoformat()}, after it was promoted"
+    return f"it ran badly at {iso_utc(max(since))}, after it was promoted"
 
 
 def fresh(observed: Observed) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from framework.files.moments import iso_utc
 from framework.gitops.agent.conditions import (
     Permission,
     admission_of,
@@ -310,7 +311,7 @@ def _refused(observed: Observed) -> Action | None:
         return None
     bad = observed.history.quarantined(config_sha=desired.config_sha, commit=desired.commit, now=observed.now)
     if bad is not None:
-        return Action(Do.REFUSE, f"its content is in quarantine until {bad.until.isoformat()}: {bad.reason}")
+        return Action(Do.REFUSE, f"its content is in quarantine until {iso_utc(bad.until)}: {bad.reason}")
     return None
 
 

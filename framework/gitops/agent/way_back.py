@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from framework.files.moments import iso_utc
 from framework.gitops.desired.history import Applied, History
 from framework.gitops.desired.rendered import Rendered
 from framework.gitops.desired.safest import safest
@@ -50,7 +51,7 @@ def why_not_back(history: History, item: Applied, *, now: datetime, revoked: Con
     """Say why a content is nothing to go back to, or nothing."""
     bad = history.quarantined(config_sha=item.config_sha, commit=item.commit, now=now)
     if bad is not None:
-        return f"is in quarantine until {bad.until.isoformat()}: {bad.reason}"
+        return f"is in quarantine until {iso_utc(bad.until)}: {bad.reason}"
     if item.config_sha in revoked:
         return "was refused by the gate"
     lapsed = item.lapses_at is not None and now >= item.lapses_at

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from framework.files.moments import iso_utc
 from framework.gitops.desired.decisions import Answer, Decision, Decisions
 from framework.gitops.desired.history import History, moment
 from framework.gitops.errors import SignatureError
@@ -102,7 +103,7 @@ class Permits:
         if decision.data.get("environment") != self.environment:
             return f"the promotion of {decision.at} is another environment's"
         if decision.until is not None and decision.until <= now:
-            return f"it was promoted until {decision.until.isoformat()}"
+            return f"it was promoted until {iso_utc(decision.until)}"
         if trust is None:
             return "no policy here says who may promote; start the agent in a checkout (--home)"
         return self._signature_fault(decision, trust) if trust.signed else ""

@@ -170,7 +170,7 @@ def proposal_body(
     ]
     if source.windows:
         lines += ["", "Seen in finding the values, and left out when the gate judges:"]
-        lines += [f"- `{w.tape[:16]}` {w.start.isoformat()} to {w.end.isoformat()}" for w in source.windows]
+        lines += [f"- `{w.tape[:16]}` {_z(w.start)} to {_z(w.end)}" for w in source.windows]
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.files.atomic import read_text
+from framework.files.moments import iso_utc
 from framework.gates.comparison import Answer
 from framework.gitops.errors import GitopsError
 from framework.gitops.proposal.source import (
@@ -63,7 +64,7 @@ def read_soak(folder: Path, anyway: bool) -> Source:
         ("config_sha", run.get("config_sha")),
         ("code", run.get("code_sha")),
         ("tape", run["runtime"].get("tape")),
-        ("window", f"{totals.start.isoformat()} to {totals.end.isoformat()}"),
+        ("window", f"{iso_utc(totals.start, timespec='auto')} to {iso_utc(totals.end, timespec='auto')}"),
         ("fills", totals.fills),
         ("net, bps", number(totals.net_bps)),
         (
