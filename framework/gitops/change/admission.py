@@ -10,7 +10,7 @@ from pathlib import Path
 from framework.errors import QuoteopsError
 from framework.files.hints import did_you_mean
 from framework.files.moments import iso_utc
-from framework.gitops.change.report import TIERS, ChangeReport, EnvironmentChange, PathClass
+from framework.gitops.change.report import STATE, TIERS, ChangeReport, EnvironmentChange, PathClass
 from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git, check_apart, check_blob, check_path
 from framework.gitops.repo.signatures import verify_commit
@@ -45,6 +45,12 @@ def wrong_files(head: Revision, paths: dict[str, tuple[str, ...]]) -> list[str]:
         check_apart({**ours, **others}, where="head")
     except QuoteopsError as error:
         faults.append(str(error))
+    changed = (path for kind in paths.values() for path in kind)
+    state = [path for path in changed if path.startswith(STATE)]
+    faults += [
+        f"{path}: is in a commit; allowed nothing of {STATE}, which is each machine's own"
+        for path in state[:1]
+    ]
     models = set(paths.get(PathClass.MODEL, ()))
     links = git.files(head.sha, *models) if models else {}
     faults += [f"{p}: is not a plain file" for p, b in links.items() if not b.mode.startswith("100")]
@@ -174,6 +180,10 @@ def _refused_changes(
         if one.reload in ("flat_only", "restart"):
             when = "once flat" if one.reload == "flat_only" else "after a restart"
             notes.append(f"{change.name}: {one.name} is in force {when} only")
+    for key in change.beside:
+        one = key if "." in key else f"{key}.*"
+        faults += [fault for policy in policies for fault in _not_here(one, change, policy)]
+        notes.append(f"{change.name}: {key} is in no config_sha: a bot that is started anew has it")
     windows = [policy.frozen(tier=change.tier, now=now) for policy in policies]
     frozen = next((window for window in windows if window is not None), None)
     if frozen is not None and change.direction not in (Direction.NEUTRAL, Direction.REDUCING):
@@ -192,18 +202,21 @@ def _from_baseline(one: Change, head: RunSettings) -> Change:
 
 def _refused(one: Change, change: EnvironmentChange, policy: Policy) -> list[str]:
     rule = policy.rule_of(one.name.removeprefix(CANDIDATE))
-    if rule is None:
-        known = ", ".join(policy.keys)
-        return [
-            f"{change.name}: {one.name} may not change; allowed {known} ({WHERE})"
-            + did_you_mean(one.name, policy.keys)
-        ]
-    if change.tier not in rule.tiers:
-        tiers = ", ".join(rule.tiers)
-        return [
-            f"{change.name}: {one.name} may not change in tier {change.tier}; allowed in {tiers} ({WHERE})"
-        ]
+    if rule is None or change.tier not in rule.tiers:
+        return _not_here(one.name, change, policy)
     return _too_far(one, change.name, rule)
+
+
+def _not_here(name: str, change: EnvironmentChange, policy: Policy) -> list[str]:
+    """Refuse a value that may not change at all, or not in the environment's tier."""
+    rule = policy.rule_of(name.removeprefix(CANDIDATE))
+    if rule is None:
+        known, hint = ", ".join(policy.keys), did_you_mean(name, policy.keys)
+        return [f"{change.name}: {name} may not change; allowed {known} ({WHERE}){hint}"]
+    if change.tier in rule.tiers:
+        return []
+    tiers = ", ".join(rule.tiers)
+    return [f"{change.name}: {name} may not change in tier {change.tier}; allowed in {tiers} ({WHERE})"]
 
 
 def _too_far(one: Change, environment: str, rule: KeyRule) -> list[str]:

@@ -215,9 +215,22 @@ def _compare(name: str, base: Revision, head: Revision, judges: InForce, now: da
         judging=tuple(judging),
         loosens=_loosens(name, before, after),
         raised=entered,
+        beside=_beside(before, after, new),
         ends=ends,
         later=later,
     )
+
+
+def _beside(
+    before: EnvironmentFile | None, after: EnvironmentFile | None, new: RunSettings | None
+) -> tuple[str, ...]:
+    """Return the words of an environment that change and that no config_sha covers, by their keys."""
+    if before is None or after is None or new is None:
+        return ()
+    covered = traded_fields(new)
+    groups = {name.partition(".")[0] for name in covered}
+    keys = sorted({word.partition("=")[0] for word in {*before.words} ^ {*after.words}})
+    return tuple(key for key in keys if key not in covered and key not in groups)
 
 
 def _loosens(name: str, before: EnvironmentFile | None, after: EnvironmentFile | None) -> tuple[str, ...]:

@@ -49,6 +49,12 @@ ALWAYS_JUDGE = (
 ALWAYS_PARAMETERS = ("runtime_overrides/*", "gitops/environments/*", "conf/*")
 """What decides how a bot trades, unless it is what judges or a model."""
 
+RUNS = ("*.py", "*.pyc", "*.pth", "*.so", "*.mk", "*akefile", "*.cfg", "*.ini", "*.toml")
+"""What the commands of the judge may run or read wherever it lies: it judges unless of another class."""
+
+STATE = "artifacts/"
+"""What a machine knows of its own runs: never in a commit, or the next clone takes it for its own."""
+
 
 def class_of(path: str, policy: Policy) -> PathClass:
     """Return the class of a path: the first whose pattern matches, and code when none does."""
@@ -58,6 +64,7 @@ def class_of(path: str, policy: Policy) -> PathClass:
         (PathClass.MODEL, paths.model),
         (PathClass.PARAMETERS, (*ALWAYS_PARAMETERS, *paths.parameters)),
         (PathClass.DOCS, paths.docs),
+        (PathClass.JUDGE, RUNS),
     )
     return next((kind for kind, patterns in table if _matches(path, patterns)), PathClass.CODE)
 
@@ -95,6 +102,9 @@ class EnvironmentChange:
 
     raised: str = ""
     """The tier it enters: of a new environment, and of one that goes to a stricter tier."""
+
+    beside: tuple[str, ...] = ()
+    """Words of its file that change and are in no config_sha: its market, its session, its account."""
 
     ends: str = ""
     """When the head's patch ends, if that leads to values nothing leads to today."""

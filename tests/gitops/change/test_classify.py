@@ -516,3 +516,37 @@ def test_edits_that_are_not_committed_are_said_not_to_be_judged(
     )
     assert main([*words, "--json"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("market.preset=thin_spot", "market.preset"),
+        ("market=synthetic", "market.*"),
+        ("soak.profile_switch=act", "soak.profile_switch"),
+        ("exchange.api_key_env=OTHER_KEY", "exchange.api_key_env"),
+    ],
+)
+def test_a_word_that_no_config_sha_covers_may_change_where_the_policy_lets_it(
+    repo: Repo, word: str, key: str
+) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    for name in ("production", "sandbox"):
+        repo.edit(f"gitops/environments/{name}.yaml", "words: []", f"words: ['{word}']")
+    report = classified(repo.reader, base, repo.commit())
+    assert [line for line in report.refusals if key in line] == [
+        line for line in report.refusals if line.startswith("production: ")
+    ]
+    assert f"production: {key} may not change in tier production" in report.refusals[0]
+    assert any(note.startswith("sandbox: ") and "no config_sha" in note for note in report.notes)
+
+
+def test_a_machines_own_state_is_in_no_commit(repo: Repo) -> None:
+    base = repo.git("rev-parse", "HEAD")
+    repo.write("artifacts/gitops/production/journal.jsonl", "{}\n")
+    repo.git("add", "--force", "artifacts")
+    report = classified(repo.reader, base, repo.commit())
+    assert report.refusals == (
+        "artifacts/gitops/production/journal.jsonl: is in a commit; allowed nothing of artifacts/, which is"
+        " each machine's own",
+    )

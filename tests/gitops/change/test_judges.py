@@ -113,7 +113,18 @@ def test_what_always_judges_is_in_the_shipped_policy_and_so_has_owners() -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["pyproject.toml", "requirements/core.txt", "Makefile", ".ci/run", "hydra_plugins/x.py"]
+    "path",
+    [
+        "pyproject.toml",
+        "requirements/core.txt",
+        "Makefile",
+        "GNUmakefile",
+        "sitecustomize.py",
+        "s3fs/__init__.py",
+        "pytest.ini",
+        ".ci/run",
+        "hydra_plugins/x.py",
+    ],
 )
 def test_locks_and_build_files_judge_and_change_with_nothing_that_is_judged(repo: Repo, path: str) -> None:
     base = repo.git("rev-parse", "HEAD")
