@@ -181,8 +181,8 @@ def _refused_changes(
             when = "once flat" if one.reload == "flat_only" else "after a restart"
             notes.append(f"{change.name}: {one.name} is in force {when} only")
     for key in change.beside:
-        one = key if "." in key else f"{key}.*"
-        faults += [fault for policy in policies for fault in _not_here(one, change, policy)]
+        name = key if "." in key else f"{key}.*"
+        faults += [fault for policy in policies for fault in _not_here(name, change, policy)]
         notes.append(f"{change.name}: {key} is in no config_sha: a bot that is started anew has it")
     windows = [policy.frozen(tier=change.tier, now=now) for policy in policies]
     frozen = next((window for window in windows if window is not None), None)
