@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from framework.journal import journal as module
 from framework.journal.entry import GENESIS
 from framework.journal.errors import JournalError
 from framework.journal.journal import EMPTY, Head, Journal, Kind, check_head, parse_journal
+from tests.journal.writers import append_at_once
 
 posix = pytest.mark.skipif(os.name != "posix", reason="forks and kills")
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -334,24 +334,12 @@ def test_a_limit_on_file_size_met_in_the_middle_of_a_line_loses_nothing(tmp_path
 def append_many(path: Path, writer: int, count: int) -> None:
     journal = Journal(path)
     for number in range(count):
-        journal.append(kind=Kind.ALERT, data={"writer": writer, "number": number})
+        journal.append(kind=Kind.ALERT, data={"topic": f"{writer}", "number": number})
 
 
 @posix
 def test_writers_in_several_processes_neither_lose_nor_interleave_entries(tmp_path: Path) -> None:
-    path, writers, count = tmp_path / "journal.jsonl", 4, 40
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=append_many, args=(path, k, count)) for k in range(writers)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
-    entries = Journal(path).entries()
-    assert len(entries) == writers * count
-    for writer in range(writers):
-        numbers = [entry.data["number"] for entry in entries if entry.data["writer"] == writer]
-        assert numbers == list(range(count))
+    append_at_once(append_many, tmp_path / "journal.jsonl", count=40)
 
 
 def test_two_journals_of_one_process_take_turns(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from framework.journal.errors import JournalError
 from framework.journal.journal import Journal
 from framework.journal.segments import folder_of, number_of, sealed_files
 from tests.journal.test_journal import die_at, posix
+from tests.journal.writers import append_at_once
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -317,18 +317,7 @@ def append_many(path: Path, writer: int, count: int) -> None:
 
 @posix
 def test_writers_in_several_processes_seal_without_losing_an_entry(tmp_path: Path) -> None:
-    path, writers, count = tmp_path / "journal.jsonl", 4, 30
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=append_many, args=(path, k, count)) for k in range(writers)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
-    entries = [entry for entry in Journal(path).entries() if entry.kind is Kind.ALERT]
-    for writer in range(writers):
-        numbers = [entry.data["number"] for entry in entries if entry.data["topic"] == f"{writer}"]
-        assert numbers == list(range(count))
+    append_at_once(append_many, tmp_path / "journal.jsonl", count=30)
 
 
 def test_a_disk_without_room_for_a_seal_still_takes_the_entry(

@@ -45,6 +45,12 @@ class Desk:
     def permission(self) -> tuple[Permission, str]:
         return permission_of(self.world.poll())
 
+    def waiting(self) -> str:
+        """Give why what was asked for last waits."""
+        permission, text = self.permission()
+        assert permission is Permission.WAITING
+        return text
+
     def append(self, kind: Kind, data: dict[str, object]) -> None:
         """Write an entry as whoever may push to the journal's branch can."""
         world = self.world
@@ -81,8 +87,7 @@ def test_a_signed_promotion_lets_in(desk: Desk) -> None:
 def test_a_promotion_by_anybody_else_lets_nothing_in(desk: Desk, signer: str, why: str) -> None:
     commit = desk.ask(tail_age_ms=700)
     desk.world.promote(commit, key=getattr(desk, signer, None))
-    permission, text = desk.permission()
-    assert permission is Permission.WAITING
+    text = desk.waiting()
     assert "waiting for promotion" in text
     assert why in text
 
@@ -95,9 +100,7 @@ def test_what_was_signed_cannot_be_changed(desk: Desk, name: str) -> None:
     wanted = desk.decisions()[-1]
     signed = {**desk.decisions()[-2], name: wanted.get(name, "0" * 64), "config_sha": wanted["config_sha"]}
     desk.append(Kind.PROMOTED, signed)
-    permission, text = desk.permission()
-    assert permission is Permission.WAITING
-    assert "does not count" in text
+    assert "does not count" in desk.waiting()
 
 
 def test_an_old_promotion_said_again_after_a_refusal_is_nobody_s(desk: Desk) -> None:
@@ -115,17 +118,13 @@ def test_a_signed_verdict_is_no_promotion(desk: Desk) -> None:
     desk.world.promote(commit, Kind.VERDICT, key=desk.key)
     data = desk.decisions()[-1]
     desk.append(Kind.PROMOTED, data)
-    permission, text = desk.permission()
-    assert permission is Permission.WAITING
-    assert "another entry's" in text
+    assert "another entry's" in desk.waiting()
 
 
 def test_the_signature_of_another_environment_lets_nothing_in(desk: Desk) -> None:
     commit = desk.ask(tail_age_ms=700)
     desk.world.promote(commit, key=desk.key, environment="production")
-    permission, text = desk.permission()
-    assert permission is Permission.WAITING
-    assert "another environment's" in text
+    assert "another environment's" in desk.waiting()
 
 
 def test_a_key_that_was_revoked_counts_no_more(desk: Desk) -> None:
@@ -135,9 +134,7 @@ def test_a_key_that_was_revoked_counts_no_more(desk: Desk) -> None:
     assert desk.permission()[0] is Permission.ALLOWED
     later = desk.ask(tail_age_ms=700)
     desk.world.promote(later, key=desk.key)
-    permission, text = desk.permission()
-    assert permission is Permission.WAITING
-    assert "its key was revoked" in text
+    assert "its key was revoked" in desk.waiting()
 
 
 def test_a_push_does_not_name_its_own_signers(desk: Desk) -> None:
@@ -167,9 +164,7 @@ def test_what_is_signed_stands_where_it_was_written(desk: Desk) -> None:
     data = desk.decisions()[-1]
     signed = sign_entry(Kind.PROMOTED, data, after="0" * 64, at=world.now, key=desk.key)
     desk.append(Kind.PROMOTED, signed)
-    permission, text = desk.permission()
-    assert permission is Permission.WAITING
-    assert "copied from elsewhere" in text
+    assert "copied from elsewhere" in desk.waiting()
 
 
 def test_what_is_refused_needs_no_signature_to_be_refused(desk: Desk) -> None:
