@@ -50,12 +50,10 @@ def _check(args: argparse.Namespace) -> int:
     totals, runtime = _read_reports(args.report)
     root = find_root()
     settings = load_kpi_profile(root=root, name=args.profile, words=tuple(args.words))
-    deciding, shown = choose_profiles(kpi=settings, root=root)
     gate = build_gate(
         totals=totals,
+        profiles=choose_profiles(kpi=settings, root=root),
         runtime=runtime,
-        deciding=deciding,
-        shown=shown,
         wall_clock=runtime.get("clock", "wall") != "replay",
     )
     if args.out_json is not None:

@@ -1,12 +1,13 @@
 """Turn verdicts into a gate: one sentence a person understands, and what to do next."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from framework.gates.gate import Decision, Gate
 from framework.gates.kpi import Profile, ProfileVerdict, RowVerdict, judge_totals
 from framework.gates.metrics import METRICS
+from framework.gates.profiles import Profiles
 from framework.gates.totals import Totals
 from framework.gates.verdict import Verdict
 
@@ -34,20 +35,10 @@ DRIVERS = {
 }
 
 
-def build_gate(
-    *,
-    totals: Totals,
-    runtime: Mapping[str, Any],
-    deciding: Profile,
-    shown: Sequence[Profile],
-    wall_clock: bool,
-) -> Gate:
-    """Judge a run by every profile; the deciding one gives verdict, reasons, sentence and exit code.
-
-    ``shown`` are the profiles to print beside it; one with the deciding profile's name is replaced by it.
-    """
-    profiles = {p.name: p for p in (*shown, deciding)}
-    judged = {n: judge_totals(totals=totals, profile=p, wall_clock=wall_clock) for n, p in profiles.items()}
+def build_gate(*, totals: Totals, profiles: Profiles, runtime: Mapping[str, Any], wall_clock: bool) -> Gate:
+    """Judge a run by every profile; the deciding one gives verdict, reasons, sentence and exit code."""
+    deciding, rows = profiles.deciding, profiles.by_name()
+    judged = {n: judge_totals(totals=totals, profile=p, wall_clock=wall_clock) for n, p in rows.items()}
     decided = judged[deciding.name]
     return Gate(
         decides=deciding.name,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from framework.gates.errors import KpiError
 from framework.gates.kpi import Profile
@@ -27,6 +27,18 @@ ENVIRONMENT: dict[str, tuple[str, tuple[str, ...]]] = {
     "KPI_MAKER_SHARE_FAIL": ("hard", ("maker_share_pct",)),
 }
 """Environment variable -> (kind of limit, metrics: the first one the profile judges, else the last)."""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The profile that sets the exit code, and those shown beside it."""
+
+    deciding: Profile
+    shown: tuple[Profile, ...] = ()
+
+    def by_name(self) -> dict[str, Profile]:
+        """Return all of them; one that is shown with the deciding one's name is replaced by it."""
+        return {profile.name: profile for profile in (*self.shown, self.deciding)}
 
 
 def with_environment(*, profile: Profile, environ: Mapping[str, str]) -> Profile:

@@ -12,8 +12,8 @@ from framework.edge.section import EdgeReport
 from framework.edge.window import WindowData
 from framework.gates.explain import build_gate
 from framework.gates.gate import Gate
-from framework.gates.kpi import Profile, profile_from
-from framework.gates.profiles import deciding_profile
+from framework.gates.kpi import profile_from
+from framework.gates.profiles import Profiles, deciding_profile
 from framework.gates.totals import totals_of
 from framework.session.halts import halts_of, halts_sentence
 from framework.session.provenance import Runtime
@@ -26,10 +26,9 @@ SIDE_BY_SIDE = ("audit_3h", "scaled")
 
 @dataclass(frozen=True)
 class Judge:
-    """The deciding KPI profile, those shown beside it, and what every report says of its run."""
+    """The KPI profiles of a run, and what every report says of it."""
 
-    deciding: Profile
-    shown: tuple[Profile, ...]
+    profiles: Profiles
     runtime: Runtime
     wall_clock: bool
 
@@ -41,9 +40,8 @@ class Judge:
         """Judge a report's totals by every profile; a halt in its windows, if given, joins the sentence."""
         gate = build_gate(
             totals=totals_of(report.totals),
+            profiles=self.profiles,
             runtime=self.runtime.as_dict(),
-            deciding=self.deciding,
-            shown=self.shown,
             wall_clock=self.wall_clock,
         )
         halts = halts_of(*windows)
@@ -51,9 +49,7 @@ class Judge:
         return replace(gate, halts=halts, sentence="; ".join(part for part in parts if part))
 
 
-def choose_profiles(
-    *, kpi: KpiSettings, root: Path, environ: Mapping[str, str] | None = None
-) -> tuple[Profile, tuple[Profile, ...]]:
+def choose_profiles(*, kpi: KpiSettings, root: Path, environ: Mapping[str, str] | None = None) -> Profiles:
     """Give the deciding profile and those shown beside it, from conf/kpi and the ``KPI_*`` variables.
 
     ``environ`` is where those are looked for, by default this process's; pass ``{}`` where a verdict must not
@@ -64,10 +60,10 @@ def choose_profiles(
     deciding = deciding_profile(
         selected=profile_from(kpi.model_dump()), decides=kpi.decides, shipped=shipped, environ=environ
     )
-    return deciding, tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped)
+    return Profiles(deciding, tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped))
 
 
 def make_judge(*, settings: RunSettings, root: Path, runtime: Runtime) -> Judge:
     """Make the judge of a run."""
-    deciding, shown = choose_profiles(kpi=settings.kpi, root=root)
-    return Judge(deciding=deciding, shown=shown, runtime=runtime, wall_clock=settings.soak.clock == "wall")
+    profiles = choose_profiles(kpi=settings.kpi, root=root)
+    return Judge(profiles=profiles, runtime=runtime, wall_clock=settings.soak.clock == "wall")

@@ -110,7 +110,7 @@ class RuleTuner:
 def tuning_rules(settings: RunSettings, judge: Judge) -> TuningRules:
     """Read conf/tuning's table as the tuner's rules, in the units of the deciding KPI profile."""
     table = settings.tuning.model_dump()["table"]
-    return rules_from_mapping(table, profile=judge.deciding.name, warm_up=settings.soak.warm_up)
+    return rules_from_mapping(table, profile=judge.profiles.deciding.name, warm_up=settings.soak.warm_up)
 
 
 def make_tuner(*, settings: RunSettings, judge: Judge) -> RuleTuner | None:

@@ -146,18 +146,8 @@ def examine(text: str, *, where: str, json: bool = False) -> tuple[Patch | None,
     return (None, faults) if faults else (patch, [])
 
 
-def render_patch(
-    patch: Patch,
-    *,
-    environment: str | None = None,
-    commit: str | None = None,
-    config_sha: str | None = None,
-    generation: int | None = None,
-) -> str:
-    """Return the patch as one line of canonical JSON, which ``parse_patch(json=True)`` reads back.
-
-    What is not given here is the patch's own, if it was rendered before.
-    """
+def render_patch(patch: Patch) -> str:
+    """Return the patch as one line of canonical JSON, which ``parse_patch(json=True)`` reads back."""
     data: dict[str, Any] = {"overrides": patch.values, "reason": patch.reason, "owner": patch.owner}
     if patch.expires is not None:
         data["expires"] = _written(patch.expires)
@@ -166,8 +156,7 @@ def render_patch(
             {"tape": window.tape, "start": _written(window.start), "end": _written(window.end)}
             for window in patch.tuned_on
         ]
-    given = {"environment": environment, "commit": commit, "config_sha": config_sha, "generation": generation}
-    meta = {key: getattr(patch, key) if value is None else value for key, value in given.items()}
+    meta = {key: getattr(patch, key) for key in RENDERED}
     data |= {key: value for key, value in meta.items() if value not in ("", None)}
     return canonical_json(data) + "\n"
 

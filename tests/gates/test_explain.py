@@ -13,6 +13,7 @@ from framework.gates.explain import (
     next_step,
 )
 from framework.gates.gate import Decision, Gate
+from framework.gates.profiles import Profiles
 from framework.gates.totals import parse_totals
 from framework.gates.verdict import Verdict
 from tests.gates.kpi_cases import SHIPPED, totals
@@ -21,9 +22,8 @@ from tests.gates.kpi_cases import SHIPPED, totals
 def judged(given: dict[str, Any], decides: str = "scaled") -> Gate:
     return build_gate(
         totals=parse_totals(given, where="r"),
+        profiles=Profiles(SHIPPED[decides], (SHIPPED["audit_3h"], SHIPPED["scaled"])),
         runtime={"config_sha": "abc"},
-        deciding=SHIPPED[decides],
-        shown=[SHIPPED["audit_3h"], SHIPPED["scaled"]],
         wall_clock=False,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from framework.compiled.records import dtype_of
 from framework.edge.window import WindowData
 from framework.gates.explain import build_gate
+from framework.gates.profiles import Profiles
 from framework.gates.totals import Totals
 from framework.quoting.records import HALT, LOSS, NO_MARKET, PLACE, STALE, VOLATILITY, Audit
 from framework.session.halts import halts_of, halts_sentence, loss_halt_before
@@ -62,7 +63,7 @@ def test_a_market_without_two_sides_is_listed_but_no_guard_is_named() -> None:
 
 
 def test_the_loss_halt_is_found_in_the_iteration_that_had_it() -> None:
-    quiet = build_gate(totals=Totals({}), runtime={}, deciding=SHIPPED["scaled"], shown=(), wall_clock=False)
+    quiet = build_gate(totals=Totals({}), profiles=Profiles(SHIPPED["scaled"]), runtime={}, wall_clock=False)
     gates = [quiet, replace(quiet, halts=halts_of(halted((1, LOSS)))), quiet]
     assert loss_halt_before(gates) == 2
     assert loss_halt_before(gates[:1]) is None

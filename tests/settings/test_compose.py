@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -444,6 +445,7 @@ def test_a_file_rendered_by_an_agent_composes_like_the_file_it_was_made_of(
     compose: Compose, root: Path
 ) -> None:
     patch = read_patch(root / "runtime_overrides" / "soak.yaml", root=root)
-    (root / "live.json").write_text(render_patch(patch, environment="paper", commit="c0ffee", generation=3))
+    live = replace(patch, environment="paper", commit="c0ffee", generation=3)
+    (root / "live.json").write_text(render_patch(live))
     rendered = compose(f"soak.overrides_file={(root / 'live.json').as_posix()}")
     assert rendered.settings.config_sha == compose().settings.config_sha

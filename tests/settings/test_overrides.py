@@ -1,5 +1,6 @@
 """Patches of the run-time parameters: all of it is right, or none of it is taken."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -209,7 +210,7 @@ def test_a_window_that_is_not_one_is_refused(old: str, new: str, said: str) -> N
 
 def test_a_rendered_patch_reads_back_as_the_same_patch() -> None:
     patch = parse_patch(TUNED, where="p.yaml")
-    text = render_patch(patch, environment="paper", commit="c0ffee", config_sha="abc", generation=7)
+    text = render_patch(replace(patch, environment="paper", commit="c0ffee", config_sha="abc", generation=7))
     back = parse_patch(text, where="live.json", json=True)
     assert (back.values, back.reason, back.owner) == (patch.values, patch.reason, patch.owner)
     assert (back.expires, back.tuned_on) == (patch.expires, patch.tuned_on)

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_gate_can_leave_the_variables_of_its_process_out(monkeypatch: pytest.MonkeyPatch) -> None:
     kpi = load_kpi_profile(root=ROOT, name="scaled")
     monkeypatch.setenv("KPI_MAKER_SHARE_FAIL", "1")
-    leaked, _ = choose_profiles(kpi=kpi, root=ROOT)
-    alone, _ = choose_profiles(kpi=kpi, root=ROOT, environ={})
+    leaked = choose_profiles(kpi=kpi, root=ROOT).deciding
+    alone = choose_profiles(kpi=kpi, root=ROOT, environ={}).deciding
     assert leaked != alone
     monkeypatch.delenv("KPI_MAKER_SHARE_FAIL")
-    assert choose_profiles(kpi=kpi, root=ROOT)[0] == alone
+    assert choose_profiles(kpi=kpi, root=ROOT).deciding == alone

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from framework.gates.explain import build_gate
 from framework.gates.gate import Gate
+from framework.gates.profiles import Profiles
 from framework.gates.totals import parse_totals
 from framework.gates.verdict import Verdict
 from framework.soak.kpi_text import profile_lines, profile_table
@@ -12,8 +13,8 @@ from tests.gates.kpi_cases import SHIPPED, totals
 
 def gate() -> Gate:
     given = parse_totals(totals(half=0.001, adverse_bps_p95=50.0), where="r")
-    shown = [SHIPPED["audit_3h"], SHIPPED["scaled"]]
-    return build_gate(totals=given, runtime={}, deciding=SHIPPED["scaled"], shown=shown, wall_clock=False)
+    profiles = Profiles(SHIPPED["scaled"], (SHIPPED["audit_3h"],))
+    return build_gate(totals=given, profiles=profiles, runtime={}, wall_clock=False)
 
 
 def test_each_profile_is_a_line_and_the_deciding_one_is_marked() -> None:
@@ -21,10 +22,7 @@ def test_each_profile_is_a_line_and_the_deciding_one_is_marked() -> None:
 
 
 def test_reasons_of_another_verdict_than_the_profiles_say_theirs() -> None:
-    given = parse_totals(totals(half=0.001, adverse_bps_p95=50.0), where="r")
-    made = build_gate(
-        totals=given, runtime={}, deciding=SHIPPED["scaled"], shown=[SHIPPED["audit_3h"]], wall_clock=False
-    )
+    made = gate()
     judged = made.profiles["audit_3h"]
     rows = tuple(
         replace(row, verdict=Verdict.WARN) if row.verdict is not Verdict.FAIL else row for row in judged.rows

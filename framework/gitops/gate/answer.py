@@ -8,9 +8,9 @@ from typing import Any
 
 from framework.edge.canonical import canonical
 from framework.gates.explain import hours_words
-from framework.gates.kpi import Profile
 from framework.gates.paired_metrics import METRICS, Effect
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects, find, more_hours, worst_first
+from framework.gates.profiles import Profiles
 from framework.gitops.change.report import EnvironmentChange
 from framework.gitops.gate.arms import Compared, TapeArms
 from framework.gitops.gate.evidence import Evidence, Windows
@@ -40,8 +40,7 @@ class Question:
     compared: Compared
     policy: Policy
     opened: tuple[Evidence, ...]
-    deciding: Profile
-    shown: tuple[Profile, ...]
+    profiles: Profiles
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -252,7 +251,7 @@ def _findings(
         notes.append(CANARY_NOTE)
     rows: list[KpiRow] = []
     if findings[0].outcome is not Outcome.NO_EFFECT:
-        rows = kpi_rows(tapes=arms, deciding=question.deciding, shown=question.shown)
+        rows = kpi_rows(tapes=arms, profiles=question.profiles)
         for more, more_notes in (
             kpi_findings(rows, tier=tier),
             tier_findings(tapes=arms, rules=rules, tier=tier),

@@ -20,6 +20,7 @@ from framework.gates.kpi import Profile, ProfileVerdict, judge_totals
 from framework.gates.paired import EvidenceRules, Floats
 from framework.gates.paired_metrics import Effect, Pair, compare
 from framework.gates.paired_verdict import Finding, Outcome, SymbolEffects
+from framework.gates.profiles import Profiles
 from framework.gates.totals import totals_of
 from framework.gates.verdict import Verdict, combine
 from framework.gitops.gate.arms import ArmBlocks, KeyAlone, TapeArms, cut_of
@@ -234,18 +235,17 @@ class KpiRow:
         }
 
 
-def kpi_rows(*, tapes: Sequence[TapeArms], deciding: Profile, shown: Sequence[Profile]) -> list[KpiRow]:
+def kpi_rows(*, tapes: Sequence[TapeArms], profiles: Profiles) -> list[KpiRow]:
     """Judge both arms of every tape by every profile; several windows of a tape by the worst."""
-    profiles = {profile.name: profile for profile in (*shown, deciding)}
     rows = []
     for tape in tapes:
-        for name, profile in sorted(profiles.items()):
+        for name, profile in sorted(profiles.by_name().items()):
             base, candidate = (_judged(arm, profile) for arm in (tape.base, tape.candidate))
             rows.append(
                 KpiRow(
                     tape=tape.name,
                     profile=name,
-                    decides=name == deciding.name,
+                    decides=name == profiles.deciding.name,
                     base=combine(v.verdict for v in base),
                     candidate=combine(v.verdict for v in candidate),
                     reasons=tuple(dict.fromkeys(r for v in candidate for r in v.reasons)),

@@ -15,10 +15,8 @@ from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import canonical_json, sha256_of
-from framework.gates.kpi import profile_from
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
-from framework.gates.profiles import deciding_profile
 from framework.gitops.change.classify import classify
 from framework.gitops.change.report import ChangeReport, EnvironmentChange
 from framework.gitops.change.restores_held import promoted, restores_held, went_back_to
@@ -35,9 +33,8 @@ from framework.gitops.gate.report import GateReport, Judged, changed_of
 from framework.gitops.gate.request import GateRequest
 from framework.holds.hold import newest_hold
 from framework.journal.entry import Kind
-from framework.session.judge import SIDE_BY_SIDE
+from framework.session.judge import choose_profiles
 from framework.settings.gitops_files import read_tapes
-from framework.settings.kpi_profiles import load_kpi_profiles
 
 _WORST_FIRST = (
     Outcome.FAIL,
@@ -277,20 +274,13 @@ def _question(
     """Put together what decides: both sides, the tapes without what was tuned on, the KPI profiles."""
     assert change.base is not None
     assert change.head is not None
-    profiles = load_kpi_profiles(root=base.root)
-    shipped = {name: profile_from(p.model_dump()) for name, p in profiles.items()}
-    kpi = change.base.kpi
-    # KPI_* variables belong to whoever runs this and are ignored.
-    deciding = deciding_profile(
-        selected=profile_from(kpi.model_dump()), decides=kpi.decides, shipped=shipped, environ={}
-    )
     return Question(
         change=change,
         compared=compared(base=change.base, head=change.head),
         policy=report.policy,
         opened=tuple(opened),
-        deciding=deciding,
-        shown=tuple(shipped[name] for name in SIDE_BY_SIDE if name in shipped),
+        # KPI_* variables belong to whoever runs this and are ignored.
+        profiles=choose_profiles(kpi=change.base.kpi, root=base.root, environ={}),
     )
 
 

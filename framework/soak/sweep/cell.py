@@ -11,7 +11,7 @@ from framework.compiled.jit import source_digest
 from framework.edge.section import EdgeReport
 from framework.files.atomic import canonical_json, sha256_of
 from framework.gates.gate import Gate
-from framework.gates.kpi import Profile
+from framework.gates.profiles import Profiles
 from framework.market.tapes.open import TapeCache
 from framework.market.tapes.share import SharedTapes, TapeHandle, share_tape
 from framework.market.tapes.sources import TapeSource
@@ -36,12 +36,11 @@ class Cell:
     """
 
     settings: RunSettings
-    deciding: Profile
-    shown: tuple[Profile, ...]
+    profiles: Profiles
 
     def digest(self) -> str:
         """Digest all of it: two cells of one digest give the same results."""
-        profiles = [asdict(profile) for profile in (self.deciding, *self.shown)]
+        profiles = [asdict(profile) for profile in (self.profiles.deciding, *self.profiles.shown)]
         return sha256_of(canonical_json([self.settings.model_dump(mode="json"), profiles]))
 
 
@@ -73,8 +72,7 @@ def cell_of(composed: Composed) -> Cell:
             raise SoakError(
                 f"soak.{name}: is {getattr(soak, name)} in a sweep; allowed with quoteops soak without -m"
             )
-    deciding, shown = choose_profiles(kpi=settings.kpi, root=composed.root)
-    return Cell(settings=settings, deciding=deciding, shown=shown)
+    return Cell(settings=settings, profiles=choose_profiles(kpi=settings.kpi, root=composed.root))
 
 
 @cache
@@ -110,7 +108,7 @@ def play_cell(*, cell: Cell, tapes: Mapping[TapeSource, TapeHandle]) -> CellResu
     settings = cell.settings
     market = open_window(settings=settings, tapes=SharedTapes(tapes))
     runtime = runtime_of(settings, market)
-    judge = Judge(deciding=cell.deciding, shown=cell.shown, runtime=runtime, wall_clock=False)
+    judge = Judge(profiles=cell.profiles, runtime=runtime, wall_clock=False)
     replay = make_replay(settings=settings, market=market, outside=Outside(guard=True))
     tuner = make_tuner(settings=settings, judge=judge)
     for _ in play(replay, None if tuner is None else judge, tuner):  # untuned, nobody asks how one went
