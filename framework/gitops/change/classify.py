@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
@@ -75,14 +74,24 @@ def classify(
     result = _Found()
     faults = [*_wrong_gitops(base, head, environment, result), *wrong_patches(head.root, patches, now)]
     faults += wrong_conf(head.root, changed)
-    one = partial(_compare_one, base=base, head=head, rules=rules, now=now, only=environment, ground=ground)
+    pair = _Pair(base, head, rules, now)
     for name in names:
-        one(name, result)
+        _compare_one(name, pair, result, alone=environment is not None, ground=ground)
     loosens = [text for change in result.changes for text in change.loosens]
     judge = judge_changes(base, head, paths.get(PathClass.JUDGE, ()), loosens)
     refusals, notes = (*faults, *result.faults), tuple(result.notes)
     report = replace(report, environments=tuple(result.changes), refusals=refusals, notes=notes, judge=judge)
     return refuse(report, base, head, rules.policies, now)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two commits, and what judges the one after the other at a moment."""
+
+    base: Revision
+    head: Revision
+    rules: InForce
+    now: datetime
 
 
 @dataclass
@@ -114,27 +123,18 @@ def _names(base: Revision, head: Revision, only: str | None) -> list[str]:
     return known if only is None else [only]
 
 
-def _compare_one(
-    name: str,
-    result: _Found,
-    *,
-    base: Revision,
-    head: Revision,
-    rules: InForce,
-    now: datetime,
-    only: str | None,
-    ground: FindGround | None,
-) -> None:
+def _compare_one(name: str, pair: _Pair, result: _Found, *, alone: bool, ground: FindGround | None) -> None:
     """Find what the change does to an environment, or why it cannot be composed.
 
     One that does not compose in the base is compared with its ground; as long as the head leaves it as broken
     as it was, it keeps no other environment from being changed.
     """
+    base, now = pair.base, pair.now
     fault = base.fault(name, now=now)
     if not fault:
-        _compared(name, result, base, head, rules, now)
+        _compared(name, pair, result)
         return
-    if only is None and fault == head.fault(name, now=now):
+    if not alone and fault == pair.head.fault(name, now=now):
         result.notes.append(f"{name}: does not compose, as before, and keeps what is in force: {fault}")
         return
     try:
@@ -143,26 +143,18 @@ def _compare_one(
         result.faults.append(str(error))
         return
     with Revision(base.git, stands.commit) as earlier:
-        _compared(name, result, earlier, head, rules, now, stands)
+        _compared(name, replace(pair, base=earlier), result, stands)
     result.notes.append(
         f"{name}: does not compose in the base ({fault}); it is compared with {stands.commit[:12]},"
         f" {stands.why}"
     )
 
 
-def _compared(
-    name: str,
-    result: _Found,
-    base: Revision,
-    head: Revision,
-    rules: InForce,
-    now: datetime,
-    stands: Ground | None = None,
-) -> None:
+def _compared(name: str, pair: _Pair, result: _Found, stands: Ground | None = None) -> None:
     try:
-        change = _compare(name, base, head, rules, now)
+        change = _compare(name, pair)
     except QuoteopsError as error:
-        result.faults.append(base.plain(str(error)))
+        result.faults.append(pair.base.plain(str(error)))
         return
     result.changes.append(change if stands is None else replace(change, against=stands))
 
@@ -184,7 +176,8 @@ def _patches(head: Revision, name: str) -> tuple[str | None, ...]:
     return (file.overrides, file.candidate)
 
 
-def _compare(name: str, base: Revision, head: Revision, judges: InForce, now: datetime) -> EnvironmentChange:
+def _compare(name: str, pair: _Pair) -> EnvironmentChange:
+    base, head, judges, now = pair.base, pair.head, pair.rules, pair.now
     before = base.environment(name) if name in base.names else None
     after = head.environment(name) if name in head.names else None
     old = None if before is None else base.settings(name, now=now)
