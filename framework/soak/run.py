@@ -105,7 +105,10 @@ def run_soak(
         watch.lap("market")
         run = _begun(composed, market, home, folder, log, progress)
         live = make_live_settings(composed=composed, market=market, log=log)
-        with _bot(composed, home, folder, live, lines, stop) as bot:
+        driver: AbstractContextManager[Bot | None] = nullcontext()
+        if settings.soak.clock == "wall":
+            driver = _bots()(composed=composed, home=home, folder=folder, live=live, log=lines, stop=stop)
+        with driver as bot:
             replay = _replay(run.result, live, clock, bot, stop)
             switch = make_switch(composed=composed, live=live)
             if bot is not None:
@@ -243,15 +246,11 @@ class _Run:
             self.log(line)
 
 
-def _bot(
-    composed: Composed, home: Path, folder: RunFolder, live: LiveSettings, log: BotLines, stop: Stop
-) -> AbstractContextManager[Bot | None]:
-    """Make the run a bot under the wall clock; its libraries are loaded for it alone."""
-    if composed.settings.soak.clock != "wall":
-        return nullcontext()
+def _bots() -> type[Bot]:
+    """Load what makes a run a bot, which a replay needs nothing of."""
     from framework.session.status import Bot
 
-    return Bot(composed=composed, home=home, folder=folder, live=live, log=log, stop=stop)
+    return Bot
 
 
 def _replay(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,6 @@ from framework.files.atomic import canonical_json, sha256_of, write_atomic, writ
 from framework.files.errors import FileError
 from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, INCOMPLETE
-from framework.soak.sweep.beside import Presents
 from framework.soak.sweep.cell import Cell, CellResult
 from framework.soak.sweep.plan import PLAN, SweepPlan
 from framework.soak.sweep.row import SweepRow, folder_of, played_row
@@ -56,27 +55,11 @@ class SweepFolder:
         """The copy of the configuration."""
         return self.path / "config"
 
-    def begin(
-        self,
-        *,
-        words: Sequence[str],
-        code: str,
-        labels: Sequence[str],
-        cells: Sequence[Cell],
-        presents: Presents,
-    ) -> None:
+    def begin(self, plan: SweepPlan) -> None:
         """Write the plan of a new sweep, or hold that of a resumed one against what is asked now.
 
         Raises SoakError when a word, the code or a cell is another.
         """
-        plan = SweepPlan(
-            words=tuple(words),
-            config=tree_digest(self.config),
-            code=code,
-            labels=tuple(labels),
-            cells=tuple(cell.digest() for cell in cells),
-            presents={str(n): cell.digest() for n, cell in presents.cells.items()},
-        )
         if self.plan is None:
             self.plan = plan
             write_json(path=self.path / PLAN, value=plan.as_dict())

@@ -31,8 +31,8 @@ from framework.settings.resolve import find_root
 from framework.soak.run import Interrupted, Log, Progress
 from framework.soak.sweep.beside import NONE, comparisons, presents_of
 from framework.soak.sweep.cell import Cell, CellResult, PlayCell, cell_of, code_digest, warm_up
-from framework.soak.sweep.folder import SweepFolder, begun_folder, new_folder
-from framework.soak.sweep.plan import PLAN
+from framework.soak.sweep.folder import SweepFolder, begun_folder, new_folder, tree_digest
+from framework.soak.sweep.plan import PLAN, SweepPlan
 from framework.soak.sweep.row import SweepRow, folder_of, measured_of
 from framework.soak.sweep.table import SWEEP, Sweep, label_of, summary, values_of
 from framework.soak.sweep.text import sweep_markdown
@@ -116,10 +116,7 @@ class _Sweep:
         self.cells = [cell_of(composed) for composed in self.composed]
         self.presents = presents_of(words=cells, cells=self.cells, root=self.folder.config)
         self.values = values_of(self.composed, words=self.words)
-        labels = [label_of(values) for values in self.values]
-        self.folder.begin(
-            words=self.words, code=code_digest(), labels=labels, cells=self.cells, presents=self.presents
-        )
+        self.folder.begin(self._plan())
         everything = [*self.presents.cells, *range(len(self.cells))]  # a present first: cells wait for it
         for n in everything:
             if (done := self.folder.done(n)) is not None:
@@ -283,6 +280,16 @@ class _Sweep:
         self.write(complete=self.done == len(self.cells))
         held = f"{self.folder.path / SWEEP} holds {self.done} of {len(self.cells)} cells"
         return f"interrupted; {held}; quoteops soak --resume {self.folder.path} plays the rest"
+
+    def _plan(self) -> SweepPlan:
+        return SweepPlan(
+            words=tuple(self.words),
+            config=tree_digest(self.folder.config),
+            code=code_digest(),
+            labels=tuple(label_of(values) for values in self.values),
+            cells=tuple(cell.digest() for cell in self.cells),
+            presents={str(n): cell.digest() for n, cell in self.presents.cells.items()},
+        )
 
     def _lap(self, name: str, start: float) -> None:
         self.timing["seconds"][name] = round(time.perf_counter() - start, 4)
