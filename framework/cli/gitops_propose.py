@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framework.cli.show import tell
+from framework.cli.show import Show, tell
 from framework.cli.words import Parser
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def run(argv: Sequence[str]) -> int:
         return 0
     tell(f"| gitops_propose | PROPOSED | {proposal.branch} {proposal.commit[:12]} |")
     tell(f"| gitops_propose | CHECK | {result['check']} |")
-    tell(proposal.url or f"no token: open the pull request by hand, its text is in {proposal.body}")
+    body = Show(out=sys.stdout).path(proposal.body)
+    tell(proposal.url or f"no token: open the pull request by hand, its text is in {body}")
     return 0
 
 

@@ -99,7 +99,7 @@ def fold(text: str, *, columns: int) -> str:
         return text
     under = " " * (len(text) - len(text.lstrip()) + 2)
     lines = [""]
-    for blank, word in re.findall(r"(\s*)(\S+)", text):
+    for blank, word in re.findall(r"(\s*)(\S+(?: \|$)?)", text):
         listed = len(under) + len(word) > columns
         for k, part in enumerate(re.findall(r"[^,]+,?|,", word) if listed else [word]):
             glue = "" if k else blank

@@ -207,7 +207,8 @@ def _pace_lines(result: SoakResult) -> list[str]:
         return []
     missed = totals.counters["deadline_misses"]
     deadline = result.settings.strategy.deadline_ms
-    return [f"lag p95 {num(totals.ws_lag_p95_ms)} ms, {missed} slices later than {deadline} ms"]
+    slices = f"{missed} slice{'s' * (missed != 1)}"
+    return [f"lag p95 {num(totals.ws_lag_p95_ms)} ms, {slices} later than {deadline} ms"]
 
 
 def _reload_lines(result: SoakResult) -> list[str]:

@@ -18,7 +18,7 @@ LONG = "| kpi_gate | FAIL | REASONS=EDGE:net,EDGE:adverse,EDGE:slippage,EDGE:ord
 
 
 def test_a_long_line_is_folded_between_words_and_loses_none() -> None:
-    folded = fold(LONG, columns=78)
+    folded = fold(LONG, columns=80)
     assert folded.split() == LONG.split()
     assert folded.splitlines()[1].startswith("  ")
     said = fold("one two three " * 12, columns=40)

@@ -13,10 +13,12 @@ from framework.holds.hold import Hold, drop_hold, write_hold
 from framework.journal.entry import Kind
 
 
-def place_hold(state_dir: StateDir, view: JournalView, data: Mapping[str, Any]) -> Hold:
+def place_hold(
+    state_dir: StateDir, view: JournalView, data: Mapping[str, Any], *, bot_health: str = "missing"
+) -> Hold:
     """Put a hold in force and journal it; the caller has the turn. Raises FileError, JournalError."""
     hold = write_hold(state_dir.hold, data, staging=state_dir.staging)
-    settle(state_dir, view, hold)
+    settle(state_dir, view, hold, bot_health=bot_health)
     return hold
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked
-from framework.gitops.agent.conditions import Health
+from framework.gitops.agent.conditions import Health, health_of
 from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import Reconciler
@@ -103,7 +103,9 @@ def roll_back_environment(
         except QuoteopsError as error:
             raise GitopsError(f"{agent.state_dir.environment}: {error}") from error
         cooldown_s = float(rules.get("cooldown_s", observed.rules.cooldown_s))
-        return roll_back(agent.state_dir, agent.view, grounds, way, cooldown_s=cooldown_s), way
+        health = health_of(observed)[0].value.lower()
+        hold = roll_back(agent.state_dir, agent.view, grounds, way, cooldown_s=cooldown_s, bot_health=health)
+        return hold, way
 
 
 def bot_answer(state_dir: StateDir, hold: Hold, *, wait_s: float = ANSWER_S) -> str:

@@ -305,6 +305,7 @@ class Reconciler:
             ),
             self.observer.way_back(observed.history, revoked=observed.revoked),
             cooldown_s=observed.rules.cooldown_s,
+            bot_health=self._health(observed),
         )
 
     def _health(self, observed: Observed) -> str:

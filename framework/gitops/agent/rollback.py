@@ -14,7 +14,13 @@ from framework.holds.hold import Grounds, Hold, new_hold
 
 
 def roll_back(
-    state_dir: StateDir, view: JournalView, grounds: Grounds, way: WayBack, *, cooldown_s: float
+    state_dir: StateDir,
+    view: JournalView,
+    grounds: Grounds,
+    way: WayBack,
+    *,
+    cooldown_s: float,
+    bot_health: str,
 ) -> Hold:
     """Put an earlier content back, hold it against git, and quarantine what was in force.
 
@@ -48,4 +54,4 @@ def roll_back(
             "until": iso_utc(grounds.at + timedelta(seconds=cooldown_s)),
         },
     )
-    return place_hold(state_dir, view, data)
+    return place_hold(state_dir, view, data, bot_health=bot_health)

@@ -170,7 +170,11 @@ def gate_lines(report: GateReport, *, columns: int | None = None) -> list[str]:
             lines += ["  each value alone", *_fitted((KEYS, *_keys(one)), columns, head=1)]
         lines += [f"  note: {note}" for note in one.answer.notes]
     lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
-    return [*lines, "", f"{_words(report.outcome)}: {report.sentence}"]
+    return [*lines, "", f"{_words(report.outcome)}: {_sentence(report)}"]
+
+
+def _sentence(report: GateReport) -> str:
+    return report.sentence.removeprefix("not judged, ")
 
 
 def _words(outcome: Outcome) -> str:
@@ -179,7 +183,7 @@ def _words(outcome: Outcome) -> str:
 
 def gate_markdown(report: GateReport) -> str:
     """Return the summary for a pull request or a job; nothing of the change is taken as markup."""
-    lines = ["### Paired gate", "", f"**{_words(report.outcome)}**: {_plain(report.sentence)}", ""]
+    lines = ["### Paired gate", "", f"**{_words(report.outcome)}**: {_plain(_sentence(report))}", ""]
     lines += [*(f"- {_plain(note)}" for note in report.notes), ""] if report.notes else []
     for one in report.environments:
         lines += [f"#### {_plain(_title(one))}", ""]

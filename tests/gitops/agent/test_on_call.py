@@ -121,6 +121,7 @@ def test_a_rollback_says_how_the_bot_truly_is(world: World, capsys: pytest.Captu
     world.poll(after_s=0.0)
     bot_says(world)
     hold, _ = roll_back_environment(world.new_agent(), reason="now")
+    assert world.entries(Kind.ROLLBACK)[-1].data["bot_health"] == "healthy"
     told = bot_answer(world.state_dir, hold, wait_s=0.0)
     assert told == "Healthy: it has not taken what is held within 0 s; look at it"
     bot_says(world)
