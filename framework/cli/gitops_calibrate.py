@@ -32,11 +32,25 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--draws", type=int, default=1_000, metavar="N", help="tapes drawn a change (1000)")
     parser.add_argument("--changes", type=int, metavar="N", help="the first N parameter changes alone")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (the cores); 0 for none")
+    parser.add_argument(
+        "--better", action="store_true", help="measure BETTER of soaks and sweeps, not the gate"
+    )
+    parser.add_argument(
+        "--tapes",
+        type=int,
+        default=10,
+        metavar="N",
+        help="with --better: thin tapes of 48 h a set and regime (10)",
+    )
     parser.add_argument("--out", type=Path, metavar="F", help="Markdown page to write")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
     if not args.tape and not args.synthetic:
         parser.error("no tape; allowed --tape ARCHIVE, --synthetic, or both")
+    if args.better:
+        from framework.cli.gitops_calibrate_better import run_better
+
+        return run_better(args)
 
     from framework.files.atomic import canonical_json, write_atomic
     from framework.gitops.calibration.text import calibration_lines, calibration_page

@@ -1,18 +1,21 @@
 """Is it better than what runs? Two runs of one tape, block by block: the gain, its interval, what was traded.
 
 The question is the gate's (``paired_metrics``, net at margin 0), asked of any two runs, and it is not that of
-the KPIs. A gain counts only where as much is traded as before: what stops trading stops losing as well.
+the KPIs. A gain counts only where as much is traded as before: what stops trading stops losing as well. It
+must stand without its best blocks: what gains now and then has days on which it only gains. How often the
+answer is wrong: docs/better-calibration.md.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
-from framework.gates.paired import Claim, EvidenceRules, Floats, width
+from framework.gates.paired import Claim, EvidenceRules, Floats, Moments, p_values, width
 from framework.gates.paired_metrics import Pair, Sums, compare
 
 ALPHA = 0.05
@@ -22,6 +25,8 @@ TURNOVER_FLOOR = 0.8
 FEW_FILLS = 30
 """Below so many fills no figure in bps is worth a headline."""
 DAY_S = 86_400.0
+BEST_BLOCKS = 3
+"""A gain must stand without so many blocks that made most of it, a loss without as many."""
 RULES = EvidenceRules(alpha=ALPHA, min_effective_blocks=30.0, top_block_share=0.20, sd_floor=0.35)
 """What the differences must be: less than a gate asks, which judges by other tapes and lets the change in."""
 
@@ -104,40 +109,99 @@ def compare_runs(*, present: Sums, run: Sums, block_s: int, level: float = ALPHA
     effect = compare(
         pair=Pair("net", present, run, 0.0), rules=RULES, alpha=level, block_hours=block_s / 3600.0
     )
-    claim, days = effect.claim, count * block_s / DAY_S
-    turnovers = [math.fsum(side["turnover"]) for side in (present, run)]
+    gain = _gain_of(effect.claim, run["net"] - present["net"], level=level)
+    turnovers, days = [_sum(side["turnover"]) for side in (present, run)], count * block_s / DAY_S
     ratio = turnovers[1] / turnovers[0] if turnovers[0] > 0.0 else None
+    same = count > 0 and all(
+        np.array_equal(present[name], run[name]) for name in ("net", "turnover", "fills")
+    )
 
     def per_day(mean: float | None) -> float | None:
         return None if mean is None or not math.isfinite(mean) else mean * DAY_S / block_s
 
-    same = count > 0 and all(
-        np.array_equal(present[name], run[name]) for name in ("net", "turnover", "fills")
-    )
+    def in_bps(mean: float | None) -> float | None:
+        return None if mean is None or effect.effect is None else 1e4 * count * mean / turnovers[0]
+
     return Comparison(
-        answer=_answer(
-            same=same, ratio=ratio, above=claim.above(alpha=level), below=claim.below(alpha=level)
-        ),
+        answer=_answer(same=same, ratio=ratio, above=gain.above, below=gain.below),
         level=level,
         hours=days * 24.0,
         blocks=count,
-        effective_blocks=claim.n_eff,
+        effective_blocks=effect.claim.n_eff,
         present_bps=effect.base,
         run_bps=_bps(run),
         gain_bps=effect.effect,
-        gain_bps_lower=effect.low,
-        gain_bps_upper=effect.high,
-        gain_per_day=per_day(claim.mean),
-        gain_per_day_lower=per_day(claim.lower),
-        gain_per_day_upper=per_day(claim.upper),
-        bar_per_day=per_day(claim.mean - _half(claim, level)),
+        gain_bps_lower=in_bps(gain.lower),
+        gain_bps_upper=in_bps(gain.upper),
+        gain_per_day=per_day(effect.claim.mean),
+        gain_per_day_lower=per_day(gain.lower),
+        gain_per_day_upper=per_day(gain.upper),
+        bar_per_day=per_day(gain.bar),
         turnover_ratio=ratio,
         present_turnover_per_day=turnovers[0] / days if days else 0.0,
         turnover_per_day=turnovers[1] / days if days else 0.0,
-        present_fills=round(math.fsum(present["fills"])),
-        fills=round(math.fsum(run["fills"])),
-        hours_needed=None if same else effect.hours_needed,
+        present_fills=round(_sum(present["fills"])),
+        fills=round(_sum(run["fills"])),
+        hours_needed=None if same or gain.blocks is None else gain.blocks * block_s / 3600.0,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gain:
+    """A gain a block: whether it is proven either way, its bounds, and the blocks that would decide it."""
+
+    above: bool
+    below: bool
+    bar: float
+    lower: float | None
+    upper: float | None
+    blocks: int | None
+
+
+def _gain_of(claim: Claim, differences: Floats, *, level: float) -> _Gain:
+    """Judge what is left of a gain without its best blocks, and of a loss without its worst."""
+    if not claim.n:
+        return _Gain(above=False, below=False, bar=math.nan, lower=None, upper=None, blocks=None)
+    best, worst = (float(one) for one in extremes(differences))
+    found = Moments(claim.n, claim.mean, claim.sd, claim.n_eff, claim.top_share, claim.enough)
+    above, below = answer_p_values(found, best=best, worst=worst)
+    half = float(width(n=claim.n, alpha=level, rho=RULES.rho)) * claim.sd
+    low, high = claim.mean - best / claim.n - half, claim.mean + worst / claim.n + half
+    return _Gain(
+        above=bool(above <= level),
+        below=bool(below <= level),
+        bar=low,
+        lower=low if claim.enough else None,
+        upper=high if claim.enough else None,
+        blocks=_blocks_needed(claim, best if claim.mean > 0.0 else worst, level=level),
+    )
+
+
+def _blocks_needed(claim: Claim, extra: float, *, level: float) -> int | None:
+    """Return how many blocks would decide it if mean, spread and best blocks stay what they are."""
+    blocks = claim.blocks_needed
+    if blocks is None:
+        return None
+    while abs(claim.mean) - extra / blocks < claim.sd * float(width(n=blocks, alpha=level, rho=RULES.rho)):
+        blocks += blocks // 50 + 1
+    return blocks
+
+
+def extremes(differences: Floats) -> tuple[Any, Any]:
+    """Return what the best blocks gained and the worst ones lost, along the last axis, both from 0 up."""
+    ordered = np.sort(differences, axis=-1)
+    best = np.maximum(ordered[..., -BEST_BLOCKS:], 0.0).sum(axis=-1)
+    worst = np.maximum(-ordered[..., :BEST_BLOCKS], 0.0).sum(axis=-1)
+    return best, worst
+
+
+def answer_p_values(
+    found: Moments, *, best: Any, worst: Any, rules: EvidenceRules = RULES
+) -> tuple[Any, Any]:
+    """Return the levels at which "better" and "worse" are just proven without the blocks that made most."""
+    above, _ = p_values(replace(found, mean=found.mean - best / found.n), rho=rules.rho)
+    _, below = p_values(replace(found, mean=found.mean + worst / found.n), rho=rules.rho)
+    return above, below
 
 
 def _answer(*, same: bool, ratio: float | None, above: bool, below: bool) -> Answer:
@@ -148,11 +212,6 @@ def _answer(*, same: bool, ratio: float | None, above: bool, below: bool) -> Ans
     if ratio is not None and ratio < TURNOVER_FLOOR:
         return Answer.TOO_QUIET
     return Answer.BETTER if above else Answer.INCONCLUSIVE
-
-
-def _half(claim: Claim, level: float) -> float:
-    """Return the half-width of an interval whether or not the evidence is enough."""
-    return float(width(n=claim.n, alpha=level, rho=RULES.rho)) * claim.sd if claim.n else math.nan
 
 
 def _bps(side: Sums) -> float | None:

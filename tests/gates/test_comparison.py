@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from framework.gates.comparison import Answer, Comparison, compare_runs
+from framework.gates.comparison import RULES, Answer, Comparison, compare_runs
 from framework.gates.comparison_text import comparison_sentence
+from framework.gates.paired_metrics import Pair, compare
 
 BLOCKS = 120
 RNG = np.random.default_rng(5)
@@ -69,6 +70,35 @@ def test_one_block_that_makes_the_whole_gain_proves_nothing() -> None:
     run = side(net=-0.1)
     run["net"][7] += 50.0
     assert compared(run).answer is Answer.INCONCLUSIVE
+
+
+def test_a_gain_that_its_three_best_blocks_made_is_not_better_nor_such_a_loss_worse() -> None:
+    differences = np.where(np.arange(BLOCKS) % 2 == 0, 0.13, -0.07)
+    differences[[5, 57, 110]] += 0.45
+    present = side(net=-0.1)
+    for sign, wrong in ((1.0, Answer.BETTER), (-1.0, Answer.WORSE)):
+        run = {**present, "net": present["net"] + sign * differences}
+        claim = compare(pair=Pair("net", present, run, 0.0), rules=RULES, alpha=0.05, block_hours=1.0).claim
+        assert min(claim.p_above, claim.p_below) <= 0.05  # all blocks together would have proven it
+        assert compared(run, present).answer is not wrong
+
+
+def test_the_interval_says_what_the_answer_says() -> None:
+    rng = np.random.default_rng(3)
+    answers = set()
+    for gain in np.linspace(-0.1, 0.1, 41):
+        present = side(net=0.0)
+        run = {**present, "net": present["net"] + gain + 0.1 * rng.standard_t(4, BLOCKS)}
+        found = compared(run, present)
+        assert found.gain_per_day_lower is not None
+        assert found.gain_per_day_upper is not None
+        assert (found.answer is Answer.BETTER) == (found.gain_per_day_lower > 0.0)
+        assert (found.answer is Answer.WORSE) == (found.gain_per_day_upper < 0.0)
+        assert found.bar_per_day == found.gain_per_day_lower
+        still_open = found.answer is Answer.INCONCLUSIVE
+        assert not still_open or found.hours_needed is None or found.hours_needed > found.hours
+        answers.add(found.answer)
+    assert answers == {Answer.BETTER, Answer.WORSE, Answer.INCONCLUSIVE}
 
 
 def test_fewer_than_thirty_fills_give_no_figure_in_bps() -> None:

@@ -14,21 +14,25 @@ from typing import Any
 
 import numpy as np
 
+from framework.edge.measures import LIQUID_BLOCK_S
 from framework.edge.quantiles import beta_quantile
-from framework.gates.comparison import ALPHA, RULES, TURNOVER_FLOOR
-from framework.gates.paired import EvidenceRules, Floats, PairedSample, p_values, running_moments
+from framework.gates.comparison import ALPHA, RULES, TURNOVER_FLOOR, answer_p_values, extremes
+from framework.gates.paired import EvidenceRules, Floats, Moments, PairedSample, running_moments
 from framework.gates.paired_metrics import Pair, Sums
 from framework.gitops.calibration.resample import BPS, Draw, Ints, Stretch, TapeClass, at_margin, joined
 from framework.soak.sweep.ranking import level_for
 
-HOURS = (8.0, 24.0, 48.0)
+HOURS = {"liquid": (1.0, 3.0, 8.0), "thin": (8.0, 24.0, 48.0)}
+"""How long a soak is: by the kind of market."""
 EFFECTS_BPS = (0.5, 1.0, 2.0)
 CELLS = (8, 20, 50)
 SETS = 100
 """Sets of cells that are taken out of all changes, each a sweep."""
-DRAWN = 60
+DRAWN = 200
 """Windows that are drawn where tapes are too short to be cut."""
 BOUND = 0.95
+LOOKS = 12
+"""How often somebody looks who stops at the first BETTER."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """p-values of "mean > 0" and "mean < 0" by change and window, at the end and at the best look before."""
+    """p-values of "better" and "worse" by change and window: at the end, and the least of twelve looks."""
 
     above: Floats
     below: Floats
@@ -58,8 +62,8 @@ def windows(tapes: TapeClass, parts: Sequence[Stretch], *, hours: float, seed: i
     ends = np.cumsum(lengths)
     starts = ends - lengths
     if tapes.cut.step_s is not None or len(parts) < 2:
-        ((index, _),) = Draw(tapes, parts).indices(seed=seed, stream=0, draws=DRAWN, blocks=blocks)
-        return Window(index=index, independent=0.0)
+        drawn = Draw(tapes, parts).indices(seed=seed, stream=0, draws=DRAWN, blocks=blocks)
+        return Window(index=np.concatenate([index for index, _ in drawn]), independent=0.0)
     cut = [np.arange(at, at + blocks) for a, n in zip(starts, lengths, strict=True)
            for at in range(a, a + n - blocks + 1, blocks + 1)]  # fmt: skip
     if len(cut) >= len(parts):
@@ -83,8 +87,14 @@ def claims(arms: Iterable[tuple[Sums, Sums]], index: Ints, rules: EvidenceRules)
 def _p_values(base: Floats, run: Floats, rules: EvidenceRules) -> tuple[Floats, Floats, Floats]:
     differences = run - base
     sample = PairedSample(values=differences, differences=differences, baseline=base)
-    above, below = p_values(running_moments(sample=sample, rules=rules), rho=rules.rho)
-    return above[:, -1], below[:, -1], above.min(axis=1)
+    running = running_moments(sample=sample, rules=rules)
+    found = []
+    for look in np.linspace(0, differences.shape[-1], LOOKS + 1).astype(int)[1:]:
+        at = (np.asarray(column)[..., look - 1] for column in vars(running).values())
+        best, worst = extremes(differences[:, :look])
+        found.append(answer_p_values(Moments(*at), best=best, worst=worst, rules=rules))
+    above, below = found[-1]
+    return above, below, np.min([each for each, _ in found], axis=0)
 
 
 def worthless(parts: Sequence[Stretch], *, own_blocks: bool) -> tuple[Sums, Sums]:
@@ -129,7 +139,8 @@ def measure_better(tapes: TapeClass, *, seed: int, rules: EvidenceRules = RULES)
         "changes": len(live),
         "keep_turnover": len(kept),
         "by_hours": [
-            _at_hours(tapes, live, seeds, kept, hours=hours, seed=seed, rules=rules) for hours in HOURS
+            _at_hours(tapes, live, seeds, kept, hours=hours, seed=seed, rules=rules)
+            for hours in HOURS["liquid" if tapes.cut.block_s == LIQUID_BLOCK_S else "thin"]
         ],
     }
 
@@ -149,7 +160,12 @@ def _at_hours(
         kind: claims((worthless(parts, own_blocks=own) for parts in live.values()), window.index, rules)
         for kind, own in (("even", False), ("own", True))
     }
-    same = claims((joined(parts) for parts in seeds.values()), window.index, rules) if seeds else None
+    # Of what is drawn again from a few blocks the mean is known to the test: it is taken out of A/A too.
+    alike = (
+        (joined(parts) if window.independent else worthless(parts, own_blocks=True))
+        for parts in seeds.values()
+    )
+    same = claims(alike, window.index, rules) if seeds else None
     names = list(live)
     return {
         "hours": hours,

@@ -52,6 +52,8 @@ class Market:
     regime: str
     hours: float
     share: float
+    offset: int
+    """Its first seed after that of the set."""
     words: tuple[str, ...] = ()
 
     @property
@@ -61,12 +63,20 @@ class Market:
 
 
 MARKETS = tuple(
-    Market(name=f"{kind}, {regime}", preset=preset, regime=regime, hours=hours, share=share, words=words)
-    for kind, preset, hours, share, words in (
-        ("thin", "thin_spot", 48.0, 1.0, ("market.preset=thin_spot", *THIN_START)),
-        ("liquid", "liquid_perp", 8.0, 1.0 / 3.0, ()),
+    Market(
+        name=f"{kind}, {regime}",
+        preset=preset,
+        regime=regime,
+        hours=hours,
+        share=share,
+        offset=offset,
+        words=words,
     )
-    for regime in ("normal", "event", "high_vol")
+    for kind, preset, hours, share, start, words in (
+        ("thin", "thin_spot", 48.0, 1.0, 0, ("market.preset=thin_spot", *THIN_START)),
+        ("liquid", "liquid_perp", 8.0, 1.0 / 3.0, 300, ()),
+    )
+    for regime, offset in (("normal", start), ("high_vol", start + 200))
 )
 
 

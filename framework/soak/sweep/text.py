@@ -39,7 +39,7 @@ def sweep_text(sweep: Sweep, *, folder: str, root: Path, page: str = "", columns
             lines = _aligned(rows, [k for k in NARROW if k not in LEAVE[:gone]])
     step = next_step(sweep, folder=folder, root=root)
     more = [_legend(sweep), f"what runs: {sweep.present or 'unknown'}", *([f"page: {page}"] if page else [])]
-    more += [f"next: {step}"] if step else []
+    more += [f"next: {step.removeprefix('try: ')}"] if step else []
     return "\n".join([*lines, *more, f"{sweep.verdict.words}: {sentence(sweep)}"]) + "\n"
 
 
