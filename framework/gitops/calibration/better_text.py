@@ -156,6 +156,9 @@ def _reading() -> str:
   to what it trades.
 - Eight hours of a thin market are 47 blocks of ten minutes and prove next to nothing, right or wrong:
   *not proven* is the answer there, with the hours that would tell.
+- An hour's gain is no day's where hours differ (liquid, high_vol): a change that gains in the calm and loses
+  in bursts (`adverse_weight=0`) is better in some hours and worse in others, and sweeps of one hour that hold
+  such a cell are falsely BETTER above target. Sweep three hours or more.
 - A recording of one day of some hundred fills is the hard case: its windows are drawn from the same few
   blocks, and a change that loses seldom looks good on every draw without that block. Its rates have no
   bound here, and a sweep on one such day that says BETTER is to be believed on another day only: that is

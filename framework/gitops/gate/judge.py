@@ -191,16 +191,17 @@ def _pair(tape: TapeArms, alone: ArmBlocks | None, *, taken_out: bool) -> TapeAr
 
 
 def rider_findings(keys: Sequence[KeyVerdict]) -> tuple[list[Finding], list[str]]:
-    """Refuse the values that increase risk and do nothing by themselves; note the others that do nothing."""
+    """Refuse values that do nothing by themselves, unless they reduce risk: those are noted."""
     findings, quiet = list[Finding](), list[str]()
     for key in keys:
         change = key.change
         if key.seen:
             continue
-        if change.effect is not Risk.INCREASING:
+        if change.effect is Risk.REDUCING:
             quiet.append(change.name)
             continue
-        what = f"{change.name} ({shown_value(change.old)} to {shown_value(change.new)}) increases risk and"
+        way = "increases risk" if change.effect is Risk.INCREASING else "has no safe direction"
+        what = f"{change.name} ({shown_value(change.old)} to {shown_value(change.new)}) {way} and"
         why = (
             "can be told apart from the rest of the change neither alone nor left out"
             if key.seen is None

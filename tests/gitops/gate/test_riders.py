@@ -57,6 +57,17 @@ def test_a_limit_that_no_tape_reaches_does_not_pass_by_the_company_it_keeps(gate
 
 
 @pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
+def test_a_value_without_a_direction_that_does_nothing_is_refused_too(gate: Gate) -> None:
+    edits = {"tail_age_ms: 650": "tail_age_ms: 600", "replace_rate_per_min: 280": "replace_rate_per_min: 300"}
+    (one,) = judged(gate, edits).report.as_dict()["environments"]
+    assert one["reasons"][0] == "GATE:rider"
+    assert (
+        "replace_rate_per_min (280 to 300) has no safe direction and changes no fill and no request"
+        in one["sentence"]
+    )
+
+
+@pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
 def test_a_value_that_reduces_risk_is_no_rider(gate: Gate) -> None:
     cap = CAP.replace("30000", "15000")
     (one,) = judged(gate, {"tail_age_ms: 650": f"tail_age_ms: 600{cap}"}).report.as_dict()["environments"]
