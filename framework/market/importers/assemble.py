@@ -14,9 +14,11 @@ from framework.market.importers.checks import check_contract, numbers_in_coins, 
 from framework.market.importers.crosscheck import check_trades
 from framework.market.importers.decimals import Decimals
 from framework.market.importers.fold import FoldedBook, Level, Touch
+from framework.market.importers.idents import HASHED
 from framework.market.importers.ordering import Plan, plan_book
 from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPSHOT, TICKER, Recording
-from framework.market.importers.times import STRAY_NS, measure_clock, positive_or, settle
+from framework.market.importers.strays import falls
+from framework.market.importers.times import measure_clock, positive_or, settle, untangled
 from framework.market.importers.touches import Touches, fold_touches
 from framework.market.instrument import Instrument, split_symbol
 from framework.market.tape import Tape
@@ -25,8 +27,6 @@ from framework.units import MS
 Ints = NDArray[np.int64]
 FUNDING_INTERVAL_MIN = 480
 ASSUMED_MIN_NOTIONAL = "5"
-FEW_STRAYS = 100
-"""One trade in so many may bear a wrong time and its number still be right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,22 +234,23 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
     price, qty = _steps(numbers=prints, instrument=instrument, place=recording.print_place)
     exch, ident = np.array(held.exch_ns, np.int64), np.array(held.ident, np.int64)
     keep = np.setdiff1d(np.arange(len(exch)), sorted(held.lost))
-    if len(keep) and ident[keep].min() >= 0:
-        _, first = np.unique(ident[keep], return_index=True)
-        recording.count("duplicate_trades", len(keep) - len(first))
-        keep = keep[np.sort(first)]
-        if recording.trade_ids_contiguous:
-            missing = int(ident[keep].max()) - int(ident[keep].min()) + 1 - len(keep)
-            recording.count("missing_trades", max(0, missing - recording.measures.get("off_book_trades", 0)))
-    backwards = (np.diff(exch[keep]) < 0) | (np.diff(ident[keep]) < 0)
+    keep = _told_once(recording=recording, ident=ident, keep=keep)
+    numbered = not len(keep) or (ident[keep].min() >= 0 and ident[keep].max() < HASHED)
+    if len(keep) and numbered and recording.trade_ids_contiguous:
+        missing = int(ident[keep].max()) - int(ident[keep].min()) + 1 - len(keep)
+        recording.count("missing_trades", max(0, missing - recording.measures.get("off_book_trades", 0)))
+    backwards = np.diff(exch[keep]) < 0
+    if numbered:
+        backwards |= np.diff(ident[keep]) < 0
     recording.count("out_of_order_trades", int(backwards.sum()))
     order = keep[ident[keep].argsort()]
-    if ident[keep].min(initial=0) < 0 or _strays(exch[order]):
+    recv = np.array(held.recv_ns, np.int64)
+    if not numbered or falls(times=exch[order]):
+        exch[keep] = untangled(recording=recording, times=exch[keep], recv=recv[keep])
         order = keep[np.lexsort((keep, exch[keep]))]
-    exch[order] = settle(recording=recording, times=exch[order])
+    exch[order] = settle(recording=recording, times=exch[order], recv=recv[order], what="trades")
     recording.measures["empty_trades"] = int((qty[order] == 0).sum())
     order = order[qty[order] > 0]
-    recv = np.array(held.recv_ns, np.int64)
     return {
         "exch_ts_ns": exch[order],
         "recv_ts_ns": positive_or(times=recv, other=exch)[order],
@@ -261,9 +262,12 @@ def _trades(*, recording: Recording, prints: Decimals, instrument: Instrument) -
     }
 
 
-def _strays(times: Ints) -> bool:
-    """Tell whether so many times fall by a second that what they were sorted by is no order of time."""
-    return int((np.diff(times) < -STRAY_NS).sum()) * FEW_STRAYS > len(times)
+def _told_once(*, recording: Recording, ident: Ints, keep: Ints) -> Ints:
+    """Return the trades without those whose id was there before; those without an id stay."""
+    known = keep[ident[keep] >= 0]
+    _, first = np.unique(ident[known], return_index=True)
+    recording.count("duplicate_trades", len(known) - len(first))
+    return np.sort(np.concatenate([keep[ident[keep] < 0], known[first]]))
 
 
 def _merge(*, recording: Recording, book: dict[str, Ints], trades: dict[str, Ints]) -> dict[str, Ints]:

@@ -21,6 +21,7 @@ from framework.market.importers.files import (
     read_lines,
     read_table,
 )
+from framework.market.importers.idents import hashed
 from framework.market.importers.recording import DIFF, LOST, SNAPSHOT, Ids, Recording, place_of
 from framework.market.importers.times import clock_text_ns, to_ns
 from framework.market.instrument import refuse_inverse
@@ -42,7 +43,6 @@ class BybitReader:
     def __init__(self, *, recording: Recording) -> None:
         self.recording = recording
         self.books: dict[str, tuple[list[int], list[int]]] = {}
-        self.trade_ids: set[str] = set()
         self.funding: dict[str, Any] = {}
 
     def message(self, *, message: dict[str, Any], recv_ns: int, place: int) -> None:
@@ -64,19 +64,10 @@ class BybitReader:
                 self.recording.measure(name)
                 return
         side = SIDES[row["S"].lower()]
-        if self.is_new(row["i"]):
-            self.recording.add_trade(
-                exch_ns=to_ns(clock=int(row["T"])), recv_ns=recv_ns, place=place, side=side,
-                price=row["p"], qty=row["v"],
-            )  # fmt: skip
-
-    def is_new(self, ident: str) -> bool:
-        """Tell whether a trade comes for the first time, by its id, a text without order; count it if not."""
-        if ident and ident in self.trade_ids:
-            self.recording.count("duplicate_trades")
-            return False
-        self.trade_ids.add(ident)
-        return True
+        self.recording.add_trade(
+            exch_ns=to_ns(clock=int(row["T"])), recv_ns=recv_ns, place=place, side=side,
+            price=row["p"], qty=row["v"], ident=hashed(text=str(row["i"])),
+        )  # fmt: skip
 
     def _book(self, message: dict[str, Any], recv_ns: int, place: int) -> None:
         data, exch_ns = message["data"], to_ns(clock=int(message.get("cts", message["ts"])))
@@ -210,10 +201,15 @@ def _read_spot_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
     symbol = named[1] if named else wanted
     if not symbol:
         raise TapeError(f"{path.name}: spot trades hold no symbol; give it with --symbol")
+    seen: set[str] = set()
     for number, row in _trade_rows(reader, path, index, SPOT_COLUMNS, ("rpi",)):
         if wanted in (None, symbol):
             place = place_of(file=index, line=number)
-            _add_trade(reader, row, place, ident=f"{path.name} {row['id']}", qty=row["volume"])
+            if row["id"] and row["id"] in seen:  # a row's number in its file, no id of a trade
+                reader.recording.count("duplicate_trades")
+                continue
+            seen.add(row["id"])
+            _add_trade(reader, row, place, ident="", qty=row["volume"])
     return symbol
 
 
@@ -240,7 +236,8 @@ def _add_trade(reader: BybitReader, row: dict[str, str], place: int, *, ident: s
         reader.recording.drop(place=place, reason="time" if exch_ns <= 0 else "side")
     elif row.get("rpi", row.get("RPI", "")).lower() in ("1", "true"):
         reader.recording.measure("rpi_trades")
-    elif reader.is_new(ident):
+    else:
         reader.recording.add_trade(
-            exch_ns=exch_ns, recv_ns=0, place=place, side=side, price=row["price"], qty=qty
-        )
+            exch_ns=exch_ns, recv_ns=0, place=place, side=side, price=row["price"], qty=qty,
+            ident=hashed(text=ident),
+        )  # fmt: skip

@@ -19,6 +19,7 @@ from framework.market.errors import TapeError
 from framework.market.events import BUY, SELL
 from framework.market.importers.blocks import OddRows, among, lowered, pairs, taken
 from framework.market.importers.decimals import Decimals
+from framework.market.importers.idents import idents_of
 from framework.market.importers.ladders import Ladder, LadderBook
 from framework.market.importers.level_rows import LevelRows, Rows
 from framework.market.importers.parquet_rows import Bools, Ints, batches_of, exact, open_parquet, times_ns
@@ -166,24 +167,13 @@ def _add_trades(recording: Recording, columns: dict[str, Any], place: int, odd: 
         wanted=np.ones(len(exch), bool),
         checks={"number": priced & counted, "time": good, "side": among(sides, ("buy", "sell"))},
     )
-    buying = among(sides, ("buy",))
+    buying, ids = among(sides, ("buy",)), columns.get("id")
     recording.add_trades(
         stamps=Stamps(exch[rows], recv[rows], places[rows]),
         side=np.where(buying[rows], BUY, SELL),
-        ident=_idents(columns.get("id"), len(exch))[rows],
+        ident=(np.full(len(exch), -1) if ids is None else idents_of(column=ids))[rows],
         numbers=pairs(prices=taken(numbers=price, rows=rows), quantities=taken(numbers=amount, rows=rows)),
     )
-
-
-def _idents(column: Any, count: int) -> Ints:
-    """Return the numbers of trades, -1 for all where some exchange has another kind of id."""
-    none = np.full(count, -1)
-    if column is None:
-        return none
-    texts = column.to_pylist()
-    if not all(isinstance(text, int) or re.fullmatch(r"\d{1,18}", str(text)) for text in texts):
-        return none
-    return np.array([int(text) for text in texts], np.int64)
 
 
 def _levels_told(columns: dict[str, Any], place: int, odd: OddRows) -> Rows:

@@ -66,7 +66,9 @@ def plan_book(*, recording: Recording) -> Plan:
         plan = Plan(rows, fields.op[rows], exch[rows])
     else:
         plan = _by_file_order(recording=recording, fields=fields)
-    return plan._replace(exch_ns=settle(recording=recording, times=plan.exch_ns))
+    recv = fields.recv[plan.message]
+    settled = settle(recording=recording, times=plan.exch_ns, recv=recv, what="book messages")
+    return plan._replace(exch_ns=settled)
 
 
 def _by_file_order(*, recording: Recording, fields: Fields) -> Plan:
@@ -106,7 +108,7 @@ def _by_update_id(*, recording: Recording, fields: Fields) -> Plan:
     breaks = np.flatnonzero(~whole) + 1
     recording.count("sequence_gaps", len(breaks))
     exch = fields.exch.copy()
-    exch[diffs] = settle(recording=recording, times=exch[diffs])
+    exch[diffs] = settle(recording=recording, times=exch[diffs], recv=fields.recv[diffs], what="book updates")
     exch = estimate_ticker_times(
         recording=recording,
         exch=exch,

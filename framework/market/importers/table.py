@@ -11,6 +11,7 @@ from framework.market.importers.binance import read_binance
 from framework.market.importers.bybit import SPOT_COLUMNS, TRADE_COLUMNS, read_bybit
 from framework.market.importers.collector import read_collector
 from framework.market.importers.cryptofeed import read_cryptofeed
+from framework.market.importers.file_order import order_of_time, refuse_overlap, refuse_twins
 from framework.market.importers.files import ZIP_MAGIC, column_key, first_bytes, header_of
 from framework.market.importers.formats import TOLD
 from framework.market.importers.hftbacktest import read_hftbacktest
@@ -61,7 +62,12 @@ def import_tape(*, paths: Sequence[Path], format: str = "auto", flags: Instrumen
     name = sniff(paths=paths) if format == "auto" else format
     if name not in FORMATS:
         raise TapeError(f"--format is {name}; allowed auto, {', '.join(FORMATS)}")
+    refuse_twins(paths=paths)
     recording = FORMATS[name].read(paths=paths, symbol=flags.symbol)
+    order = order_of_time(recording=recording)
+    if order != list(range(len(paths))):
+        recording = FORMATS[name].read(paths=[paths[file] for file in order], symbol=flags.symbol)
+    refuse_overlap(recording=recording)
     return assemble(recording=recording, flags=flags)
 
 

@@ -26,6 +26,7 @@ from framework.market.importers.blocks import (
     taken,
 )
 from framework.market.importers.decimals import Decimals
+from framework.market.importers.idents import idents_of
 from framework.market.importers.level_rows import LevelRows, Rows
 from framework.market.importers.recording import TICKER, Recording, Stamps, place_of
 
@@ -92,13 +93,13 @@ def _add_trades(
 
 
 def _idents(column: Any) -> Ints:
-    """Return the numbers of trades, -1 for all of a block where some are of another kind."""
+    """Return an integer for each id, in bulk where all are numbers."""
     import pyarrow.compute
 
     numbered = pyarrow.compute.match_substring_regex(column, r"^\d{1,18}$")
-    if not pyarrow.compute.all(numbered).as_py():
-        return np.full(len(column), -1)
-    return integers_of(column)[0]
+    if pyarrow.compute.all(numbered).as_py():
+        return integers_of(column)[0]
+    return idents_of(column=column)
 
 
 def _add_quotes(recording: Recording, stamps: Stamps, exacts: dict[str, Decimals]) -> None:

@@ -6,12 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.market.importers.recording import Recording
+from framework.market.importers.strays import (
+    FAR_NS,
+    FEW_STRAYS,
+    PARDONED,
+    STRAY_NS,
+    Bools,
+    ahead_of_receipt,
+    bursts,
+    carried,
+    refuse_strays,
+    strays,
+)
 from framework.units import MS, SECOND
 
 Ints = NDArray[np.int64]
 NEARBY = 51
 """Stamped messages whose median clock offset is believed for the unstamped ones among them."""
-STRAY_NS = 1000 * MS
 UNITS = ((10**11, SECOND), (10**14, MS), (10**17, 1_000))
 """Unix times below a size are in a unit of so many ns: s, ms, µs; above all they are ns."""
 TRADE_LEAD_NS = 5 * MS
@@ -44,24 +55,51 @@ def clock_text_ns(*, text: str) -> int:
     return to_ns(clock=whole) if clock == whole else int(clock * (to_ns(clock=whole) // whole))
 
 
-def settle(*, recording: Recording, times: Ints) -> Ints:
-    """Return times that never fall, and count what had to be changed as clock faults."""
-    settled = steady(times=times)
+def settle(*, recording: Recording, times: Ints, recv: Ints, what: str) -> Ints:
+    """Return times that never fall, and count what had to be changed as clock faults.
+
+    ``recv`` are receive times, 0 for none. Raises TapeError when more than a few are far off.
+    """
+    ahead = ahead_of_receipt(times=times, recv=recv)
+    settled, odd = _settled(times=times, wrong=ahead)
+    refuse_strays(recording=recording, odd=odd, what=what)
     recording.count("clock_faults", int((settled != times).sum()))
     return settled
 
 
-def steady(*, times: Ints) -> Ints:
-    """Return times that never fall.
+def untangled(*, recording: Recording, times: Ints, recv: Ints) -> Ints:
+    """Return times in the order of arrival, ready to be sorted: those a minute off all others are put beside
+    the last that is not, and counted. Where most times fall, arrival is no order, and nothing is changed.
+    """
+    odd = ahead_of_receipt(times=times, recv=recv) | strays(times=times, apart_ns=FAR_NS)
+    if int(odd.sum()) * FEW_STRAYS > max(len(times), PARDONED * FEW_STRAYS):
+        return times
+    recording.count("clock_faults", int(odd.sum()))
+    return carried(times=times, odd=odd)
 
-    A time that strays from the median of its four neighbours and itself by more than a second is taken to be
-    wrong and becomes that median (in order, a time is its own median); one that still falls becomes the last.
+
+def steady(*, times: Ints) -> Ints:
+    """Return times that never fall."""
+    return _settled(times=times, wrong=np.zeros(len(times), bool))[0]
+
+
+def _settled(*, times: Ints, wrong: Bools) -> tuple[Ints, Bools]:
+    """Return times that never fall, and which were far off.
+
+    Those known to be wrong and bursts of three or more strays get the time of the last that is none. A lone
+    one gets the median of its four neighbours and itself (in order, a time is its own median); one that still
+    falls becomes the last.
     """
     if not len(times):
-        return times
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(times, 2, mode="edge"), 5)
+        return times, wrong
+    wrong = wrong | bursts(odd=strays(times=times))
+    held = carried(times=times, odd=wrong)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(held, 2, mode="edge"), 5)
     middle = np.partition(around, 2, axis=1)[:, 2]
-    return np.maximum.accumulate(np.where(np.abs(times - middle) > STRAY_NS, middle, times))
+    lone = np.abs(held - middle) > STRAY_NS
+    held = np.where(lone, middle, held)
+    odd = strays(times=held)
+    return np.maximum.accumulate(carried(times=held, odd=odd)), wrong | lone | odd
 
 
 def measure_clock(*, recording: Recording) -> None:
