@@ -13,7 +13,8 @@ import pytest
 from framework.cli.main import main
 from framework.files.atomic import write_json
 from framework.files.moments import iso_utc
-from framework.gitops.agent.operator import bot_answer, roll_back_environment
+from framework.gitops.agent.next_step import next_steps
+from framework.gitops.agent.operator import bot_answer, hold_environment, roll_back_environment
 from framework.gitops.agent.status import read_status
 from framework.gitops.agent.status_text import overview_lines, status_lines
 from framework.journal.entry import Kind
@@ -154,3 +155,42 @@ def test_the_line_of_how_it_stands_says_why_it_waits(world: World) -> None:
     world.ask(tail_age_ms=600)
     world.poll()
     assert world.said[-1].endswith(" Waiting | waiting for promotion |")
+
+
+def steps(world: World) -> list[str]:
+    return next_steps(read_status(world.state_dir, now=utc_now()))
+
+
+def test_what_to_type_next_is_said_with_the_command(world: World) -> None:
+    start = "quoteops soak soak.environment=sandbox soak.clock=wall soak.hours=24"
+    assert steps(world) == [f"start the bot, when it should trade: {start}"]
+    bot_says(world)
+    assert steps(world) == ["nothing to do"]
+    bot_says(world, health="failing")
+    assert steps(world) == ['go back: quoteops gitops rollback --environment sandbox --reason "…"']
+    bot_says(world, pid=4711, heartbeat_at=iso_utc(utc_now() - timedelta(minutes=5)))
+    assert steps(world) == [
+        f"see whether process 4711 still lives, end it, and start the bot: {start}",
+    ]
+
+
+def test_who_waits_is_told_how_it_is_let_in_and_who_is_held_how_that_ends(world: World) -> None:
+    running = world.entries(Kind.APPLIED)[-1].data["commit"]
+    world.promotes = False
+    asked = world.ask(tail_age_ms=600)
+    world.poll(after_s=0.0)
+    bot_says(world)
+    (step,) = steps(world)
+    words = f"--base {running[:12]} --head {asked[:12]} --environment sandbox"
+    assert step.endswith(f"quoteops gitops promote {words}")
+    hold_environment(world.new_agent(), reason="not now")
+    (step,) = steps(world)
+    assert step.endswith('quoteops gitops release --environment sandbox --reason "…"')
+
+
+def test_an_overview_fits_a_narrow_terminal(world: World) -> None:
+    bot_says(world)
+    found = read_status(world.state_dir, now=utc_now())
+    lines = overview_lines({"sandbox": found, "paper": "is not kept on this machine"}, width=40)
+    assert max(map(len, lines)) <= 40
+    assert lines[0].startswith("sandbox  Synced · Healthy · Allowed,")

@@ -127,6 +127,11 @@ def test_what_a_check_is_enough_for_is_judged_when_all_is_asked_for(gate: Gate) 
     lines = gate_lines(result.report)
     assert any(line.startswith("  better? SYNTHUSDT: NOT PROVEN ") for line in lines)
     assert any(line.startswith("  KPI scaled: ") and "on liquid-normal (baseline " in line for line in lines)
+    narrow = gate_lines(result.report, columns=80)
+    at = next(n for n, line in enumerate(narrow) if line.startswith("    markout net, bps"))
+    assert narrow[at + 1].startswith("      interval ")
+    assert all(len(line) <= 80 for line in narrow[at : at + 14])
+    assert [line for line in narrow if "open: too little tape for one" in line]
 
 
 def test_a_widening_that_stops_quoting_fails_though_it_reduces_risk(gate: Gate) -> None:
