@@ -75,6 +75,19 @@ def test_json_is_one_value_on_stdout_and_the_lines_go_to_stderr(root: Path) -> N
     assert "| soak_iter_artifacts | OK | iter=2 |" in done.stderr
 
 
+def test_a_run_beside_an_earlier_one_says_so_on_the_terminal_and_on_the_page_that_is_shown(
+    root: Path,
+) -> None:
+    assert quoteops("soak", *QUICK, root=root).returncode in (0, 1, 3)
+    earlier = only_run(root).name
+    said = quoteops("soak", *QUICK, "strategy.base_half_spread_bps=2", "--compare", earlier, root=root)
+    assert f"better than {earlier}? " in said.stdout
+    assert "changed strategy.base_half_spread_bps: 0.5 → 2.0" in said.stdout
+    page = (root / "artifacts" / "reports" / "report.html").read_text("utf-8")
+    assert "Is it better than the earlier run?" in page
+    assert earlier in page
+
+
 def test_a_sweep_prints_its_table_and_once_more_when_it_is_resumed(root: Path) -> None:
     done = quoteops("soak", "-m", *QUICK, "params.min_interval_ms=60,90", root=root)
     assert done.returncode == 3

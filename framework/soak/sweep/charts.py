@@ -147,7 +147,7 @@ def effects(grid: Grid) -> list[str]:
 
 
 def _effect(grid: Grid, axis: Axis, *, wide: bool) -> str:
-    width, height = (520, 260) if wide else (330, 200)
+    width, height = (440, 240) if wide else (330, 200)
     xs = [axis.place(row.values[axis.name]) for row, _ in grid.measured]
     ys = [value for _, value in grid.measured]
     bounds = [grid.bounds(row) if wide else (value, value) for row, value in grid.measured]
@@ -184,7 +184,7 @@ def heat_maps(grid: Grid) -> list[str]:
 
 
 def _heat(grid: Grid, x: Axis, y: Axis, *, farthest: float, wide: bool) -> str:
-    width = 520 if wide else 330
+    width = 440 if wide else 330
     height = min(40 * len(y.values), 420) + 70 if wide else 250
     panel = _checkered(x, y, width=width, height=height)
     means = grid.means(x, y)

@@ -93,13 +93,13 @@ class Grid:
         return [row for row in self.rows if values.items() <= row.values.items()]
 
     def bounds(self, row: RankedRow) -> tuple[float, float]:
-        """Give the interval of what a measured row is worth, at the level of all trials for a gain."""
+        """Give the interval of what a measured row is worth: of a gain its bar and the bar's mirror image."""
         value, standing = self.worth(row) or 0.0, row.measured
         if standing is None or not self.compared:
             half = 0.0 if standing is None else Z90 * (standing.markout_net_30s_se_bps or 0.0)
             return value - half, value + half
-        low, high = standing.gain_per_day_lower, standing.gain_per_day_upper
-        return value if low is None else low, value if high is None else high
+        bar = value if standing.bar_per_day is None else standing.bar_per_day
+        return bar, 2.0 * value - bar
 
     @property
     def measured(self) -> list[tuple[RankedRow, float]]:
