@@ -10,10 +10,8 @@ from framework.units import SECOND
 
 
 @hot
-def observe(now: int, p: Params, desk: Desk, view: Snapshot, pending: list[PendingMarkout]) -> None:
-    """Update realised volatility, queue absorption and the adverse move after our fills from the current
-    mid.
-    """
+def observe(now: int, p: Params, desk: Desk, view: Snapshot) -> None:
+    """Update realised volatility and queue absorption from the current mid."""
     if view.usable == 0:
         return
     if desk.vol_mid == 0.0:
@@ -34,12 +32,10 @@ def observe(now: int, p: Params, desk: Desk, view: Snapshot, pending: list[Pendi
         desk.absorbed_ask = 0.0
         desk.vol_mid = view.mid
         desk.vol_ns = now
-    if desk.pending_due_ns <= now:
-        _learn(now, p, desk, view, pending)
 
 
 @core
-def _learn(now: int, p: Params, desk: Desk, view: Snapshot, pending: list[PendingMarkout]) -> None:
+def learn_adverse(now: int, tau_ns: float, desk: Desk, mid: float, pending: list[PendingMarkout]) -> None:
     """Update the adverse move from the fills that are a second old, and note when the next will be."""
     desk.pending_due_ns = FOREVER
     k = 0
@@ -49,9 +45,9 @@ def _learn(now: int, p: Params, desk: Desk, view: Snapshot, pending: list[Pendin
             desk.pending_due_ns = min(desk.pending_due_ns, row.due_ns)
             k += 1
             continue
-        cost = -row.side * (view.mid - row.mid) / row.mid * 1e4
+        cost = -row.side * (mid - row.mid) / row.mid * 1e4
         gap = float(now - desk.adverse_ns)
-        desk.adverse_bps += gap / (gap + p.adverse_tau_ns) * (cost - desk.adverse_bps)
+        desk.adverse_bps += gap / (gap + tau_ns) * (cost - desk.adverse_bps)
         desk.adverse_ns = now
         last = pending[desk.pending - 1]
         row.due_ns = last.due_ns

@@ -11,7 +11,7 @@ from __future__ import annotations
 from framework.compiled.jit import core, hot
 from framework.market.book import Book, depth_of_levels, depth_to, level_lots, two_sided
 from framework.market.events import BUY, SELL
-from framework.quoting.estimates import momentum, observe, tanh
+from framework.quoting.estimates import learn_adverse, momentum, observe, tanh
 from framework.quoting.inputs import HALTED, PROXY, REDUCING, Account, Exposure
 from framework.quoting.records import (
     FOREVER,
@@ -120,7 +120,9 @@ def signal(now: int, p: Params, state: DeskState) -> None:
     Twice at one instant is as once.
     """
     desk, view, told = state.desk, state.view, state.signal
-    observe(now, p, desk, view, state.pending)
+    observe(now, p, desk, view)
+    if view.usable == 1 and desk.pending_due_ns <= now:
+        learn_adverse(now, p.adverse_tau_ns, desk, view.mid, state.pending)
     desk.lean_bps = 0.0
     if p.signal_weight_bps <= 0.0 or view.usable == 0:
         return
