@@ -13,6 +13,7 @@ from tests.command import latest, only_run, private_copy, quoteops
 DEFAULT_BUT_SHORT = ("soak.hours=0.3", "soak.iterations=3")
 REPORTS = {
     "EDGE_REPORT.json",
+    "blocks.json",
     "KPI_GATE.json",
     "soak_metrics.json",
     "gates_summary.json",
