@@ -53,6 +53,12 @@ class Browser:
         """Give the value of an expression in the page."""
         return self.ask("Runtime.evaluate", expression=code, returnByValue=True)["result"].get("value")
 
+    def ready(self) -> None:
+        """Wait until a page that was asked for has been read whole."""
+        while not any(told.get("method") == "Page.loadEventFired" for told in self.told):
+            self.told.append(self._next())
+        self.told = [told for told in self.told if told.get("method") != "Page.loadEventFired"]
+
     def mouse(self, kind: str, x: float, y: float, *, buttons: int = 0, clicks: int = 0) -> None:
         """Move, press or release the mouse at a place of the window."""
         left = "left" if buttons or kind == "mouseReleased" else "none"
@@ -94,8 +100,7 @@ def browser(page: Path, *, profile: Path, width: int = 1120, height: int = 1400)
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
         tab.ask("Page.navigate", url=page.as_uri())
-        while tab.run("document.readyState") != "complete":
-            pass
+        tab.ready()
         yield tab
     finally:
         process.terminate()

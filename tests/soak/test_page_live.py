@@ -157,3 +157,20 @@ def test_a_fill_under_the_pointer_says_what_it_came_to(tab: Browser) -> None:
     assert not [
         told for told in tab.told if told.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")
     ]
+
+
+SHOWN = """[...document.querySelectorAll('[data-chart=edge] .live, [data-chart=edge] > .wide')]
+  .map(e => e.checkVisibility())"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine to look at the page with")
+def test_without_scripts_and_in_print_the_drawn_charts_stand(tab: Browser) -> None:
+    assert tab.run(SHOWN) == [True, False]
+    tab.ask("Emulation.setEmulatedMedia", media="print")
+    assert tab.run(SHOWN) == [False, True]
+    tab.ask("Emulation.setEmulatedMedia", media="")
+    tab.ask("Emulation.setScriptExecutionDisabled", value=True)
+    tab.ask("Page.reload")
+    tab.ready()
+    assert tab.run(SHOWN) == [True]

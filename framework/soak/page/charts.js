@@ -211,23 +211,37 @@
     made.push([u, place]);
   }
 
-  function begin() {
+  function clear() {
     for (const [u] of made.splice(0)) u.destroy();
+    for (const place of document.querySelectorAll(".live")) place.remove();
+    for (const figure of document.querySelectorAll(".answers")) figure.classList.remove("answers");
+  }
+
+  function begin() {
+    clear();
     for (const chart of told) {
       const figure = document.querySelector(`[data-chart="${CSS.escape(chart.at)}"]`);
-      figure.querySelector(".live")?.remove();
       const place = document.createElement("div");
       place.className = "live";
+      place.setAttribute("role", "group");
+      place.setAttribute("aria-label", figure.querySelector("svg").getAttribute("aria-label"));
       figure.prepend(place);
       figure.classList.add("answers");
       chart.panels.forEach((panel, order) => draw(place, chart, panel, order));
     }
   }
 
-  begin();
+  try {
+    begin();
+  } catch (error) {
+    clear(); // a browser that cannot: what is drawn stands
+    throw error;
+  }
   const hint = document.createElement("p");
   hint.className = "hint";
-  hint.textContent = "Drag across a chart to come closer, double click to go back. A name hides its line.";
+  hint.textContent = matchMedia("(hover: none)").matches
+    ? "Tap a chart to read it at that instant. A name hides its line."
+    : "Drag across a chart to come closer, double click to go back. A name hides its line.";
   document.querySelector(".answers")?.before(hint);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", begin);
   addEventListener("resize", () => {
