@@ -86,7 +86,7 @@ def new_hold(
 def write_hold(path: Path, data: Mapping[str, Any], *, staging: Path) -> Hold:
     """Write a hold's file: from now on it is in force. Raises FileError."""
     write_json(path=path, value=dict(data), staging=staging, vital=True)
-    return _hold(data)
+    return hold_of(data)
 
 
 def read_hold(path: Path, journalled: Mapping[str, Any] | None) -> Hold | None:
@@ -94,18 +94,18 @@ def read_hold(path: Path, journalled: Mapping[str, Any] | None) -> Hold | None:
     try:
         text = read_plain(path).decode()
     except MissingError:
-        return None if journalled is None else _hold(journalled, gone=True)
+        return None if journalled is None else hold_of(journalled, gone=True)
     except UnfitError as error:
         if journalled is not None:
-            return _hold(journalled, gone=True)
+            return hold_of(journalled, gone=True)
         return _unreadable(f"{error}; it holds until it is released")
     except (FileError, ValueError) as error:
         return _unreadable(f"{path}: cannot be read ({error}); it holds until it can")
     try:
-        return _hold(json.loads(text))
+        return hold_of(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if journalled is not None:
-            return _hold(journalled, gone=True)
+            return hold_of(journalled, gone=True)
         return _unreadable(f"{path}: is not a hold ({error}); it holds until it is or is released")
 
 
@@ -133,7 +133,8 @@ def newest_hold(rows: Iterable[Row]) -> Mapping[str, Any] | None:
     return newest
 
 
-def _hold(data: Mapping[str, Any], *, gone: bool = False) -> Hold:
+def hold_of(data: Mapping[str, Any], *, gone: bool = False) -> Hold:
+    """Return the hold that a file or an entry describes. Raises KeyError, TypeError, ValueError."""
     plain = {key: data[key] for key in KEYS}
     held, bad = plain["held"] or {}, plain["quarantined"]
     _check(plain, held, bad)

@@ -1,7 +1,8 @@
 """What a disk knows that was never published, when the published journal takes the place of its own.
 
 A hold stays a hold and keeps what it kept, each value as safe as what was published since; a quarantine and a
-refusal go into the journal with the entry that says why it was taken over, in one write.
+refusal go into the journal with the entry that says why it was taken over, in one write. What was published
+is a claim: a content that nothing here lets in is disowned, and what was in force here stays so.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
 from framework.gitops.agent.adoption import Adoption, set_aside, take_contents, take_journal
+from framework.gitops.agent.claims import Witness, disowned, said
 from framework.gitops.agent.hold import put_live, settle
 from framework.gitops.agent.state_dir import JournalView, StateDir
-from framework.gitops.desired.history import Applied, History
+from framework.gitops.desired.history import Applied, History, fold
 from framework.gitops.desired.rendered import Rendered, read_rendered, store_rendered, successor
 from framework.gitops.desired.safest import safest
-from framework.holds.hold import KEYS, Grounds, Hold, new_hold, read_hold, write_hold
+from framework.holds.hold import KEYS, Grounds, Hold, hold_of, new_hold, read_hold, write_hold
 from framework.journal.entry import Entry, Head, Kind, make_entry
 from framework.journal.errors import JournalError
 
@@ -27,29 +29,39 @@ Noted = tuple[Kind, Mapping[str, Any]]
 
 
 def take_over(
-    adoption: Adoption, state_dir: StateDir, view: JournalView, *, now: datetime, revoked: Container[str]
-) -> None:
-    """Take the published journal over, and what only this disk knew; the caller has the turn.
+    adoption: Adoption,
+    state_dir: StateDir,
+    view: JournalView,
+    witness: Witness,
+    *,
+    now: datetime,
+    revoked: Container[str],
+) -> tuple[Applied, ...]:
+    """Take the published journal over, and what only this disk knew; return what of it is disowned.
 
     A hold is rewritten before the journal: wherever this is cut off, something holds. What the gate refuses,
-    by its config_sha in ``revoked``, comes to no other disk. Raises FileError and JournalError.
+    by its config_sha in ``revoked``, comes to no other disk, and what nothing here lets in to none. The
+    caller has the turn. Raises FileError and JournalError.
     """
     here = history_here(view)
     hold = held_here(state_dir, here, adoption)
-    stated = {
-        "why": adoption.why,
-        "published": {"seq": adoption.content.head.seq, "sha256": adoption.content.head.sha256},
-        "here": {"seq": adoption.here.seq, "sha256": adoption.here.sha256},
-        "aside": None if adoption.aside is None else str(adoption.aside),
-    }
-    notes: list[Noted] = [(Kind.ADOPTED, stated), *unpublished(here, adoption)]
-    more = chained(notes, after=adoption.content.head, now=now, stamp=view.journal.stamp)
     set_aside(adoption, state_dir)
     take_contents(adoption, state_dir)
+    lost = disowned(adoption.history, here, witness)
+    notes: list[Noted] = [(Kind.ADOPTED, {**_origin(adoption), **said(lost, witness)})]
+    notes += unpublished(here, adoption)
+    if here.applied is not None and adoption.history.applied in lost:
+        notes += _kept(here.applied, state_dir, adoption.history, witness)
+    more = chained(notes, after=adoption.content.head, now=now, stamp=view.journal.stamp)
+    there = fold(more, into=adoption.history)
+    if hold is None and _holds_lost(there, lost):
+        hold, here = _emptied(there), History()
     if hold is not None:
-        data = carried_hold(hold, state_dir, here, adoption, seq=more[-1].seq + 1, now=now)
+        data = carried_hold(
+            hold, state_dir, here, replace(adoption, history=there), seq=more[-1].seq + 1, now=now
+        )
         hold = write_hold(state_dir.hold, data, staging=state_dir.staging)
-    applied, rendered = adoption.history.applied, None
+    applied, rendered = there.applied, None
     if applied is not None and applied.config_sha not in revoked:
         rendered = read_rendered(applied.overrides_sha, folder=state_dir.contents)
     if rendered is not None and (hold is None or hold.overrides_sha == rendered.overrides_sha):
@@ -57,6 +69,45 @@ def take_over(
     take_journal(adoption, state_dir, view, more=more)
     if hold is not None:
         settle(state_dir, view, hold)
+    return lost
+
+
+def _origin(adoption: Adoption) -> dict[str, Any]:
+    """Return why a journal is taken over, and what it replaces."""
+    return {
+        "why": adoption.why,
+        "published": {"seq": adoption.content.head.seq, "sha256": adoption.content.head.sha256},
+        "here": {"seq": adoption.here.seq, "sha256": adoption.here.sha256},
+        "aside": None if adoption.aside is None else str(adoption.aside),
+    }
+
+
+def _kept(item: Applied, state_dir: StateDir, there: History, witness: Witness) -> Iterator[Noted]:
+    """Give the entry that keeps in force what is so here, where what was published as such is disowned."""
+    content = witness.read(item)
+    if content is None or there.applied is None:
+        return
+    before = replace(item, generation=max(item.generation, there.applied.generation))
+    content = successor(replace(content, cause="rollback"), applied=before, before=content)
+    store_rendered(content, folder=state_dir.contents)
+    yield (
+        Kind.ROLLBACK,
+        content.entry(bot_health=item.bot_health, reason="what was published was let in by nobody"),
+    )
+
+
+def _holds_lost(there: History, lost: tuple[Applied, ...]) -> bool:
+    """Say whether a published hold keeps what is disowned, or what no entry says was in force."""
+    held = (there.hold or {}).get("held") or {}
+    known = {item.overrides_sha for item in there.trail}
+    return bool(lost) and bool(held) and held.get("overrides_sha") not in known
+
+
+def _emptied(there: History) -> Hold:
+    """Return a published hold as one that says nothing of what it keeps."""
+    assert there.hold is not None
+    hold = hold_of(there.hold)
+    return replace(hold, overrides_sha=None, quarantined=None, plain={**hold.plain, "quarantined": None})
 
 
 def history_here(view: JournalView) -> History:

@@ -33,7 +33,7 @@ class Contents:
         stored = self.stored(item)
         if stored is not None and stored.traded and stored.settings:
             return stored
-        again = self._again(item.commit, at=item.at)
+        again = self.again(item.commit, at=item.at)
         if again is None or again.config_sha != item.config_sha:
             return stored
         if stored is None:
@@ -53,6 +53,7 @@ class Contents:
             return None
         return rendered_of(revision, environment=self.environment, now=now)
 
-    def _again(self, commit: str, *, at: datetime) -> Rendered | None:
+    def again(self, commit: str, *, at: datetime) -> Rendered | None:
+        """Return what a commit asked for at a moment, by git alone; None where it does not compose."""
         revision = self.of(commit)
         return None if revision.fault else rendered_of(revision, environment=self.environment, now=at)

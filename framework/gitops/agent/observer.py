@@ -85,7 +85,7 @@ class Observer:
         """The journal's branch as it was last seen: one that does not contain it was forced."""
         self._revisions = Revisions(self.git, self.state_dir.environment, self.state_dir.staging)
         self._refusals: dict[str, str] = {}
-        self._permits = Permits(self.state_dir.environment)
+        self.permits = Permits(self.state_dir.environment)
         self._first_tier = FirstTier(self.git, self.state_dir.environment)
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
         if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
@@ -95,7 +95,7 @@ class Observer:
         """Go on from the journal that was taken over: what it has seen of the branch counts."""
         history = self.view.history()
         self._taken = history.taken
-        self.examined = self.good = history.accepted
+        self.examined, self.good = history.accepted, history.trusted
         self._refusals.clear()
 
     def fetch(self) -> None:
@@ -162,7 +162,7 @@ class Observer:
             self._refusals.clear()
         now, live_sha = self.now(), read_live_sha(self.state_dir.live)
         hold = read_hold(self.state_dir.hold, history.hold)
-        revoked = self._permits.revoked(self.fetched.gate_journal.decisions, self._trust(), history, now=now)
+        revoked = self.permits.revoked(self.fetched.gate_journal.decisions, self.trust(), history, now=now)
         return Observed(
             now=now,
             history=history,
@@ -198,7 +198,7 @@ class Observer:
     def accept(self, commit: str, *, good: bool) -> None:
         """Remember a commit as examined and, when nothing forbade it, as the one whose policy is in force."""
         self.examined = commit
-        if good and self._may_be_trusted(commit):
+        if good and self.may_be_trusted(commit):
             self.good = commit
         policy = self.policy()
         self.poll_s = policy.agent.poll_s if policy is not None else self.poll_s
@@ -234,11 +234,11 @@ class Observer:
     def _answer(self, config_sha: str, commit: str) -> Answer:
         """Return what the gate's journal says of a content that a commit asks for."""
         journal, history = self.fetched.gate_journal, self.view.history()
-        return self._permits.answer(
-            journal.decisions, self._trust(), history, config_sha=config_sha, commit=commit, now=self.now()
+        return self.permits.answer(
+            journal.decisions, self.trust(), history, config_sha=config_sha, commit=commit, now=self.now()
         )
 
-    def _trust(self) -> Trust | None:
+    def trust(self) -> Trust | None:
         """Return the policy that says whose promotions count; before any, for a sandbox alone, the head's."""
         anchor = self._anchor()
         own = self.good is None and self.bootstrap is None
@@ -254,14 +254,14 @@ class Observer:
 
     def trusted_after(self, commit: str) -> str:
         """Return the commit whose policy is in force once a content is: its own, where that is trusted."""
-        return commit if self.good is None or self._may_be_trusted(commit) else self.good
+        return commit if self.good is None or self.may_be_trusted(commit) else self.good
 
-    def _may_be_trusted(self, commit: str) -> bool:
+    def may_be_trusted(self, commit: str) -> bool:
         """Say whether a commit's policy may take the place of the one in force, by whose signers it counts.
 
         Where promotions are signed, another policy or tier needs one too: else a push could name its signers.
         """
-        anchor, trust, asked = self._anchor(), self._trust(), self.of(commit)
+        anchor, trust, asked = self._anchor(), self.trust(), self.of(commit)
         if trust is None or not trust.signed or (asked.policy, asked.tier) == (anchor.policy, anchor.tier):
             return True
 
@@ -271,14 +271,14 @@ class Observer:
 
         return any(
             row.promotes
-            and not self._permits.fault(row, trust, self.now())
-            and (row.commit == commit or (self._descends(row.commit, commit) and brings(row.commit)))
+            and not self.permits.fault(row, trust, self.now())
+            and (row.commit == commit or (self.descends(row.commit, commit) and brings(row.commit)))
             for row in reversed(self.fetched.gate_journal.decisions.all)
         )
 
     def _adopts(self) -> bool:
         """Say whether a first content needs no promotion: a sandbox's, of which nobody decided anything."""
-        journal, trust = self.fetched.gate_journal, self._trust()
+        journal, trust = self.fetched.gate_journal, self.trust()
         if trust is None or journal.fault or journal.served:
             return False
         return trust.tier == "sandbox" and not trust.signed
@@ -298,7 +298,7 @@ class Observer:
     def revoked(self, history: History) -> dict[str, str]:
         """Return what a history put in force and the gate refuses, by the newest that was read of it."""
         decisions = self.incoming.gate_journal.decisions
-        return self._permits.revoked(decisions, self._trust(), history, now=self.now())
+        return self.permits.revoked(decisions, self.trust(), history, now=self.now())
 
     def way_back(
         self,
@@ -312,7 +312,7 @@ class Observer:
         name = self.state_dir.environment
         if revoked is None:
             journal = self.fetched.gate_journal if self.fetched.at else recalled_gate_journal(self.git, name)
-            revoked = self._permits.revoked(journal.decisions, self._trust(), history, now=self.now())
+            revoked = self.permits.revoked(journal.decisions, self.trust(), history, now=self.now())
         return way_back(
             history, now=self.now(), revoked=revoked, read=self.contents.whole, to=to, loosen=loosen
         )
@@ -321,7 +321,7 @@ class Observer:
         """Return the holds that commits after ``since`` name and may end."""
         if self._trailers[:2] != (since, head):
             named = frozenset[str]()
-            if self._descends(since, head):
+            if self.descends(since, head):
                 name, anchor = self.state_dir.environment, self._anchor()
                 named = named_holds(self.git, since=since, until=head, environment=name, anchor=anchor)
             self._trailers = (since, head, named)
@@ -330,7 +330,7 @@ class Observer:
     def _refusal(self, head: str) -> str:
         """Say why a commit cannot be taken: history first, then its signature, then what it says."""
         examined = self.examined  # asked anew each time: a branch may go back to a commit that was taken once
-        if examined is not None and examined != head and not self._descends(examined, head):
+        if examined is not None and examined != head and not self.descends(examined, head):
             return f"the branch was rewritten: {head[:12]} does not contain {examined[:12]}"
         if head not in self._refusals:
             self._refusals[head] = self._examined(head)
@@ -350,7 +350,8 @@ class Observer:
                 return str(error)
         return self.of(head).fault
 
-    def _descends(self, old: str, new: str) -> bool:
+    def descends(self, old: str, new: str) -> bool:
+        """Say whether a commit contains another, as far as the mirror knows both."""
         try:
             self.git.rev(old)
         except GitError:

@@ -25,6 +25,7 @@ from framework.gitops.agent.publishing import Publishing
 from framework.gitops.agent.rollback import roll_back
 from framework.gitops.agent.state_dir import TURN_S
 from framework.gitops.agent.tenancy import Tenancy
+from framework.gitops.agent.witness import witness_of
 from framework.gitops.desired.rendered import (
     Rendered,
     rendered_of,
@@ -34,6 +35,7 @@ from framework.gitops.desired.rendered import (
     with_restart,
 )
 from framework.gitops.errors import GitopsError
+from framework.gitops.repo.journal_branch import BRANCH
 from framework.gitops.repo.process import without_login
 from framework.holds.hold import Grounds, Hold, end_hold, read_hold
 from framework.journal.entry import Kind
@@ -98,14 +100,25 @@ class Reconciler:
         adoption = self.tenancy.adoption
         if adoption is None:
             return
+        witness = witness_of(self.observer, adoption.history)
+        if witness is None:  # nobody can say yet what of it counts; only what reduces risk is done
+            return
         aside = None if adoption.aside is None else str(adoption.aside)
         with locked(path=self.state_dir.turn, timeout_s=TURN_S):
             revoked = self.observer.revoked(adoption.history)
-            take_over(adoption, self.state_dir, self.view, now=self.observer.now(), revoked=revoked)
+            now = self.observer.now()
+            lost = take_over(adoption, self.state_dir, self.view, witness, now=now, revoked=revoked)
             self.observer.resume()
             self.tenancy.adopted()
         text = f"the published journal is taken over at entry {adoption.content.head.seq}: {adoption.why}"
         text += "" if aside is None else f"; what was here is kept in {aside}"
+        if lost:
+            text += (
+                f"; {len(lost)} of its contents (the newest: config {lost[-1].config_sha[:12]} of commit"
+                f" {lost[-1].commit[:12]}) were let in by nobody and are not taken: look who pushed to"
+                f" {BRANCH}; what is right of them, promote by name (quoteops gitops promote --environment"
+                f" {self.state_dir.environment} --sign KEY)"
+            )
         alert(
             name="gitops_adopted", severity=Severity.PAGE, text=text, environment=self.state_dir.environment
         )

@@ -162,7 +162,7 @@ class Tenancy:
             return fetch_tip(self.git, remote, known=known)
         if taken:
             self.mine, self._began, self.unpushable = taken[0], began, ""
-            self._ever = True
+            self._ever, self.known = True, False  # others may have published meanwhile
         return tip
 
     _ever: bool = False

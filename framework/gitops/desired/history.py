@@ -232,6 +232,20 @@ def _alert(history: History, row: Row) -> History:
     )
 
 
+def _adopted(history: History, row: Row) -> History:
+    """Take over what came before as a claim: what nothing here let in was never in force, nobody took it."""
+    if "disowned" not in row.data:  # an older agent's
+        return history
+    lost = set(row.data["disowned"])
+    return replace(
+        history,
+        trail=tuple(item for item in history.trail if item.overrides_sha not in lost),
+        accepted=row.data["accepted"],
+        trusted=row.data["trusted"],
+        taken=(0, ""),
+    )
+
+
 def _done(history: History, row: Row) -> History:
     hold = row.data.get("hold")
     return history if hold is None else replace(history, done=history.done | {(hold, row.kind)})
@@ -249,4 +263,5 @@ _STEPS = {
     Kind.DRIFT: _drift,
     Kind.REPAIRED: _repaired,
     Kind.ALERT: _alert,
+    Kind.ADOPTED: _adopted,
 }

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.errors import QuoteopsError
 from framework.files.atomic import canonical_json, write_atomic
 from framework.files.errors import FileError
 from framework.files.moments import iso_utc
@@ -283,6 +284,21 @@ def reduces(before: Rendered, after: Rendered) -> bool:
     now = direction_of(traded_changes(before.traded, after.traded))
     then = direction_of(traded_changes(before.traded, after.ended or after.traded))
     return now is Direction.REDUCING and then in (Direction.REDUCING, Direction.NEUTRAL)
+
+
+def is_true(content: Rendered) -> bool:
+    """Say whether what a content states follows from its settings, and their hash is its config_sha."""
+    from framework.settings.schema.run import RunSettings
+    from framework.settings.traded import plain_fields
+
+    try:
+        settings = RunSettings.model_validate_json(canonical_json(dict(content.settings)))
+        fields = _fields(settings)
+        stated = all(name in fields and fields[name] == value for name, value in content.values.items())
+        same = content.config_sha == settings.config_sha and content.traded == plain_fields(settings)
+        return stated and same and content.fields == fields
+    except (QuoteopsError, ValueError, TypeError, AttributeError):
+        return False
 
 
 def _is_behaviour(name: str) -> bool:
