@@ -20,6 +20,7 @@ from framework.market.importers.recording import BREAK, CHUNK, DIFF, DROP, SNAPS
 from framework.market.importers.strays import falls
 from framework.market.importers.times import measure_clock, positive_or, settle, untangled
 from framework.market.importers.touches import Touches, fold_touches
+from framework.market.importers.wasted import refuse_wasted
 from framework.market.instrument import Instrument, split_symbol
 from framework.market.tape import Tape
 from framework.units import MS
@@ -55,6 +56,8 @@ def assemble(*, recording: Recording, flags: InstrumentFlags) -> Tape:
     trades = _trades(recording=recording, prints=prints, instrument=instrument)
     measure_clock(recording=recording)
     columns = _merge(recording=recording, book=book, trades=trades)
+    refuse_wasted(recording=recording, messages=plan.message, rows=columns)
+    columns.pop("place")
     refuse_crossed(recording=recording)
     check_trades(recording=recording, times=plan.exch_ns, bids=bids, asks=asks, trades=trades)
     left = recording.dropped_words()
@@ -279,7 +282,7 @@ def _merge(*, recording: Recording, book: dict[str, Ints], trades: dict[str, Int
         order = np.lexsort((is_book, exch // MS))
     else:
         order = np.lexsort((rows["place"], exch))
-    rows = {name: column[order] for name, column in rows.items() if name != "place"}
+    rows = {name: column[order] for name, column in rows.items()}
     rows["exch_ts_ns"] = np.maximum.accumulate(rows["exch_ts_ns"])
     clears = np.flatnonzero(rows["kind"] == CLEAR)
     begin = int(clears[0]) if len(clears) and recording.trades_first else 0

@@ -22,7 +22,15 @@ from framework.market.importers.decimals import Decimals
 from framework.market.importers.idents import idents_of
 from framework.market.importers.ladders import Ladder, LadderBook
 from framework.market.importers.level_rows import LevelRows, Rows
-from framework.market.importers.parquet_rows import Bools, Ints, batches_of, exact, open_parquet, times_ns
+from framework.market.importers.parquet_rows import (
+    Bools,
+    Ints,
+    batches_of,
+    exact,
+    missing,
+    open_parquet,
+    times_ns,
+)
 from framework.market.importers.recording import Recording, Stamps, line_of, place_of
 from framework.market.instrument import refuse_inverse
 
@@ -200,17 +208,30 @@ def _levels_told(columns: dict[str, Any], place: int, odd: OddRows) -> Rows:
 def _add_ladders(book: LadderBook, columns: dict[str, Any], place: int, odd: OddRows, depth: int) -> None:
     exch, recv, good = _clocks(columns)
     places = np.arange(len(good)) + place
-    rows = odd.judge(lines=line_of(places), wanted=np.ones(len(good), bool), checks={"time": good})
-    ladders = []
-    for side in ("bid", "ask"):
-        parts = []
-        for what in ("price", "size"):
-            told = [exact(columns[f"{side}_{at}_{what}"], where="")[0] for at in range(depth)]
-            parts.append(
-                Decimals(
-                    np.stack([numbers.mantissa for numbers in told], axis=1),
-                    np.stack([numbers.places for numbers in told], axis=1),
-                )
+    (bids, told_bids), (asks, told_asks) = (_ladder(columns, side, depth) for side in ("bid", "ask"))
+    rows = odd.judge(
+        lines=line_of(places),
+        wanted=np.ones(len(good), bool),
+        checks={"time": good, "number": told_bids & told_asks, "level": bids.sound() & asks.sound()},
+    )
+    stamps = Stamps(exch[rows], recv[rows], places[rows])
+    book.add(bids=bids.rows(rows), asks=asks.rows(rows), stamps=stamps)
+
+
+def _ladder(columns: dict[str, Any], side: str, depth: int) -> tuple[Ladder, Bools]:
+    """Return one side's levels and which rows have numbers only, or nothing in a number's place."""
+    parts, sound = [], np.ones(len(columns["timestamp"]), bool)
+    for what in ("price", "size"):
+        told = []
+        for at in range(depth):
+            column = columns[f"{side}_{at}_{what}"]
+            numbers, good = exact(column, where=f"{side}_{at}_{what}")
+            sound &= good | missing(column)
+            told.append(numbers)
+        parts.append(
+            Decimals(
+                np.stack([numbers.mantissa for numbers in told], axis=1),
+                np.stack([numbers.places for numbers in told], axis=1),
             )
-        ladders.append(Ladder(*parts).rows(rows))
-    book.add(bids=ladders[0], asks=ladders[1], stamps=Stamps(exch[rows], recv[rows], places[rows]))
+        )
+    return Ladder(*parts), sound

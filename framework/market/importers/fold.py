@@ -135,7 +135,7 @@ class FoldedBook:
     def _set(self, side: int, price: int, qty: int) -> None:
         held = self._bids if side == BUY else self._asks
         before = held.get(price, 0)
-        if before == qty:
+        if before == qty or price <= 0:
             return
         if qty == 0:
             del held[price]

@@ -58,6 +58,10 @@ def _load(*, path: Path) -> NDArray[Any]:
             raise TapeError(
                 f"{path.name}: column {name} is missing; allowed hftbacktest's rows of ev, exch_ts, …"
             )
+        if rows.dtype[name].kind not in ("f" if EVENT[name].kind == "f" else "iu"):
+            raise TapeError(
+                f"{path.name}: column {name} is of {rows.dtype[name]}; allowed hftbacktest's {EVENT[name]}"
+            )
     if not len(rows):
         raise TapeError(f"{path.name}: no rows")
     return np.asarray(rows)
@@ -80,6 +84,10 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
     recording.lines[index] = len(rows)
     for row in np.flatnonzero(odd).tolist():
         recording.drop(place=place[row], reason="event")
+    unsound = ~odd & (kind != CLEAR) & ~(_sound(rows["px"]) & _sound(rows["qty"]))
+    for row in np.flatnonzero(unsound).tolist():
+        recording.drop(place=place[row], reason="number")
+    odd |= unsound
     trades = np.flatnonzero((kind == TRADE) & ~odd)
     _numbers(recording=recording, target="prints", rows=rows[trades], index=index)
     held = recording.trades
@@ -100,6 +108,10 @@ def _add_rows(*, recording: Recording, rows: NDArray[Any], index: int) -> None:
         place=place,
         index=index,
     )
+
+
+def _sound(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(values) & (values >= 0) & (values < 2.0**52), bool)
 
 
 def _start_empty(*, recording: Recording, at_ns: int, place: int) -> None:

@@ -28,6 +28,12 @@ class Ladder(NamedTuple):
         """Return some of the rows."""
         return Ladder(*(taken(numbers=told, rows=chosen) for told in self))
 
+    def sound(self) -> Bools:
+        """Tell which rows have no quantity without a price and no hole before a level."""
+        priced = self.price.mantissa > 0
+        alone = (~priced & (self.qty.mantissa > 0)).any(axis=1)
+        return np.asarray(~(alone | (priced[:, 1:] & ~priced[:, :-1]).any(axis=1)), bool)
+
 
 class _Change(NamedTuple):
     told: Bools

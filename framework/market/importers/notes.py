@@ -26,6 +26,14 @@ def notes(*, measures: Mapping[str, int], has_book: bool) -> list[str]:
     }
     if dropped:
         told.append("dropped: " + ", ".join(f"{name} {count:,}" for name, count in sorted(dropped.items())))
+    for name, what in (
+        ("events_before_book", "events from before the book begins are left out"),
+        ("diffs_before_book", "updates from before the first snapshot are left out"),
+        ("trades_after_book", "trades come more than 300 s after the book's last word"),
+        ("empty_trades", "trades without a quantity are left out"),
+    ):
+        if count := measures.get(name):
+            told.append(f"dropped: {count:,} {what}" if "left out" in what else f"book: {count:,} {what}")
     ignored = {name: count for name, count in measures.items() if "ignored" in name and count}
     if ignored:
         told.append("left out: " + ", ".join(f"{name} {count:,}" for name, count in sorted(ignored.items())))

@@ -258,6 +258,10 @@ class Recording:
         for message in np.unique(np.searchsorted(ends, self.levels.malformed, side="right")).tolist():
             told.op[message] = LOST
             self.drop(place=told.place[message], reason="number")
+        op = np.array(told.op, np.int64)
+        for message in np.unique(np.searchsorted(ends, 2 * _worthless(numbers), side="right")).tolist():
+            if op[message] not in (LOST, DROP):  # the level goes, the message stays
+                self.drop(place=told.place[message], reason="price")
         return numbers
 
     def print_numbers(self) -> Decimals:
@@ -266,6 +270,9 @@ class Recording:
         for row in sorted({index // 2 for index in self.prints.malformed}):
             self.trades.lost.add(row)
             self.drop(place=self.trades.place[row], reason="number")
+        for row in sorted(set(_worthless(numbers).tolist()) - self.trades.lost):
+            self.trades.lost.add(row)
+            self.drop(place=self.trades.place[row], reason="price")
         return numbers
 
     def drop(self, *, place: int, reason: str) -> None:
@@ -300,6 +307,11 @@ class Recording:
                     f"{self.where(place=place)}: {dropped} of {lines} lines are not understood, "
                     f"the first by its {reason}; allowed a recording most of whose lines are ({self.format})"
                 )
+
+
+def _worthless(numbers: Decimals) -> Ints:
+    """Return the rows that have a quantity at a price of 0."""
+    return np.flatnonzero((numbers.mantissa[0::2] == 0) & (numbers.mantissa[1::2] > 0))
 
 
 def _append(column: array[int], values: Ints) -> None:

@@ -64,6 +64,13 @@ def read_rows(
         if kind == "incremental_book_L2":
             snapshot, checks["is_snapshot"] = flags_of(told["is_snapshot"])
         checks["number"] = np.logical_and.reduce([some for _, some in numbers.values()])
+        if kind == "quotes":
+            checks["level"] = np.logical_and.reduce(
+                [
+                    (numbers[f"{side}_price"][0].mantissa > 0) | (numbers[f"{side}_amount"][0].mantissa == 0)
+                    for side in ("bid", "ask")
+                ]
+            )
         rows = odd.judge(lines=block.lines, wanted=wanted, checks=checks)
         if len(rows):
             ordered = np.append(last_recv, recv[rows])

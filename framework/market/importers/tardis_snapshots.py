@@ -50,7 +50,11 @@ def read_snapshots(
         rows = odd.judge(
             lines=block.lines,
             wanted=chosen_rows(block=block, index=index, meet=meet),
-            checks={"time": timed & received, "number": told_bids & told_asks},
+            checks={
+                "time": timed & received,
+                "number": told_bids & told_asks,
+                "level": bids.sound() & asks.sound(),
+            },
         )
         recording.count("clock_faults", int((np.diff(recv[rows]) < 0).sum()))
         places = block.lines[rows] + place_of(file=index, line=0)
