@@ -77,12 +77,9 @@ def _signatures(root: Path, path: Path, args: argparse.Namespace) -> dict[str, A
 
     if not args.verify or not (root / POLICY).is_file():
         return {}
-    policy = read_policy(root)
-    checked = check_signatures(
-        (entry for content in _contents(path, Git(root), args) for entry in content.entries),
-        allowed_signers="\n".join(policy.signers) + "\n",
-        revoked="\n".join(policy.revoked_keys) + "\n",
-    )
+    allowed, revoked = read_policy(root).signer_lists
+    entries = (entry for content in _contents(path, Git(root), args) for entry in content.entries)
+    checked = check_signatures(entries, allowed_signers=allowed, revoked=revoked)
     return {
         "signed_by": dict(checked.by),
         "unsigned": checked.unsigned,

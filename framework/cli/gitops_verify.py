@@ -58,8 +58,7 @@ def _forged(args: Any, journal: Any) -> list[str]:
     root = args.repo or find_root()
     if not (root / POLICY).is_file():
         return []
-    policy = read_policy(root)
-    allowed, revoked = ("\n".join(keys) + "\n" for keys in (policy.signers, policy.revoked_keys))
+    allowed, revoked = read_policy(root).signer_lists
     return list(check_signatures(journal, allowed_signers=allowed, revoked=revoked).faults)
 
 

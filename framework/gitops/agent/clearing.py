@@ -45,9 +45,8 @@ def _is_signed(git: Git, commit: str, anchor: EnvironmentRevision) -> bool:
     """Say whether somebody whom the policy in force names has signed a commit."""
     if anchor.policy is None or not anchor.policy.signers:
         return False
-    allowed, revoked = anchor.policy.signers, anchor.policy.revoked_keys
     try:
-        verify_commit(git, commit, "\n".join(allowed) + "\n", "\n".join(revoked) + "\n")
+        verify_commit(git, commit, *anchor.policy.signer_lists)
     except SignatureError:
         return False
     return True

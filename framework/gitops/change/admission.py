@@ -138,7 +138,7 @@ def _signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[s
         return (), []
     signers: dict[str, None] = {}
     faults = []
-    allowed, revoked = "\n".join(policy.signers) + "\n", "\n".join(policy.revoked_keys) + "\n"
+    allowed, revoked = policy.signer_lists
     for sha in git.run("rev-list", f"{report.base}..{report.head}").decode().split():
         try:
             signers[verify_commit(git, sha, allowed, revoked).principal] = None

@@ -65,12 +65,9 @@ def promoted(rows: Iterable[Row], config_sha: str, *, policy: Policy, tier: str)
         return None
     newest = decided[-1]
     if isinstance(newest, Entry) and policy.signs_promotions(tier):
+        allowed, revoked = policy.signer_lists
         try:
-            verify_entry(
-                newest,
-                allowed_signers="\n".join(policy.signers) + "\n",
-                revoked="\n".join(policy.revoked_keys) + "\n",
-            )
+            verify_entry(newest, allowed_signers=allowed, revoked=revoked)
         except SignatureError:
             return None
     return newest.data

@@ -47,7 +47,7 @@ class EnvironmentRevision:
         """Return allowed signers and revoked keys when commits after this one must be signed, or None."""
         if self.policy is None or not self.policy.rules(self.tier).signed:
             return None
-        return "\n".join(self.policy.signers) + "\n", "\n".join(self.policy.revoked_keys) + "\n"
+        return self.policy.signer_lists
 
 
 def read_revision(

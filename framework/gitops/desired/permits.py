@@ -34,11 +34,6 @@ class Trust:
         """Say whether a promotion counts only when one of the signers has signed it."""
         return self.policy.signs_promotions(self.tier)
 
-    @property
-    def signers(self) -> tuple[str, str]:
-        """Return who may sign and which keys no longer count, as ssh-keygen reads them."""
-        return "\n".join(self.policy.signers) + "\n", "\n".join(self.policy.revoked_keys) + "\n"
-
 
 @dataclass
 class Permits:
@@ -109,7 +104,7 @@ class Permits:
         return self._signature_fault(decision, trust) if trust.signed else ""
 
     def _signature_fault(self, decision: Decision, trust: Trust) -> str:
-        allowed, revoked = trust.signers
+        allowed, revoked = trust.policy.signer_lists
         if not trust.policy.signers:
             return "a promotion must be signed, and the policy names no signers"
         key = (decision.entry.sha256, hashlib.sha256(f"{allowed}\0{revoked}".encode()).hexdigest())

@@ -252,6 +252,11 @@ class Policy(StrictModel):
         asked = self.rules(tier).promotion_signed
         return tier != "sandbox" if asked is None else asked
 
+    @property
+    def signer_lists(self) -> tuple[str, str]:
+        """Return who may sign and which keys no longer count, as ssh-keygen reads them."""
+        return "\n".join(self.signers) + "\n", "\n".join(self.revoked_keys) + "\n"
+
     def rule_of(self, name: str) -> KeyRule | None:
         """Return a field's own rule, else that of the first pattern that matches; None: it may not change."""
         own = self.keys.get(name)
