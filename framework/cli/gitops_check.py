@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.change.classify import classify
     from framework.gitops.change.text import change_lines, change_markdown
     from framework.gitops.desired.revision import Revision
-    from framework.gitops.gate.ground import standing_ground
+    from framework.gitops.gate.ground import running_ground, standing_ground
     from framework.gitops.gate.request import GateRequest
     from framework.gitops.repo.git import Git
     from framework.settings.resolve import find_root
@@ -44,9 +44,17 @@ def run(argv: Sequence[str]) -> int:
         asked.readable() as base,
         Revision.open(git, args.head) as head,
     ):
-        request = GateRequest(base=base, head=head, home=git.repo, rows=rows, agent_rows=agent_rows)
+        request = GateRequest(
+            base=base,
+            head=head,
+            home=git.repo,
+            rows=rows,
+            agent_rows=agent_rows,
+            published=args.remote is not None,
+        )
         ground = partial(standing_ground, request, now=now)
-        report = classify(base, head, args.environment, now=now, ground=ground)
+        standing = partial(running_ground, request, now=now)
+        report = classify(base, head, args.environment, now=now, ground=ground, standing=standing)
         notes = asked.unread_note(base) + head.uncommitted_note()
     if args.out_md is not None:
         args.out_md.parent.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,7 @@ def run(argv: Sequence[str]) -> int:
             workers=args.workers,
             everything=args.all,
             spent_only=args.spent,
+            published=args.remote is not None,
         )
         if args.spend:
             return _spend(request, as_json=args.json)

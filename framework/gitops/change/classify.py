@@ -28,7 +28,7 @@ from framework.gitops.change.report import (
     PathClass,
     by_class,
 )
-from framework.gitops.change.standing import FindGround, Ground, newest_composed
+from framework.gitops.change.standing import FindGround, FindStanding, Ground, newest_composed
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.settings.gitops_files import POLICY
@@ -48,13 +48,14 @@ def classify(
     *,
     now: datetime | None = None,
     ground: FindGround | None = None,
+    standing: FindStanding | None = None,
 ) -> ChangeReport:
     """Compare two commits; with ``environment``, that one alone.
 
     ``now`` decides freezes and expiry, by default the wall clock. ``ground`` gives what an environment is
-    compared with that does not compose in the base, by default the newest content below that composes. Raises
-    GitopsError when the question has no answer: the head does not contain the base, or the base holds no
-    policy.
+    compared with that does not compose in the base, by default the newest content below that composes;
+    ``standing`` what one runs that the head changes where that is not the base. Raises GitopsError when the
+    question has no answer: the head does not contain the base, or the base holds no policy.
     """
     now = now or datetime.now(UTC)
     if not head.git.is_ancestor(base.sha, head.sha):
@@ -76,7 +77,11 @@ def classify(
     faults += wrong_conf(head.root, changed)
     pair = _Pair(base, head, rules, now)
     for name in names:
-        _compare_one(name, pair, result, alone=environment is not None, ground=ground)
+        found = None if standing is None or not _moved(name, pair) else standing(name)
+        if found is None:
+            _compare_one(name, pair, result, alone=environment is not None, ground=ground)
+        else:
+            _compare_with(found, name, pair, result, "the base is not what runs there")
     loosens = [text for change in result.changes for text in change.loosens]
     judge = judge_changes(base, head, paths.get(PathClass.JUDGE, ()), loosens)
     refusals, notes = (*faults, *result.faults), tuple(result.notes)
@@ -142,12 +147,20 @@ def _compare_one(name: str, pair: _Pair, result: _Found, *, alone: bool, ground:
     except QuoteopsError as error:
         result.faults.append(str(error))
         return
-    with Revision(base.git, stands.commit) as earlier:
+    _compare_with(stands, name, pair, result, f"does not compose in the base ({fault})")
+
+
+def _moved(name: str, pair: _Pair) -> bool:
+    """Tell whether the head changes what an environment that composes in the base trades."""
+    before = pair.base.config_sha(name, now=pair.now)
+    return before is not None and pair.head.config_sha(name, now=pair.now) != before
+
+
+def _compare_with(stands: Ground, name: str, pair: _Pair, result: _Found, why: str) -> None:
+    """Find what the change does beside another commit than the base."""
+    with Revision(pair.base.git, stands.commit) as earlier:
         _compared(name, replace(pair, base=earlier), result, stands)
-    result.notes.append(
-        f"{name}: does not compose in the base ({fault}); it is compared with {stands.commit[:12]},"
-        f" {stands.why}"
-    )
+    result.notes.append(f"{name}: {why}; it is compared with {stands.commit[:12]}, {stands.why}")
 
 
 def _compared(name: str, pair: _Pair, result: _Found, stands: Ground | None = None) -> None:

@@ -113,7 +113,7 @@ class EnvironmentChange:
     """What is then other than what runs today."""
 
     against: Ground | None = None
-    """What it is compared with, where it does not compose in the base."""
+    """What it is compared with, where the base does not compose or is not what runs."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

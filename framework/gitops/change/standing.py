@@ -26,6 +26,8 @@ class Ground:
 
 FindGround = Callable[[str], Ground]
 """Gives, by the environment's name, what it is compared with; raises QuoteopsError where there is nothing."""
+FindStanding = Callable[[str], Ground | None]
+"""Gives what an environment runs in place of a base that composes, None where it runs the base."""
 
 
 def earlier(git: Git, sha: str, name: str) -> Iterator[str]:

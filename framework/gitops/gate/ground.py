@@ -46,6 +46,17 @@ def standing_ground(request: GateRequest, name: str, *, now: datetime) -> Ground
     return ground
 
 
+def running_ground(request: GateRequest, name: str, *, now: datetime) -> Ground | None:
+    """Return what an environment runs in place of a base that was refused, or that nobody let in.
+
+    Only published journals say what runs. Raises what the journals raise.
+    """
+    if name in request.grounds:
+        commit, _, why = request.grounds[name].partition(" ")
+        return Ground(commit, why)
+    return _ground(request, name, now=now) if request.published else None
+
+
 def _ground(request: GateRequest, name: str, *, now: datetime) -> Ground | None:
     """Return what to judge against in place of the base, None where the base itself is that."""
     base = request.base

@@ -21,11 +21,11 @@ class GateRequest:
     """What is asked: two commits, which environment (None: all that need it), and where things are.
 
     ``home`` is what a tape's location is below; ``rows`` gives the attempts of an environment, ``append``
-    adds to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers`` 0
-    replays in this process. With ``spent_only`` no look is taken that the rows do not hold,
-    with ``everything`` tapes judge what a check would do for; ``floor`` looks whether what is not judged
-    still quotes. ``grounds`` are the commits that environments were compared with before, in place of
-    a base that does not compose there, each with what it is.
+    adds to them, ``agent_rows`` its agent's journal; ``code_sha`` names the code that judges. ``workers``
+    0 replays in this process. With ``spent_only`` no look is taken that the rows do not hold, with
+    ``everything`` tapes judge what a check would do for; ``floor`` looks whether what is not judged still
+    quotes. ``published`` journals say what runs. ``grounds`` are the commits that environments were
+    compared with before, in place of a base that does not compose there, each with what it is.
     """
 
     base: Revision
@@ -41,5 +41,6 @@ class GateRequest:
     spent_only: bool = False
     everything: bool = False
     floor: bool = True
+    published: bool = False
     grounds: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = lambda _doing, _share: None

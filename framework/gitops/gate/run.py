@@ -28,7 +28,7 @@ from framework.gitops.gate.arms import compared, replay_evidence
 from framework.gitops.gate.bundle import Witness, bundle_id, bundle_inputs, inputs_of
 from framework.gitops.gate.evidence import Evidence, Workers, open_all, tapes_of, workers_for
 from framework.gitops.gate.floor import Floor, look_at_floor
-from framework.gitops.gate.ground import standing_ground
+from framework.gitops.gate.ground import running_ground, standing_ground
 from framework.gitops.gate.report import GateReport, Judged, changed_of
 from framework.gitops.gate.request import GateRequest
 from framework.holds.hold import newest_hold
@@ -75,7 +75,7 @@ def run_gate(request: GateRequest) -> GateResult:
 
     Raises QuoteopsError subclasses for what cannot be asked: commits, policy, tapes, journals.
     """
-    case = _case_of(request)
+    case = case_of(request)
     if case.report.refusals:
         return case.result(Outcome.FAIL, f"the change is refused: {case.report.refusals[0]}")
     if not case.asked:
@@ -95,12 +95,12 @@ def spend_looks(request: GateRequest) -> dict[str, Allowance]:
 
     Raises as ``run_gate`` does.
     """
-    case = _case_of(request)
+    case = case_of(request)
     return {} if case.report.refusals else {change.name: case.spend(change) for change in case.asked}
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
     """A change that is asked about: what it is, and the environments that tapes have to judge it in."""
 
     request: GateRequest
@@ -226,17 +226,24 @@ class _Case:
         return GateResult(self.request, found, self.witness)
 
 
-def _case_of(request: GateRequest) -> _Case:
+def case_of(request: GateRequest) -> Case:
     """Say what a change is, and which environments tapes have to judge it in."""
     witness = Witness(request.now or datetime.now(UTC), everything=request.everything)
     ground = partial(standing_ground, request, now=witness.now)
-    report = classify(request.base, request.head, request.environment, now=witness.now, ground=ground)
+    report = classify(
+        request.base,
+        request.head,
+        request.environment,
+        now=witness.now,
+        ground=ground,
+        standing=partial(running_ground, request, now=witness.now),
+    )
     stood = {c.name: c.against for c in report.environments if c.against is not None}
     witness.grounds.update({name: f"{standing.commit} {standing.why}" for name, standing in stood.items()})
     needs = ("gate", "check") if request.everything else ("gate",)
     gated = [c for c in report.environments if c.needs in needs and (c.needs == "gate" or _compares(c))]
     asked = tuple(c for c in gated if not _runs_already(c, request, report, witness))
-    return _Case(request, witness, report, asked)
+    return Case(request, witness, report, asked)
 
 
 def _compares(change: EnvironmentChange) -> bool:

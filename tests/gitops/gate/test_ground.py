@@ -11,6 +11,7 @@ import pytest
 from framework.gitops.desired.revision import Revision
 from framework.gitops.gate.ground import ground_of
 from framework.gitops.gate.request import GateRequest
+from framework.gitops.gate.run import case_of
 from framework.journal.entry import Kind
 from framework.journal.journal import Journal
 from tests.gitops.repository import Repo, desired_state
@@ -54,6 +55,18 @@ class Branch:
                 rows=lambda _: _entries(self.gate), agent_rows=lambda _: _entries(self.agent),
             )  # fmt: skip
             return ground_of(request, "sandbox", now=NOW)
+
+    def gate_says(self, base: str, head: str, **more: Any) -> dict[str, Any]:
+        """Ask the gate what a change is, whether or not the tapes to judge it can be had."""
+        git = self.repo.reader
+        with Revision(git, base) as old, Revision(git, head) as new:
+            request = GateRequest(
+                base=old, head=new, home=self.repo.path, now=NOW, environment="sandbox", floor=False,
+                rows=lambda _: _entries(self.gate), agent_rows=lambda _: _entries(self.agent), **more,
+            )  # fmt: skip
+            report = case_of(request).report
+            (change,) = report.environments
+            return {**change.as_dict(), "notes": report.notes}
 
 
 def _entries(journal: Journal) -> tuple[Any, ...]:
@@ -107,3 +120,33 @@ def test_beneath_what_does_not_compose_stands_what_does(branch: Branch) -> None:
     branch.spread("0.10", "0.9")
     branch.repo.write("README.md", "words")
     assert branch.ground(branch.repo.commit()) == branch.start
+
+
+def test_a_gate_of_published_journals_stands_on_what_runs_too(branch: Branch) -> None:
+    looser = branch.spread("0.10", "0.0")
+    branch.decided(Kind.REFUSED, looser, base=branch.start)
+    half = branch.spread("0.0", "0.05")
+    plain, published = (branch.gate_says(looser, half, published=told) for told in (False, True))
+    assert (plain["direction"], plain["needs"]) == ("reducing", "check")
+    assert (published["direction"], published["needs"]) == ("increasing", "gate")
+    assert published["against"] == branch.start
+    assert published["notes"] == (
+        f"sandbox: the base is not what runs there; it is compared with {branch.start[:12]},"
+        " what everything began with",
+    )
+
+
+def test_a_gate_leaves_a_base_alone_that_stands_and_a_head_that_changes_nothing(branch: Branch) -> None:
+    branch.applied(branch.start)
+    head = branch.spread("0.10", "0.05")
+    assert "against" not in branch.gate_says(branch.start, head, published=True)
+    branch.decided(Kind.REFUSED, head, base=branch.start)
+    branch.repo.write("README.md", "words")
+    assert "against" not in branch.gate_says(head, branch.repo.commit(), published=True)
+
+
+def test_a_bundle_is_judged_again_against_the_ground_it_names(branch: Branch) -> None:
+    looser = branch.spread("0.10", "0.0")
+    half = branch.spread("0.0", "0.05")
+    ground = {"sandbox": f"{branch.start} what everything began with"}
+    assert branch.gate_says(looser, half, grounds=ground)["against"] == branch.start
