@@ -163,8 +163,8 @@ def _gain_of(claim: Claim, differences: Floats, *, level: float) -> _Gain:
     if not claim.n:
         return _Gain(above=False, below=False, bar=math.nan, lower=None, upper=None, blocks=None)
     best, worst = (float(one) for one in extremes(differences))
-    found = Moments(claim.n, claim.mean, claim.sd, claim.n_eff, claim.top_share, claim.enough)
-    above, below = answer_p_values(found, best=best, worst=worst)
+    moments = Moments(claim.n, claim.mean, claim.sd, claim.n_eff, claim.top_share, claim.enough)
+    above, below = answer_p_values(moments, best=best, worst=worst)
     half = float(width(n=claim.n, alpha=level, rho=RULES.rho)) * claim.sd
     low, high = claim.mean - best / claim.n - half, claim.mean + worst / claim.n + half
     return _Gain(
@@ -196,11 +196,11 @@ def extremes(differences: Floats) -> tuple[Any, Any]:
 
 
 def answer_p_values(
-    found: Moments, *, best: Any, worst: Any, rules: EvidenceRules = RULES
+    moments: Moments, *, best: Any, worst: Any, rules: EvidenceRules = RULES
 ) -> tuple[Any, Any]:
     """Return the levels at which "better" and "worse" are just proven without the blocks that made most."""
-    above, _ = p_values(replace(found, mean=found.mean - best / found.n), rho=rules.rho)
-    _, below = p_values(replace(found, mean=found.mean + worst / found.n), rho=rules.rho)
+    above, _ = p_values(replace(moments, mean=moments.mean - best / moments.n), rho=rules.rho)
+    _, below = p_values(replace(moments, mean=moments.mean + worst / moments.n), rho=rules.rho)
     return above, below
 
 

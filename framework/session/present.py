@@ -101,14 +101,14 @@ def home_of(words: Sequence[str], root: Path) -> Home | None:
         told = _composed(present_words(words), root)
         names = environment_names(root)
         tiers = {name: TIERS.index(read_environment(root, name).tier) for name in names}
-        found = [
+        pairs = [
             (name, there)
             for name in sorted(names, key=lambda name: tiers[name])
             if _same_world(there := _composed([f"soak.environment={name}", UNTUNED], root), told)
         ]
     except QuoteopsError:
         return None
-    homes = [Home(name, there.config_sha == told.config_sha) for name, there in found]
+    homes = [Home(name, there.config_sha == told.config_sha) for name, there in pairs]
     return next((home for home in homes if home.present), next(iter(homes), None))
 
 

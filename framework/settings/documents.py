@@ -140,8 +140,8 @@ def _number(text: str) -> float:
 
 def check_numbers(text: str) -> None:
     """Raise ``ValueError`` for a number anywhere in a text that a float holds as infinity or as nothing."""
-    for found in _NUMBER_IN.finditer(text):
-        _number(found[0])
+    for match in _NUMBER_IN.finditer(text):
+        _number(match[0])
 
 
 def _check_seen(text: str, where: str) -> None:

@@ -36,33 +36,33 @@ def write_comparison(result: SoakResult, run: Path, *, earlier: EarlierRun, arti
 
     here = read_run(run)
     assert here is not None
-    found = beside(here, kept=read_kept(run), earlier=earlier)
-    lines = compared(found)
+    both = beside(here, kept=read_kept(run), earlier=earlier)
+    lines = compared(both)
     write_atomic(path=run / "reports" / "compare.txt", data="".join(f"{line}\n" for line in lines))
-    write_atomic(path=run / "reports" / "report.html", data=render_page(result, beside=found))
+    write_atomic(path=run / "reports" / "report.html", data=render_page(result, beside=both))
     publish(run, artifacts=artifacts)
     return lines
 
 
-def compared(found: Beside) -> list[str]:
+def compared(both: Beside) -> list[str]:
     """Say how a run differs from an earlier one: its world, its settings, its figures."""
-    before, now = found.verdicts
-    lines = [f"beside {found.name}: {before}, now {now}"]
-    if found.comparison is not None:
-        words = comparison_sentence(found.comparison, quote=found.quote).replace("present", "earlier run")
-        lines.append(f"better than {found.name}? {words}")
-    if found.apart:
+    before, now = both.verdicts
+    lines = [f"beside {both.name}: {before}, now {now}"]
+    if both.comparison is not None:
+        words = comparison_sentence(both.comparison, quote=both.quote).replace("present", "earlier run")
+        lines.append(f"better than {both.name}? {words}")
+    if both.apart:
         lines.append(
-            f"not of one world: {', '.join(found.apart)} differ, so no figure is due to settings alone"
+            f"not of one world: {', '.join(both.apart)} differ, so no figure is due to settings alone"
         )
-    lines += [f"changed {name}: {one} → {other}" for name, one, other in found.changed]
-    lines += [] if found.changed else ["changed: no setting"]
-    return [*lines, *(_line(figure) for figure in found.figures)]
+    lines += [f"changed {name}: {one} → {other}" for name, one, other in both.changed]
+    lines += [] if both.changed else ["changed: no setting"]
+    return [*lines, *(_line(figure) for figure in both.figures)]
 
 
 def _line(figure: Figure) -> str:
-    said = "" if figure.difference is None else f" ({num(figure.difference, plus=True)}{_between(figure)})"
-    return f"{figure.word}: {num(figure.before)} → {num(figure.now)}{said}"
+    more = "" if figure.difference is None else f" ({num(figure.difference, plus=True)}{_between(figure)})"
+    return f"{figure.word}: {num(figure.before)} → {num(figure.now)}{more}"
 
 
 def _between(figure: Figure) -> str:

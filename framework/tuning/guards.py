@@ -94,7 +94,7 @@ def _apply(turn: Turn, moves: Sequence[Move], holders: Sequence[Holder]) -> Draf
     for move in moves:
         field = move.step.field
         before = working.value(field)
-        hold = next((found for holder in holders if (found := holder(move))), None)
+        hold = next((held for holder in holders if (held := holder(move))), None)
         hold = hold or _budget(turn, move, rows, before=before)
         if hold is not None:
             rows.append(

@@ -79,8 +79,8 @@ def windows(tapes: TapeClass, parts: Sequence[Stretch], *, hours: float, seed: i
 
 def claims(arms: Iterable[tuple[Sums, Sums]], index: Ints, rules: EvidenceRules) -> Claims:
     """Judge pairs of arms on windows of their columns."""
-    found = [_p_values(base["net"][index], run["net"][index], rules) for base, run in arms]
-    above, below, ever = (np.array(rows) for rows in zip(*found, strict=True))
+    pairs = [_p_values(base["net"][index], run["net"][index], rules) for base, run in arms]
+    above, below, ever = (np.array(rows) for rows in zip(*pairs, strict=True))
     return Claims(above=above, below=below, ever=ever)
 
 
@@ -88,13 +88,13 @@ def _p_values(base: Floats, run: Floats, rules: EvidenceRules) -> tuple[Floats, 
     differences = run - base
     sample = PairedSample(values=differences, differences=differences, baseline=base)
     running = running_moments(sample=sample, rules=rules)
-    found = []
+    pairs = []
     for look in np.linspace(0, differences.shape[-1], LOOKS + 1).astype(int)[1:]:
         at = (np.asarray(column)[..., look - 1] for column in vars(running).values())
         best, worst = extremes(differences[:, :look])
-        found.append(answer_p_values(Moments(*at), best=best, worst=worst, rules=rules))
-    above, below = found[-1]
-    return above, below, np.min([each for each, _ in found], axis=0)
+        pairs.append(answer_p_values(Moments(*at), best=best, worst=worst, rules=rules))
+    above, below = pairs[-1]
+    return above, below, np.min([each for each, _ in pairs], axis=0)
 
 
 def worthless(parts: Sequence[Stretch], *, own_blocks: bool) -> tuple[Sums, Sums]:
@@ -171,12 +171,12 @@ def _at_hours(
         "hours": hours,
         "windows": len(window.index),
         "independent": window.independent,
-        "better": {kind: _rate(found.above, names) for kind, found in null.items()},
-        "worse": {kind: _rate(found.below, names) for kind, found in null.items()},
-        "ever": {kind: _rate(found.ever, names) for kind, found in null.items()},
+        "better": {kind: _rate(claim.above, names) for kind, claim in null.items()},
+        "worse": {kind: _rate(claim.below, names) for kind, claim in null.items()},
+        "ever": {kind: _rate(claim.ever, names) for kind, claim in null.items()},
         "seeds": None if same is None else _rate(np.minimum(same.above, same.below), list(seeds)),
         "sweeps": {
-            str(cells): {kind: any_of(found.above, cells=cells, seed=seed) for kind, found in null.items()}
+            str(cells): {kind: any_of(claim.above, cells=cells, seed=seed) for kind, claim in null.items()}
             for cells in CELLS
         },
         "power": {
@@ -187,8 +187,8 @@ def _at_hours(
 
 
 def _power(kept: Sequence[Sequence[Stretch]], effect: float, index: Ints, rules: EvidenceRules) -> Any:
-    found = claims((gaining(parts, effect_bps=effect) for parts in kept), index, rules)
-    return found.above <= ALPHA
+    power = claims((gaining(parts, effect_bps=effect) for parts in kept), index, rules)
+    return power.above <= ALPHA
 
 
 def _rate(p: Floats, names: Sequence[str]) -> dict[str, Any]:

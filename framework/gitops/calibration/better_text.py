@@ -80,7 +80,7 @@ class Pooled:
 def pooled(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Pooled]:
     """Return the rates by length, shortest first, over all markets and seeds; of recordings none counts."""
     classes = [row for rows in sets.values() for row in rows]
-    found = []
+    pools = []
     for k in range(max((len(row["by_hours"]) for row in classes), default=0)):
         looks = [row["by_hours"][k] for row in classes if row["by_hours"][k]["independent"] >= 1.0]
         windows = sum(one["independent"] for one in looks)
@@ -90,15 +90,15 @@ def pooled(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Pooled]:
                 for kind in KINDS
             }
             bounds = {kind: upper_bound(rate=rates[kind], independent=windows) for kind in KINDS}
-            found.append(Pooled(tuple(sorted({one["hours"] for one in looks})), windows, rates, bounds))
-    return found
+            pools.append(Pooled(tuple(sorted({one["hours"] for one in looks})), windows, rates, bounds))
+    return pools
 
 
 def target_met(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool:
     """Tell whether windows of every length keep the rate and its bound."""
-    found = pooled(sets)
-    return bool(found) and all(
-        max(each.rates.values()) <= TARGET and max(each.bounds.values()) <= TARGET_BOUND for each in found
+    rates = pooled(sets)
+    return bool(rates) and all(
+        max(each.rates.values()) <= TARGET and max(each.bounds.values()) <= TARGET_BOUND for each in rates
     )
 
 

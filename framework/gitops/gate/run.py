@@ -213,7 +213,7 @@ class Case:
     def result(self, outcome: Outcome, sentence: str, judged: Sequence[Judged] = ()) -> GateResult:
         """Report what the gate came to."""
         report = self.report
-        found = GateReport(
+        whole = GateReport(
             base=report.base,
             head=report.head,
             classification=report.classification,
@@ -223,7 +223,7 @@ class Case:
             environments=tuple(judged),
             notes=report.notes if self.witness.grounds else (),
         )
-        return GateResult(self.request, found, self.witness)
+        return GateResult(self.request, whole, self.witness)
 
 
 def case_of(request: GateRequest) -> Case:

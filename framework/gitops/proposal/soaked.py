@@ -149,7 +149,11 @@ def _words_of(run: Mapping[str, Any], where: Path) -> list[str]:
     if not isinstance(told, dict) or not told or not all(isinstance(one, str) for one in told.values()):
         raise GitopsError(f"{where}: does not say with which words it ran (sources); {WRITTEN}")
     return sorted(
-        {said.removeprefix("command line ") for said in told.values() if said.startswith("command line ")}
+        {
+            source.removeprefix("command line ")
+            for source in told.values()
+            if source.startswith("command line ")
+        }
     )
 
 

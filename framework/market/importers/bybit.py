@@ -201,14 +201,14 @@ def _read_spot_archive(*, reader: BybitReader, path: Path, index: int, wanted: s
     symbol = named[1] if named else wanted
     if not symbol:
         raise TapeError(f"{path.name}: spot trades hold no symbol; give it with --symbol")
-    seen: set[str] = set()
+    symbols: set[str] = set()
     for number, row in _trade_rows(reader, path, index, SPOT_COLUMNS, ("rpi",)):
         if wanted in (None, symbol):
             place = place_of(file=index, line=number)
-            if row["id"] and row["id"] in seen:  # a row's number in its file, no id of a trade
+            if row["id"] and row["id"] in symbols:  # a row's number in its file, no id of a trade
                 reader.recording.count("duplicate_trades")
                 continue
-            seen.add(row["id"])
+            symbols.add(row["id"])
             _add_trade(reader, row, place, ident="", qty=row["volume"])
     return symbol
 

@@ -30,15 +30,15 @@ class Span(NamedTuple):
 def refuse_twins(*, paths: Sequence[Path]) -> None:
     """Raise TapeError when two files are the same, byte for byte."""
     sizes = [path.stat().st_size for path in paths]
-    seen: dict[bytes, Path] = {}
+    known: dict[bytes, Path] = {}
     for path, size in zip(paths, sizes, strict=True):
         if sizes.count(size) == 1:
             continue
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").digest()
-        if digest in seen:
-            raise TapeError(f"{path.name}: the same bytes as {seen[digest].name}; allowed each file once")
-        seen[digest] = path
+        if digest in known:
+            raise TapeError(f"{path.name}: the same bytes as {known[digest].name}; allowed each file once")
+        known[digest] = path
 
 
 def order_of_time(*, recording: Recording) -> list[int]:

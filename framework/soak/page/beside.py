@@ -47,28 +47,28 @@ class BesideWords:
     live: list[LiveChart]
 
 
-def beside_words(found: Beside) -> BesideWords:
+def beside_words(both: Beside) -> BesideWords:
     """Give what the page says of an earlier run."""
-    span = None if found.kept is None else Span(found.kept[1].start_ns, found.kept[1].end_ns)
+    span = None if both.kept is None else Span(both.kept[1].start_ns, both.kept[1].end_ns)
     return BesideWords(
-        name=found.name,
-        verdicts=found.verdicts,
-        apart=", ".join(name.replace("_", " ") for name in found.apart),
-        answers=_answers(found),
-        changed=[(name, str(one), str(other)) for name, one, other in found.changed],
-        rows=[_row(figure) for figure in found.figures],
-        charts=[] if span is None or found.kept is None else [
-            _chart(span, *found.kept, quote=found.quote, narrow=narrow) for narrow in (False, True)
+        name=both.name,
+        verdicts=both.verdicts,
+        apart=", ".join(name.replace("_", " ") for name in both.apart),
+        answers=_answers(both),
+        changed=[(name, str(one), str(other)) for name, one, other in both.changed],
+        rows=[_row(figure) for figure in both.figures],
+        charts=[] if span is None or both.kept is None else [
+            _chart(span, *both.kept, quote=both.quote, narrow=narrow) for narrow in (False, True)
         ],
-        live=[] if span is None or found.kept is None else [_live(span, *found.kept, quote=found.quote)],
+        live=[] if span is None or both.kept is None else [_live(span, *both.kept, quote=both.quote)],
     )  # fmt: skip
 
 
-def _answers(found: Beside) -> list[AnswerWords]:
-    if found.comparison is None:
+def _answers(both: Beside) -> list[AnswerWords]:
+    if both.comparison is None:
         return []
-    text = comparison_words(found.comparison, quote=found.quote).replace("present", "earlier run")
-    answer = found.comparison.answer
+    text = comparison_words(both.comparison, quote=both.quote).replace("present", "earlier run")
+    answer = both.comparison.answer
     question = "Is it better than the earlier run?"
     return [AnswerWords(question=question, word=answer.words, tint=answer_tint(answer), text=typeset(text))]
 
