@@ -33,6 +33,12 @@
     return step < 1 ? text.slice(11, 21) : step < 60 ? text.slice(11, 19) : text.slice(11, 16);
   }
 
+  const days = (chart) => chart.count * chart.step > 86400;
+
+  // An instant of a chart; with its day where the chart has several.
+  const moment = (chart, seconds) =>
+    (days(chart) ? `${time(seconds, 86400)} ` : "") + time(seconds, Math.min(1, chart.step));
+
   // What lies behind a panel: every second iteration shaded and, in the first panel, its number.
   function shade(u, chart, numbered) {
     const { ctx, bbox } = u;
@@ -87,12 +93,15 @@
   }
 
   function drawFills(u, chart, fills) {
-    const { ctx, bbox } = u, r = 3 * devicePixelRatio;
+    const { ctx, bbox } = u;
+    const seen = fills.at.filter((s) => chart.start + s >= u.scales.x.min && chart.start + s <= u.scales.x.max).length;
+    const dense = seen > u.over.clientWidth / 3;
+    const r = (dense ? 1.8 : 3) * devicePixelRatio;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    ctx.globalAlpha = 0.8;
+    ctx.globalAlpha = dense ? 0.4 : 0.8;
     for (const [side, name] of [[1, "gross"], [-1, "adverse"]]) {
       ctx.fillStyle = colour(name);
       ctx.beginPath();
@@ -121,7 +130,7 @@
     box.hidden = found < 0;
     if (found < 0) return;
     const side = fills.side[found] > 0 ? "buy" : "sell";
-    box.textContent = `${time(chart.start + fills.at[found], 1)} ${side} ${number(fills.qty[found])} at `
+    box.textContent = `${moment(chart, chart.start + fills.at[found])} ${side} ${number(fills.qty[found])} at `
       + `${number(fills.price[found], fills.digits)}; quoted ${number(fills.gross[found], 2, true)} bps, `
       + `after 30 s ${number(fills.net[found], 2, true)} bps net`;
     const after = left < u.over.clientWidth / 2;
@@ -133,7 +142,8 @@
   // The axis shows what `within` names as long as all of the lines is seen; closer, what there is.
   function range(panel, columns) {
     const known = columns.flat().filter((v) => v != null);
-    const [least, most] = [known.reduce((a, b) => Math.min(a, b), Infinity), known.reduce((a, b) => Math.max(a, b), -Infinity)];
+    const least = known.reduce((a, b) => Math.min(a, b), Infinity);
+    const most = known.reduce((a, b) => Math.max(a, b), -Infinity);
     return (u, low, high) => {
       const kept = low <= least && high >= most ? panel.within : [];
       const all = [low, high, ...kept].filter((v) => v != null && isFinite(v));
@@ -160,12 +170,13 @@
     };
   }
 
-  function axes(panel, last) {
+  function axes(panel, chart, last) {
     const ink = { stroke: () => colour("muted"), font: `11px ${getComputedStyle(document.body).fontFamily}` };
     const lines = { stroke: () => colour("grid"), width: 1 };
     return [
-      { ...ink, grid: { show: false }, size: last ? 26 : 6, ticks: { stroke: () => colour("rule"), size: 4 },
-        values: (u, at, _i, _space, step) => at.map((v) => (last ? time(v, step) : "")), gap: 3 },
+      { ...ink, grid: { show: false }, space: 70, size: last ? 26 : 6, ticks: { stroke: () => colour("rule"), size: 4 },
+        gap: 3, values: (u, at, _i, _space, step) =>
+          at.map((v) => (last ? time(v, days(chart) && v % 86400 === 0 ? 86400 : step) : "")) },
       { ...ink, grid: lines, ticks: { show: false }, size: 58, gap: 6, space: panel.height < 100 ? 22 : 32,
         values: (u, at, _i, _space, step) => {
           const digits = (String(+step.toPrecision(6)).split(".")[1] ?? "").length;
@@ -191,9 +202,9 @@
         sync: { key: chart.together, scales: ["x", null] } },
       scales: { x: { time: true }, y: { range: range(panel, columns) } },
       legend: { markers: { width: 0, fill: (u, si) => colour(panel.lines[si - 1]?.colour ?? "paper") } },
-      axes: axes(panel, last),
+      axes: axes(panel, chart, last),
       series: [
-        { label: panel.title, value: (u, v, si, idx) => time(v ?? u.scales.x.max ?? xs.at(-1), Math.min(1, chart.step)) },
+        { label: panel.title, value: (u, v, si, idx) => moment(chart, v ?? u.scales.x.max ?? xs.at(-1)) },
         ...panel.lines.map(series),
       ],
       hooks: {

@@ -193,7 +193,7 @@ def _shares(lines: Any, *, floor: float) -> Panel:
     for _, tint, at, share in drawn:
         # A share starts from nothing and lasts to the end of the axis.
         panel.steps([at[0], *at, x[1]], [0.0, *share * 100.0, 100.0], Pen(tint))
-    axis_x(panel, powers(*x))
+    axis_x(panel, powers(*x, most=5))
     legend(panel, [(word, tint) for word, tint, *_ in drawn])
     return panel
 
