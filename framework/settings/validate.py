@@ -14,6 +14,10 @@ from framework.settings.provenance import Locate
 from framework.settings.schema.base import meta_of
 
 REQUIRED = "???"
+FURTHER = {
+    "base_spread_bps_delta": "; strategy.base_half_spread_bps and profile.spread_multiplier go further",
+}
+"""What does more of what a field that is refused could not."""
 
 Path = tuple[str, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -125,7 +129,7 @@ def refused(model: type[BaseModel], path: Path, value: Any, locate: Locate) -> s
     if field is None:
         return f"{accused} is {shown_value(value)}; allowed {', '.join(fields_at(model, path))}"
     text = "refused (value not shown)" if meta_of(field).get("secret") else f"is {shown_value(value)}"
-    return f"{accused} {text}; allowed {allowed(field)}"
+    return f"{accused} {text}; allowed {allowed(field)}{FURTHER.get(path[-1], '')}"
 
 
 def _siblings(model: type[BaseModel], data: dict[str, Any], path: Path) -> list[str]:

@@ -17,18 +17,14 @@ from framework.gates.comparison import FEW_FILLS, Answer
 from framework.gates.explain import next_step
 from framework.gates.verdict import Verdict
 from framework.session.present import Home, home_of
-from framework.tuning.params import RUNTIME_LIMITS, Field
+from framework.session.ticks import SPREAD, narrow_knob, tick_bps_of
 from framework.units import MINUTE
 
 if TYPE_CHECKING:
     from framework.edge.section import Section
     from framework.soak.result import SoakResult
 
-SPREAD = "strategy.base_half_spread_bps"
-MULTIPLIER = "profile.spread_multiplier"
 LIMIT = "sizing.max_position_quotes"
-TOO_NARROW = 0.1
-"""Below this share of a tick a parameter moves hardly any quote."""
 MOST_HOURS = 720
 IMPORT_MORE = "import more of it first: quoteops tape import --help"
 NO_WIDTH = "no width pays here: these quotes already trade less than a gain needs"
@@ -107,17 +103,6 @@ def _asks_for_a_day(result: SoakResult) -> bool:
     return result.verdict.accepted and result.judged.decision.band == "SUCCESS" and made
 
 
-def narrow_knob(tick_bps: float) -> str:
-    """Say that base_spread_bps_delta cannot answer on a coarse market, and what can; else nothing."""
-    reach = RUNTIME_LIMITS[Field.SPREAD].high
-    if reach >= TOO_NARROW * tick_bps:
-        return ""
-    return (
-        f"; base_spread_bps_delta ends at {reach:g} bps, {reach / tick_bps:.2g} ticks:"
-        f" {SPREAD} and {MULTIPLIER} answer"
-    )
-
-
 def _to_propose(result: SoakResult) -> str:
     """Say how a better run is asked for: knowingly, where a proposal of it would be refused."""
     arms = {row.arm: row.totals for row in result.arms}
@@ -173,12 +158,6 @@ def _in_ticks(result: SoakResult, wide: tuple[float, float]) -> str:
         return f"wider, now {now:g} bps"
     low, high = wide
     return f"{low / tick:.3g} and {high / tick:.3g} ticks wide; now {now:g} bps, {now / tick:.3g} ticks"
-
-
-def tick_bps_of(windows: Sequence[WindowData]) -> float:
-    """Return a tick in bps of the mid at the end; 0 where there was none."""
-    mids = [window.closing.mid for window in windows if window.closing.mid > 0.0]
-    return 1e4 * windows[0].tick / mids[0] if mids else 0.0
 
 
 def _soak(result: SoakResult, word: str, *, sweep: bool = False) -> str:

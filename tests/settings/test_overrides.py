@@ -65,7 +65,8 @@ def test_the_refusal_names_file_line_value_and_bounds() -> None:
     message = refused(GOOD.replace("0.10", "0.9"))
     assert message == (
         "runtime_overrides/p.yaml:6: base_spread_bps_delta is 0.9;"
-        " allowed 0.0 to 0.6 (bps, added to the half-spread)"
+        " allowed 0.0 to 0.6 (bps, added to the half-spread);"
+        " strategy.base_half_spread_bps and profile.spread_multiplier go further"
     )
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from framework.gates.comparison import Answer
 from framework.gates.verdict import Verdict
+from framework.session.ticks import narrow_knob
 from framework.settings.compose import compose_run
-from framework.soak.advice import narrow_knob, next_line
+from framework.soak.advice import next_line
 from framework.soak.result import SoakResult
 from framework.soak.sweep.next_step import next_step
 from framework.soak.sweep.row import Measured, SweepRow

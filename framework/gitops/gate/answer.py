@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from framework.edge.canonical import canonical
@@ -27,7 +27,9 @@ from framework.gitops.gate.judge import (
     tape_effect,
     tier_findings,
 )
+from framework.session.ticks import narrow_knob
 from framework.settings.schema.gitops import Policy
+from framework.tuning.params import Field
 
 CANARY_NOTE = "a canary is judged by its candidate alone beside the baseline alone, whatever its share"
 
@@ -231,6 +233,13 @@ def answer(question: Question, arms: Sequence[TapeArms], *, alpha: float) -> Gat
     )
 
 
+def _coarse(question: Question, arms: Sequence[TapeArms]) -> str:
+    """Name the knobs that answer where the change turns one that no quote on these ticks can hear."""
+    turned = any(change.name.endswith(Field.SPREAD.value) for change in question.change.changes)
+    finest = min((tape.base.tick_bps for tape in arms), default=0.0)
+    return narrow_knob(finest) if turned else ""
+
+
 def _findings(
     question: Question,
     arms: Sequence[TapeArms],
@@ -242,11 +251,16 @@ def _findings(
     tier = question.change.tier
     rules = question.policy.rules(tier)
     findings = find(symbols=symbols, want=rules.net, alpha=alpha)
+    coarse = _coarse(question, arms)
+    if findings[0].outcome is Outcome.NO_EFFECT:
+        findings = [replace(findings[0], says=f"{findings[0].says}{coarse}"), *findings[1:]]
     notes = [
         f"tape {one.tape.name} is not used: nothing of it is left that was not tuned on"
         for one in question.opened
         if not one.windows
     ]
+    if coarse and findings[0].outcome is not Outcome.NO_EFFECT:
+        notes.append(coarse.removeprefix("; "))
     if question.compared.routes:
         notes.append(CANARY_NOTE)
     rows: list[KpiRow] = []

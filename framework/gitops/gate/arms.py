@@ -29,6 +29,7 @@ from framework.quoting.records import CANCEL_QUOTE, PLACE, REPLACE
 from framework.session.blocks import Cut, block_sums
 from framework.session.play import play
 from framework.session.replay import SoakReplay
+from framework.session.ticks import tick_bps_of
 from framework.session.window import cut_window
 from framework.settings.overrides import Change
 from framework.settings.schema.gitops import GateRules, MarketClass
@@ -163,6 +164,8 @@ class ArmBlocks:
     digest: str
     fills: int
     totals: tuple[Section, ...]
+    tick_bps: float = 0.0
+    """What a tick is worth there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +266,7 @@ def replay_arm(job: ArmJob) -> ArmBlocks:
         digest=_digest(played),
         fills=sum(len(w.fills) for w in played),
         totals=tuple(build_edge_report(windows=[w]).totals for w in played) if job.judged else (),
+        tick_bps=tick_bps_of(played),
     )
 
 

@@ -21,11 +21,11 @@ from framework.session.judge import Judge, choose_profiles
 from framework.session.play import play, weigh
 from framework.session.portfolio import make_replay
 from framework.session.provenance import Runtime, runtime_of
+from framework.session.ticks import tick_bps_of
 from framework.session.tuners import make_tuner
 from framework.session.window import open_window
 from framework.settings.compose import Composed
 from framework.settings.schema.run import RunSettings
-from framework.soak.advice import tick_bps_of
 from framework.soak.versus import Blocks, blocks_of, cut_for
 
 

@@ -12,9 +12,10 @@ from framework.errors import QuoteopsError
 from framework.gates.comparison import Answer
 from framework.gates.explain import hours_words
 from framework.session.present import is_world, present_environ, present_words
+from framework.session.ticks import SPREAD, narrow_knob
 from framework.settings.compose import compose_run
 from framework.settings.schema.run import RunSettings
-from framework.soak.advice import IMPORT_MORE, MOST_HOURS, SPREAD, narrow_knob, propose_or_compare
+from framework.soak.advice import IMPORT_MORE, MOST_HOURS, propose_or_compare
 from framework.soak.sweep.row import RankedRow, Standing
 from framework.soak.sweep.table import Sweep, as_word, label_of
 

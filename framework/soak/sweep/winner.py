@@ -9,8 +9,8 @@ from pathlib import Path
 
 from framework.session.errors import SoakError
 from framework.session.run_folder import COMPLETE, RUN
+from framework.session.ticks import tick_bps_of
 from framework.settings.compose import Composed
-from framework.soak.advice import tick_bps_of
 from framework.soak.run import run_soak
 from framework.soak.sweep.row import Measured, SweepRow, measured_of
 

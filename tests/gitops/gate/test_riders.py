@@ -158,3 +158,14 @@ def test_a_value_that_does_not_compose_alone_is_taken_out_of_the_rest(base: RunS
     assert left.settings is not None
     assert left.settings.sizing.notional_cap_usd == 30_000.0
     assert left.settings.sizing.quote_notional_usd == base.sizing.quote_notional_usd
+
+
+@pytest.mark.skipif(interpreted(), reason="a replay of hours needs the compiled code")
+def test_a_knob_that_the_ticks_cannot_hear_names_those_that_answer(gate: Gate) -> None:
+    knobs = "strategy.base_half_spread_bps and profile.spread_multiplier answer"
+    for edit, told in (
+        ({"base_spread_bps_delta: 0.10": "base_spread_bps_delta: 0.05"}, True),
+        ({"tail_age_ms: 650": "tail_age_ms: 600"}, False),
+    ):
+        (one,) = judged(gate, edit).report.as_dict()["environments"]
+        assert (knobs in f"{one['sentence']} {one['notes']}") is told
