@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,10 @@ from framework.market.sidecar import Sidecar
 from framework.market.tape import EVENT_COLUMNS, FUNDING_COLUMNS, Tape
 
 Columns = dict[str, NDArray[Any]]
+Marks = dict[str, list[int]]
+MARKS = "columns.json"
+"""Beside the columns: what each was when it was written."""
+PAGE = 4096
 
 
 def cache_folder() -> Path:
@@ -61,6 +67,12 @@ def put_in_place(
     """Turn a built folder into the one wanted, as ``write_columns`` says; raises OSError."""
     for name, text in beside.items():
         (building / name).write_text(text, encoding="utf-8")
+    columns = map_columns(folder=building, rows=rows, funding_rows=funding_rows, marks=None)
+    marks = {name: _mark(building / f"{name}.npy", column) for name, column in columns.items()}
+    (building / MARKS).write_text(json.dumps(marks, sort_keys=True), encoding="utf-8")
+    for file in building.iterdir():  # a rename must not reach the disk before what it names
+        flush(file)
+    flush(building)
     try:
         building.rename(folder)
     except OSError:
@@ -103,8 +115,36 @@ class GrowingColumns:
             np.lib.format.write_array_header_1_0(self._files[name], about)
 
 
-def map_columns(*, folder: Path, rows: int, funding_rows: int) -> Columns:
-    """Map the columns of a folder, read-only; raises TapeError when they are not whole."""
+def flush(path: Path) -> None:
+    """Have the disk keep a file or a folder; raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _mark(file: Path, column: NDArray[Any]) -> list[int]:
+    """Return what shows cheaply whether a column is as it was written: size, time, a value of every page."""
+    told = file.stat()
+    return [told.st_size, told.st_mtime_ns, zlib.crc32(column[:: PAGE // column.itemsize].tobytes())]
+
+
+def _marks(folder: Path) -> Marks:
+    try:
+        marks = json.loads((folder / MARKS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TapeError(f"{folder}: the cached tape is damaged; delete this folder ({error})") from error
+    return marks if isinstance(marks, dict) else {}
+
+
+def map_whole(*, folder: Path, rows: int, funding_rows: int) -> Columns:
+    """Map the columns of a folder that are as they were written; raises TapeError when they are not."""
+    return map_columns(folder=folder, rows=rows, funding_rows=funding_rows, marks=_marks(folder))
+
+
+def map_columns(*, folder: Path, rows: int, funding_rows: int, marks: Marks | None) -> Columns:
+    """Map the columns of a folder, read-only; raises TapeError when they are not whole, or not as marked."""
     columns: Columns = {}
     for group, length in ((EVENT_COLUMNS, rows), (FUNDING_COLUMNS, funding_rows)):
         for name, dtype in group:
@@ -117,6 +157,8 @@ def map_columns(*, folder: Path, rows: int, funding_rows: int) -> Columns:
                 ) from error
             if column.dtype != np.dtype(dtype) or column.shape != (length,):
                 raise TapeError(f"{file}: the cached tape is damaged; delete its folder")
+            if marks is not None and marks.get(name) != _mark(file, column):
+                raise TapeError(f"{file}: not the column that was written; delete its folder")
             columns[name] = column
     return columns
 
@@ -128,7 +170,7 @@ def tape_of(*, columns: Mapping[str, NDArray[Any]], sidecar: Sidecar) -> Tape:
 
 def map_tape(*, folder: Path, sidecar: Sidecar) -> Tape:
     """Map a folder's columns as the tape a sidecar describes. Raises TapeError."""
-    columns = map_columns(folder=folder, rows=sidecar.rows, funding_rows=sidecar.funding_rows)
+    columns = map_whole(folder=folder, rows=sidecar.rows, funding_rows=sidecar.funding_rows)
     return tape_of(columns=columns, sidecar=sidecar)
 
 
@@ -141,7 +183,7 @@ def save_column(*, column: NDArray[Any], file: Path) -> None:
 
 def _is_whole(*, folder: Path, rows: int, funding_rows: int) -> bool:
     try:
-        map_columns(folder=folder, rows=rows, funding_rows=funding_rows)
+        map_whole(folder=folder, rows=rows, funding_rows=funding_rows)
     except TapeError:
         return False
     return True

@@ -11,7 +11,9 @@ A root may be a folder or an object store's URL. The cache is ``tapes/<digest>/`
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -21,7 +23,7 @@ from framework.market.archive_roots import Root, open_root
 from framework.market.columns import Columns, cache_folder, map_tape, write_columns
 from framework.market.errors import TapeError
 from framework.market.sidecar import ArchiveSidecar, Sidecar
-from framework.market.tape import Tape, content_digest, parse_utc
+from framework.market.tape import Tape, content_digest, is_exact, parse_utc
 
 SIDECAR = "tape.json"
 LONGEST = 120
@@ -76,8 +78,12 @@ def open_tape(
     symbol: str | None = None,
     start: int | str | None = None,
     end: int | str | None = None,
+    *,
+    exact: bool = False,
 ) -> Tape:
     """Open an archive's tape of one symbol, cut to start <= time < end (UTC, ISO text or ns).
+
+    ``exact`` digests every value, for what is to be evidence; else kept columns are looked at page by page.
 
     Raises TapeError for no archive, an unknown symbol, another schema, a damaged file, an empty window.
     """
@@ -85,7 +91,7 @@ def open_tape(
     chosen = _choose(root=root, symbol=symbol)
     text = root.read(name=f"{chosen}/{SIDECAR}")
     sidecar = ArchiveSidecar.read(text, where=f"{root.path}/{chosen}/{SIDECAR}")
-    tape = _load(root=root, chosen=chosen, sidecar=sidecar)
+    tape = _load(root=root, chosen=chosen, sidecar=sidecar, exact=exact)
     if start is None and end is None:
         return tape
     return tape.window(start_ns=parse_utc(value=start), end_ns=parse_utc(value=end))
@@ -111,18 +117,26 @@ def _choose(*, root: Root, symbol: str | None) -> str:
     return next(iter(folders.values()))
 
 
-def _load(*, root: Root, chosen: str, sidecar: ArchiveSidecar) -> Tape:
+def _load(*, root: Root, chosen: str, sidecar: ArchiveSidecar, exact: bool) -> Tape:
     digest = sidecar.tape.meta.digest
     cached = cache_folder() / digest
     archive = hashlib.sha256(root.join(name=chosen).encode()).hexdigest()[:16]
     stamp_file = f"verified-{archive}.json"
     stamps = {name: root.stamp(name=f"{chosen}/{name}") for name in sorted(sidecar.files)}
-    if not _is_verified(file=cached / stamp_file, stamps=stamps):
-        columns = parquet.read_parts(root=root, chosen=chosen, files=sidecar.files)
-        if content_digest(instrument=sidecar.tape.instrument, columns=columns) != digest:
-            raise TapeError(f"{root.path}/{chosen}: content does not match its digest; import the tape again")
-        _build_cache(cached=cached, columns=columns, beside={stamp_file: json.dumps(stamps, sort_keys=True)})
-    return map_tape(folder=cached, sidecar=sidecar.tape)
+    if _is_verified(file=cached / stamp_file, stamps=stamps):
+        with suppress(TapeError):  # what is kept is not as it was written: it is built again
+            tape = map_tape(folder=cached, sidecar=sidecar.tape)
+            if not exact or is_exact(tape):
+                return tape
+            shutil.rmtree(cached, ignore_errors=True)
+    columns = parquet.read_parts(root=root, chosen=chosen, files=sidecar.files)
+    if content_digest(instrument=sidecar.tape.instrument, columns=columns) != digest:
+        raise TapeError(f"{root.path}/{chosen}: content does not match its digest; import the tape again")
+    _build_cache(cached=cached, columns=columns, beside={stamp_file: json.dumps(stamps, sort_keys=True)})
+    tape = map_tape(folder=cached, sidecar=sidecar.tape)
+    if exact and not is_exact(tape):  # it was there, and another archive's stamp
+        raise TapeError(f"{cached}: the cached tape is damaged; delete this folder")
+    return tape
 
 
 def _is_verified(*, file: Path, stamps: dict[str, str]) -> bool:

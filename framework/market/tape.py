@@ -228,6 +228,11 @@ def content_digest(*, instrument: Instrument, columns: Mapping[str, NDArray[Any]
     return total.hexdigest()
 
 
+def is_exact(tape: Tape) -> bool:
+    """Tell whether a whole tape's values are those that its digest names."""
+    return content_digest(instrument=tape.instrument, columns=tape.columns()) == tape.meta.digest
+
+
 def pieces(count: int, *, start: int = 0) -> Iterator[slice]:
     """Give the rows from ``start`` to ``count`` in pieces, so that what is computed of them stays small."""
     for first in range(start, count, PIECE):

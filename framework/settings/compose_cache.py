@@ -20,7 +20,7 @@ from framework.files.errors import FileError
 
 HYDRA = "1.3.8"
 """The pinned version: what another one composes is not kept."""
-FORMAT = 2
+FORMAT = 3
 NOW = regex(r"\$\{now:([^${}]*)\}")
 
 
@@ -34,7 +34,10 @@ def composition_key(*, conf: Path, primary: str, words: tuple[str, ...]) -> str:
 def read_kept(key: str) -> tuple[dict[str, Any], str] | None:
     """Return the values and the template of the run's folder, None when they are not kept or damaged."""
     try:
-        kept = json.loads(_file(key).read_text(encoding="utf-8"))
+        digest, _, text = _file(key).read_text(encoding="utf-8").partition("\n")
+        if digest != sha256(text.encode()).hexdigest():
+            return None
+        kept = json.loads(text)
         raw, run_dir = kept["raw"], kept["run_dir"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -49,7 +52,8 @@ def keep(key: str, *, raw: dict[str, Any], run_dir: str, hydra_version: str) -> 
     if hydra_version != HYDRA or "${" in NOW.sub("", run_dir):
         return
     with contextlib.suppress(FileError, ValueError, TypeError):
-        write_atomic(path=_file(key), data=json.dumps({"raw": raw, "run_dir": run_dir}))
+        text = json.dumps({"raw": raw, "run_dir": run_dir})
+        write_atomic(path=_file(key), data=f"{sha256(text.encode()).hexdigest()}\n{text}")
 
 
 def named_now(template: str) -> str:
@@ -63,4 +67,4 @@ def named_now(template: str) -> str:
 
 
 def _file(key: str) -> Path:
-    return user_cache() / "composed" / f"{key}.json"
+    return user_cache() / "composed" / f"{key}.txt"

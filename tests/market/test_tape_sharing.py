@@ -64,7 +64,7 @@ def test_a_tape_made_chunk_by_chunk_in_its_folder_is_the_tape_made_in_memory(tmp
     (folder,) = tmp_path.iterdir()
     again = tmp_path / "again"
     write_columns(folder=again, columns=whole.columns(), beside={})
-    for file in again.iterdir():
+    for file in again.glob("*.npy"):
         assert file.read_bytes() == (folder / file.name).read_bytes()
 
 

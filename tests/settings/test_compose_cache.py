@@ -29,7 +29,7 @@ def composed(root: Path, *words: str) -> Composed:
 
 
 def kept_files(root: Path) -> list[Path]:
-    return sorted((root.parent / "cache" / "quoteops" / "composed").glob("*.json"))
+    return sorted((root.parent / "cache" / "quoteops" / "composed").glob("*.txt"))
 
 
 def test_a_kept_composition_is_the_one_hydra_made(repository: Path) -> None:
@@ -85,6 +85,15 @@ def test_a_damaged_file_is_composed_anew(repository: Path, damage: str) -> None:
     assert composed(repository).settings == before.settings
 
 
+def test_a_kept_composition_with_another_value_is_composed_anew(repository: Path) -> None:
+    before = composed(repository).settings
+    (file,) = kept_files(repository)
+    text = file.read_text()
+    assert '"tick_ms": 10,' in text
+    file.write_text(text.replace('"tick_ms": 10,', '"tick_ms": 90,'))
+    assert composed(repository).settings == before
+
+
 def test_a_cache_that_cannot_be_written_costs_time_only(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +107,7 @@ def test_the_time_in_a_folder_s_name_is_the_start_s_not_the_kept_one(repository:
     assert NOW.sub("", "a/${now:%Y}/b") == "a//b"
     assert len(named_now("${now:%Y%m%dT%H%M%S}")) == len("20260101T000000")
     composed(repository)
-    assert "${now:" in json.loads(kept_files(repository)[0].read_text())["run_dir"]
+    assert "${now:" in json.loads(kept_files(repository)[0].read_text().partition("\n")[2])["run_dir"]
 
 
 def test_the_key_knows_files_by_name_and_content(repository: Path) -> None:

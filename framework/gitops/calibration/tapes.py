@@ -64,7 +64,7 @@ class Source:
 
 def recorded(archive: str) -> Source:
     """Look at an archive; raises TapeError."""
-    opener = partial(open_tape, archive)
+    opener = partial(open_tape, archive, exact=True)
     return _source(opener(), opener, synthetic=False)
 
 
@@ -81,7 +81,7 @@ def synthetic(*, hours: Mapping[str, float], seed: int = 1_001) -> list[Source]:
 
 
 def _cached(made: Made) -> Tape:
-    return TapeCache().tape(made)
+    return TapeCache(exact=True).tape(made)
 
 
 def _source(tape: Tape, opener: Callable[[], Tape], *, synthetic: bool, name: str | None = None) -> Source:

@@ -144,7 +144,7 @@ def open_evidence(tape: EvidenceTape, *, home: Path) -> Tape:
     Raises GitopsError when the content is not what the digest names, and what the store or the generator
     raises.
     """
-    opened = TapeCache().tape(_source(tape, home))
+    opened = TapeCache(exact=True).tape(_source(tape, home))
     if tape.digest is not None and opened.meta.digest != tape.digest:
         raise GitopsError(
             f"{TAPES}: {tape.name}: digest is {tape.digest}; the tape's is {opened.meta.digest}: another"

@@ -28,7 +28,7 @@ Log = Callable[[str], None]
 KEPT_BYTES = 2 << 30
 """Tapes kept on disk, together; the oldest go first."""
 SIDECAR = "tape.json"
-LAYOUT = 2
+LAYOUT = 3
 """Of a kept folder; another layout is another folder."""
 
 

@@ -22,11 +22,11 @@ class Recorded:
         """Tell whether nothing is cut off."""
         return self.start is None and self.end is None
 
-    def open(self) -> Tape:
-        """Open it; raises TapeError."""
+    def open(self, *, exact: bool = False) -> Tape:
+        """Open it, ``exact`` with every value digested; raises TapeError."""
         from framework.market.store import open_tape
 
-        return open_tape(self.path, symbol=self.symbol, start=self.start, end=self.end)
+        return open_tape(self.path, symbol=self.symbol, start=self.start, end=self.end, exact=exact)
 
 
 TapeSource = Recorded | Made
