@@ -17,7 +17,7 @@ from framework.market.tapes.open import TapeCache
 from framework.market.tapes.sources import Recorded
 from framework.settings.schema.gitops import EvidenceTape
 
-MADE = Made(preset="thin_spot", regime="normal", hours=0.05, seed=7, symbol="SYNTHUSDT")
+MADE = Made(preset="thin_spot", regime="normal", hours=0.3, seed=7, symbol="SYNTHUSDT")
 
 
 def zero_pages(file: Path) -> None:
