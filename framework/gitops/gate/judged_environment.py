@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.gates.paired_verdict import Outcome
-from framework.gitops.gate.report import ChangedEnvironment, GateReport, JournalRow, Judged
+from framework.gitops.gate.report import ChangedEnvironment, GateReport, JournalRow, Judged, report_sha
 from framework.journal.entry import Kind
 
 ACCEPTED = (Outcome.PASS, Outcome.WARN)
@@ -129,5 +129,6 @@ class JudgedEnvironment:
             if self.first
             else "none",
             "by": self.first or ("check" if self.on_tapes is None else self.on_tapes.inputs.attempt),
+            **({} if self.on_tapes is None else {"report": report_sha(self.on_tapes.found())}),
             **({} if self.until is None else {"until": self.until}),
         }

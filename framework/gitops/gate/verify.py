@@ -162,6 +162,7 @@ def _missing(bundle: Mapping[str, Any], report: Mapping[str, Any], journal: Sequ
     A bundle that was made up whole has none there; one whose numbers are others has another digest.
     """
     rows = [row.data for row in journal if row.kind is Kind.VERDICT]
+    let_in = [row.data for row in journal if row.kind is Kind.PROMOTED]
     faults = []
     for one in report["environments"]:
         told = (one["inputs"]["attempt"], report["head"], one["verdict"])
@@ -173,6 +174,13 @@ def _missing(bundle: Mapping[str, Any], report: Mapping[str, Any], journal: Sequ
             faults.append(f"{of} report: its numbers are others")
         elif not any(row.get("bundle", bundle["id"]) == bundle["id"] for row in same):
             faults.append(f"{of} bundle: it rests on other inputs")
+        faults += [
+            f"{one['environment']}: the journal promotes this attempt for another report:"
+            " its numbers are others"
+            for row in let_in
+            if (row.get("by"), row.get("commit")) == told[:2]
+            and row.get("report", report_sha(one)) != report_sha(one)
+        ]
     return faults
 
 

@@ -147,6 +147,17 @@ def test_a_verdict_entry_names_its_bundle_and_the_digest_of_what_was_found(made:
     assert fault.endswith("of this bundle: it rests on other inputs")
 
 
+def test_a_promotion_of_the_attempt_names_the_report_that_let_it_in(made: Given) -> None:
+    report = json.loads((made.folder / "reports" / "gate.json").read_text())
+    (one,) = report["environments"]
+    data = {"by": one["inputs"]["attempt"], "commit": report["head"], "report": report_sha(one)}
+    journal = [Entry(entry.kind, dict(entry.data)) for entry in made.entries]
+    assert check_bundle(made.folder, journal=[*journal, Entry(Kind.PROMOTED, data)])[1] == []
+    other = Entry(Kind.PROMOTED, {**data, "report": "0" * 64})
+    (fault,) = check_bundle(made.folder, journal=[*journal, other])[1]
+    assert fault.endswith("promotes this attempt for another report: its numbers are others")
+
+
 def reseal(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change the report and make every digest fit."""
     path = folder / "reports" / "gate.json"
