@@ -33,7 +33,9 @@ BASE, HEAD = "a" * 40, "b" * 40
 OLD, NEW = "1" * 64, "2" * 64
 
 SIGNED_IN = ["paper"]
-POLICY = SimpleNamespace(signs_promotions=SIGNED_IN.__contains__, signers=(), revoked_keys=())
+POLICY = SimpleNamespace(
+    signs_promotions=SIGNED_IN.__contains__, signers=(), revoked_keys=(), signer_lists=("", "")
+)
 
 
 def judged(name: str, outcome: Outcome) -> Judged:
