@@ -22,7 +22,7 @@ from framework.gitops.agent.way_back import WayBack, way_back
 from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal, recalled_gate_journal
 from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import History
-from framework.gitops.desired.permits import Permits, Trust
+from framework.gitops.desired.permits import Permits, Ruling, Trust
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.repo.git import Git
@@ -162,7 +162,7 @@ class Observer:
             self._refusals.clear()
         now, live_sha = self.now(), read_live_sha(self.state_dir.live)
         hold = read_hold(self.state_dir.hold, history.hold)
-        revoked = self.permits.revoked(self.fetched.gate_journal.decisions, self.trust(), history, now=now)
+        revoked = self._ruling(self.fetched.gate_journal, history).revoked()
         return Observed(
             now=now,
             history=history,
@@ -234,9 +234,10 @@ class Observer:
     def _answer(self, config_sha: str, commit: str) -> Answer:
         """Return what the gate's journal says of a content that a commit asks for."""
         journal, history = self.fetched.gate_journal, self.view.history()
-        return self.permits.answer(
-            journal.decisions, self.trust(), history, config_sha=config_sha, commit=commit, now=self.now()
-        )
+        return self._ruling(journal, history).answer(config_sha=config_sha, commit=commit)
+
+    def _ruling(self, journal: GateJournal, history: History) -> Ruling:
+        return Ruling(self.permits, journal.decisions, self.trust(), history, self.now())
 
     def trust(self) -> Trust | None:
         """Return the policy that says whose promotions count; before any, for a sandbox alone, the head's."""
@@ -297,8 +298,7 @@ class Observer:
 
     def revoked(self, history: History) -> dict[str, str]:
         """Return what a history put in force and the gate refuses, by the newest that was read of it."""
-        decisions = self.incoming.gate_journal.decisions
-        return self.permits.revoked(decisions, self.trust(), history, now=self.now())
+        return self._ruling(self.incoming.gate_journal, history).revoked()
 
     def way_back(
         self,
@@ -312,7 +312,7 @@ class Observer:
         name = self.state_dir.environment
         if revoked is None:
             journal = self.fetched.gate_journal if self.fetched.at else recalled_gate_journal(self.git, name)
-            revoked = self.permits.revoked(journal.decisions, self.trust(), history, now=self.now())
+            revoked = self._ruling(journal, history).revoked()
         return way_back(
             history, now=self.now(), revoked=revoked, read=self.contents.whole, to=to, loosen=loosen
         )

@@ -42,57 +42,6 @@ class Permits:
     environment: str
     _verified: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def answer(
-        self,
-        decisions: Decisions,
-        trust: Trust | None,
-        history: History,
-        *,
-        config_sha: str,
-        commit: str,
-        now: datetime,
-    ) -> Answer:
-        """Return what stands on a content that a commit asks for."""
-        asked: set[str] = set()
-
-        def counts(decision: Decision) -> str:
-            return self.fault(decision, trust, now) or against(decision.data.get("base_config_sha"))
-
-        def against(base: object) -> str:
-            applied = history.applied
-            if not isinstance(base, str) or base in asked:
-                return ""
-            if applied is None or applied.config_sha == base:
-                return ""
-            asked.add(base)
-            earlier = decisions.on(config_sha=base, commit="", counts=counts)
-            if earlier.refused:
-                return f"it was judged against {base[:12]}, which was refused"
-            at = moment(earlier.promoted.at) if earlier.promoted is not None else None
-            if any(row.config_sha == base and (at is None or at <= row.at) for row in history.quarantines):
-                return f"it was judged against {base[:12]}, which ran badly"
-            ran = any(item.config_sha == base for item in history.trail)
-            return (
-                "" if ran or at is not None else f"it was judged against {base[:12]}, which was never let in"
-            )
-
-        return decisions.on(config_sha=config_sha, commit=commit, counts=counts)
-
-    def revoked(
-        self, decisions: Decisions, trust: Trust | None, history: History, *, now: datetime
-    ) -> dict[str, str]:
-        """Return the contents put in force that the gate refuses now, by config_sha, and why."""
-        revoked: dict[str, str] = {}
-        for item in history.trail:
-            rows = decisions.by_config.get(item.config_sha, ())
-            asked = item.commit in decisions.by_commit or any(not row.promotes for row in rows)
-            if asked and item.config_sha not in revoked:
-                answer = self.answer(
-                    decisions, trust, history, config_sha=item.config_sha, commit=item.commit, now=now
-                )
-                revoked[item.config_sha] = answer.refused
-        return {sha: why for sha, why in revoked.items() if why}
-
     def fault(self, decision: Decision, trust: Trust | None, now: datetime) -> str:
         """Say why a promotion is none here, whatever it was judged against."""
         if decision.data.get("environment") != self.environment:
@@ -115,3 +64,56 @@ class Permits:
             except SignatureError as error:
                 self._verified[key] = f"the promotion of {decision.at} does not count: {error}"
         return self._verified[key]
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What the gate's decisions amount to at a moment, where they are trusted so and this has happened."""
+
+    permits: Permits
+    decisions: Decisions
+    trust: Trust | None
+    history: History
+    now: datetime
+
+    def answer(self, *, config_sha: str, commit: str) -> Answer:
+        """Return what stands on a content that a commit asks for."""
+        decisions, history = self.decisions, self.history
+        asked: set[str] = set()
+
+        def counts(decision: Decision) -> str:
+            return self.permits.fault(decision, self.trust, self.now) or against(
+                decision.data.get("base_config_sha")
+            )
+
+        def against(base: object) -> str:
+            applied = history.applied
+            if not isinstance(base, str) or base in asked:
+                return ""
+            if applied is None or applied.config_sha == base:
+                return ""
+            asked.add(base)
+            earlier = decisions.on(config_sha=base, commit="", counts=counts)
+            if earlier.refused:
+                return f"it was judged against {base[:12]}, which was refused"
+            at = moment(earlier.promoted.at) if earlier.promoted is not None else None
+            if any(row.config_sha == base and (at is None or at <= row.at) for row in history.quarantines):
+                return f"it was judged against {base[:12]}, which ran badly"
+            ran = any(item.config_sha == base for item in history.trail)
+            return (
+                "" if ran or at is not None else f"it was judged against {base[:12]}, which was never let in"
+            )
+
+        return decisions.on(config_sha=config_sha, commit=commit, counts=counts)
+
+    def revoked(self) -> dict[str, str]:
+        """Return the contents put in force that the gate refuses now, by config_sha, and why."""
+        revoked: dict[str, str] = {}
+        decisions = self.decisions
+        for item in self.history.trail:
+            rows = decisions.by_config.get(item.config_sha, ())
+            asked = item.commit in decisions.by_commit or any(not row.promotes for row in rows)
+            if asked and item.config_sha not in revoked:
+                answer = self.answer(config_sha=item.config_sha, commit=item.commit)
+                revoked[item.config_sha] = answer.refused
+        return {sha: why for sha, why in revoked.items() if why}
