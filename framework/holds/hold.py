@@ -94,10 +94,10 @@ def read_hold(path: Path, journalled: Mapping[str, Any] | None) -> Hold | None:
     try:
         text = read_plain(path).decode()
     except MissingError:
-        return None if journalled is None else hold_of(journalled, gone=True)
+        return None if journalled is None else journalled_hold(journalled)
     except UnfitError as error:
         if journalled is not None:
-            return hold_of(journalled, gone=True)
+            return journalled_hold(journalled)
         return _unreadable(f"{error}; it holds until it is released")
     except (FileError, ValueError) as error:
         return _unreadable(f"{path}: cannot be read ({error}); it holds until it can")
@@ -105,8 +105,16 @@ def read_hold(path: Path, journalled: Mapping[str, Any] | None) -> Hold | None:
         return hold_of(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if journalled is not None:
-            return hold_of(journalled, gone=True)
+            return journalled_hold(journalled)
         return _unreadable(f"{path}: is not a hold ({error}); it holds until it is or is released")
+
+
+def journalled_hold(data: Mapping[str, Any]) -> Hold:
+    """Return a hold as an entry describes it; one that says nothing holds until it is released."""
+    try:
+        return hold_of(data, gone=True)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _unreadable(f"the journal's hold makes no sense ({error}); it holds until it is released")
 
 
 def end_hold(path: Path, journal: Journal, hold: Hold, *, cause: str, **more: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from framework.files.atomic import read_text
 from framework.files.errors import FileError
 from framework.session.errors import SoakError
+from framework.session.tracked import check_untracked
 from framework.settings.compose import live_overrides
 from framework.settings.gitops_files import read_environment
 from framework.settings.overrides import Direction, direction_of
@@ -29,6 +30,7 @@ SAFE = (Direction.NEUTRAL, Direction.REDUCING)
 
 def check_permitted(settings: RunSettings, *, home: Path, environment: str) -> None:
     """Raise SoakError when a bot would start with more risk than what is in force in its environment."""
+    check_untracked(home, environment)
     live = live_overrides(home, environment)
     free = read_environment(home, environment).tier == FREE
     if not live.is_file():

@@ -21,7 +21,7 @@ from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.desired.history import Applied, History, fold
 from framework.gitops.desired.rendered import Rendered, read_rendered, store_rendered, successor
 from framework.gitops.desired.safest import safest
-from framework.holds.hold import KEYS, Grounds, Hold, hold_of, new_hold, read_hold, write_hold
+from framework.holds.hold import KEYS, Grounds, Hold, journalled_hold, new_hold, read_hold, write_hold
 from framework.journal.entry import Entry, Head, Kind, make_entry
 from framework.journal.errors import JournalError
 
@@ -98,15 +98,18 @@ def _kept(item: Applied, state_dir: StateDir, there: History, witness: Witness) 
 
 def _holds_lost(there: History, lost: tuple[Applied, ...]) -> bool:
     """Say whether a published hold keeps what is disowned, or what no entry says was in force."""
-    held = (there.hold or {}).get("held") or {}
-    known = {item.overrides_sha for item in there.trail}
-    return bool(lost) and bool(held) and held.get("overrides_sha") not in known
+    if there.hold is None:
+        return False
+    hold, known = journalled_hold(there.hold), {item.overrides_sha for item in there.trail}
+    return bool(hold.fault) or (
+        bool(lost) and hold.overrides_sha is not None and hold.overrides_sha not in known
+    )
 
 
 def _emptied(there: History) -> Hold:
     """Return a published hold as one that says nothing of what it keeps."""
     assert there.hold is not None
-    hold = hold_of(there.hold)
+    hold = journalled_hold(there.hold)
     return replace(hold, overrides_sha=None, quarantined=None, plain={**hold.plain, "quarantined": None})
 
 

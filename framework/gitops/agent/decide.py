@@ -114,6 +114,10 @@ def _unpublished(observed: Observed) -> Action | None:
     return _alerting(observed, "journal", observed.publish_fault or observed.gate_journal_fault)
 
 
+def _undecided(observed: Observed) -> Action | None:
+    return _alerting(observed, "decisions", observed.undecided)
+
+
 def _unreadable_hold(observed: Observed) -> Action | None:
     return _alerting(observed, "hold", observed.hold.fault if observed.hold is not None else "")
 
@@ -139,13 +143,10 @@ def _cleared(observed: Observed) -> Action | None:
     hold, desired = observed.hold, observed.desired
     if hold is None or desired is None or refusal_of(observed, desired):
         return None
-    if hold.name not in desired.clears and admission_of(observed, desired)[0] not in _ADMITTED:
+    if hold.name not in desired.clears and admission_of(observed, desired)[0] is not Permission.ALLOWED:
         return None
     why = clears(hold, desired)
     return Action(Do.CLEAR, why) if why else None
-
-
-_ADMITTED = (Permission.ALLOWED, Permission.FROZEN)
 
 
 def _failed(observed: Observed) -> Action | None:
@@ -361,6 +362,7 @@ ROWS: tuple[tuple[str, Rule], ...] = (
     ("a content that is lost", _lost),
     ("a remote that does not answer", _remote),
     ("a journal that is not published, or a gate's that cannot be read", _unpublished),
+    ("an entry of the gate's journal that decides nothing", _undecided),
     ("a state or a lease that is not sure", _restrained),
     ("a hold that a commit ends", _cleared),
     ("a revert nobody has proposed yet", _revert_missing),

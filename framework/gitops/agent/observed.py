@@ -105,6 +105,9 @@ class Observed:
     gate_journal_fault: str = ""
     """Why the gate's journal cannot be read: nothing of it counts then that was not read before."""
 
+    undecided: str = ""
+    """Which entry of the gate's journal is no decision, and what that means."""
+
     revoked: Mapping[str, str] = field(default_factory=dict)
     """config_sha of contents put in force that the gate has refused since, and why."""
 

@@ -85,8 +85,9 @@ class Observer:
         """The journal's branch as it was last seen: one that does not contain it was forced."""
         self._revisions = Revisions(self.git, self.state_dir.environment, self.state_dir.staging)
         self._refusals: dict[str, str] = {}
-        self.permits = Permits(self.state_dir.environment)
+        self.permits = Permits(self.state_dir.environment, self._is_followed)
         self._first_tier = FirstTier(self.git, self.state_dir.environment)
+        self._followed: tuple[str, dict[str, bool]] = ("", {})
         self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
         if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
             self.accept(history.taken[1], good=True)
@@ -173,6 +174,7 @@ class Observer:
             fetch_fault=self.fetched.fault,
             publish_fault=publish_fault,
             gate_journal_fault=self.fetched.gate_journal.fault if self.fetched.at is not None else "",
+            undecided=self.fetched.gate_journal.decisions.odd,
             revoked=revoked,
             stays=self._stays(history, revoked),
             hold=hold,
@@ -349,6 +351,18 @@ class Observer:
             except SignatureError as error:
                 return str(error)
         return self.of(head).fault
+
+    def _is_followed(self, commit: str) -> bool:
+        """Say whether the branch contains a commit: what was promoted elsewhere says nothing of it."""
+        head = self.fetched.head
+        if head is None:  # nothing is let in either
+            return True
+        if self._followed[:1] != (head,):
+            self._followed = (head, {})
+        known = self._followed[1]
+        if commit not in known:
+            known[commit] = commit == head or self.descends(commit, head)
+        return known[commit]
 
     def descends(self, old: str, new: str) -> bool:
         """Say whether a commit contains another, as far as the mirror knows both."""

@@ -32,6 +32,8 @@ from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.leftovers import sweep
 from framework.journal.journal import utc_now
+from framework.session.tracked import check_untracked
+from framework.telemetry.alerts import Severity, alert
 
 TICK_S = 1.0
 """Longest pause between two looks at this machine."""
@@ -58,6 +60,7 @@ def make_reconciler(
     Raises GitopsError when no remote is known.
     """
     state_dir = StateDir(home, environment)
+    check_untracked(home, environment)
     checkout = read_checkout(home, environment)
     named = branch or (checkout.branch if checkout is not None else "") or "main"
     return Reconciler(
@@ -181,15 +184,36 @@ def _look(
 ) -> None:
     while not stop.is_set():
         began = time.monotonic()
-        reconciler.look()
+        try:
+            _look_once(reconciler, looked, jobs, stop)
+        except Exception as error:  # noqa: BLE001  without this thread nothing comes any more
+            _cannot_look(reconciler, error)
         looked.set()
-        while not jobs.empty() and not stop.is_set():
-            jobs.get()()
-        if not stop.wait(
-            reconciler.observer.poll_s / 2
-        ):  # the turn comes first; what it journals is published after it
-            reconciler.publish()
         stop.wait(max(0.0, reconciler.observer.poll_s - (time.monotonic() - began)))
+
+
+def _look_once(
+    reconciler: Reconciler,
+    looked: threading.Event,
+    jobs: SimpleQueue[Callable[[], None]],
+    stop: threading.Event,
+) -> None:
+    reconciler.look()
+    looked.set()
+    while not jobs.empty() and not stop.is_set():
+        jobs.get()()
+    if not stop.wait(reconciler.observer.poll_s / 2):  # the turn comes first; what it journals is published
+        reconciler.publish()
+
+
+def _cannot_look(reconciler: Reconciler, error: Exception) -> None:
+    """Say what keeps this agent from looking at the remote; the lease that is not renewed runs out."""
+    text = f"the remote could not be looked at: {type(error).__name__}: {error}"
+    if reconciler.tenancy.fault != text:
+        name = reconciler.state_dir.environment
+        alert(name="gitops_remote", severity=Severity.PAGE, text=text, environment=name)
+        reconciler.log(f"| gitops_reconcile | ERROR | {text} |")
+    reconciler.tenancy.fault = text
 
 
 def _pause(observed: Observed) -> float:

@@ -18,7 +18,6 @@ from framework.gitops.repo.entry_signatures import decided_at
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH, FETCHED, fetch_tip, journal_name, read_published
 from framework.journal.entry import EMPTY, Entry, Head, Kind
-from framework.journal.errors import JournalError
 from framework.settings.documents import cut
 
 SENTENCE = 300
@@ -81,6 +80,12 @@ class Decisions:
     by_commit: Mapping[str, Decision] = field(default_factory=dict)
     """Refusals of a commit whose content nobody could compose when it was judged."""
 
+    odd: str = ""
+    """What the newest entry that is no decision amounts to; empty without any."""
+
+    unclear: int = 0
+    """The newest entry that may have refused anything: promotions before it have to be said anew."""
+
     @property
     def all(self) -> list[Decision]:
         """Return every decision on a content, oldest first."""
@@ -93,12 +98,17 @@ class Decisions:
         for decision in reversed(self.by_config.get(config_sha, ())):
             if not decision.promotes:
                 return Answer(refused=decision.why, faults=tuple(faults))
-            fault = counts(decision)
+            fault = self._unclear_since(decision) or counts(decision)
             if not fault:
                 return Answer(promoted=decision)
             faults.append(fault)
         unknown = self.by_commit.get(commit)
         return Answer(refused=unknown.why if unknown is not None else "", faults=tuple(faults))
+
+    def _unclear_since(self, decision: Decision) -> str:
+        if decision.entry.seq > self.unclear:
+            return ""
+        return f"entry {self.unclear} of the gate's journal may have refused it: promote it anew"
 
     def newest(self, config_sha: str) -> dict[str, str] | None:
         """Return the newest decision on a content in words, whether it counts or not; None without any."""
@@ -174,29 +184,28 @@ def _at(git: Git, tip: str, environment: str, before: GateJournal) -> GateJourna
 def fold_decisions(rows: Iterable[Entry], *, into: Decisions = NOTHING, where: str) -> Decisions:
     """Fold a gate's journal into its decisions; ``into`` are those of the entries before.
 
-    Raises JournalError for an entry that is none.
+    An entry that is no decision counts as none and is told of. A refusal of which nobody can say what it
+    refuses may be one of anything: promotions before it no longer count.
     """
-    by_config, by_commit = dict(into.by_config), dict(into.by_commit)
+    by_config, by_commit, odd, unclear = dict(into.by_config), dict(into.by_commit), into.odd, into.unclear
     for row in rows:
         if row.kind not in (Kind.PROMOTED, Kind.REFUSED):
             continue
-        decision, sha = _decision(row, where)
-        if sha is not None:
+        sha, commit = row.data.get("config_sha"), row.data.get("commit")
+        named = isinstance(commit, str) and bool(_COMMIT.fullmatch(commit))
+        refuses, known = row.kind is Kind.REFUSED, isinstance(sha, str)
+        whole = named and (known or sha is None) and _is_moment(decided_at(row))
+        decision = Decision(row, commit if isinstance(commit, str) and named else "")
+        if not whole and not (refuses and (known or (named and sha is None))):
+            odd = f"{where}:{row.seq}: is no decision (no commit, config_sha or moment) and counts as none"
+            if refuses:
+                odd, unclear = f"{odd}; it may have refused anything: promote anew what counts", row.seq
+            continue
+        if isinstance(sha, str):
             by_config[sha] = (*by_config.get(sha, ()), decision)
         elif not decision.promotes:
             by_commit[decision.commit] = decision
-    return Decisions(by_config, by_commit)
-
-
-def _decision(row: Entry, where: str) -> tuple[Decision, str | None]:
-    sha, commit = row.data.get("config_sha"), row.data.get("commit")
-    named = isinstance(sha, str | None) and isinstance(commit, str) and bool(_COMMIT.fullmatch(commit))
-    if not named or not _is_moment(decided_at(row)):
-        raise JournalError(
-            f"{where}:{row.seq}: a decision without commit, config_sha or moment; the branch was changed by"
-            " hand"
-        )
-    return Decision(row, str(commit)), sha
+    return Decisions(by_config, by_commit, odd, unclear)
 
 
 def _is_moment(text: str) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from framework.journal.entry import Kind, Row
+from framework.journal.errors import JournalError
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,21 @@ class History:
 
 
 def fold(rows: Iterable[Row], *, into: History | None = None) -> History:
-    """Fold journal entries into what they amount to; ``into`` is the history of the entries before them."""
+    """Fold journal entries into what they amount to; ``into`` is the history of the entries before them.
+
+    Raises JournalError for an entry that lacks what its kind says.
+    """
     history = into or History()
     for row in rows:
         step = _STEPS.get(row.kind)
         if step is not None:
-            history = step(history, row)
+            try:
+                history = step(history, row)
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise JournalError(
+                    f"entry {row.seq}: an entry {row.kind} without what belongs to it"
+                    f" ({type(error).__name__}: {error}); the journal was changed, or other code wrote it"
+                ) from error
     return history
 
 
@@ -143,6 +153,9 @@ def moment(text: str) -> datetime:
 
 def _applied(history: History, row: Row) -> History:
     data = row.data
+    _check_texts(data, "commit", "config_sha", "overrides_sha", "cause")
+    if type(data["generation"]) is not int:
+        raise TypeError(f"generation is {data['generation']!r}")
     item = Applied(
         at=moment(row.at),
         commit=data["commit"],
@@ -166,6 +179,13 @@ def _applied(history: History, row: Row) -> History:
     )
 
 
+def _check_texts(data: Mapping[str, Any], *names: str) -> None:
+    """Raise KeyError or TypeError unless all of these are texts."""
+    for name in names:
+        if not isinstance(data[name], str):
+            raise TypeError(f"{name} is {data[name]!r}")
+
+
 def _rollback(history: History, row: Row) -> History:
     return _done(_applied(history, row), row)
 
@@ -173,10 +193,12 @@ def _rollback(history: History, row: Row) -> History:
 def _refused(history: History, row: Row) -> History:
     if "commit" not in row.data:  # another's refusal: the journal is shared
         return history
+    _check_texts(row.data, "commit", "reason")
     return replace(history, refused={**history.refused, row.data["commit"]: row.data["reason"]})
 
 
 def _hold(history: History, row: Row) -> History:
+    _check_texts(row.data, "hold")
     return _done(replace(history, hold=row.data, last_hold=row.data), row)
 
 
@@ -195,7 +217,10 @@ def _cleared(history: History, row: Row) -> History:
 
 def _quarantined(history: History, row: Row) -> History:
     data = row.data
+    _check_texts(data, "config_sha", "commit", "reason")
     until, at = moment(data["until"]), moment(row.at)
+    if until.tzinfo is None:
+        raise ValueError(f"until is {data['until']}, which has no time zone")
     item = Quarantine(data["config_sha"], data["commit"], until, data["reason"], at)
     return _done(replace(history, quarantines=(*history.quarantines, item)), row)
 

@@ -8,6 +8,7 @@ ran says nothing of what runs.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -40,12 +41,20 @@ class Permits:
     """What an environment's gate lets in; a signature is verified once for each list of signers."""
 
     environment: str
+    contains: Callable[[str], bool] = lambda _: True
+    """Says whether the branch that is followed contains a commit."""
+
     _verified: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def fault(self, decision: Decision, trust: Trust | None, now: datetime) -> str:
         """Say why a promotion is none here, whatever it was judged against."""
         if decision.data.get("environment") != self.environment:
             return f"the promotion of {decision.at} is another environment's"
+        if not self.contains(decision.commit):
+            return (
+                f"it was promoted as {decision.commit[:12]}, which the branch does not contain: it came from"
+                " another repository, or the branch was rewritten; allowed a promotion of what is there now"
+            )
         if decision.until is not None and decision.until <= now:
             return f"it was promoted until {iso_utc(decision.until)}"
         if trust is None:

@@ -8,6 +8,7 @@ is taken that is in force, by the agent's published journal, or was promoted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from framework.errors import QuoteopsError
@@ -84,7 +85,8 @@ def counted(request: GateRequest, name: str, *, now: datetime) -> Decisions:
     permits = Permits(name)
     good = [row.entry for row in decisions.all if not row.promotes or not permits.fault(row, trust, now)]
     unknown = [row.entry for row in decisions.by_commit.values()]
-    return fold_decisions([*good, *unknown], where="the gate's journal")
+    counting = fold_decisions([*good, *unknown], where="the gate's journal")
+    return replace(counting, odd=decisions.odd, unclear=decisions.unclear)
 
 
 def history_of(rows: Sequence[Row]) -> History:

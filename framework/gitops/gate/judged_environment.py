@@ -46,6 +46,9 @@ class JudgedEnvironment:
     trust: bool = False
     """Whether nothing but what judges it changes, and its agent takes that by a promotion alone."""
 
+    known: bool = False
+    """Whether it is promoted as a first content and is none: an error of who asks, and no decision."""
+
     first: str = ""
     """Who lets a first content in, of which there is nothing to compare; empty for any other."""
 
@@ -79,6 +82,8 @@ class JudgedEnvironment:
 
         A refusal binds a content wherever it is, so what runs is not refused for what a commit does beside.
         """
+        if self.known:
+            return None
         same = self.head_config_sha is not None and self.base_config_sha == self.head_config_sha
         if self.first and self.accepted and self.head_config_sha is not None:
             return None if self.first == NOBODY else Kind.PROMOTED

@@ -124,13 +124,15 @@ def promote(
         _report(request, judged),
         tuple(one.name for one in judged if one.decision is Kind.PROMOTED),
         tuple(one.name for one in judged if one.decision is Kind.REFUSED),
-        unclear=any(one.verdict == ERROR for one in judged if one.decision is not None),
+        unclear=any(one.verdict == ERROR for one in judged if one.decision is not None or one.known),
     )
 
 
 def _lines(one: JudgedEnvironment, request: GateRequest, count: int, *, signed: bool) -> Iterator[str]:
     """Say what was decided of an environment, and what is still missing of it."""
-    if one.first == NOBODY and one.decision is None:
+    if one.known:
+        yield f"| promote | ERROR | environment={one.name} entries=0 | {one.sentence} |"
+    elif one.first == NOBODY and one.decision is None:
         yield (
             f"| promote | WAITING | environment={one.name} is new, and no evidence compares it: whoever may"
             f" lets it in by name: --base none --environment {one.name} --sign KEY |"
@@ -202,10 +204,11 @@ def _moves_trust(base: Revision, head: Revision, name: str) -> bool:
 def _judge_first(request: GateRequest, name: str) -> JudgedEnvironment:
     """Look at a first content: the sandbox's is let in, another one by whoever names it."""
     now = request.now or datetime.now(UTC)
-    report, fault, who = None, "", NOBODY
+    report, fault, who, known = None, "", NOBODY, False
     try:
         known = any(row.promotes for row in counted(request, name, now=now).all)
-        if known or history_of(request.agent_rows(name)).trail:
+        known = known or bool(history_of(request.agent_rows(name)).trail)
+        if known:
             raise GitopsError(f"{name}: is not new, a content of it was let in before; allowed its --base")
         report = run_gate(replace(request, environment=name, now=now, append=_nowhere, floor=False)).report
         tier = request.head.environment(name).tier
@@ -221,6 +224,7 @@ def _judge_first(request: GateRequest, name: str) -> JudgedEnvironment:
         report=report,
         fault=fault,
         until=_until(request.head, name, now),
+        known=known,
         first=who,
     )
 

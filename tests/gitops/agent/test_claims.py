@@ -14,10 +14,14 @@ from framework.files.atomic import canonical_json
 from framework.files.moments import iso_utc
 from framework.gitops.agent.conditions import Permission, permission_of
 from framework.gitops.agent.lease import new_lease
+from framework.gitops.agent.serve import make_reconciler
 from framework.gitops.desired.history import fold
 from framework.gitops.desired.rendered import Rendered, rendered_with
+from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH, fetch_tip, read_newest
 from framework.journal.entry import Kind, make_entry
+from framework.session.errors import SoakError
+from framework.session.tracked import check_untracked
 from tests.gitops.agent_cases import World
 
 LOOSE = {"base_spread_bps_delta": 0.0, "sizing.notional_cap_usd": 90_000.0}
@@ -129,3 +133,42 @@ def test_the_config_sha_of_a_promoted_content_lets_no_other_values_in(world: Wor
     forge(world, lie)
     world.poll()
     assert world.live().get("base_spread_bps_delta", 1.0) > 0.0
+
+
+def test_an_entry_without_its_keys_is_said_and_reducing_goes_on(world: World) -> None:
+    git, name = world.author, world.environment
+    tip = fetch_tip(git, str(world.remote))
+    newest = None if tip is None else read_newest(git, tip, name)
+    assert newest is not None
+    at = iso_utc(world.now, timespec="microseconds")
+    odd = make_entry(after=newest.head, at=at, kind=Kind.APPLIED, data={"commit": "x"})
+    files: dict[str, bytes | None] = {
+        f"{name}.jsonl": b"".join(entry.line() for entry in (*newest.entries, odd)),
+        f"{name}.head.json": (canonical_json({"seq": odd.seq, "sha256": odd.sha256}) + "\n").encode(),
+    }
+    git.push(str(world.remote), f"{git.commit_files(tip, files, 'journal')}:refs/heads/{BRANCH}")
+    world.ask(tail_age_ms=700, base_spread_bps_delta=0.5)
+    observed = world.poll()
+    assert "an entry applied without what belongs to it" in observed.restrained
+    assert world.live()["base_spread_bps_delta"] == 0.5
+
+
+@pytest.mark.parametrize("what", ["a file", "a link"])
+def test_state_that_came_with_a_commit_starts_no_agent(tmp_path: Path, what: str) -> None:
+    git = Git(tmp_path)
+    git.run("init", "-q", ".")
+    if what == "a file":
+        live = tmp_path / "artifacts" / "gitops" / "sandbox" / "live" / "overrides.json"
+        live.parent.mkdir(parents=True)
+        live.write_text("{}")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "artifacts").symlink_to("elsewhere")
+    check_untracked(tmp_path, "sandbox")
+    git.run("add", "-f", "artifacts")
+    with pytest.raises(SoakError, match="git tracks it"):
+        check_untracked(tmp_path, "sandbox")
+    with pytest.raises(SoakError, match="git tracks it"):
+        make_reconciler(environment="sandbox", home=tmp_path, remote="x")
+    if what == "a file":
+        check_untracked(tmp_path, "paper")

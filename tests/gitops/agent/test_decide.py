@@ -210,6 +210,16 @@ CASES: list[tuple[str, Observed, Do]] = [
     ("a failure that ended", observed(said(in_force("a"), failing="it fails")), Do.RESOLVE),
     ("under a hold", observed(HELD, hold=a_hold(), desired=asked("c", "z")), Do.WAIT),
     ("a hold that is named", observed(HELD, hold=a_hold(), desired=asked("c", "a")), Do.CLEAR),
+    (
+        "a hold whose end waits for a window",
+        observed(
+            WENT_BACK,
+            hold=a_hold(quarantined="b"),
+            desired=asked("c", "z", frozen="weekend"),
+            can_push=False,
+        ),
+        Do.WAIT,
+    ),
     ("a hold whose end waits", observed(HELD, hold=a_hold(), desired=Desired("c", "a")), Do.WAIT),
     (
         "no revert",

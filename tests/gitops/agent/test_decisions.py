@@ -16,7 +16,6 @@ from framework.gitops.desired.environment_revision import read_revision
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH
 from framework.journal.entry import EMPTY, Entry, Kind, make_entry
-from framework.journal.errors import JournalError
 from tests.gitops.agent_cases import PATCH, World, patch_text
 
 FAIL = {"verdict": "FAIL", "sentence": "net is worse"}
@@ -297,7 +296,7 @@ def test_a_refusal_s_sentence_is_one_line_and_ends_no_hold(world: World) -> None
     assert "\nClears-Hold: hold-3" not in tip.replace(f"Clears-Hold: {hold.data['hold']}", "")
 
 
-@pytest.mark.parametrize("how", ["forced", "gone", "garbage", "no decision", "rewritten"])
+@pytest.mark.parametrize("how", ["forced", "gone", "garbage", "rewritten"])
 def test_a_journal_that_was_tampered_with_moves_nothing_and_is_said(world: World, how: str) -> None:
     promoted(world, tail_age_ms=550)
     commit = world.ask(tail_age_ms=540)
@@ -307,9 +306,6 @@ def test_a_journal_that_was_tampered_with_moves_nothing_and_is_said(world: World
     elif how == "garbage":
         made = author.commit_files(tip, {"sandbox.gate.jsonl": b"{}\n"}, "x\n")
         author.run("update-ref", f"refs/heads/{BRANCH}", made)
-    elif how == "no decision":
-        world.promote(commit)
-        refuse(world, commit, commit="main..", sentence="x")
     elif how == "rewritten":
         emptied = author.commit_files(tip, dict.fromkeys(author.files(tip)), "x\n")
         author.run("update-ref", f"refs/heads/{BRANCH}", emptied)
@@ -340,7 +336,40 @@ def test_a_mute_remote_is_asked_once_a_look(world: World, monkeypatch: pytest.Mo
     assert asked == ["main"]
 
 
-def test_a_decision_without_its_commit_is_no_decision() -> None:
+def test_a_refusal_of_a_commit_that_is_none_still_refuses_its_content(world: World) -> None:
+    commit = world.ask(tail_age_ms=540)
+    world.promote(commit)
+    refuse(world, commit, commit="main..")
+    assert permission(world) is Permission.REFUSED
+
+
+@pytest.mark.parametrize("kind", [Kind.PROMOTED, Kind.REFUSED])
+def test_an_entry_that_is_no_decision_wedges_nothing_and_is_said(world: World, kind: Kind) -> None:
+    commit = world.ask(tail_age_ms=540)
+    world.promote(commit)
+    world.promote(commit, kind, commit="no commit", config_sha=None)
+    observed = world.poll()
+    assert topics(world) == ["decisions"]
+    if kind is Kind.REFUSED:  # it may have been one of this very content
+        assert permission_of(observed)[0] is Permission.WAITING
+        assert "promote it anew" in permission_of(observed)[1]
+        world.promote(commit)
+        world.poll()
+    assert world.live() == {"tail_age_ms": 540}
+
+
+def test_a_promotion_of_a_commit_that_the_branch_does_not_contain_counts_for_nothing(world: World) -> None:
+    commit = world.ask(tail_age_ms=540)
+    elsewhere = world.author.commit_files(None, {"README.md": b"another repository"}, "x\n")
+    world.promote(commit, Kind.PROMOTED, commit=elsewhere)
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.WAITING
+    assert "which the branch does not contain" in permission_of(observed)[1]
+    world.promote(commit)
+    assert permission(world) is Permission.ALLOWED
+
+
+def test_which_entries_are_no_decisions() -> None:
     def row(at: str, data: dict[str, Any]) -> Entry:
         return make_entry(after=EMPTY, at=at, kind=Kind.REFUSED, data=data)
 
@@ -348,10 +377,13 @@ def test_a_decision_without_its_commit_is_no_decision() -> None:
     good: dict[str, Any] = {"config_sha": "a", "commit": "0" * 40}
     assert fold_decisions([row(at, good)], where="x").by_config["a"]
     wrong: list[dict[str, Any]] = [
-        {"config_sha": "a", "commit": "main"},
         {"config_sha": 1, "commit": "0" * 40},
+        {"commit": "main"},
         {},
     ]
-    for when, data in [*((at, row) for row in wrong), ("", good)]:
-        with pytest.raises(JournalError, match="x:1: a decision without commit"):
-            fold_decisions([row(when, data)], where="x")
+    for data in wrong:
+        found = fold_decisions([row(at, data)], where="x")
+        assert (found.by_config, found.by_commit, found.unclear) == ({}, {}, 1)
+        assert "x:1: is no decision" in found.odd
+    for when, data in [(at, {"config_sha": "a", "commit": "main"}), ("", good)]:
+        assert not fold_decisions([row(when, data)], where="x").by_config["a"][0].promotes

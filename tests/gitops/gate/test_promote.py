@@ -297,6 +297,14 @@ def test_a_first_content_that_nobody_signed_does_not_keep_out_one_that_somebody_
         assert merge.promotion.exit_code == 0
 
 
+def test_what_runs_is_never_refused_for_being_called_new(merge: Merge) -> None:
+    assert merge.judged(Outcome.PASS, rows={}, changed=(), first=True) == ["promoted"]
+    merge.after["sandbox"] = "3" * 64
+    assert merge.judged(Outcome.PASS, rows={}, changed=(), first=True) == ["promoted"]
+    assert merge.promotion.exit_code == 2
+    assert any("ERROR | environment=sandbox" in line and "is not new" in line for line in merge.said)
+
+
 def test_people_let_a_first_content_in_by_its_name_and_once(
     merge: Merge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,8 +314,8 @@ def test_people_let_a_first_content_in_by_its_name_and_once(
     assert entry.data["by"] == "people"
     merge.after["paper"] = "3" * 64
     merge.judged(Outcome.PASS, rows={}, changed=(), first=True, environment="paper")
-    assert [str(entry.kind) for entry in merge.entries("paper")] == ["promoted", "refused"]
-    assert "is not new" in merge.entries("paper")[-1].data["sentence"]
+    assert [str(entry.kind) for entry in merge.entries("paper")] == ["promoted"]
+    assert "is not new" in merge.said[-1]
     assert merge.promotion.exit_code == 2
 
 
