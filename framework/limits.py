@@ -21,3 +21,6 @@ BASE_SPREAD_BPS_DELTA = Bound(0.0, 0.6, 4)
 TAIL_AGE_MS = Bound(400, 1000, 0)
 IMPACT_CAP_RATIO = Bound(0.04, 0.12, 4)
 MAX_DELTA_RATIO = Bound(0.10, 0.20, 4)
+
+SYMBOL = r"[\w@][\w./:+~@-]{0,63}"
+"""How an instrument may be named, as venues write it: XBT/USD, BTC/USDT:USDT, btcusd, @107."""

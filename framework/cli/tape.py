@@ -195,6 +195,8 @@ def _info(words: argparse.Namespace) -> int:
     print(f"measures    {_counts(told['measures']) or 'none'}")
     if told["no_statistics"]:
         print(f"statistics  none: {told['no_statistics']}")
+    if told["far_rows"]:
+        print(f"statistics  {told['far_rows']:,} levels and trades too far from the touch are left out")
     for name, value in told["statistics"].items():
         print(f"  {name:<22}{_statistic(value):>14}")
     print(f"digest      {told['digest']}")

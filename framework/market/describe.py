@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from framework.files.moments import iso_utc_ns
+from framework.market.errors import TapeError
 from framework.market.events import KIND_NAMES
 from framework.market.gaps import sequence_gaps
 from framework.market.tape import Tape
@@ -37,6 +38,8 @@ def describe(*, tape: Tape) -> dict[str, Any]:
     """Return plain values for ``tape info``; ``statistics`` is empty and ``no_statistics`` says why without a
     book.
     """
+    from framework.market.facts import far_rows
+
     statistics, reason = _statistics(tape=tape)
     counts = np.bincount(tape.kind, minlength=max(KIND_NAMES) + 1)
     gaps = sequence_gaps(tape=tape)
@@ -56,6 +59,7 @@ def describe(*, tape: Tape) -> dict[str, Any]:
         "measures": dict(tape.meta.measures),
         "statistics": statistics,
         "no_statistics": reason,
+        "far_rows": int(far_rows(tape=tape).sum()),
     }
 
 
@@ -67,5 +71,8 @@ def _statistics(*, tape: Tape) -> tuple[dict[str, float], str]:
         return {}, "the tape is shorter than two seconds"
     from framework.market.facts import measure
 
-    facts = measure(tape=tape)
+    try:
+        facts = measure(tape=tape)
+    except TapeError as error:
+        return {}, str(error)
     return {name: facts[name] for name in STATISTICS if math.isfinite(facts[name])}, ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ from framework.compiled.records import dtype_of, from_array, to_array, zeros
 from framework.market.errors import TapeError
 from framework.market.events import DEPTH, TRADE
 from framework.market.facts_core import Events, Found, ProbeFill, Scan, Touch, scan
-from framework.market.tape import EVENT_COLUMNS, Tape
-from framework.units import MS, SECOND
+from framework.market.tape import EVENT_COLUMNS, PIECE, Tape
+from framework.units import DAY, HOUR, MS, SECOND
 
 HORIZONS_S = (0.1, 0.5, 1.0, 5.0, 30.0)
 SIGNATURE_S = (0.1, 1.0, 30.0)
 FANO_S = (1, 10, 60)
 BANDS_BPS = (1.0, 5.0, 10.0, 25.0)
 DENSE_LIMIT = 1 << 25
+LONGEST_NS, MOST_NS = HOUR, 200 * DAY
+"""A silence counts as so much at most, and a tape is sampled each second for so long at most."""
 Floats = NDArray[np.float64]
 Facts = dict[str, float]
 
@@ -51,8 +54,10 @@ def measure(*, tape: Tape, probe_ms: int = 100) -> Facts:
     Money is quote currency, depth is one side. ``markout_*_bps`` are of a probe that rests one lot at the
     back of the queue of both touches and follows them every ``probe_ms``. Kurtosis is E[x^4] / E[x^2]^2,
     which is 3 for a normal.
-    Raises TapeError when the tape never shows a two-sided book or spans too many prices.
+    A stretch of more than an hour without an event counts as an hour; prices beyond a ladder's reach are left
+    out. Raises TapeError when the tape never shows a two-sided book or is too long to be sampled each second.
     """
+    tape = _without_holes(tape=_without_far_rows(tape=tape))
     observed = replay(tape=tape, probe_ms=probe_ms)
     tick, lot = tape.instrument.tick, tape.instrument.lot
     facts: Facts = {"hours": observed.seconds / 3600.0}
@@ -64,14 +69,50 @@ def measure(*, tape: Tape, probe_ms: int = 100) -> Facts:
     return facts
 
 
+def far_rows(*, tape: Tape) -> NDArray[np.bool_]:
+    """Tell which levels and trades lie further from the median price than a ladder reaches."""
+    priced = (tape.kind == DEPTH) | (tape.kind == TRADE)
+    prices = tape.price_ticks[priced]
+    if not len(prices) or int(prices.max()) - int(prices.min()) < DENSE_LIMIT:
+        return np.zeros(len(tape), bool)
+    away = np.abs(tape.price_ticks - int(np.median(prices)))
+    return np.asarray(priced & (away >= DENSE_LIMIT // 2), bool)
+
+
+def _without_far_rows(*, tape: Tape) -> Tape:
+    far = far_rows(tape=tape)
+    if not far.any():
+        return tape
+    return replace(tape, **{name: getattr(tape, name)[~far] for name, _ in EVENT_COLUMNS})
+
+
+def _without_holes(*, tape: Tape) -> Tape:
+    """Shorten each stretch without an event to LONGEST_NS; raises TapeError for what is still too long."""
+    steps = np.diff(tape.exch_ts_ns)
+    if (steps > LONGEST_NS).any():
+        shorter = np.cumsum(np.minimum(steps, LONGEST_NS), dtype=np.int64)
+        tape = replace(tape, exch_ts_ns=tape.start_ns + np.concatenate([[0], shorter]))
+    if tape.end_ns - tape.start_ns > MOST_NS:
+        raise TapeError(f"longer than {MOST_NS // DAY} days; allowed a part, by --start and --end")
+    return tape
+
+
+def _messages(*, times: NDArray[np.int64]) -> Iterator[slice]:
+    """Give the rows in pieces that end between two instants, so that a signal is heard between them."""
+    begin = 0
+    turns = np.append(np.flatnonzero(np.diff(times)) + 1, len(times))
+    while begin < len(times):
+        end = int(turns[min(int(np.searchsorted(turns, begin + PIECE)), len(turns) - 1)])
+        yield slice(begin, end)
+        begin = end
+
+
 def replay(*, tape: Tape, probe_ms: int) -> Pass:
     """Replay a tape once through the compiled pass."""
     priced = tape.price_ticks[(tape.kind == DEPTH) | (tape.kind == TRADE)]
     if not len(priced):
         raise TapeError(f"{tape.meta.source}: no depth and no trade; allowed a tape with a book")
     low, high = int(priced.min()), int(priced.max())
-    if high - low >= DENSE_LIMIT:
-        raise TapeError(f"{tape.meta.source}: prices span {high - low} ticks; allowed below {DENSE_LIMIT}")
     span, seconds = high - low + 1, (tape.end_ns - tape.start_ns) / SECOND
     start = np.zeros(1, dtype_of(Scan))
     values = {"span": span, "low": low, "bid": -1, "ask": -1, "bid_price": -1, "ask_price": -1}
@@ -91,7 +132,8 @@ def replay(*, tape: Tape, probe_ms: int) -> Pass:
         touches=touches,
         fills=fills,
     )
-    scan(bind(Events, **{name: getattr(tape, name) for name, _ in EVENT_COLUMNS}), result)
+    for rows in _messages(times=tape.exch_ts_ns):
+        scan(bind(Events, **{name: getattr(tape, name)[rows] for name, _ in EVENT_COLUMNS}), result)
     end = to_array(Scan, state)[0]
     if end["touches"] == 0:
         raise TapeError(f"{tape.meta.source}: the book is never two-sided; allowed a tape with a snapshot")

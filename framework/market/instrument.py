@@ -95,12 +95,12 @@ def split_symbol(*, symbol: str) -> tuple[str, str]:
     """
     parts = [part for part in re.split("[-_/:]", symbol) if part]
     parts = parts[1:] if len(parts) > 1 and parts[0] in PREFIXES else parts
-    if len(parts) > 1 and re.fullmatch("[A-Z]{3,5}", parts[1]) and parts[1] not in TERMS:
+    if len(parts) > 1 and re.fullmatch("[A-Za-z]{3,5}", parts[1]) and parts[1].upper() not in TERMS:
         return parts[0], parts[1]
     head = parts[0] if parts else symbol
     for quote in QUOTES:
-        if head.endswith(quote) and len(head) > len(quote):
-            return head.removesuffix(quote), quote
+        if head.upper().endswith(quote) and len(head) > len(quote):
+            return head[: -len(quote)], head[-len(quote) :]
     return head, ""
 
 

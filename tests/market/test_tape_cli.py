@@ -119,7 +119,7 @@ def test_another_tape_is_replaced_only_when_told(capsys: pytest.CaptureFixture[s
 
 def test_a_symbol_that_is_no_folder_name_is_kept_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     text = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n"
-    for symbol in ("ABC/USDT", "../../ABC", "A:B", "..", "币安人生USDT"):
+    for symbol in ("ABC/USDT", "A:B", "A/../B", "币安人生USDT"):
         rows = [f"binance,{symbol},1700000000{k}00000,1700000000{k}00000,true,bid,9{k},1" for k in range(3)]
         Path("l2.csv").write_text(text + "\n".join(rows) + "\n")
         assert main(["tape", "import", "l2.csv", "--out", "root"]) == 0
@@ -129,15 +129,14 @@ def test_a_symbol_that_is_no_folder_name_is_kept_as_one(capsys: pytest.CaptureFi
         assert told["instrument"]["symbol"] == symbol
     held = sorted(path.name for path in Path("root").iterdir())
     assert held == [
-        "symbol=..",
-        "symbol=..%2F..%2FABC",
+        "symbol=A%2F..%2FB",
         "symbol=A%3AB",
         "symbol=ABC%2FUSDT",
         "symbol=币安人生USDT",
     ]
-    assert len(list(Path("artifacts/tapes").iterdir())) == 5
+    assert len(list(Path("artifacts/tapes").iterdir())) == 4
     assert main(["tape", "info", "root"]) == 2
-    assert "the archive holds .., ../../ABC, A:B, ABC/USDT" in capsys.readouterr().err
+    assert "the archive holds A/../B, A:B, ABC/USDT" in capsys.readouterr().err
 
 
 def test_a_book_that_died_fails_without_being_asked(capsys: pytest.CaptureFixture[str]) -> None:

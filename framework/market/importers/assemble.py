@@ -1,5 +1,6 @@
 """From a recording to a tape: grid, order, one folded book, trades before updates, funding, faults."""
 
+import re
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.limits import SYMBOL
 from framework.market.errors import TapeError
 from framework.market.events import BUY, CLEAR, GAP, SELL, TRADE
 from framework.market.importers import decimals
@@ -84,6 +86,11 @@ def _instrument(
     *, recording: Recording, flags: InstrumentFlags, levels: Decimals, prints: Decimals
 ) -> Instrument:
     symbol = flags.symbol or recording.symbol
+    if not re.fullmatch(SYMBOL, symbol):
+        raise TapeError(
+            f"{recording.files[0]}: symbol {symbol[:80]!r}; "
+            "allowed up to 64 letters, digits and . / : + ~ @ _ -, as in market.symbol"
+        )
     kind = flags.kind or recording.kind
     base, quote = split_symbol(symbol=symbol)
     if recording.venue == "upbit":  # KRW-BTC: the quote coin stands first

@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from framework.limits import SYMBOL
 from framework.settings.schema.base import StrictModel, knob
 
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9._-]{1,31}$"), "a symbol like BTCUSDT"]
+Symbol = Annotated[str, Field(pattern=f"^{SYMBOL}$"), "a symbol like BTCUSDT"]
 UtcTime = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$"), "a moment like 2025-10-13T00:00:00Z"
 ]
