@@ -142,9 +142,18 @@ def open_evidence(tape: EvidenceTape, *, home: Path) -> Tape:
     """Open or make a tape; ``home`` is what a location without a root is below.
 
     Raises GitopsError when the content is not what the digest names, and what the store or the generator
-    raises.
+    raises; of a tape whose place is the gate's own, no word of what they say.
     """
-    opened = TapeCache(exact=True).tape(_source(tape, home))
+    source = _source(tape, home)
+    try:
+        opened = TapeCache(exact=True).tape(source)
+    except Exception as error:
+        if tape.location_env is None:
+            raise
+        raise GitopsError(
+            f"{TAPES}: {tape.name}: cannot be opened where {tape.location_env} says"
+            f" ({type(error).__name__}); allowed a tape archive there: see quoteops tape info beside the gate"
+        ) from None
     if tape.digest is not None and opened.meta.digest != tape.digest:
         raise GitopsError(
             f"{TAPES}: {tape.name}: digest is {tape.digest}; the tape's is {opened.meta.digest}: another"

@@ -67,13 +67,17 @@ class Promotion:
 def read_rows(folder: Path) -> dict[str, list[JournalRow]]:
     """Read what the report that a gate left in a folder adds to each environment's journal.
 
-    A folder that no gate has come to has nothing to add. Raises GitopsError when it is no report.
+    A folder that no gate has come to has nothing to add. Raises GitopsError when it is no report, or one
+    that says what no gate says.
     """
     path = folder / "gate.json"
     if folder.is_dir() and not path.is_file():
         return {}
     report = parse_json(read_text(path), where=str(path)).data
     try:
+        kinds = {row["kind"] for one in report["environments"] for row in one["journal"]}
+        if not kinds <= {Kind.ATTEMPT, Kind.VERDICT}:
+            raise ValueError
         bundle = bundle_of(folder)
         named = {} if bundle is None else {Kind.VERDICT: {"bundle": bundle}}
         return {

@@ -36,7 +36,7 @@ from framework.journal.entry import Kind
 from framework.session.judge import choose_profiles
 from framework.settings.gitops_files import read_tapes
 
-_WORST_FIRST = (
+WORST_FIRST = (
     Outcome.FAIL,
     Outcome.INCONCLUSIVE,
     Outcome.NO_EFFECT,
@@ -81,7 +81,7 @@ def run_gate(request: GateRequest) -> GateResult:
     if not case.asked:
         return case.result(*case.not_judged())
     judged = [case.judge(change) for change in case.asked]
-    worst = min(judged, key=lambda one: _WORST_FIRST.index(one.answer.outcome)).answer
+    worst = min(judged, key=lambda one: WORST_FIRST.index(one.answer.outcome)).answer
     sentence = worst.sentence if len(judged) == 1 else f"{worst.change.name}: {worst.sentence}"
     result = case.result(worst.outcome, sentence, judged)
     bundle = bundle_id(result.inputs)

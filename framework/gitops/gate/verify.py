@@ -11,13 +11,14 @@ from typing import Any
 
 from framework.files.atomic import canonical_json, read_text, sha256_of
 from framework.files.moments import iso_utc
+from framework.gates.paired_verdict import Outcome
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import BUNDLE, FORMAT, seal_of
 from framework.gitops.gate.evidence import Progress
 from framework.gitops.gate.report import report_sha
 from framework.gitops.gate.request import GateRequest
-from framework.gitops.gate.run import run_gate
+from framework.gitops.gate.run import WORST_FIRST, run_gate
 from framework.gitops.repo.git import Git
 from framework.journal.entry import Kind
 
@@ -151,8 +152,22 @@ def _faults(folder: Path, bundle: Mapping[str, Any]) -> list[str]:
             for key, value in (("verdict", bundle["verdict"]), ("exit_code", bundle["exit_code"]))
             if report.get(key) != value
         ]
+        faults += _sums(bundle, [environment["verdict"] for environment in report["environments"]])
         if [environment["inputs"] for environment in report["environments"]] != bundle["inputs"]["judged"]:
             faults.append("reports/gate.json: rests on other inputs than the bundle's")
+    return faults
+
+
+def _sums(bundle: Mapping[str, Any], verdicts: Sequence[str]) -> list[str]:
+    """Say where a bundle's verdict is not the worst of its environments', or its exit code not the verdict's."""
+    try:
+        own = Outcome(bundle["verdict"])
+        worst = min([Outcome(one) for one in verdicts] or [own], key=WORST_FIRST.index)
+    except ValueError as error:
+        return [f"{BUNDLE}: {error}; allowed a gate's verdicts"]
+    faults = [] if own is worst else [f"{BUNDLE}: verdict is {own.value}, its environments' {worst.value}"]
+    if bundle["exit_code"] != own.exit_code:
+        faults.append(f"{BUNDLE}: exit code is {bundle['exit_code']}, that of {own.value} {own.exit_code}")
     return faults
 
 
@@ -164,6 +179,8 @@ def _missing(bundle: Mapping[str, Any], report: Mapping[str, Any], journal: Sequ
     rows = [row.data for row in journal if row.kind is Kind.VERDICT]
     let_in = [row.data for row in journal if row.kind is Kind.PROMOTED]
     faults = []
+    if not report["environments"]:
+        faults.append(f"{bundle['verdict']}: no environment was judged, so no journal holds it")
     for one in report["environments"]:
         told = (one["inputs"]["attempt"], report["head"], one["verdict"])
         same = [row for row in rows if tuple(row.get(key) for key in _ASKED) == told]

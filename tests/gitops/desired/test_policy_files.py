@@ -222,6 +222,29 @@ def test_a_synthetic_tape_is_made_from_its_seed(tmp_path: Path) -> None:
     assert (tape.is_synthetic, made.meta.digest) == (True, again.meta.digest)
 
 
+@pytest.mark.parametrize(
+    "place", ["https://user:hunter2@127.0.0.1:1/t", "hunter2://x", "/nowhere/hunter2", "zip://hunter2.zip"]
+)
+def test_where_the_gates_own_tapes_lie_is_in_no_word_of_its(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVIDENCE_TAPES", place)
+    tape = EvidenceTape.model_validate(
+        {
+            "name": "own",
+            "regime": "event",
+            "market": "thin",
+            "symbol": "THINUSDT",
+            "location_env": "EVIDENCE_TAPES",
+            "digest": "a" * 64,
+        }
+    )
+    with pytest.raises(GitopsError, match="cannot be opened where EVIDENCE_TAPES says") as caught:
+        open_evidence(tape, home=tmp_path)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
 def test_code_owners_are_those_of_the_policy_for_all_that_judges_and_trades() -> None:
     policy = read_policy(ROOT)
     lines = (ROOT / ".github" / "CODEOWNERS").read_text("utf-8").splitlines()

@@ -114,6 +114,7 @@ def test_the_gate_run_again_says_the_same_to_the_byte(made: Given) -> None:
 def test_a_report_that_was_made_up_whole_is_found_by_running_it_again(made: Given, copy: Path) -> None:
     def better(report: dict[str, Any]) -> None:
         report["verdict"], report["exit_code"] = "PASS", 0
+        report["environments"][0]["verdict"] = "PASS"
 
     reseal(copy, better)
     bundle, faults = check_bundle(copy)
@@ -125,6 +126,26 @@ def test_a_report_that_was_made_up_whole_is_found_by_running_it_again(made: Give
     )
     assert not found.identical
     assert "verdict" in found.differs
+
+
+def better_on_top(report: dict[str, Any]) -> None:
+    """Call what did not pass a pass."""
+    report["verdict"], report["exit_code"] = "PASS", 0
+
+
+def code_alone(report: dict[str, Any]) -> None:
+    """Let what did not pass leave with 0."""
+    report["exit_code"] = 0
+
+
+def test_a_verdict_is_the_worst_of_its_environments_and_leaves_with_its_own_code(
+    made: Given, copy: Path
+) -> None:
+    reseal(copy, better_on_top)
+    (fault,) = check_bundle(copy)[1]
+    assert "verdict is PASS, its environments'" in fault
+    reseal(copy, code_alone)
+    assert any("exit code is 0" in fault or "verdict is PASS" in fault for fault in check_bundle(copy)[1])
 
 
 def test_a_verdict_entry_names_its_bundle_and_the_digest_of_what_was_found(made: Given, copy: Path) -> None:
