@@ -40,8 +40,9 @@ def judge_by_a_tiny_tape(repo: Any) -> None:
         path = f"gitops/environments/{name}.yaml"
         text = (repo.path / path).read_text("utf-8")
         repo.write(path, re.sub(r"(?m)^tapes:.*$", "tapes: [tiny]", text))
+    repo.git("update-ref", "-d", "HEAD")  # the tapes before it would count for a while
     repo.commit("one tape")
-    repo.git("push", "--quiet", "origin", "main")
+    repo.git("push", "--quiet", "--force", "origin", "main")
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -69,7 +69,7 @@ def world(folder: Path) -> tuple[Repo, str, str]:
     repo.write(
         sandbox, "\n".join([*(line for line in lines if not line.startswith("tapes:")), "tapes: []", ""])
     )
-    base = repo.commit("one small tape")
+    base = repo.begun()
     repo.git("remote", "add", "origin", str(bare(folder / "remote.git")))
     repo.edit("runtime_overrides/sandbox.yaml", *CHANGE)
     return repo, base, repo.commit("one key")

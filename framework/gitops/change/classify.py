@@ -222,6 +222,7 @@ def _compare(name: str, pair: _Pair) -> EnvironmentChange:
         loosens=_loosens(name, before, after),
         raised=entered,
         beside=_beside(before, after, new),
+        tapes=judges.tapes.get(name, ()),
         ends=ends,
         later=later,
     )

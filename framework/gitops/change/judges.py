@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
+from math import inf
 from operator import and_, or_
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,9 +27,16 @@ from framework.files.atomic import canonical_json
 from framework.gitops.change.report import TIERS
 from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git
-from framework.settings.gitops_files import ENVIRONMENTS, POLICY, read_environment, read_policy
+from framework.settings.gitops_files import (
+    ENVIRONMENTS,
+    POLICY,
+    TAPES,
+    read_environment,
+    read_policy,
+    read_tapes,
+)
 from framework.settings.overrides import Change, Effect
-from framework.settings.schema.gitops import KeyRule, Policy, Tiers
+from framework.settings.schema.gitops import EnvironmentFile, EvidenceTape, KeyRule, Policy, Tiers
 from framework.settings.validate import shown_value
 
 SCHEMA = "framework/settings/schema/"
@@ -43,6 +51,9 @@ class InForce:
 
     policies: tuple[Policy, ...]
     tiers: dict[str, str] = field(default_factory=dict)
+    tapes: dict[str, tuple[EvidenceTape, ...]] = field(default_factory=dict)
+    """The tapes that each environment was judged on of late and is not any more."""
+
     turned: frozenset[str] = frozenset()
     """Fields whose direction of risk was another one of late: neither way of them reduces it yet."""
 
@@ -84,17 +95,38 @@ def in_force(base: Revision, now: datetime) -> InForce:
 
     policies = (base.policy, *before(POLICY, read_policy, lambda policy: policy.settle_h))
     longest = max(policy.settle_h for policy in policies)
-    tiers: dict[str, str] = {}
-    for path in touched:
-        name = Path(path).stem
-        if path.startswith(ENVIRONMENTS):
-            earlier = before(path, partial(read_environment, name=name), lambda _: longest)
-            tiers |= {name: max((file.tier for file in earlier), key=TIERS.index)} if earlier else {}
+    tiers, tapes = dict[str, str](), dict[str, tuple[EvidenceTape, ...]]()
+    tables = before(TAPES, read_tapes, lambda _: longest)
+    for name in base.names:
+        path = f"{ENVIRONMENTS}/{name}.yaml"
+        earlier = before(path, partial(read_environment, name=name), lambda _: longest)
+        tiers |= {name: max((file.tier for file in earlier), key=TIERS.index)} if earlier else {}
+        if earlier or tables:
+            tapes[name] = _earlier_tapes(base, name, earlier, tables)
     late = now - timedelta(hours=longest)
-    turned = _turned(
-        git, base.sha, since, {c for p in touched if p.startswith(SCHEMA) for c in touched[p]}, late
-    )
-    return InForce(policies, tiers, turned)
+    schema = {commit for path in touched if path.startswith(SCHEMA) for commit in touched[path]}
+    turned = _turned(git, base.sha, since, schema, late)
+    return InForce(policies, tiers, tapes, turned)
+
+
+def _earlier_tapes(
+    base: Revision, name: str, files: Sequence[EnvironmentFile], tables: Sequence[tuple[EvidenceTape, ...]]
+) -> tuple[EvidenceTape, ...]:
+    """Return the tapes that an environment is judged on no more, under another name if need be."""
+    try:
+        file, table = base.environment(name), read_tapes(base.root)
+    except QuoteopsError:  # what keeps it from being judged is said where it is judged
+        return ()
+    now, old = _named(file, table), dict[str, EvidenceTape]()
+    for one in (*reversed(tables), table):
+        for earlier in (*files, file):
+            old |= {n: tape for n, tape in _named(earlier, one).items() if now.get(n) != tape}
+    old = {f"{n}-before" if n in now else n: tape for n, tape in old.items()}
+    return tuple(old[n].model_copy(update={"name": n}) for n in sorted(old))
+
+
+def _named(file: EnvironmentFile, table: Sequence[EvidenceTape]) -> dict[str, EvidenceTape]:
+    return {tape.name: tape for tape in table if not file.tapes or tape.name in file.tapes}
 
 
 def _turned(
@@ -136,19 +168,17 @@ def _came_in(git: Git, sha: str, now: datetime) -> dict[str, datetime]:
 def _touched(git: Git, sha: str) -> dict[str, list[str]]:
     """Return the commits that changed each file that decides how something is judged, the newest first."""
     words = ("log", "--first-parent", "--diff-merges=first-parent", "--no-renames", "--format=%x00%H")
-    log = git.run(*words, "--name-only", "-z", "--end-of-options", sha, "--", POLICY, ENVIRONMENTS, SCHEMA)
+    log = git.run(
+        *words, "--name-only", "-z", "--end-of-options", sha, "--", POLICY, TAPES, ENVIRONMENTS, SCHEMA
+    )
     touched: dict[str, list[str]] = {}
     commit = ""
-    for word in _words(log.decode(errors="replace").split("\0")):
+    for word in (part.strip("\n") for part in log.decode(errors="replace").split("\0")):
         if len(word) in (40, 64) and "/" not in word:
             commit = word
         elif word.endswith((".yaml", ".py")):
             touched.setdefault(word, []).append(commit)
     return touched
-
-
-def _words(parts: Iterable[str]) -> Iterable[str]:
-    return (part.strip("\n") for part in parts if part.strip("\n"))
 
 
 def _read_at(git: Git, commit: str, path: str, read: Callable[[Path], Read]) -> Read | None:
@@ -255,19 +285,15 @@ STRICTER: tuple[tuple[str, Pick | None], ...] = (
     ("tiers.*.regimes", _all),
     ("tiers.*.synthetic_alone", and_),
     ("tiers.*.warn_promotes", and_),
-    ("tiers.*.signed", or_),
-    ("tiers.*.promotion_signed", or_),
+    ("tiers.*signed", or_),
     ("tiers.*.approvals", max),
     ("gate.alpha", min),
     ("gate.min_effective_blocks", max),
     ("gate.top_block_share", min),
-    ("gate.variance_floor", max),
-    ("gate.turnover_floor", max),
-    ("gate.*_margin.*", min),
-    ("gate.risk_margins.*", min),
+    ("gate.*_floor", max),
+    ("gate.*_margin*.*", min),
     ("gate.markets.*", None),
-    ("budget.alpha", min),
-    ("budget.share", min),
+    ("budget.*", min),
     ("freeze", _all),
     ("settle_h", max),
     ("owners", None),
@@ -276,13 +302,10 @@ STRICTER: tuple[tuple[str, Pick | None], ...] = (
     ("token_env", None),
     ("agent.poll_s", None),
     ("agent.stale_s", min),
-    ("agent.probation_s", max),
-    ("agent.cooldown_h", max),
+    ("agent.*", max),
 )
 KEPT = ("signers",)
 """The newest say alone: who may sign is handed over at once, or nobody could."""
-
-UNLIMITED = float("inf")
 
 
 def strictest(policies: Sequence[Policy]) -> Policy:
@@ -366,7 +389,7 @@ def _key(name: str, old: KeyRule | None, new: KeyRule | None) -> list[str]:
 
 def _limit(rule: KeyRule, key: str) -> float:
     limit: float | None = getattr(rule, key)
-    return UNLIMITED if limit is None else limit
+    return inf if limit is None else limit
 
 
 def _rule(rule: KeyRule | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from framework.gitops.change.standing import Ground
 from framework.settings.gitops_files import POLICY, TAPES
 from framework.settings.overrides import Change, Direction
-from framework.settings.schema.gitops import Policy
+from framework.settings.schema.gitops import EvidenceTape, Policy
 from framework.settings.schema.run import RunSettings
 
 Needs = Literal["none", "check", "gate"]
@@ -105,6 +105,9 @@ class EnvironmentChange:
 
     beside: tuple[str, ...] = ()
     """Words of its file that change and are in no config_sha: its market, its session, its account."""
+
+    tapes: tuple[EvidenceTape, ...] = ()
+    """What it was judged on of late and is not any more: it counts until the change of tapes has settled."""
 
     ends: str = ""
     """When the head's patch ends, if that leads to values nothing leads to today."""

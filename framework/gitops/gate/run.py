@@ -200,7 +200,7 @@ class Case:
         """
         request = self.request
         with _ground_of(request.base, change) as base:
-            tapes = tapes_of(base.environment(change.name), read_tapes(base.root))
+            tapes = (*tapes_of(base.environment(change.name), read_tapes(base.root)), *change.tapes)
             if one_a_symbol:
                 tapes = tuple({tape.symbol: tape for tape in reversed(tapes)}.values())
             with workers_for(

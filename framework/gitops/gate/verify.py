@@ -159,7 +159,7 @@ def _faults(folder: Path, bundle: Mapping[str, Any]) -> list[str]:
 
 
 def _sums(bundle: Mapping[str, Any], verdicts: Sequence[str]) -> list[str]:
-    """Say where a bundle's verdict is not the worst of its environments', or its exit code not the verdict's."""
+    """Say where a verdict is not the worst of its environments', or an exit code not the verdict's."""
     try:
         own = Outcome(bundle["verdict"])
         worst = min([Outcome(one) for one in verdicts] or [own], key=WORST_FIRST.index)

@@ -62,7 +62,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Given:
         "gitops/tapes.yaml": TAPES,
         PATCH: patch_text(impact_cap_ratio=0.08).encode(),
     }
-    base = world.commit(desired)
+    world.commit(desired)
+    files = {name: world.author.show("main", name) for name in world.author.files("main")}
+    base = world.commit(files, parent=None)  # nothing before it counts
     head = world.ask(impact_cap_ratio=0.09)
     entries: list[Any] = []
     with Revision.open(world.author, base) as old, Revision.open(world.author, head) as new:

@@ -16,8 +16,11 @@ from framework.compiled.records import interpreted
 from framework.files.atomic import canonical_json
 from framework.gates.paired import GATE_VERSION
 from framework.gates.paired_verdict import Outcome
+from framework.gitops.change.judges import in_force
 from framework.gitops.desired.revision import Revision
+from framework.gitops.errors import GitopsError
 from framework.gitops.gate.answer import SymbolVerdict
+from framework.gitops.gate.promote import read_rows
 from framework.gitops.gate.report import gate_lines, gate_markdown
 from framework.gitops.gate.request import GateRequest
 from framework.gitops.gate.run import GateResult, run_gate
@@ -74,7 +77,7 @@ class Gate:
             text = (self.repo.path / file).read_text("utf-8")
             kept = [line for line in text.splitlines() if not line.startswith("tapes:")]
             self.repo.write(file, "\n".join([*kept, "tapes: []", ""]))
-        self.base = self.repo.commit("small tapes")
+        self.base = self.repo.begun()
         self.journal = Journal(folder / "journal.jsonl", now=lambda: NOW)
 
     def rows(self, _environment: str) -> tuple[Entry, ...]:
@@ -335,6 +338,27 @@ def test_a_look_that_cannot_be_published_is_not_taken(
     nowhere = str(tmp_path / "nowhere.git")
     assert main([*words, "--head", gate.change(*INTERVAL), "--remote", nowhere]) == 2
     assert capsys.readouterr().out == ""
+
+
+def test_only_what_a_gate_says_is_recorded(tmp_path: Path) -> None:
+    row = {"kind": "promoted", "data": {"environment": "sandbox", "config_sha": "a" * 64}}
+    report = {"environments": [{"environment": "sandbox", "journal": [row]}]}
+    (tmp_path / "gate.json").write_text(json.dumps(report))
+    with pytest.raises(GitopsError, match="is no report of a gate"):
+        read_rows(tmp_path)
+
+
+def test_tapes_that_were_taken_away_count_until_that_has_settled(tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    gate.repo.edit("gitops/tapes.yaml", "seed: 101", "seed: 103")
+    with Revision.open(gate.repo.reader, gate.repo.commit("another market")) as base:
+        judges = in_force(base, datetime.now(UTC))
+        later = in_force(base, datetime.now(UTC) + timedelta(hours=169))
+    assert [tape.name for tape in judges.tapes["sandbox"]] == ["liquid-normal-before"]
+    made = judges.tapes["sandbox"][0].synthetic
+    assert made is not None
+    assert made.seed == 101
+    assert not later.tapes
 
 
 def test_a_folder_that_no_gate_came_to_has_nothing_to_record(
