@@ -41,6 +41,7 @@ from framework.journal.segments import SEGMENT_BYTES, folder_of, name_of
 
 AT = "2026-03-04T12:00:00.000000Z"
 REPEATS = 30
+ROLLBACKS = 7
 
 RESTART = """
 import resource, sys, time
@@ -91,6 +92,10 @@ def timed(act: Callable[[], Any], *, repeats: int = REPEATS) -> dict[str, float]
         begin = time.perf_counter()
         act()
         took.append((time.perf_counter() - begin) * 1e3)
+    return _shown(took)
+
+
+def _shown(took: list[float]) -> dict[str, float]:
     return {"p50_ms": round(float(np.median(took)), 2), "max_ms": round(max(took), 2)}
 
 
@@ -154,6 +159,18 @@ class Bench:
         data = {"environment": "sandbox", "commit": sha, "config_sha": config, "verdict": "PASS"}
         append_published(self.author, str(self.remote), "sandbox.gate", [(Kind.PROMOTED, data)])
 
+    def rollbacks(self) -> dict[str, float]:
+        """Time going back from a content that was let in a moment before."""
+        took = []
+        for number in range(2, 2 + ROLLBACKS):
+            self.ask(number)
+            once(self.agent(), wait_s=0.0)
+            agent = self.agent()
+            begin = time.perf_counter()
+            roll_back_environment(agent, reason="bench")
+            took.append((time.perf_counter() - begin) * 1e3)
+        return _shown(took)
+
     def measure(self) -> dict[str, Any]:
         """Time what an agent does all day."""
         agent = self.agent()
@@ -168,7 +185,7 @@ class Bench:
             "append": timed(lambda: agent.view.note(Kind.ALERT, {"topic": "bench", "text": "x"})),
             "turn": timed(agent.turn),
             "publication": timed(publication, repeats=10),
-            "rollback": timed(lambda: roll_back_environment(agent, reason="bench"), repeats=1),
+            "rollback": self.rollbacks(),
         }
         done = subprocess.run(
             [sys.executable, "-c", RESTART, str(self.state_dir.journal)],
