@@ -1,27 +1,28 @@
 """Random schedules of what people, disks, networks and bots do to an environment, against a small model.
 
-The model knows nothing of the agent's code. It is written from what the agent promises: what is in force
-changes only to what takes risk away and nobody refused, to what the gate promoted, or, going back, to a
-content that was in force, each value at the safest it has been since; a hold lets nothing in.
+What is checked is every live file that was ever written, as its bytes say, at the moment it was.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from framework.errors import QuoteopsError
-from framework.gitops.agent import observer as observing
 from framework.gitops.agent import revert as reverting
+from framework.gitops.agent import revisions
+from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
@@ -31,26 +32,11 @@ from framework.gitops.repo.git import Git
 from framework.journal.entry import Kind
 from tests.gitops import agent_cases
 from tests.gitops.agent_cases import PATCH, World, patch_text
+from tests.gitops.agent_model import CAP, TAIL, WIDTH, Bad, Content, Held, Item, Known, Model, Write
 from tests.gitops.git_in_process import STORE, in_process
 
-CAP, WIDTH, TAIL = "sizing.notional_cap_usd", "base_spread_bps_delta", "tail_age_ms"
-
-
-class Content(NamedTuple):
-    """What is in force, as far as schedules move it: less cap and more width are safer, tail is neither."""
-
-    cap: int
-    width: float
-    tail: int
-
-    def reduces(self, other: Content) -> bool:
-        """Say whether going from another content to this one takes risk away and does nothing else."""
-        return (
-            self != other and self.tail == other.tail and self.cap <= other.cap and self.width >= other.width
-        )
-
-
 CAPS, WIDTHS, TAILS = (5_000, 10_000, 20_000), (0.1, 0.2, 0.3), (650, 700)
+PROBATION = timedelta(seconds=900)
 
 
 @dataclass
@@ -58,66 +44,18 @@ class Home:
     """One agent's disk, and what the model knows of it."""
 
     agent: Reconciler
-    live: Content | None = None
-    past: list[Content] = field(default_factory=list)
-    """Everything that was in force on it or, as far as it was published, anywhere."""
+    live: Item | None = None
+    """What the live file has."""
 
-    held: Content | None = None
-    """What an operator's hold keeps; None while there is none, or the disk has forgotten it."""
+    disk: Known = field(default_factory=Known)
+    backup: tuple[Item | None, Known] | None = None
+    read: int = 0
+    """Writes of its live file that were looked at."""
 
-    unsaid: list[Content] = field(default_factory=list)
-    """What ran badly here, as long as the network has not heard of it: it is lost with the disk."""
-
-
-@dataclass
-class Model:
-    """What may be in force."""
-
-    decisions: list[tuple[Content, Kind]] = field(default_factory=list)
-    bad: dict[Content, int] = field(default_factory=dict)
-    """Contents that ran badly, with the number of decisions that there were by then."""
-
-    ever: list[Content] = field(default_factory=list)
-    """Everything that was in force anywhere, in order."""
-
-    unheard: list[Content] = field(default_factory=list)
-    """What ran badly elsewhere, as long as nobody could have told the disk that is looked at."""
-
-    def refused(self, content: Content) -> bool:
-        """Say whether the gate's newest word on a content is no."""
-        words = [kind for about, kind in self.decisions if about == content]
-        return bool(words) and words[-1] is Kind.REFUSED
-
-    def let_in(self, content: Content) -> bool:
-        """Say whether the gate's newest word on a content is yes, and newer than its last bad run."""
-        words = [(at, kind) for at, (about, kind) in enumerate(self.decisions) if about == content]
-        bad = 0 if content in self.unheard else self.bad.get(content, 0)
-        return bool(words) and words[-1][1] is Kind.PROMOTED and words[-1][0] >= bad
-
-    def goes_back(self, after: Content, past: list[Content]) -> bool:
-        """Say whether a content is one of before, each value at the safest it has been since."""
-        for at, target in enumerate(past):
-            since = past[at:]
-            cap, width = min(item.cap for item in since), max(item.width for item in since)
-            if after == Content(cap, width, target.tail):
-                return True
-        return False
-
-    def why_not(self, before: Content | None, after: Content, past: list[Content], act: str) -> str:
-        """Say why a content may not follow another, or nothing."""
-        if after == before:
-            return ""
-        if act == "loosen":
-            return "" if after in past else "went to what was never in force"
-        if self.refused(after):
-            return "the gate has refused it"
-        if before is None and past and after.reduces(past[-1]):
-            return ""  # another disk: what takes risk away from what is in force elsewhere
-        if before is None:
-            return "" if self.let_in(after) or not self.decisions or after in past else "nobody let it in"
-        if after.reduces(before) or self.let_in(after) or self.goes_back(after, past):
-            return ""
-        return "it adds risk and nobody let it in"
+    @property
+    def folder(self) -> Path:
+        """Return the folder that is its disk."""
+        return self.agent.state_dir.home
 
 
 class Schedule:
@@ -127,12 +65,21 @@ class Schedule:
         self.random = random.Random(seed)
         self.world = World(folder, promotes=False)
         self.model = Model()
-        self.commits: list[tuple[str, Content]] = []
-        self.homes = [Home(self._agent("home"))]
+        self.commits: list[tuple[str, Item]] = []
+        self.ever = 0
+        """Live files that were written."""
+
+        self.contents: dict[str, Content] = {}
+        """What was ever in a live file, by the SHA-256 of its bytes."""
+
+        self.acts: set[str] = set()
+        """Goings back that were looked at."""
+
+        self.remote_head = ""
         self.network = True
         self.ticks = 1_000.0
-        self.head = Content(20_000, 0.1, 650)
-        self._push(self.head)
+        self.homes = [Home(self._agent("home"))]
+        self._push(Content(20_000, 0.1, 650))
 
     # -- steps -----------------------------------------------------------------------------------------------
 
@@ -147,21 +94,18 @@ class Schedule:
         self.poll()
 
     def tighten(self) -> None:
-        cap, width, tail = self.head
-        self._push(
-            Content(
-                max(c for c in CAPS if c <= cap // 2 or c == CAPS[0]), min(0.3, round(width + 0.1, 1)), tail
-            )
-        )
+        cap, width, tail = self._head
+        caps = [c for c in CAPS if c <= cap // 2 or c == CAPS[0]]
+        self._push(Content(max(caps), min(0.3, round(width + 0.1, 1)), tail))
 
     def loosen(self) -> None:
-        cap, width, tail = self.head
+        cap, width, tail = self._head
         self._push(Content(min(20_000, cap * 2), max(0.1, round(width - 0.1, 1)), tail))
 
     def expiring(self) -> None:
-        cap, width, tail = self.head
-        ends = (self.world.now + timedelta(hours=1)).isoformat()
-        self._push(Content(cap, width, TAILS[0] if tail == TAILS[1] else TAILS[1]), expires=ends)
+        cap, width, tail = self._head
+        other = TAILS[0] if tail == TAILS[1] else TAILS[1]
+        self._push(Content(cap, width, other), ends=self.world.now + timedelta(hours=1))
 
     def promote(self) -> None:
         self._decide(Kind.PROMOTED)
@@ -170,12 +114,12 @@ class Schedule:
         self._decide(Kind.REFUSED)
 
     def docs(self) -> None:
+        """Let somebody who may not end a hold name it."""
         hold = self._home().agent.view.history().hold
         if hold is not None:
-            self.world.commit(
-                {"README.md": str(self.random.random()).encode()},
-                message=f"docs\n\nClears-Hold: {hold['hold']}\n",
-            )
+            message = f"docs\n\nClears-Hold: {hold['hold']}\n"
+            commit = self.world.commit({"README.md": str(self.random.random()).encode()}, message=message)
+            self.commits.append((commit, self.commits[-1][1]))
 
     def poll(self) -> None:
         for home in self.homes:
@@ -189,12 +133,13 @@ class Schedule:
 
     def restart(self) -> None:
         home = self._home()
-        home.agent = self._agent(home.agent.state_dir.home.name)
+        home.agent = self._agent(home.folder.name)
 
     def crash(self) -> None:
         """Kill an agent with SIGKILL before one of its writes, then start another on its disk."""
         home = self._home()
         at = self.random.randrange(1, 25)
+        self._hears(home)
         child = os.fork()
         if child == 0:
             try:
@@ -203,33 +148,29 @@ class Schedule:
             finally:
                 os._exit(0)
         os.waitpid(child, 0)
-        home.agent = self._agent(home.agent.state_dir.home.name)
+        home.agent = self._agent(home.folder.name)
         self._check(home, "crash")
         self._look(home)
 
     def old_disk(self) -> None:
         """Bring an agent's disk back as it was at the last backup."""
         home = self._home()
-        folder, backup = (
-            home.agent.state_dir.home,
-            self.world.folder / f"backup-{home.agent.state_dir.home.name}",
-        )
-        if backup.is_dir():
-            shutil.rmtree(folder)
-            shutil.copytree(backup, folder)
-            home.agent = self._agent(folder.name)
-            self._forgets(home)
-            home.live = self._live(home)
+        backup = self.world.folder / f"backup-{home.folder.name}"
+        if home.backup is not None:
+            shutil.rmtree(home.folder)
+            shutil.copytree(backup, home.folder)
+            home.agent = self._agent(home.folder.name)
+            home.live, home.disk = home.backup
             self._look(home)
-        elif folder.is_dir():
-            shutil.copytree(folder, backup)
+        elif home.folder.is_dir():
+            shutil.copytree(home.folder, backup)
+            home.backup = home.live, home.disk
 
     def new_host(self) -> None:
         home = self._home()
-        shutil.rmtree(home.agent.state_dir.home, ignore_errors=True)
-        home.agent = self._agent(home.agent.state_dir.home.name)
-        self._forgets(home)
-        home.live = None
+        shutil.rmtree(home.folder, ignore_errors=True)
+        home.agent = self._agent(home.folder.name)
+        home.live, home.disk = None, Known()
         self._look(home)
 
     def second(self) -> None:
@@ -238,34 +179,29 @@ class Schedule:
 
     def hold(self) -> None:
         home = self._home()
-        if self._by_hand(home, lambda: hold_environment(home.agent, reason="incident")):
-            home.held = home.live
+        if self._by_hand(lambda: hold_environment(home.agent, reason="incident")):
+            number = self.random.getrandbits(32)
+            if home.live is not None:  # else what was published is refused, and nothing is in force here
+                home.disk = replace(home.disk, held=Held(number, home.live.content, self._asked()))
 
     def release(self) -> None:
         home = self._home()
-        self._by_hand(home, lambda: release_environment(home.agent, reason="over"))
-        for each in self.homes:
-            each.held = None
+        if self._by_hand(lambda: release_environment(home.agent, reason="over")):
+            home.disk = replace(home.disk, held=None)
 
     def rollback(self) -> None:
         home = self._home()
-        before = home.live
-        if self._by_hand(home, lambda: roll_back_environment(home.agent, reason="losses")):
-            self._ran_badly(home, before)
-            home.held = None
+        if self._by_hand(lambda: roll_back_environment(home.agent, reason="losses")):
+            home.disk = home.disk.moved_on()
         self._check(home, "rollback")
 
     def roll_to(self) -> None:
         home = self._home()
         loosen = self.random.random() < 0.5
-        commit, _ = self.random.choice(self.commits)
-        before = home.live
-        if self._by_hand(
-            home, lambda: roll_back_environment(home.agent, reason="x", to=commit, loosen=loosen)
-        ):
-            self._ran_badly(home, before)
-            home.held = None
-        self._check(home, "loosen" if loosen else "rollback")
+        commit, item = self.random.choice(self.commits)
+        if self._by_hand(lambda: roll_back_environment(home.agent, reason="x", to=commit, loosen=loosen)):
+            home.disk = home.disk.moved_on()
+        self._check(home, "rollback", to=item, loosen=loosen)
 
     def offline(self) -> None:
         self.network = not self.network
@@ -288,17 +224,25 @@ class Schedule:
 
     def run(self, steps: list[str]) -> None:
         """Take steps by name; raises AssertionError where what is in force may not be."""
-        for name in steps:
-            getattr(self, name)()
-            self.world.now += timedelta(seconds=1)
-            self.ticks += 1.0
-            for home in self.homes:
-                self._check(home, name)
+        with _watched(self):
+            for name in steps:
+                getattr(self, name)()
+                self.world.now += timedelta(seconds=1)
+                self.ticks += 1.0
+                for home in self.homes:
+                    self._check(home, name)
+
+    @property
+    def _head(self) -> Content:
+        return self.commits[-1][1].content
+
+    def _asked(self) -> tuple[str, Content]:
+        commit, item = self.commits[-1]
+        return commit, item.asks(self.world.now)
 
     def _agent(self, name: str) -> Reconciler:
-        remote = self.world.remote if getattr(self, "network", True) else Path("/nowhere/remote.git")
-        observer = observing.Observer(
-            StateDir(self.world.folder / name, "sandbox"), str(remote), lambda: self.world.now
+        observer = Observer(
+            StateDir(self.world.folder / name, "sandbox"), self._remote(), lambda: self.world.now
         )
         agent = Reconciler(observer, log=lambda _: None, publishes=True)
         agent.tenancy.clock = lambda: self.ticks
@@ -310,71 +254,169 @@ class Schedule:
     def _home(self) -> Home:
         return self.random.choice(self.homes)
 
-    def _push(self, content: Content, **more: Any) -> None:
+    def _push(self, content: Content, *, ends: datetime | None = None) -> None:
         values = {CAP: content.cap, WIDTH: content.width, TAIL: content.tail}
-        self.head = content
-        text = patch_text(**more, **values)
-        self.commits.append((self.world.commit({PATCH: text.encode()}), content))
+        text = patch_text(**values) if ends is None else patch_text(expires=ends.isoformat(), **values)
+        self.commits.append((self.world.commit({PATCH: text.encode()}), Item(content, ends)))
 
     def _decide(self, kind: Kind) -> None:
         self._say(kind, *self.random.choice([*self.commits[-3:], *self.commits[-1:] * 3]))
 
-    def _say(self, kind: Kind, commit: str, content: Content) -> None:
+    def _say(self, kind: Kind, commit: str, item: Item) -> None:
         self.world.promote(commit, kind, sentence="worse")
-        self.model.decisions.append((content, kind))
+        self.model.decisions.append((item.asks(self.world.now), kind))
 
-    def _look(self, home: Home) -> None:
-        with suppress(QuoteopsError):  # it says why and does nothing
-            once(home.agent, wait_s=0.0)
-            if self.network and home.agent.tenancy.mine is not None and not home.agent.publish_fault:
-                home.unsaid.clear()
-        self._check(home, "look")
-
-    def _by_hand(self, home: Home, act: Callable[[], object]) -> bool:
+    def _by_hand(self, act: Callable[[], object]) -> bool:
         try:
             act()
         except QuoteopsError:
             return False
         return True
 
-    def _ran_badly(self, home: Home, content: Content | None) -> None:
-        if content is not None:
-            self.model.bad[content] = len(self.model.decisions)
-            home.unsaid.append(content)
+    def _hears(self, home: Home) -> None:
+        if self.network:
+            home.disk = replace(home.disk, heard=len(self.model.decisions))
 
-    def _forgets(self, home: Home) -> None:
-        """Lose a disk, and with it what nobody else was told."""
-        home.held = None
-        for content in home.unsaid:
-            self.model.bad.pop(content, None)
-        home.unsaid.clear()
+    def _look(self, home: Home) -> None:
+        self._hears(home)
+        looked = self._by_hand(lambda: once(home.agent, wait_s=0.0))
+        before = home.live
+        self._check(home, "look")
+        if looked and self.network and not self._behind(home):
+            self._check_hold(home)
+            self._check_refused(home)
+        if looked and home is self.homes[0] and home.live == before:
+            self._prove(home)
 
-    def _live(self, home: Home) -> Content | None:
-        history = home.agent.view.history()
-        applied = history.applied
-        found = home.agent.observer.contents.stored(applied)
-        if found is None or not home.agent.state_dir.live.is_file():
+    # -- what is seen from outside ---------------------------------------------------------------------------
+
+    def published(self, name: str) -> dict[str, Any] | None:
+        """Return a small file of the journal's branch, None while there is none."""
+        if self.world.author.attempt(["rev-parse", "refs/heads/quoteops/journal"])[0] != 0:
             return None
-        return Content(int(found.fields[CAP]), round(found.fields[WIDTH], 6), int(found.fields[TAIL]))
+        data = self.world.author.show("refs/heads/quoteops/journal", name)
+        return None if data is None else json.loads(data)
 
-    def _check(self, home: Home, act: str) -> None:
-        live = self._live(home)
-        if live is None or live == home.live:
+    def written(self, live: Path) -> None:
+        """Note down a live file as it was just written, and what lies around it; also in a child."""
+        home = live.parents[4]
+        hold = live.parents[1] / "hold.json"
+        lease, journal = self.published("sandbox.lease.json") or {}, live.parents[1] / "journal.jsonl"
+        head = (self.published("sandbox.head.json") or {}).get("sha256", "")
+        row = {
+            "live": live.read_text(),
+            "hold": json.loads(hold.read_text()) if hold.is_file() else None,
+            "behind": bool(head) and (not journal.is_file() or head not in journal.read_text()),
+            "mine": f":{home}:" in lease.get("holder", "") and not lease["released"],
+        }
+        with (self.world.folder / f"{home.name}.log").open("a") as log:
+            log.write(json.dumps(row) + "\n")
+
+    def _writes(self, home: Home) -> Iterator[Write]:
+        log = self.world.folder / f"{home.folder.name}.log"
+        rows = log.read_text().splitlines()[home.read :] if log.is_file() else []
+        home.read += len(rows)
+        for row in map(json.loads, rows):
+            told = json.loads(row["live"])
+            values, ends = told["overrides"], told.get("expires")
+            content = Content(int(values[CAP]), round(values[WIDTH], 6), int(values[TAIL]))
+            sha = hashlib.sha256(row["live"].encode()).hexdigest()
+            item = Item(content, datetime.fromisoformat(ends) if ends else None)
+            item = item._replace(ends=None) if item.has_ended(self.world.now) else item  # it is what is left
+            self.contents[sha] = content
+            yield Write(home.folder.name, item, sha, row["hold"], row["behind"], row["mine"])
+
+    def _behind(self, home: Home) -> bool:
+        journal, head = home.agent.state_dir.journal, self.published("sandbox.head.json")
+        return head is not None and not (journal.is_file() and head["sha256"] in journal.read_text())
+
+    # -- what is held against the model ----------------------------------------------------------------------
+
+    def _check(self, home: Home, act: str, *, to: Item | None = None, loosen: bool = False) -> None:
+        for write in self._writes(home):
+            self._check_write(home, write, act, to, loosen)
+        self._check_published(home)
+
+    def _check_write(self, home: Home, write: Write, act: str, to: Item | None, loosen: bool) -> None:
+        model, now = self.model, self.world.now
+        if not write.behind:
+            self._take_over(home)
+        live, after = home.live, write.item.content
+        before = None if live is None else live.content
+        back = self._goes_back(home, write)
+        if back:
+            assert act != "look" or home.disk.held is None, f"{act}: went back by itself under a hold"
+            why = model.why_not_back(home.disk, before, after, now, to=to, loosen=loosen)
+        else:
+            why = model.why_not(home.disk, live, write, now, self.network)
+        assert not why, f"{act}: {before} -> {after}: {why}"
+        held = home.disk.held
+        if held is not None and write.behind and held.number in model.told:  # what is taken over counts
+            held = model.published.held
+        if not back and held is not None:
+            ended = live is not None and live.has_ended(now) and after == live.content.ended()
+            fits = after == held.content or after.reduces(held.content) or ended
+            assert fits, f"{act}: {held.content} was held, in force is {after}"
+            home.disk = replace(home.disk, held=held._replace(content=after))
+        home.live = write.item
+        home.disk = replace(home.disk, past=(*home.disk.past, write.item))
+        self.ever += 1
+
+    def _goes_back(self, home: Home, write: Write) -> bool:
+        """Say whether a write is a going back that was not seen before; note what it was for."""
+        hold = write.hold or {}
+        name, quarantined = hold.get("hold", ""), hold.get("quarantined")
+        act = f"{name} at {hold.get('at')}"
+        if quarantined is None or act in self.acts or name.count("-") > 1:  # carried to another disk
+            return False
+        self.acts.add(act)
+        content = self.contents[quarantined["overrides_sha"]]
+        bad = {**home.disk.bad, content: Bad(len(self.model.decisions), self.world.now)}
+        home.disk = replace(home.disk, bad=bad)
+        return True
+
+    def _check_published(self, home: Home) -> None:
+        head = (self.published("sandbox.head.json") or {}).get("sha256", "")
+        if not self._behind(home):
+            self._take_over(home)
+            if head != self.remote_head:
+                home.disk = self.model.publish(home.disk)
+                self.remote_head = head
+        lease = self.published("sandbox.lease.json")
+        if lease is not None:
+            why = self.model.why_not_lease(lease["holder"], lease["token"], lease["released"], self.ticks)
+            assert not why, why
+
+    def _take_over(self, home: Home) -> None:
+        if home.disk.version != self.model.published.version:
+            home.disk = self.model.adopt(home.disk)
+
+    def _check_hold(self, home: Home) -> None:
+        held, (commit, asked) = home.disk.held, self._asked()
+        if held is None or home.agent.state_dir.hold.is_file():
             return
-        past = self.model.ever
-        others = [content for other in self.homes if other is not home for content in other.unsaid]
-        self.model.unheard = [content for content in others if content not in home.unsaid]
-        why = self.model.why_not(home.live, live, past, act)
-        assert not why, f"{act}: {home.live} -> {live}: {why}"
-        held = home.held
-        safer = held is not None and live.reduces(held)  # another disk has published it meanwhile
-        assert held is None or safer or act in ("rollback", "loosen", "release"), (
-            f"{act}: {held} was held, in force is {live}"
-        )
-        assert not safer or home.agent.state_dir.hold.is_file(), f"{act}: {held} is not held any more"
-        home.held = live if safer else held
-        home.live = live
-        self.model.ever.append(live)
+        given = asked == held.content and held.asked[1] != asked and held.asked[0] != commit
+        assert given, f"{held.content} is not held any more"
+        home.disk = replace(home.disk, held=None)
+
+    def _check_refused(self, home: Home) -> None:
+        """What was refused and stays in force has to be said."""
+        if home.live is None or not self.model.refused(home.live.content, home.disk):
+            return
+        alerts = home.agent.view.history().alerts
+        assert "revoked" in alerts, f"{home.live.content} was refused, is in force, and nobody says so"
+
+    def _prove(self, home: Home) -> None:
+        """Take note of what a bot has run in good health for the whole probation."""
+        path = home.agent.state_dir.bot
+        bot = json.loads(path.read_text()) if path.is_file() else {}
+        if not bot or bot["health"] != "healthy" or bot["heartbeat_at"] < self.world.now.isoformat():
+            return
+        since, content = bot["in_force"].get("since"), self.contents.get(bot["in_force"]["overrides_sha"])
+        if not since or home.live is None or content != home.live.content:
+            return
+        if self.world.now - datetime.fromisoformat(since) > PROBATION:
+            home.disk = replace(home.disk, proven=home.disk.proven | {content})
 
 
 def draw(seed: int, length: int) -> list[str]:
@@ -391,7 +433,7 @@ def attempt(folder: Path, seed: int, steps: list[str]) -> str:
     try:
         schedule = Schedule(folder, seed)
         schedule.run(steps)
-        if not schedule.model.ever:
+        if not schedule.ever:
             return "nothing was ever in force"
     except AssertionError as error:
         return str(error) or "an assertion that says nothing"
@@ -428,7 +470,7 @@ def cheaply() -> Iterator[None]:
             known[said] = read_revision(git, commit=commit, environment=environment, scratch=scratch)
         return replace(known[said], commit=commit)
 
-    rooms: list[Any] = [observing, reverting, agent_cases]
+    rooms: list[Any] = [revisions, reverting, agent_cases]
     for room in rooms:
         room.read_revision = reading
     try:
@@ -439,7 +481,9 @@ def cheaply() -> Iterator[None]:
             room.read_revision = read_revision
 
 
-def try_seeds(folder: Path, seeds: range, *, length: int) -> list[str]:
+def try_seeds(
+    folder: Path, seeds: range, *, length: int, tell: Callable[[str], None] = lambda _: None
+) -> list[str]:
     """Run a schedule a seed; return what was wrong, each with its seed and its shortest steps."""
     wrong = []
     with cheaply():
@@ -448,7 +492,25 @@ def try_seeds(folder: Path, seeds: range, *, length: int) -> list[str]:
             if attempt(folder, seed, steps):
                 steps = shortest(folder, seed, steps)
                 wrong.append(f"seed {seed}: {attempt(folder, seed, steps)}; {' '.join(steps)}")
+                tell(wrong[-1])
     return wrong
+
+
+@contextmanager
+def _watched(schedule: Schedule) -> Iterator[None]:
+    """Note down every live file that is put in place of another."""
+    real = os.replace
+
+    def call(source: Any, target: Any, **words: Any) -> None:
+        real(source, target, **words)
+        if str(target).endswith("/live/overrides.json"):
+            schedule.written(Path(target))
+
+    setattr(os, "replace", call)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(os, "replace", real)  # noqa: B010
 
 
 def _count_down(left: int) -> None:
@@ -477,7 +539,8 @@ if __name__ == "__main__":
     first, last, length = (int(word) for word in sys.argv[1:])
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as room:
-        wrong = try_seeds(Path(room) / "w", range(first, last), length=length)
-    print(*wrong, sep="\n")
+        wrong = try_seeds(
+            Path(room) / "w", range(first, last), length=length, tell=lambda text: print(text, flush=True)
+        )
     count, seconds = last - first, time.monotonic() - began
     print(f"{count} schedules of {length + 1} steps in {seconds:.0f} s, {len(wrong)} with a fault")
