@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
     from framework.gitops.change.classify import classify
     from framework.gitops.change.text import change_lines, change_markdown
     from framework.gitops.desired.revision import Revision
-    from framework.gitops.gate.ground import running_ground, standing_ground
+    from framework.gitops.gate.ground import restores, running_ground, standing_ground
     from framework.gitops.gate.request import GateRequest
     from framework.gitops.repo.git import Git
     from framework.settings.resolve import find_root
@@ -53,8 +53,10 @@ def run(argv: Sequence[str]) -> int:
             published=args.remote is not None,
         )
         ground = partial(standing_ground, request, now=now)
-        standing = partial(running_ground, request, now=now)
-        report = classify(base, head, args.environment, now=now, ground=ground, standing=standing)
+        standing, back = partial(running_ground, request, now=now), partial(restores, request, now=now)
+        report = classify(
+            base, head, args.environment, now=now, ground=ground, standing=standing, restores=back
+        )
         notes = asked.unread_note(base) + head.uncommitted_note()
     if args.out_md is not None:
         args.out_md.parent.mkdir(parents=True, exist_ok=True)

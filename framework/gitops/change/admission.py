@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -96,15 +96,28 @@ def wrong_conf(root: Path, changed: list[str]) -> list[str]:
     return faults
 
 
+Restores = Callable[[EnvironmentChange], bool]
+"""Says whether a change only brings git to what its environment went back to."""
+
+
 def refuse(
-    report: ChangeReport, base: Revision, head: Revision, policies: Sequence[Policy], now: datetime
+    report: ChangeReport,
+    base: Revision,
+    head: Revision,
+    policies: Sequence[Policy],
+    now: datetime,
+    restores: Restores,
 ) -> ChangeReport:
-    """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults."""
+    """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults.
+
+    What ``restores`` what an environment went back to is no step too far.
+    """
     faults, notes = list(report.refusals), list(report.notes)
     known = [] if not faults else ["the environments that cannot be composed are left out"]
     runs = _runs(base, now) if any(change.raised for change in report.environments) else {}
     for change in report.environments:
-        more, more_notes = _refused_changes(change, policies=policies, now=now, runs=runs)
+        back = restores(change)
+        more, more_notes = _refused_changes(change, policies=policies, now=now, runs=runs, restored=back)
         faults += more
         notes += more_notes
     faults += _mixed(report)
@@ -148,7 +161,12 @@ def _signatures(git: Git, report: ChangeReport) -> tuple[tuple[str, ...], list[s
 
 
 def _refused_changes(
-    change: EnvironmentChange, *, policies: Sequence[Policy], now: datetime, runs: Mapping[str, str]
+    change: EnvironmentChange,
+    *,
+    policies: Sequence[Policy],
+    now: datetime,
+    runs: Mapping[str, str],
+    restored: bool,
 ) -> tuple[list[str], list[str]]:
     """Return what is refused and what is worth a note; ``runs`` are the config_sha of what runs today,
     each with the strictest tier it runs in. What any of the policies refuses is refused.
@@ -176,7 +194,8 @@ def _refused_changes(
             one = _from_baseline(one, change.head)
         if one.name.partition(".")[0] in EXEMPT:
             continue
-        faults += [fault for policy in policies for fault in _refused(one, change, policy)]
+        for policy in policies:
+            faults += _refused(one, change, policy, restored=restored)
         if one.reload in ("flat_only", "restart"):
             when = "once flat" if one.reload == "flat_only" else "after a restart"
             notes.append(f"{change.name}: {one.name} is in force {when} only")
@@ -200,11 +219,11 @@ def _from_baseline(one: Change, head: RunSettings) -> Change:
     return replace(one, old=beneath, effect=effect_of(path_of(name), beneath, one.new))
 
 
-def _refused(one: Change, change: EnvironmentChange, policy: Policy) -> list[str]:
+def _refused(one: Change, change: EnvironmentChange, policy: Policy, *, restored: bool) -> list[str]:
     rule = policy.rule_of(one.name.removeprefix(CANDIDATE))
     if rule is None or change.tier not in rule.tiers:
         return _not_here(one.name, change, policy)
-    return _too_far(one, change.name, rule)
+    return [] if restored else _too_far(one, change.name, rule)
 
 
 def _not_here(name: str, change: EnvironmentChange, policy: Policy) -> list[str]:

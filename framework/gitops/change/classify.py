@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from framework.errors import QuoteopsError
 from framework.files.moments import iso_utc
 from framework.gitops.change.admission import (
+    Restores,
     is_judging,
     refuse,
     wrong_conf,
@@ -49,6 +50,7 @@ def classify(
     now: datetime | None = None,
     ground: FindGround | None = None,
     standing: FindStanding | None = None,
+    restores: Restores = lambda _: False,
 ) -> ChangeReport:
     """Compare two commits; with ``environment``, that one alone.
 
@@ -86,7 +88,7 @@ def classify(
     judge = judge_changes(base, head, paths.get(PathClass.JUDGE, ()), loosens)
     refusals, notes = (*faults, *result.faults), tuple(result.notes)
     report = replace(report, environments=tuple(result.changes), refusals=refusals, notes=notes, judge=judge)
-    return refuse(report, base, head, rules.policies, now)
+    return refuse(report, base, head, rules.policies, now, restores)
 
 
 @dataclass(frozen=True)

@@ -304,8 +304,6 @@ STRICTER: tuple[tuple[str, Pick | None], ...] = (
     ("agent.stale_s", min),
     ("agent.*", max),
 )
-KEPT = ("signers",)
-"""The newest say alone: who may sign is handed over at once, or nobody could."""
 
 
 def strictest(policies: Sequence[Policy]) -> Policy:
@@ -317,10 +315,9 @@ def strictest(policies: Sequence[Policy]) -> Policy:
     for older in policies[1:]:
         for name, value in _flat(older).items():
             pick = pick_of(name)
-            if name in KEPT:
-                merged[name] = merged[name] or value
-            elif pick is not None:
+            if name != "signers" and pick is not None:
                 merged[name] = pick(value, merged[name])
+    merged["signers"] = list(settled(policies) or next((p.signers for p in policies if p.signers), ()))
     data: dict[str, Any] = {}
     for name, value in merged.items():
         here, *rest = name.split(".")
@@ -331,6 +328,18 @@ def strictest(policies: Sequence[Policy]) -> Policy:
         place[here] = value
     keys = {name: rule.model_dump(mode="json") for name, rule in policies[0].keys.items()}
     return Policy.model_validate_json(canonical_json({**data, "keys": keys}))
+
+
+def settled(policies: Sequence[Policy]) -> tuple[str, ...]:
+    """Return who may sign by policies, the newest first: whom each of them names that names anybody.
+
+    Who is the first to be named at all has nobody to wait for. Where all are replaced by others, those before
+    them sign until the others may, or nobody could; a key that was revoked counts no more whatever is said.
+    """
+    older = [policy.signers for policy in policies[1:] if policy.signers]
+    named = policies[0].signers
+    kept = tuple(line for line in named if all(line in names for names in older))
+    return kept if kept or not named else settled(policies[1:])
 
 
 def policy_changes(old: Policy, new: Policy) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from framework.errors import QuoteopsError
+from framework.gitops.change.report import EnvironmentChange
+from framework.gitops.change.restores_held import restores_held
 from framework.gitops.change.standing import Ground, earlier
 from framework.gitops.desired.checkpoint import restored
 from framework.gitops.desired.decisions import Answer, Decisions, fold_decisions
@@ -21,6 +23,7 @@ from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.request import GateRequest
 from framework.gitops.repo.git import Git
+from framework.holds.hold import newest_hold
 from framework.journal.entry import Entry, Kind, Row
 
 
@@ -56,6 +59,12 @@ def running_ground(request: GateRequest, name: str, *, now: datetime) -> Ground 
         commit, _, why = request.grounds[name].partition(" ")
         return Ground(commit, why)
     return _ground(request, name, now=now) if request.published else None
+
+
+def restores(request: GateRequest, change: EnvironmentChange, *, now: datetime) -> bool:
+    """Tell whether a change only brings git to what its environment went back to, by its agent's journal."""
+    hold = newest_hold(request.agent_rows(change.name))
+    return hold is not None and restores_held(request.base, change, hold=hold, now=now)
 
 
 def _ground(request: GateRequest, name: str, *, now: datetime) -> Ground | None:

@@ -28,7 +28,7 @@ from framework.gitops.gate.arms import compared, replay_evidence
 from framework.gitops.gate.bundle import Witness, bundle_id, bundle_inputs, inputs_of
 from framework.gitops.gate.evidence import Evidence, Workers, open_all, tapes_of, workers_for
 from framework.gitops.gate.floor import Floor, look_at_floor
-from framework.gitops.gate.ground import running_ground, standing_ground
+from framework.gitops.gate.ground import restores, running_ground, standing_ground
 from framework.gitops.gate.report import GateReport, Judged, changed_of
 from framework.gitops.gate.request import GateRequest
 from framework.holds.hold import newest_hold
@@ -237,6 +237,7 @@ def case_of(request: GateRequest) -> Case:
         now=witness.now,
         ground=ground,
         standing=partial(running_ground, request, now=witness.now),
+        restores=partial(restores, request, now=witness.now),
     )
     stood = {c.name: c.against for c in report.environments if c.against is not None}
     witness.grounds.update({name: f"{standing.commit} {standing.why}" for name, standing in stood.items()})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.change.judges import STRICTER, in_force, pick_of, policy_changes, strictest
+from framework.gitops.change.judges import STRICTER, in_force, pick_of, policy_changes, settled, strictest
 from framework.gitops.change.report import ALWAYS_JUDGE, ChangeReport, PathClass, class_of
 from framework.gitops.change.text import change_lines, verdict_line
 from framework.gitops.desired.revision import Revision
@@ -204,6 +204,19 @@ def test_a_loosening_is_named_and_the_stricter_of_both_is_the_older(path: str) -
     assert back.startswith(f"tightens the judge: {name} goes from ")
     if path != "signers":
         assert strictest((new, old)) == strictest((old, new)) == strictest((old,))
+
+
+def test_who_was_named_of_late_may_not_sign_yet_and_whoever_is_the_first_may() -> None:
+    ann, bob = (f'{name}@example.com namespaces="git" ssh-ed25519 {name.upper()}' for name in ("ann", "bob"))
+    nobody, one, both, other = (
+        changed(read_policy(ROOT), signers=lines) for lines in ([], [ann], [ann, bob], [bob])
+    )
+    assert settled((one, nobody)) == (ann,)
+    assert settled((both, one)) == (ann,)
+    assert settled((one, both)) == (ann,)
+    assert settled((other, one)) == settled((other, one, nobody)) == (ann,)
+    assert settled((nobody, one)) == ()
+    assert settled((both,)) == (ann, bob)
 
 
 def test_a_key_is_loosened_by_a_longer_step_another_tier_and_a_new_row() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from framework.gitops.change.classify import classify
 from framework.gitops.change.restores_held import restores_held
 from framework.gitops.desired.revision import Revision
 from tests.gitops.repository import Repo, classified, desired_state
@@ -30,6 +31,20 @@ def restored(repo: Repo, good: str, bad: str, head: str, **more: Any) -> bool:
         held = {"commit": first.sha, "config_sha": change.head.config_sha, **more}
         hold = {"held": held, "quarantined": {"config_sha": change.base.config_sha}}
         return restores_held(base, change, hold=hold, now=datetime.fromisoformat(NOW))
+
+
+def test_no_step_is_too_far_for_what_an_environment_went_back_to(repo: Repo) -> None:
+    for tail in (780, 900):
+        repo.edit(PATCH, f"tail_age_ms: {tail - 130 if tail == 780 else 780}", f"tail_age_ms: {tail}")
+        repo.commit(f"tail {tail}")
+    base = repo.git("rev-parse", "HEAD")
+    repo.edit(PATCH, "tail_age_ms: 900", "tail_age_ms: 650")
+    head = repo.commit("back to the first")
+    with Revision.open(repo.reader, base) as old, Revision.open(repo.reader, head) as new:
+        refused = classify(old, new)
+        allowed = classify(old, new, restores=lambda change: change.name == "sandbox")
+    assert any("allowed a step of 150" in fault for fault in refused.refusals)
+    assert not allowed.refusals
 
 
 def test_what_was_tightened_since_may_be_kept_and_nothing_else(repo: Repo) -> None:
