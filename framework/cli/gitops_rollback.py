@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
     sign = args.sign.resolve() if args.sign is not None else None
     agent = make_operator(environment=args.environment, home=home, sign=sign, log=log)
     hold, way = roll_back_environment(agent, reason=args.reason, to=args.to, loosen=args.loosen)
-    good = "known good" if hold.plain["held"]["proven"] else "its health is not known"
+    good = "known good" if hold.held is not None and hold.held.proven else "its health is not known"
     log(f"| gitops_rollback | HELD | back to {way.target.commit[:12]} ({good}), {hold.name} |")
     if way.kept:
         log(f"| gitops_rollback | KEPT | tightened since, so kept: {shown(way.kept)} |")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from framework.files.atomic import write_json
 from framework.files.errors import FileError, MissingError, UnfitError
@@ -23,7 +23,43 @@ from framework.journal.entry import Kind, Row
 from framework.journal.journal import Journal
 from framework.settings.documents import cut
 
+Record = TypeVar("Record", "Held", "Quarantined")
 KEYS = ("hold", "reason", "cause", "by", "at", "head", "head_config_sha", "held", "quarantined")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A content that a hold keeps."""
+
+    commit: str
+    config_sha: str
+    overrides_sha: str
+    generation: int = 0
+    proven: bool = False
+    of: str = ""
+    """config_sha of the content that was gone back to, where what is kept makes another one of it."""
+
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """Values that were tightened since."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for the hold's file."""
+        plain = {key: value for key, value in asdict(self).items() if key not in ("of", "kept")}
+        return {**plain, "of": self.of, "kept": dict(self.kept)} if self.kept else plain
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A content that ran badly, and until when it is refused under any commit."""
+
+    config_sha: str
+    commit: str
+    overrides_sha: str
+    until: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for the hold's file."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -47,6 +83,11 @@ class Hold:
     gone: bool = False
     """Whether the file is missing while the journal knows of the hold: removing a file ends nothing."""
 
+    by: str = ""
+    at: str = ""
+    held: Held | None = None
+    bad: Quarantined | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grounds:
@@ -64,8 +105,8 @@ def new_hold(
     grounds: Grounds,
     *,
     seq: int,
-    held: Mapping[str, Any] | None,
-    quarantined: Mapping[str, Any] | None = None,
+    held: Held | None,
+    quarantined: Quarantined | None = None,
 ) -> dict[str, Any]:
     """Return the content of a hold's file; ``seq`` is the journal's next entry, which names it."""
     if not grounds.reason.strip():
@@ -78,8 +119,8 @@ def new_hold(
         "at": iso_utc(grounds.at),
         "head": grounds.head,
         "head_config_sha": grounds.head_config_sha,
-        "held": held,
-        "quarantined": quarantined,
+        "held": None if held is None else held.as_dict(),
+        "quarantined": None if quarantined is None else quarantined.as_dict(),
     }
 
 
@@ -157,7 +198,15 @@ def hold_of(data: Mapping[str, Any], *, gone: bool = False) -> Hold:
         quarantined=bad["config_sha"] if bad is not None else None,
         plain=plain,
         gone=gone,
+        by=plain["by"],
+        at=plain["at"],
+        held=_record(Held, held) if held else None,
+        bad=_record(Quarantined, bad) if bad is not None else None,
     )
+
+
+def _record(kind: type[Record], plain: Mapping[str, Any]) -> Record:
+    return kind(**{item.name: plain[item.name] for item in fields(kind) if item.name in plain})
 
 
 def _check(plain: Mapping[str, Any], held: Mapping[str, Any], bad: Mapping[str, Any] | None) -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from framework.holds.errors import HoldError
-from framework.holds.hold import Grounds, end_hold, new_hold, newest_hold, read_hold, write_hold
+from framework.holds.hold import (
+    Grounds,
+    Held,
+    end_hold,
+    new_hold,
+    newest_hold,
+    read_hold,
+    write_hold,
+)
 from framework.journal.entry import Kind
 from framework.journal.journal import Journal
 
@@ -21,7 +29,7 @@ GROUNDS = Grounds(
     head="c" * 40,
     head_config_sha="d" * 64,
 )
-HELD = {"commit": "a" * 40, "config_sha": "e" * 64, "overrides_sha": "f" * 64}
+HELD = Held("a" * 40, "e" * 64, "f" * 64)
 
 
 def test_a_hold_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from framework.files.moments import iso_utc
 from framework.gitops.agent.adoption import Adoption, set_aside, take_contents, take_journal
 from framework.gitops.agent.claims import Witness, disowned, said
 from framework.gitops.agent.hold import put_live, settle
-from framework.gitops.agent.state_dir import JournalView, StateDir
+from framework.gitops.agent.state_dir import JournalView, StateDir, read_live_sha
 from framework.gitops.desired.history import Applied, History, fold
-from framework.gitops.desired.rendered import Rendered, read_rendered, store_rendered, successor
+from framework.gitops.desired.rendered import Rendered, read_rendered, reduces, store_rendered, successor
 from framework.gitops.desired.safest import safest
-from framework.holds.hold import KEYS, Grounds, Hold, journalled_hold, new_hold, read_hold, write_hold
+from framework.holds.hold import KEYS, Grounds, Held, Hold, journalled_hold, new_hold, read_hold, write_hold
 from framework.journal.entry import Entry, Head, Kind, make_entry
 from framework.journal.errors import JournalError
 
@@ -40,8 +40,8 @@ def take_over(
     """Take the published journal over, and what only this disk knew; return what of it is disowned.
 
     A hold is rewritten before the journal: wherever this is cut off, something holds. What the gate refuses,
-    by its config_sha in ``revoked``, comes to no other disk, and what nothing here lets in to none. The
-    caller has the turn. Raises FileError and JournalError.
+    by its config_sha in ``revoked``, comes to no disk but one where it takes risk away from what the live
+    file has, and what nothing here lets in to none. The caller has the turn. Raises FileError, JournalError.
     """
     here = history_here(view)
     hold = held_here(state_dir, here, adoption)
@@ -62,8 +62,10 @@ def take_over(
         )
         hold = write_hold(state_dir.hold, data, staging=state_dir.staging)
     applied, rendered = there.applied, None
-    if applied is not None and applied.config_sha not in revoked:
+    if applied is not None:
         rendered = read_rendered(applied.overrides_sha, folder=state_dir.contents)
+        if rendered is not None and applied.config_sha in revoked and not tightens_live(state_dir, rendered):
+            rendered = None
     if rendered is not None and (hold is None or hold.overrides_sha == rendered.overrides_sha):
         put_live(state_dir, rendered.live_bytes())
     take_journal(adoption, state_dir, view, more=more)
@@ -110,7 +112,14 @@ def _emptied(there: History) -> Hold:
     """Return a published hold as one that says nothing of what it keeps."""
     assert there.hold is not None
     hold = journalled_hold(there.hold)
-    return replace(hold, overrides_sha=None, quarantined=None, plain={**hold.plain, "quarantined": None})
+    plain = {**hold.plain, "quarantined": None}
+    return replace(hold, overrides_sha=None, quarantined=None, bad=None, held=None, plain=plain)
+
+
+def tightens_live(state_dir: StateDir, rendered: Rendered) -> bool:
+    """Say whether a content takes risk away from what the live file has, and nothing else."""
+    live = read_rendered(read_live_sha(state_dir.live) or "", folder=state_dir.contents)
+    return live is not None and reduces(live, rendered)
 
 
 def history_here(view: JournalView) -> History:
@@ -170,37 +179,31 @@ def carried_hold(
     grounds = Grounds(
         reason=f"it was held here when the published journal was taken over: {hold.reason}",
         cause=hold.cause,
-        by=str(hold.plain.get("by") or "agent"),
+        by=hold.by or "agent",
         at=now,
         head=applied.commit if applied is not None else hold.head,
         head_config_sha=applied.config_sha if applied is not None else hold.head_config_sha,
     )
     held = None if applied is None else _held(hold, state_dir, here, adoption.history, applied)
-    bad = hold.plain.get("quarantined") if held is not None else None
+    bad = hold.bad if held is not None else None
     data = new_hold(grounds, seq=seq, held=held, quarantined=bad)
     return {**data, "hold": f"{data['hold']}-{adoption.here.sha256[:8]}"}  # a name of neither journal
 
 
-def _held(hold: Hold, state_dir: StateDir, here: History, there: History, applied: Applied) -> dict[str, Any]:
+def _held(hold: Hold, state_dir: StateDir, here: History, there: History, applied: Applied) -> Held:
     """Return what is held from now on: what was published, or what was held here and is no looser."""
     mine, theirs = _read(hold.overrides_sha, here, state_dir), _read(applied.overrides_sha, None, state_dir)
     content = _no_looser(mine, theirs)
     if content is None or (theirs is not None and content.config_sha == theirs.config_sha):
         item: Applied | Rendered = applied
-        more: dict[str, Any] = {}
+        of: str = ""
+        kept: Mapping[str, Any] = {}
     else:
         item = successor(replace(content, cause="rollback"), applied=applied, before=theirs)
         store_rendered(item, folder=state_dir.contents)
-        of = mine.config_sha if mine is not None else ""
-        more = {"of": of, "kept": dict(item.kept)} if item.kept else {}
-    return {
-        "commit": item.commit,
-        "config_sha": item.config_sha,
-        "overrides_sha": item.overrides_sha,
-        "generation": item.generation,
-        "proven": item.config_sha in there.proven,
-        **more,
-    }
+        of, kept = mine.config_sha if mine is not None else "", item.kept
+    proven = item.config_sha in there.proven
+    return Held(item.commit, item.config_sha, item.overrides_sha, item.generation, proven, of=of, kept=kept)
 
 
 def _read(sha: str | None, here: History | None, state_dir: StateDir) -> Rendered | None:

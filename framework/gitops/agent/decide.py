@@ -169,7 +169,8 @@ def _bad(observed: Observed, applied: Applied, bot: Bot) -> str:
         return f"the bot refused it: {bot.refused_why}"
     if bot.overrides_sha != applied.overrides_sha or bot.health != "failing":
         return ""
-    if applied.config_sha in observed.history.proven or applied.bot_health == "failing":
+    failed = applied.bot_health == "failing" and applied.cause != "rollback"
+    if failed or applied.config_sha in observed.history.proven:
         return ""
     since = max(applied.at, bot.since or applied.at)
     late = (observed.now - since).total_seconds() > observed.rules.probation_s
@@ -244,8 +245,11 @@ def _drifted(observed: Observed) -> Action | None:
 
 
 def _is_refused_here(observed: Observed, applied: Applied) -> bool:
-    """Say whether what was published as in force was refused, and this disk has never had it in its place."""
-    if applied.config_sha not in observed.revoked:
+    """Say whether what was published as in force was refused, and this disk has never had it in its place.
+
+    Where it takes risk away from what the live file has it stays in force, for anything else would add risk.
+    """
+    if applied.config_sha not in observed.revoked or observed.tightens:
         return False
     earlier = {item.overrides_sha for item in observed.history.trail}
     return observed.live_sha is None or observed.live_sha in earlier - {applied.overrides_sha}
@@ -272,7 +276,7 @@ def _bot_drifted(observed: Observed, applied: Applied, held: bool) -> Action | N
             return Action(Do.REPAIR, "the bot follows again", drift=noted)
         return Action(Do.RESOLVE, topic="bot") if "bot" in observed.history.alerts else None
     if noted is None or noted.where != "bot":
-        since = max(applied.at, bot.started_at or applied.at)
+        since = max(applied.at, bot.started_at or applied.at, observed.bot_heard or applied.at)
         drift = Drift("bot", bot.overrides_sha)
         return Action(Do.NOTE, "the bot has another content in force", drift=drift) if late(since) else None
     if held or "bot" in observed.history.alerts or not late(observed.history.drift_at or applied.at):
@@ -283,6 +287,8 @@ def _bot_drifted(observed: Observed, applied: Applied, held: bool) -> Action | N
 def _revert_missing(observed: Observed) -> Action | None:
     hold = observed.hold
     if hold is None or hold.quarantined is None or not observed.can_push or observed.desired is None:
+        return None
+    if hold.fault:
         return None
     done = (hold.name, Kind.PROPOSED) in observed.history.done
     return None if done else Action(Do.PROPOSE, "the branch still asks for what ran badly")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from framework.gitops.desired.history import History
 from framework.holds.hold import Hold
@@ -64,6 +65,10 @@ class Desired:
     adopted: bool = False
     """Whether it may be the first content of all without a promotion."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {**asdict(self), "clears": sorted(self.clears)}
+
 
 @dataclass(frozen=True)
 class Bot:
@@ -122,6 +127,9 @@ class Observed:
     """The live file's SHA when it is a content of the agent's own that no entry records: a write cut off."""
 
     bot: Bot | None = None
+    bot_heard: datetime | None = None
+    """When this bot, by the moment of its start, was heard first."""
+
     can_push: bool = True
     repeats: int = 0
     """Changes of the live file that were set right and not journalled yet."""
@@ -134,3 +142,6 @@ class Observed:
 
     restorable: bool = True
     """Whether the content in force is in the store, so that the live file can be set right."""
+
+    tightens: bool = False
+    """Whether the content in force takes risk away from an earlier one that the live file has."""

@@ -1,47 +1,34 @@
-"""What the agent sees: the branch, the live file, the bot, the journal, and whether a commit may be taken.
-
-Trust is anchored in the last good commit: its policy says who may sign. Which branch counts is the operator's
-word alone. The first commit of all is measured by the operator's checkout, where there is one.
-"""
+"""What the agent sees: the branch, the live file, the bot and the journal; which commits count, it asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from framework.errors import QuoteopsError
-from framework.gitops.agent.clearing import named_holds
 from framework.gitops.agent.contents import Contents
-from framework.gitops.agent.first_tier import FirstTier
-from framework.gitops.agent.observed import Desired, Observed, Rules
+from framework.gitops.agent.examination import Examination, Fetched
+from framework.gitops.agent.hold import lost_content
+from framework.gitops.agent.observed import Bot, Desired, Observed, Rules
 from framework.gitops.agent.revisions import Revisions
-from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
+from framework.gitops.agent.state import read_state
+from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha
 from framework.gitops.agent.way_back import WayBack, way_back
-from framework.gitops.desired.decisions import Answer, GateJournal, read_gate_journal, recalled_gate_journal
+from framework.gitops.desired.decisions import (
+    Answer,
+    GateJournal,
+    read_gate_journal,
+    recalled_gate_journal,
+)
 from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import History
-from framework.gitops.desired.permits import Permits, Ruling, Trust
+from framework.gitops.desired.permits import Permits, Refusals, Ruling
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
-from framework.gitops.errors import GitError, SignatureError
+from framework.gitops.errors import GitError
 from framework.gitops.repo.git import Git
-from framework.gitops.repo.signatures import verify_commits
 from framework.holds.hold import Hold, read_hold
 from framework.journal.errors import JournalError
-
-if TYPE_CHECKING:
-    from framework.settings.schema.gitops import Policy
-
-
-@dataclass
-class Fetched:
-    """What the last looks at the remote gave."""
-
-    head: str | None = None
-    at: datetime | None = None
-    fault: str = ""
-    gate_journal: GateJournal = field(default_factory=GateJournal)
 
 
 @dataclass
@@ -76,31 +63,39 @@ class Observer:
         except JournalError:  # the published one may be taken over; until then, every turn says so
             history = History()
         state = read_state(self.state_dir.state)
-        self.examined: str | None = state.get("seen") or history.accepted
-        """The newest commit that was examined and may be taken: a head must contain it."""
-        self.good: str | None = state.get("good") or history.trusted or history.accepted
-        """The newest commit that nothing forbade: its policy is in force."""
         self._taken = history.taken
-        self.published: str | None = state.get("published")
+        self._heard: tuple[datetime | None, datetime] | None = None
+        self.published = state.published
         """The journal's branch as it was last seen: one that does not contain it was forced."""
         self._revisions = Revisions(self.git, self.state_dir.environment, self.state_dir.staging)
-        self._refusals: dict[str, str] = {}
         self.permits = Permits(self.state_dir.environment, self._is_followed)
-        self._first_tier = FirstTier(self.git, self.state_dir.environment)
         self._followed: tuple[str, dict[str, bool]] = ("", {})
-        self._trailers: tuple[str, str, frozenset[str]] = ("", "", frozenset())
-        if history.taken[0] > (state.get("journal") or {}).get("seq", 0):  # said after that state was written
+        self.examination = Examination(
+            self.git,
+            self.state_dir.environment,
+            self.of,
+            self.now,
+            lambda: self.fetched,
+            self.bootstrap,
+            self.permits,
+            self.state_dir.staging,
+            examined=state.seen or history.accepted,
+            good=state.good or history.trusted or history.accepted,
+        )
+        if history.taken[0] > state.journal.seq:  # said after that state was written
             self.accept(history.taken[1], good=True)
 
     def resume(self) -> None:
         """Go on from the journal that was taken over: what it has seen of the branch counts."""
         history = self.view.history()
         self._taken = history.taken
-        self.examined, self.good = history.accepted, history.trusted
-        self._refusals.clear()
+        self.examination.examined, self.examination.good = history.accepted, history.trusted
+        self.examination.forget()
 
     def fetch(self) -> None:
         """Bring the branch here, and what the gate's journal says; what goes wrong is kept, not raised."""
+        if self.incoming.at is None:  # until it can be read, what it refused by the last word here counts
+            self._recall()
         try:
             Git.mirror(self.git.repo)  # it may be deleted at any time
             head = self.git.fetch(self.remote, self.branch)
@@ -108,6 +103,12 @@ class Observer:
             self.incoming = Fetched(head, self.now(), "", gate_journal)
         except (QuoteopsError, OSError) as error:  # the thread that looks must go on looking
             self.incoming = replace(self.incoming, fault=str(error))
+
+    def _recall(self) -> None:
+        if self.incoming.gate_journal.tip is None:
+            recalled = recalled_gate_journal(self.git, self.state_dir.environment)
+            fault = self.incoming.gate_journal.fault
+            self.incoming = replace(self.incoming, gate_journal=replace(recalled, fault=fault))
 
     def _read_gate_journal(self) -> GateJournal:
         """Read what the gate has decided: what adds risk is in force by its word alone."""
@@ -126,7 +127,7 @@ class Observer:
         """
         before, self.fetched = self.fetched, self.incoming
         applied = self.view.history().applied
-        for commit in {self.good, applied.commit if applied else None} - {None}:
+        for commit in {self.examination.good, applied.commit if applied else None} - {None}:
             assert commit is not None
             self.of(commit)
         head = self.fetched.head
@@ -135,11 +136,25 @@ class Observer:
         try:
             self.of(head)
         except (GitError, OSError) as error:
-            if head in (self.good, before.head):
+            if head in (self.examination.good, before.head):
                 raise
             why = f"{self.state_dir.staging}: {error.strerror}" if isinstance(error, OSError) else str(error)
             fault = f"{head[:12]} cannot be composed here yet: {why}"
             self.fetched = replace(before, fault=fault, gate_journal=self.fetched.gate_journal)
+
+    def _bot(self) -> tuple[Bot | None, datetime | None]:
+        """Return what the bot says, and when it was heard first since it was started."""
+        bot = read_bot(self.state_dir.bot)
+        started = None if bot is None else bot.started_at
+        if self._heard is None or self._heard[0] != started:
+            self._heard = started, self.now()
+        return bot, self._heard[1]
+
+    def _hold(self, history: History) -> Hold | None:
+        """Return the hold in force; one whose content is nowhere holds, and says what ends it."""
+        hold = read_hold(self.state_dir.hold, history.hold)
+        why = "" if hold is None else lost_content(self.state_dir, hold, history)
+        return hold if hold is None or not why else replace(hold, fault=why)
 
     def observe_here(self) -> Observed:
         """Read what this machine alone says: enough to complete what was cut off, whatever ails git."""
@@ -148,7 +163,7 @@ class Observer:
         return Observed(
             now=self.now(),
             history=history,
-            hold=read_hold(self.state_dir.hold, history.hold),
+            hold=self._hold(history),
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
             bot=read_bot(self.state_dir.bot),
@@ -160,15 +175,15 @@ class Observer:
         if history.taken != self._taken:  # an operator has taken a rewritten branch
             self._taken = history.taken
             self.accept(history.taken[1], good=True)
-            self._refusals.clear()
+            self.examination.forget()
         now, live_sha = self.now(), read_live_sha(self.state_dir.live)
-        hold = read_hold(self.state_dir.hold, history.hold)
+        hold, (bot, heard) = self._hold(history), self._bot()
         revoked = self._ruling(self.fetched.gate_journal, history).revoked()
         return Observed(
             now=now,
             history=history,
             rules=self.rules or self._rules(),
-            desired=self._desired(now, hold),
+            desired=self._desired(now, hold, live_sha, revoked),
             run_out=self._run_out(now),
             fetched_at=self.fetched.at,
             fetch_fault=self.fetched.fault,
@@ -180,14 +195,12 @@ class Observer:
             hold=hold,
             live_sha=live_sha,
             cut_off=self._cut_off(live_sha),
-            bot=read_bot(self.state_dir.bot),
+            bot=bot,
+            bot_heard=heard,
             can_push=can_push,
             restorable=history.applied is None or self.in_force() is not None,
+            tightens=self._tightens(history, live_sha),
         )
-
-    def policy(self) -> Policy | None:
-        """Return the policy in force, None before there is one."""
-        return self._anchor().policy
 
     def in_force(self) -> Rendered | None:
         """Return the content in force, None before the first and when the store has lost it."""
@@ -195,42 +208,68 @@ class Observer:
 
     def of(self, commit: str) -> EnvironmentRevision:
         """Return what a commit says; of one that is not in the mirror, that."""
-        return self._revisions.of(commit, keep=self.good)
+        return self._revisions.of(commit, keep=self.examination.good)
 
     def accept(self, commit: str, *, good: bool) -> None:
         """Remember a commit as examined and, when nothing forbade it, as the one whose policy is in force."""
-        self.examined = commit
-        if good and self.may_be_trusted(commit):
-            self.good = commit
-        policy = self.policy()
+        self.examination.accept(commit, good=good)
+        policy = self.examination.policy()
         self.poll_s = policy.agent.poll_s if policy is not None else self.poll_s
 
-    def _desired(self, now: datetime, hold: Hold | None) -> Desired | None:
+    def _tightens(self, history: History, live_sha: str | None) -> bool:
+        """Say whether what is in force takes risk away from what the live file has."""
+        if live_sha is None or history.applied is None or live_sha == history.applied.overrides_sha:
+            return False
+        there, mine = self._live(history, live_sha), self.contents.whole(history.applied)
+        return there is not None and mine is not None and reduces(there, mine)
+
+    def _live(self, history: History, live_sha: str | None) -> Rendered | None:
+        """Return the content that the live file has; None when it was never in force."""
+        items = (item for item in reversed(history.trail) if item.overrides_sha == live_sha)
+        return self.contents.whole(next(items, None))
+
+    def _reduces(self, rendered: Rendered, live_sha: str | None, revoked: Container[str]) -> bool:
+        """Say whether a content takes risk away from what is in force.
+
+        What was published as in force and is refused is nothing to measure by where the live file never had
+        it: half of a refused risk would pass for less of it.
+        """
+        history = self.view.history()
+        applied, in_force = history.applied, self.contents.whole(history.applied)
+        if applied is None or in_force is None or not reduces(in_force, rendered):
+            return False
+        if applied.config_sha not in revoked or live_sha == applied.overrides_sha:
+            return True
+        there = self._live(history, live_sha)
+        return there is not None and reduces(there, rendered)
+
+    def _desired(
+        self, now: datetime, hold: Hold | None, live_sha: str | None, revoked: Container[str]
+    ) -> Desired | None:
         head = self.fetched.head
         if head is None:
             return None
-        refusal = self._refusal(head)
+        refusal = self.examination.refusal(head)
         if refusal:
             return Desired(head, refusal=refusal)
         revision = self.of(head)
         rendered = rendered_of(revision, environment=self.state_dir.environment, now=now)
-        in_force = self.contents.whole(self.view.history().applied)
-        policy = self.policy()
-        window = policy.frozen(tier=self._anchor().tier, now=now) if policy is not None else None
+        policy = self.examination.policy()
+        window = policy.frozen(tier=self.examination.anchor().tier, now=now) if policy is not None else None
         since = hold.head if hold is not None else None
         answer = self._answer(rendered.config_sha, head)
         return Desired(
             commit=head,
             config_sha=rendered.config_sha,
             cause=rendered.cause,
-            reducing=in_force is not None and reduces(in_force, rendered),
+            reducing=self._reduces(rendered, live_sha, revoked),
             denied=answer.refused,
             promoted_at=answer.promoted.at if answer.promoted is not None else "",
-            lacks=self.fetched.gate_journal.fault or "; ".join(answer.faults[:1]) or self._doubt(),
-            adopted=self._adopts(),
+            lacks=self.fetched.gate_journal.fault or "; ".join(answer.faults[:1]) or self.examination.doubt(),
+            adopted=self.examination.adopts(),
             frozen=window.reason if window is not None else "",
             late=late_tightenings(revision, now),
-            clears=self._named(since, head) if since is not None else frozenset(),
+            clears=self.examination.named(since, head) if since is not None else frozenset(),
         )
 
     def _answer(self, config_sha: str, commit: str) -> Answer:
@@ -239,52 +278,7 @@ class Observer:
         return self._ruling(journal, history).answer(config_sha=config_sha, commit=commit)
 
     def _ruling(self, journal: GateJournal, history: History) -> Ruling:
-        return Ruling(self.permits, journal.decisions, self.trust(), history, self.now())
-
-    def trust(self) -> Trust | None:
-        """Return the policy that says whose promotions count; before any, for a sandbox alone, the head's."""
-        anchor = self._anchor()
-        own = self.good is None and self.bootstrap is None
-        if anchor.policy is None or (own and self._first_tier.doubt(anchor.commit, anchor.tier)):
-            return None
-        return Trust(anchor.policy, anchor.tier)
-
-    def _doubt(self) -> str:
-        """Say why the head's own word is not taken for what it is let in by, before anything else counts."""
-        if self.good is not None or self.bootstrap is not None:
-            return ""
-        return self._first_tier.doubt(self._anchor().commit, self._anchor().tier)
-
-    def trusted_after(self, commit: str) -> str:
-        """Return the commit whose policy is in force once a content is: its own, where that is trusted."""
-        return commit if self.good is None or self.may_be_trusted(commit) else self.good
-
-    def may_be_trusted(self, commit: str) -> bool:
-        """Say whether a commit's policy may take the place of the one in force, by whose signers it counts.
-
-        Where promotions are signed, another policy or tier needs one too: else a push could name its signers.
-        """
-        anchor, trust, asked = self._anchor(), self.trust(), self.of(commit)
-        if trust is None or not trust.signed or (asked.policy, asked.tier) == (anchor.policy, anchor.tier):
-            return True
-
-        def brings(at: str) -> bool:
-            revision = self.of(at)
-            return (revision.policy, revision.tier) == (asked.policy, asked.tier)
-
-        return any(
-            row.promotes
-            and not self.permits.fault(row, trust, self.now())
-            and (row.commit == commit or (self.descends(row.commit, commit) and brings(row.commit)))
-            for row in reversed(self.fetched.gate_journal.decisions.all)
-        )
-
-    def _adopts(self) -> bool:
-        """Say whether a first content needs no promotion: a sandbox's, of which nobody decided anything."""
-        journal, trust = self.fetched.gate_journal, self.trust()
-        if trust is None or journal.fault or journal.served:
-            return False
-        return trust.tier == "sandbox" and not trust.signed
+        return Ruling(self.permits, journal.decisions, self.examination.trust(), history, self.now())
 
     def _stays(self, history: History, revoked: Container[str]) -> str:
         """Say why what is in force cannot go back, where it was revoked or a bot runs badly; or nothing."""
@@ -311,46 +305,14 @@ class Observer:
         loosen: bool = False,
     ) -> WayBack:
         """Return what to go back to. Raises QuoteopsError when there is nothing that adds no risk."""
-        name = self.state_dir.environment
-        if revoked is None:
-            journal = self.fetched.gate_journal if self.fetched.at else recalled_gate_journal(self.git, name)
-            revoked = self._ruling(journal, history).revoked()
+        journal = self.fetched.gate_journal
+        if revoked is None and self.fetched.at is None:  # an operator's: no network is asked
+            journal = recalled_gate_journal(self.git, self.state_dir.environment)
+        ruling = self._ruling(journal, history)
+        refused = Refusals(ruling, ruling.revoked() if revoked is None else revoked)
         return way_back(
-            history, now=self.now(), revoked=revoked, read=self.contents.whole, to=to, loosen=loosen
+            history, now=self.now(), revoked=refused, read=self.contents.whole, to=to, loosen=loosen
         )
-
-    def _named(self, since: str, head: str) -> frozenset[str]:
-        """Return the holds that commits after ``since`` name and may end."""
-        if self._trailers[:2] != (since, head):
-            named = frozenset[str]()
-            if self.descends(since, head):
-                name, anchor = self.state_dir.environment, self._anchor()
-                named = named_holds(self.git, since=since, until=head, environment=name, anchor=anchor)
-            self._trailers = (since, head, named)
-        return self._trailers[2]
-
-    def _refusal(self, head: str) -> str:
-        """Say why a commit cannot be taken: history first, then its signature, then what it says."""
-        examined = self.examined  # asked anew each time: a branch may go back to a commit that was taken once
-        if examined is not None and examined != head and not self.descends(examined, head):
-            return f"the branch was rewritten: {head[:12]} does not contain {examined[:12]}"
-        if head not in self._refusals:
-            self._refusals[head] = self._examined(head)
-        return self._refusals[head]
-
-    def _examined(self, head: str) -> str:
-        if head == self.good:
-            return self.of(head).fault
-        anchor = self._anchor()
-        if anchor.policy is None and anchor.commit != head:
-            return f"the policy in force cannot be read, so nobody can say who may sign: {anchor.fault}"
-        signers = anchor.signers()
-        if signers is not None:
-            try:
-                verify_commits(self.git, self.good or self.examined, head, *signers)
-            except SignatureError as error:
-                return str(error)
-        return self.of(head).fault
 
     def _is_followed(self, commit: str) -> bool:
         """Say whether the branch contains a commit: what was promoted elsewhere says nothing of it."""
@@ -361,16 +323,8 @@ class Observer:
             self._followed = (head, {})
         known = self._followed[1]
         if commit not in known:
-            known[commit] = commit == head or self.descends(commit, head)
+            known[commit] = commit == head or self.examination.descends(commit, head)
         return known[commit]
-
-    def descends(self, old: str, new: str) -> bool:
-        """Say whether a commit contains another, as far as the mirror knows both."""
-        try:
-            self.git.rev(old)
-        except GitError:
-            return False  # a mirror that has never had the commit cannot vouch for it
-        return self.git.is_ancestor(old, new)
 
     def _run_out(self, now: datetime) -> Desired | None:
         rendered = self.contents.run_out(self.view.history().applied, now=now)
@@ -378,20 +332,8 @@ class Observer:
             return None
         return Desired(rendered.commit, config_sha=rendered.config_sha, cause="expiry", reducing=True)
 
-    def _anchor(self) -> EnvironmentRevision:
-        """Return the commit whose policy is in force: the last good one; before any, or when this code cannot
-        read it any more, the checkout's; before any and without a checkout, the head's.
-        """
-        if self.good is not None:
-            revision = self.of(self.good)
-            if revision.policy is not None or self.bootstrap is None:
-                return revision
-        if self.bootstrap is not None:
-            return self.bootstrap
-        return self.of(self.fetched.head) if self.fetched.head is not None else EnvironmentRevision("")
-
     def _rules(self) -> Rules:
-        policy = self.policy()
+        policy = self.examination.policy()
         if policy is None:
             return Rules()
         agent = policy.agent

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked
@@ -16,11 +15,12 @@ from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.observed import Observed
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.rollback import roll_back
-from framework.gitops.agent.state_dir import TURN_S, StateDir, read_bot, read_state
+from framework.gitops.agent.state import read_state
+from framework.gitops.agent.state_dir import TURN_S, StateDir, read_bot
 from framework.gitops.agent.status import read_status
 from framework.gitops.agent.way_back import WayBack
 from framework.gitops.errors import GitopsError
-from framework.holds.hold import Grounds, Hold, end_hold, new_hold
+from framework.holds.hold import Grounds, Held, Hold, end_hold, new_hold
 from framework.journal.entry import Kind
 from framework.journal.journal import utc_now
 
@@ -57,15 +57,15 @@ def hold_environment(agent: Reconciler, *, reason: str) -> Hold:
                 head_config_sha=grounds.head_config_sha or applied.config_sha,
             ),
             seq=agent.view.head.seq + 1,
-            held={
-                "commit": applied.commit,
-                "config_sha": applied.config_sha,
-                "overrides_sha": applied.overrides_sha,
-                "generation": applied.generation,
-                "proven": applied.config_sha in observed.history.proven,
-            },
+            held=Held(
+                applied.commit,
+                applied.config_sha,
+                applied.overrides_sha,
+                applied.generation,
+                applied.config_sha in observed.history.proven,
+            ),
         )
-        return place_hold(agent.state_dir, agent.view, data)
+        return place_hold(agent.state_dir, agent.view, data, bot_health=_bot_health(observed))
 
 
 def release_environment(agent: Reconciler, *, reason: str, accept: str | None = None) -> str:
@@ -96,16 +96,26 @@ def roll_back_environment(
     if loosen and to is None:
         raise GitopsError("--loosen: says nothing alone; allowed with --to SHA, the content that is wanted")
     with _turn(agent) as observed:
-        rules = read_state(agent.state_dir.state).get("rules") or {}
         grounds = _grounds(agent, observed, reason)
         try:
             way = agent.observer.way_back(observed.history, to=to, loosen=loosen)
         except QuoteopsError as error:
             raise GitopsError(f"{agent.state_dir.environment}: {error}") from error
-        cooldown_s = float(rules.get("cooldown_s", observed.rules.cooldown_s))
-        health = health_of(observed)[0].value.lower()
-        hold = roll_back(agent.state_dir, agent.view, grounds, way, cooldown_s=cooldown_s, bot_health=health)
+        cooldown_s = float(read_state(agent.state_dir.state).rules.cooldown_s)
+        hold = roll_back(
+            agent.state_dir,
+            agent.view,
+            grounds,
+            way,
+            cooldown_s=cooldown_s,
+            bot_health=_bot_health(observed),
+        )
         return hold, way
+
+
+def _bot_health(observed: Observed) -> str:
+    """Return the bot's health as the journal writes it."""
+    return health_of(observed)[0].value.lower()
 
 
 def bot_answer(state_dir: StateDir, hold: Hold, *, wait_s: float = ANSWER_S) -> str:
@@ -129,8 +139,8 @@ def bot_answer(state_dir: StateDir, hold: Hold, *, wait_s: float = ANSWER_S) -> 
 
 
 def _accept(agent: Reconciler, accept: str, reason: str) -> str:
-    desired = read_state(agent.state_dir.state).get("desired") or {}
-    commit = str(desired.get("commit", ""))
+    desired = read_state(agent.state_dir.state).desired
+    commit = desired.commit if desired is not None else ""
     if len(accept) < 7 or not commit.startswith(accept):
         raise GitopsError(
             f"--accept {accept}: is not the branch's newest commit; allowed {commit or 'none yet'}"
@@ -141,14 +151,14 @@ def _accept(agent: Reconciler, accept: str, reason: str) -> str:
 
 def _grounds(agent: Reconciler, observed: Observed, reason: str) -> Grounds:
     """Return what the operator says, with the branch head the agent saw last and what it asks for."""
-    desired: dict[str, Any] = read_state(agent.state_dir.state).get("desired") or {}
+    desired = read_state(agent.state_dir.state).desired
     return Grounds(
         reason=reason,
         cause="operator",
         by=operator(),
         at=observed.now,
-        head=desired.get("commit"),
-        head_config_sha=desired.get("config_sha") or None,
+        head=desired.commit if desired is not None else None,
+        head_config_sha=(desired.config_sha or None) if desired is not None else None,
     )
 
 

@@ -98,7 +98,7 @@ class Proposals:
                 remote=self.observer.remote,
                 branch=revert.branch,
                 base=self.observer.branch,
-                title=f"revert({self.state_dir.environment}): back to {hold.plain['held']['commit'][:12]}",
+                title=revert.title,
                 body=body,
                 token=self.token,
             )

@@ -7,12 +7,11 @@ operator's rollback never does.
 from __future__ import annotations
 
 import os
-from dataclasses import InitVar, asdict, dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 from framework.files.atomic import locked, write_json
-from framework.files.moments import iso_utc
 from framework.files.spare import keep_spares
 from framework.gitops.agent.carried import take_over
 from framework.gitops.agent.conditions import Permission, health_of, permission_of, sync_of
@@ -23,6 +22,7 @@ from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.proposals import Log, Proposals
 from framework.gitops.agent.publishing import Publishing
 from framework.gitops.agent.rollback import roll_back
+from framework.gitops.agent.state import AgentState, Stands, verdict_of
 from framework.gitops.agent.state_dir import TURN_S
 from framework.gitops.agent.tenancy import Tenancy
 from framework.gitops.agent.witness import witness_of
@@ -74,7 +74,7 @@ class Reconciler:
 
     def __post_init__(self, token: str | None, sign: Path | None, publishes: bool) -> None:
         self.state_dir, self.view, self.git = self.observer.state_dir, self.observer.view, self.observer.git
-        self._written: dict[str, Any] = {}
+        self._written: AgentState | None = None
         self._repeats = 0
         self._changed = ""
         self.tenancy = Tenancy(self.state_dir, self.git, self.observer.now, publishes)
@@ -273,7 +273,7 @@ class Reconciler:
         self._changed = ", ".join(
             f"{one['name']} {shown_value(one['old'])} -> {shown_value(one['new'])}" for one in changes
         )
-        more = {"changes": changes, "trusted": self.observer.trusted_after(rendered.commit)}
+        more = {"changes": changes, "trusted": self.observer.examination.trusted_after(rendered.commit)}
         self.view.note(Kind.APPLIED, rendered.entry(bot_health=self._health(observed), **more))
 
     def _note_drift(self, action: Action, observed: Observed) -> None:
@@ -332,45 +332,41 @@ class Reconciler:
         desired = observed.desired
         if desired is not None and not desired.refusal:
             self.observer.accept(desired.commit, good=permission is Permission.ALLOWED)
-        state = self._state(observed)
-        quiet = {key: value for key, value in state.items() if key not in ("at", "fetched_at")}
-        looked = observed.fetched_at is not None and self._written.get("fetched_at") != iso_utc(
-            observed.fetched_at
-        )
-        if looked or quiet != self._written.get("quiet"):
-            write_json(path=self.state_dir.state, staging=self.state_dir.staging, value=state)
-            if state["shown"] != (self._written.get("quiet") or {}).get("shown"):
-                whys = (state["why"][name] for name in ("permission", "health", "sync"))
-                stands, why = " ".join(state["shown"]), next(filter(None, whys), "")
-                self.log(f"| gitops_reconcile | {stands} |" + (f" {why} |" if why else ""))
-            self._written = {"quiet": quiet, "fetched_at": state["fetched_at"]}
+        state, last = self._state(observed), self._written
+        looked = observed.fetched_at is not None and (last is None or last.fetched_at != observed.fetched_at)
+        if not looked and last is not None and state.quiet() == last.quiet():
+            return
+        write_json(path=self.state_dir.state, staging=self.state_dir.staging, value=state.as_dict())
+        if last is None or state.shown != last.shown:
+            whys = (state.why.permission, state.why.health, state.why.sync)
+            stands, why = " ".join(state.shown.as_list()), next(filter(None, whys), "")
+            self.log(f"| gitops_reconcile | {stands} |" + (f" {why} |" if why else ""))
+        self._written = state
 
-    def _state(self, observed: Observed) -> dict[str, Any]:
-        desired, applied = observed.desired, observed.history.applied
+    def _state(self, observed: Observed) -> AgentState:
+        applied, examination = observed.history.applied, self.observer.examination
         decisions = self.observer.fetched.gate_journal.decisions
-        sync, apart = sync_of(observed)
-        health, health_why = health_of(observed)
-        permission, why = permission_of(observed)
-        return {
-            "environment": self.state_dir.environment,
-            "remote": without_login(self.observer.remote),
-            "branch": self.observer.branch,
-            "pid": os.getpid(),
-            "at": iso_utc(observed.now),
-            "poll_s": self.observer.poll_s,
-            "seen": self.observer.examined,
-            "published": self.observer.published,
-            "good": self.observer.good,
-            "fetched_at": iso_utc(observed.fetched_at) if observed.fetched_at is not None else None,
-            "fetch_fault": observed.fetch_fault,
-            "desired": None if desired is None else {**asdict(desired), "clears": sorted(desired.clears)},
-            "shown": [sync, health, permission],
-            "why": {"sync": apart, "health": health_why, "permission": why},
-            "rules": asdict(observed.rules),
-            "verdict": None if applied is None else decisions.newest(applied.config_sha),
-            "restrained": observed.restrained,
-            "journal": {"seq": self.view.head.seq, "sha256": self.view.head.sha256},
-        }
+        sync, health, permission = sync_of(observed), health_of(observed), permission_of(observed)
+        return AgentState(
+            environment=self.state_dir.environment,
+            remote=without_login(self.observer.remote),
+            branch=self.observer.branch,
+            pid=os.getpid(),
+            at=observed.now,
+            poll_s=self.observer.poll_s,
+            seen=examination.examined,
+            published=self.observer.published,
+            good=examination.good,
+            fetched_at=observed.fetched_at,
+            fetch_fault=observed.fetch_fault,
+            desired=observed.desired,
+            shown=Stands(sync[0], health[0], permission[0]),
+            why=Stands(sync[1], health[1], permission[1]),
+            rules=observed.rules,
+            verdict=None if applied is None else verdict_of(decisions.newest(applied.config_sha)),
+            restrained=observed.restrained,
+            journal=self.view.head,
+        )
 
     def _tell(self, action: Action) -> None:
         about = action.why or action.topic

@@ -30,6 +30,7 @@ class Revert:
     left: tuple[str, ...]
     """Files that have changed again since the bad commit and were left alone."""
 
+    title: str
     overwritten: tuple[str, ...]
     """The same, and restored nevertheless: without them the held content cannot be had."""
 
@@ -52,16 +53,23 @@ class Reverting:
     @property
     def good(self) -> str:
         """Return the commit that was gone back to."""
-        return str(self.hold.plain["held"]["commit"])
+        assert self.hold.held is not None
+        return self.hold.held.commit
 
     @property
     def bad(self) -> str:
         """Return the commit that ran badly."""
-        return str(self.hold.plain["quarantined"]["commit"])
+        assert self.hold.bad is not None
+        return self.hold.bad.commit
+
+    @property
+    def title(self) -> str:
+        """Return what the revert is called."""
+        return f"revert({self.environment}): back to {self.good[:12]}"
 
     def committed(self, files: Mapping[str, bytes | None]) -> EnvironmentRevision:
         """Commit files on top of the branch; give what the environment composes to."""
-        message = _message(self.hold, self.environment, self.bad, sorted(files))
+        message = _message(self, sorted(files))
         commit = self.git.commit_files(self.head, files, message, self.sign)
         return read_revision(self.git, commit=commit, environment=self.environment, scratch=self.scratch)
 
@@ -101,7 +109,14 @@ def make_revert(work: Reverting) -> Revert:
         left, over = sorted(since - set(files)), sorted(since & set(files))
         branch, exact = f"quoteops/revert-{work.environment}-{bad[:8]}", work.exact(revision)
         candidate = Revert(
-            branch, revision.commit, work.head, tuple(sorted(files)), exact, tuple(left), tuple(over)
+            branch=branch,
+            commit=revision.commit,
+            base=work.head,
+            paths=tuple(sorted(files)),
+            exact=exact,
+            left=tuple(left),
+            title=work.title,
+            overwritten=tuple(over),
         )
         if exact:
             return candidate
@@ -158,24 +173,26 @@ def _differs(git: Git, path: str, one: str, other: str) -> bool:
 
 def revert_body(revert: Revert, hold: Hold, environment: str) -> str:
     """Write the pull request of a revert."""
-    held, bad = hold.plain["held"], hold.plain["quarantined"]
+    held, bad = hold.held, hold.bad
+    assert held is not None
+    assert bad is not None
     exact = (
         "Composed from this branch, the environment is exactly what is held."
         if revert.exact
         else "**Composed from this branch, the environment is not what is held: look before you merge.**"
     )
     lines = [
-        f"`{environment}` went back at {hold.plain['at']} and is held: {hold.reason}",
+        f"`{environment}` went back at {hold.at} and is held: {hold.reason}",
         "",
         "| | commit | config |",
         "|---|---|---|",
-        f"| ran badly | `{bad['commit'][:12]}` | `{bad['config_sha'][:12]}` |",
-        f"| held now | `{held['commit'][:12]}` | `{held['config_sha'][:12]}` |",
+        f"| ran badly | `{bad.commit[:12]}` | `{bad.config_sha[:12]}` |",
+        f"| held now | `{held.commit[:12]}` | `{held.config_sha[:12]}` |",
         "",
         f"{exact} Merging it ends the hold `{hold.name}`. Until then nothing of the branch is put in force.",
-        f"The content that ran badly is refused under any commit until {bad['until']}.",
+        f"The content that ran badly is refused under any commit until {bad.until}.",
     ]
-    if not held["proven"]:
+    if not held.proven:
         lines += ["", "No bot was seen healthy under the held content for the whole probation time."]
     lines += ["", "Restored:", *(f"- `{path}`" for path in revert.paths)]
     if revert.overwritten:
@@ -198,9 +215,9 @@ def _sets(own: set[str | None], named: set[str], conf: set[str], since: set[str]
     return steps if last in steps or not last else [*steps, last]
 
 
-def _message(hold: Hold, environment: str, bad: str, paths: Sequence[str]) -> str:
-    names = ", ".join(paths)
+def _message(work: Reverting, paths: Sequence[str]) -> str:
+    names, hold = ", ".join(paths), work.hold
     return (
-        f"revert({environment}): back to {hold.plain['held']['commit'][:12]}\n\n"
-        f"{hold.reason}\n\nRestores {names}.\n\nReverts: {bad}\nClears-Hold: {hold.name}\n"
+        f"{work.title}\n\n"
+        f"{hold.reason}\n\nRestores {names}.\n\nReverts: {work.bad}\nClears-Hold: {hold.name}\n"
     )

@@ -10,7 +10,7 @@ from framework.gitops.agent.hold import place_hold
 from framework.gitops.agent.state_dir import JournalView, StateDir
 from framework.gitops.agent.way_back import WayBack
 from framework.gitops.desired.rendered import read_rendered, store_rendered, successor
-from framework.holds.hold import Grounds, Hold, new_hold
+from framework.holds.hold import Grounds, Held, Hold, Quarantined, new_hold
 
 
 def roll_back(
@@ -32,13 +32,15 @@ def roll_back(
     before = read_rendered(bad.overrides_sha, folder=state_dir.contents)
     rendered = successor(replace(way.content, cause="rollback"), applied=bad, before=before)
     sha = store_rendered(rendered, folder=state_dir.contents)
-    held = {
-        "commit": way.target.commit,
-        "config_sha": rendered.config_sha,
-        "overrides_sha": sha,
-        "generation": rendered.generation,
-        "proven": rendered.config_sha in history.proven,
-    }
+    held = Held(
+        way.target.commit,
+        rendered.config_sha,
+        sha,
+        rendered.generation,
+        rendered.config_sha in history.proven,
+        of=way.target.config_sha if way.kept else "",
+        kept=way.kept,
+    )
     data = new_hold(
         replace(
             grounds,
@@ -46,12 +48,12 @@ def roll_back(
             head_config_sha=grounds.head_config_sha or bad.config_sha,
         ),
         seq=view.head.seq + 1,
-        held={**held, "of": way.target.config_sha, "kept": dict(way.kept)} if way.kept else held,
-        quarantined={
-            "config_sha": bad.config_sha,
-            "commit": bad.commit,
-            "overrides_sha": bad.overrides_sha,
-            "until": iso_utc(grounds.at + timedelta(seconds=cooldown_s)),
-        },
+        held=held,
+        quarantined=Quarantined(
+            bad.config_sha,
+            bad.commit,
+            bad.overrides_sha,
+            iso_utc(grounds.at + timedelta(seconds=cooldown_s)),
+        ),
     )
     return place_hold(state_dir, view, data, bot_health=bot_health)

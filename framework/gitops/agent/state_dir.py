@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from framework.files.atomic import locked, write_atomic
 from framework.files.errors import FileError, MissingError, UnfitError
 from framework.files.plain import kind_of, read_plain
 from framework.files.printable import one_line
-from framework.gitops.agent.observed import Bot, Desired, Rules
+from framework.gitops.agent.observed import Bot
+from framework.gitops.agent.state import aware, text_or_none
 from framework.gitops.desired.checkpoint import checkpoint, compact, refold, restored
 from framework.gitops.desired.history import History
 from framework.gitops.errors import GitopsError
@@ -198,14 +199,14 @@ def read_bot(path: Path) -> Bot | None:
         in_force = data.get("in_force") or {}
         refused = data.get("refused") or {}
         return Bot(
-            heartbeat_at=_aware(data["heartbeat_at"]),
-            overrides_sha=_text(in_force.get("overrides_sha")),
-            config_sha=_text(in_force.get("config_sha")),
-            since=_aware(in_force["since"]) if in_force.get("since") else None,
+            heartbeat_at=aware(data["heartbeat_at"]),
+            overrides_sha=text_or_none(in_force.get("overrides_sha")),
+            config_sha=text_or_none(in_force.get("config_sha")),
+            since=aware(in_force["since"]) if in_force.get("since") else None,
             health=str(data.get("health", "failing")),
             reason=one_line(str(data.get("health_reason") or "")),
-            started_at=_aware(data["started_at"]) if data.get("started_at") else None,
-            refused_sha=_text(refused.get("overrides_sha")),
+            started_at=aware(data["started_at"]) if data.get("started_at") else None,
+            refused_sha=text_or_none(refused.get("overrides_sha")),
             refused_why=one_line(str(refused.get("reason", ""))),
             pending=tuple(str(item["name"]) for item in data.get("pending") or ()),
             stopped=_stopped(data.get("stopped") or {}),
@@ -227,79 +228,3 @@ def _standing(data: Mapping[str, Any]) -> str:
     position, pnl, fills = float(data["position"]), float(data["pnl"]), int(data["fills"])
     text = f"position {position + 0.0:.6g} {data['base']}, PnL {pnl:+.2f} {data['quote']} since its start"
     return one_line(f"{text}, {fills} fill{'s' * (fills != 1)}")
-
-
-def read_state(path: Path) -> dict[str, Any]:
-    """Read what the agent last saw; empty when it has not run here.
-
-    What makes no sense is left out: an older agent wrote it, or nobody.
-    """
-    try:
-        data = json.loads(read_plain(path))
-    except (FileError, ValueError, RecursionError):
-        return {}
-    return (
-        {key: value for key, value in data.items() if _is_state(key, value)} if isinstance(data, dict) else {}
-    )
-
-
-def _is_state(key: str, value: Any) -> bool:
-    try:
-        return value is None or _STATE.get(key, _anything)(value) is not None
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        return False
-
-
-def _anything(value: Any) -> Any:
-    return value
-
-
-def _text(value: Any) -> str | None:
-    """Return a text or nothing. Raises TypeError for everything else."""
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _commit(value: Any) -> str:
-    if not _SHA.fullmatch(value):
-        raise ValueError(f"{value} is no commit")
-    return str(value)
-
-
-def _rules(value: Mapping[str, Any]) -> Rules:
-    return Rules(**{name: value[name] + 0 for name in value})
-
-
-def _desired(value: Mapping[str, Any]) -> Desired:
-    others = ("reducing", "adopted", "clears")
-    texts = {name: _text(item) for name, item in value.items() if name not in others}
-    return Desired(
-        **{**value, **texts, "commit": _commit(value["commit"]), "clears": frozenset(value["clears"])}
-    )
-
-
-def _aware(text: str) -> datetime:
-    data = datetime.fromisoformat(text)
-    if data.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
-    return data.astimezone(UTC)
-
-
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_STATE: Mapping[str, Callable[[Any], Any]] = {
-    "at": _aware,
-    "fetched_at": _aware,
-    "branch": _text,
-    "remote": _text,
-    "fetch_fault": _text,
-    "restrained": _text,
-    "published": _commit,
-    "seen": _commit,
-    "good": _commit,
-    "poll_s": lambda value: value + 0.0,
-    "rules": _rules,
-    "desired": _desired,
-    "journal": lambda value: value["seq"] + 0,
-}
-"""What each part of the state must be."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from framework.files.moments import iso_utc
 from framework.files.printable import one_line
@@ -18,14 +17,14 @@ from framework.gitops.agent.conditions import (
     probation_ends,
     sync_of,
 )
-from framework.gitops.agent.observed import Desired, Observed, Rules
-from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha, read_state
+from framework.gitops.agent.observed import Desired, Observed
+from framework.gitops.agent.state import AgentState, Plain, Verdict, read_state, verdict_of
+from framework.gitops.agent.state_dir import JournalView, StateDir, read_bot, read_live_sha
 from framework.gitops.desired.history import History
 from framework.gitops.desired.rendered import read_rendered
 from framework.holds.hold import read_hold
 from framework.journal.entry import Kind
 
-Plain = dict[str, Any]
 DEAD = (Health.STALE, Health.FAILING)
 """How a bot is that should trade and does not."""
 
@@ -87,17 +86,6 @@ class QuarantineStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerdictStatus:
-    """The newest verdict on the content in force: the gate's, else the agent's own after a probation."""
-
-    at: str
-    verdict: str
-    subject: str
-    commit: str
-    config_sha: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class AgentStatus:
     """What the agent reads, and when."""
 
@@ -127,7 +115,7 @@ class Status:
 
     quarantine: tuple[QuarantineStatus, ...]
     alerts: Mapping[str, str]
-    last_verdict: VerdictStatus | None
+    last_verdict: Verdict | None
     last_refused: tuple[str, str] | None
     """Commit and reason."""
 
@@ -153,7 +141,7 @@ class Status:
             "sync": self.sync.as_dict(),
             "health": self.health.as_dict(),
             "permission": self.permission.as_dict(),
-            "desired": None if desired is None else {**asdict(desired), "clears": sorted(desired.clears)},
+            "desired": None if desired is None else desired.as_dict(),
             "rendered": None if self.rendered is None else asdict(self.rendered),
             "bot": None if self.bot is None else asdict(self.bot),
             "hold": self.hold,
@@ -192,31 +180,30 @@ def read_status(state_dir: StateDir, *, now: datetime) -> Status:
             if q.until > now
         ),
         alerts=history.alerts,
-        last_verdict=_last_verdict(history, state.get("verdict")),
+        last_verdict=_last_verdict(history, state.verdict),
         last_refused=next(iter(reversed([*history.refused.items()])), None),
         journal_seq=head.seq,
         journal_sha256=head.sha256,
         agent=AgentStatus(
-            branch=state.get("branch"),
-            remote=state.get("remote"),
-            fetched_at=state.get("fetched_at"),
+            branch=state.branch,
+            remote=state.remote,
+            fetched_at=iso_utc(state.fetched_at) if state.fetched_at is not None else None,
             next_poll_at=_next_poll(state),
-            pid=state.get("pid"),
-            fault=one_line(state.get("fetch_fault") or ""),
+            pid=state.pid,
+            fault=one_line(state.fetch_fault),
         ),
     )
 
 
-def _observed(state_dir: StateDir, state: Plain, history: History, now: datetime) -> Observed:
-    desired = state.get("desired")
+def _observed(state_dir: StateDir, state: AgentState, history: History, now: datetime) -> Observed:
     return Observed(
         now=now,
         history=history,
-        rules=Rules(**state["rules"]) if "rules" in state else Rules(),
-        desired=Desired(**{**desired, "clears": frozenset(desired["clears"])}) if desired else None,
-        fetched_at=datetime.fromisoformat(state["fetched_at"]) if state.get("fetched_at") else None,
-        fetch_fault=state.get("fetch_fault", ""),
-        restrained=state.get("restrained") or "",
+        rules=state.rules,
+        desired=state.desired,
+        fetched_at=state.fetched_at,
+        fetch_fault=state.fetch_fault,
+        restrained=state.restrained,
         hold=read_hold(state_dir.hold, history.hold),
         live_sha=read_live_sha(state_dir.live),
         bot=read_bot(state_dir.bot),
@@ -262,23 +249,16 @@ def _bot(observed: Observed) -> BotStatus | None:
     )
 
 
-def _last_verdict(history: History, gate: Any) -> VerdictStatus | None:
+def _last_verdict(history: History, gate: Verdict | None) -> Verdict | None:
     """Return what was found of the content in force; what was found of another says nothing of it."""
     applied = history.applied
-    for verdict in (gate, history.last_verdict):
-        if (
-            applied is not None
-            and isinstance(verdict, Mapping)
-            and verdict.get("config_sha") == applied.config_sha
-        ):
-            words = {
-                field.name: one_line(str(verdict.get(field.name, ""))) for field in fields(VerdictStatus)
-            }
-            return VerdictStatus(**words)
+    for verdict in (gate, verdict_of(history.last_verdict)):
+        if applied is not None and verdict is not None and verdict.config_sha == applied.config_sha:
+            return verdict
     return None
 
 
-def _next_poll(state: dict[str, Any]) -> str | None:
-    if not state.get("fetched_at"):
+def _next_poll(state: AgentState) -> str | None:
+    if state.fetched_at is None:
         return None
-    return iso_utc(datetime.fromisoformat(state["fetched_at"]) + timedelta(seconds=state["poll_s"]))
+    return iso_utc(state.fetched_at + timedelta(seconds=state.poll_s))

@@ -77,7 +77,7 @@ def way_back(
         raise GitopsError("nothing is in force; allowed after a first commit is applied")
     targets = rollback_targets(history, now=now, revoked=revoked)
     if to is not None:
-        targets = (_named(history, bad, to, now=now, revoked=revoked),)
+        targets = (_named(history, to, now=now, revoked=revoked, loosen=loosen),)
     for target in targets:
         way = _way(history, target, read, loosen=loosen)
         if way.content.config_sha == bad.config_sha:
@@ -133,9 +133,15 @@ def _read(read: Read, item: Applied) -> Rendered:
     return content
 
 
-def _named(history: History, bad: Applied, to: str, *, now: datetime, revoked: Container[str]) -> Applied:
-    fit = [item for item in reversed(history.trail) if item.commit.startswith(to) and len(to) >= 4]
-    other = [item for item in fit if item.config_sha != bad.config_sha]
+def _named(history: History, to: str, *, now: datetime, revoked: Container[str], loosen: bool) -> Applied:
+    """Return the newest content of a commit; as the commit asked for it, when nothing is kept."""
+    bad, named = history.applied, len(to) >= 4
+    fit = [item for item in reversed(history.trail) if named and item.commit.startswith(to)]
+    other = [
+        item
+        for item in fit
+        if bad is not None and item.config_sha != bad.config_sha and not (loosen and item.kept)
+    ]
     if other:
         why = why_not_back(history, other[0], now=now, revoked=revoked)
         if not why:

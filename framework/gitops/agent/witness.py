@@ -14,7 +14,7 @@ def witness_of(observer: Observer, claimed: History) -> Witness | None:
     if incoming.head is None or incoming.at is None or incoming.gate_journal.fault:
         return None
     observer.fetched, head = incoming, incoming.head
-    trust = observer.trust()
+    trust = observer.examination.trust()
 
     def lets_in(item: Applied) -> bool:
         if _is_first(observer, claimed, item, trust):
@@ -36,14 +36,18 @@ def _trusted(observer: Observer, claimed: History, head: str, trust: Trust | Non
     """Return whose policy counts from now on: what the journal names, where it would be trusted here."""
     named = claimed.trusted or claimed.accepted
     if named is None or trust is None or not _is_on(observer, named, head):
-        return observer.good
-    return named if observer.may_be_trusted(named) else observer.good
+        return observer.examination.good
+    return named if observer.examination.may_be_trusted(named) else observer.examination.good
 
 
 def _examined(observer: Observer, claimed: History, head: str) -> str | None:
     """Return the newest commit that was examined; of two, the one that the branch contains."""
     named = claimed.accepted
-    return named if named is not None and _is_on(observer, named, head) else observer.examined or named
+    return (
+        named
+        if named is not None and _is_on(observer, named, head)
+        else observer.examination.examined or named
+    )
 
 
 def _is_first(observer: Observer, claimed: History, item: Applied, trust: Trust | None) -> bool:
@@ -55,4 +59,4 @@ def _is_first(observer: Observer, claimed: History, item: Applied, trust: Trust 
 
 
 def _is_on(observer: Observer, commit: str, head: str) -> bool:
-    return commit == head or observer.descends(commit, head)
+    return commit == head or observer.examination.descends(commit, head)

@@ -110,7 +110,7 @@ def refuse(
 ) -> ChangeReport:
     """Add what policy, freezes, mixtures and signatures refuse of a report that names the other faults.
 
-    What ``restores`` what an environment went back to is no step too far.
+    What ``restores`` says to be what an environment went back to is no step too far.
     """
     faults, notes = list(report.refusals), list(report.notes)
     known = [] if not faults else ["the environments that cannot be composed are left out"]

@@ -140,6 +140,9 @@ class GateJournal:
     served: bool = False
     """Whether an agent of the environment has published its journal."""
 
+    blobs: tuple[str | None, ...] = ()
+    """The objects of its open segment and its head: while they are the same, nothing is read anew."""
+
     fault: str = "the gate's journal has not been read yet"
     """Why it cannot be read now; what was read before stays, but lets nothing in."""
 
@@ -169,14 +172,20 @@ def recalled_gate_journal(git: Git, environment: str) -> GateJournal:
 
 
 def _at(git: Git, tip: str, environment: str, before: GateJournal) -> GateJournal:
-    name = journal_name(environment)
+    name, agents = journal_name(environment), f"{environment}.head.json"
+    paths = (f"{name}.jsonl", f"{name}.head.json")
+    there = git.files(tip, *paths, agents)
+    blobs = tuple(there[path].oid if path in there else None for path in paths)
+    if before.tip is not None and blobs == before.blobs:
+        return replace(before, tip=tip, served=agents in there, fault="")
     published = read_published(git, tip, name, after=before.head)
     entries = () if published is None else published.entries
     return GateJournal(
         tip=tip,
         head=EMPTY if published is None else published.head,
         decisions=fold_decisions(entries, into=before.decisions, where=f"{BRANCH}:{name}.jsonl"),
-        served=git.show(tip, f"{environment}.head.json") is not None,
+        served=agents in there,
+        blobs=blobs,
         fault="",
     )
 
@@ -187,10 +196,11 @@ def fold_decisions(rows: Iterable[Entry], *, into: Decisions = NOTHING, where: s
     An entry that is no decision counts as none and is told of. A refusal of which nobody can say what it
     refuses may be one of anything: promotions before it no longer count.
     """
+    rows = tuple(row for row in rows if row.kind in (Kind.PROMOTED, Kind.REFUSED))
+    if not rows:
+        return into
     by_config, by_commit, odd, unclear = dict(into.by_config), dict(into.by_commit), into.odd, into.unclear
     for row in rows:
-        if row.kind not in (Kind.PROMOTED, Kind.REFUSED):
-            continue
         sha, commit = row.data.get("config_sha"), row.data.get("commit")
         named = isinstance(commit, str) and bool(_COMMIT.fullmatch(commit))
         refuses, known = row.kind is Kind.REFUSED, isinstance(sha, str)

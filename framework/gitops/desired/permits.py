@@ -8,7 +8,7 @@ ran says nothing of what runs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -126,3 +126,17 @@ class Ruling:
                 answer = self.answer(config_sha=item.config_sha, commit=item.commit)
                 revoked[item.config_sha] = answer.refused
         return {sha: why for sha, why in revoked.items() if why}
+
+
+@dataclass(frozen=True)
+class Refusals(Container[str]):
+    """Every content that the gate refuses, by config_sha: what ran, and what never came to run."""
+
+    ruling: Ruling
+    ran: Container[str]
+
+    def __contains__(self, sha: object) -> bool:
+        """Say whether going back may not put a content in force, for the gate refuses it."""
+        if sha in self.ran or not isinstance(sha, str):
+            return sha in self.ran
+        return bool(self.ruling.answer(config_sha=sha, commit="").refused)

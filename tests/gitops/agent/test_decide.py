@@ -294,6 +294,14 @@ def test_a_bot_that_fails_after_going_back_is_not_sent_back_further_but_said() -
     assert decide(observed(journal.history, bot=a_bot("b@4", health="failing"))).do is Do.ALERT
 
 
+def test_a_bot_has_its_time_to_answer_from_when_it_is_first_heard() -> None:
+    """Its start lies long before its first word: it compiles first."""
+    bot = replace(a_bot("a"), overrides_sha=None, config_sha=None, started_at=NOW - timedelta(seconds=90))
+    seen = observed(in_force("a"), bot=bot, live_sha=in_force("a").trail[-1].overrides_sha)
+    assert decide(replace(seen, bot_heard=NOW - timedelta(seconds=5))).do is not Do.NOTE
+    assert decide(replace(seen, bot_heard=NOW - timedelta(seconds=11))).do is Do.NOTE
+
+
 def test_rows_have_names_of_their_own() -> None:
     assert len({name for name, _ in ROWS}) == len(ROWS)
 

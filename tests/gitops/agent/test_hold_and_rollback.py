@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from framework.files.moments import iso_utc
 from framework.gitops.agent.conditions import Permission, Sync, permission_of, sync_of
 from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.errors import GitopsError
 from framework.gitops.repo.git import Git
-from framework.gitops.repo.journal_branch import BRANCH
+from framework.gitops.repo.journal_branch import BRANCH, publish_head
 from framework.gitops.repo.signatures import verify_commit
 from framework.journal.entry import Kind
+from framework.journal.journal import Journal, utc_now
 from tests.gitops.agent_cases import PATCH, World, keygen, patch_text
 
 
@@ -47,6 +49,50 @@ def test_a_rollback_is_live_before_git_is_asked(world: World) -> None:
     assert way.target.commit == world.first
     assert json.loads(world.state_dir.hold.read_text())["reason"] == "losses"
     assert world.kinds() == ["applied", "applied", "rollback", "quarantined", "hold"]
+
+
+def test_a_rollback_journals_how_the_bot_was(world: World) -> None:
+    world.bot(health="healthy")
+    world.now = utc_now()
+    world.agent.observer.now = utc_now
+    world.bot(health="healthy")
+    roll_back_environment(world.agent, reason="losses")
+    assert world.entries(Kind.ROLLBACK)[-1].data["bot_health"] == "healthy"
+
+
+def test_a_hold_that_somebody_made_up_holds_until_it_is_released(world: World) -> None:
+    world.restart(publishes=True)
+    world.poll()
+    applied = world.agent.view.history().applied
+    assert applied is not None
+    nowhere = {"commit": "d" * 40, "config_sha": "e" * 64, "overrides_sha": "f" * 64}
+    bad = {"commit": applied.commit, "config_sha": applied.config_sha, "overrides_sha": applied.overrides_sha}
+    data = {
+        **dict.fromkeys(("head", "head_config_sha")),
+        "hold": "hold-99",
+        "reason": "mine now",
+        "cause": "operator",
+        "by": "nobody",
+        "at": iso_utc(world.now),
+        "held": nowhere,
+        "quarantined": {**bad, "until": iso_utc(world.now)},
+    }
+    forged = Journal(world.folder / "forged.jsonl", now=lambda: world.now)
+    forged.path.write_bytes(world.state_dir.journal.read_bytes())
+    forged.append(kind=Kind.HOLD, data=data)
+    publish_head(world.author, str(world.remote), "sandbox", forged)
+    world.restart(publishes=True)
+    observed = world.poll()
+    permission, why = permission_of(observed)
+    assert permission is Permission.HELD
+    assert "not in contents/" in why
+    assert "quoteops gitops release --environment sandbox" in why
+    assert world.live() == {"tail_age_ms": 900}
+    world.ask(tail_age_ms=650)
+    assert permission_of(world.poll())[0] is Permission.HELD
+    assert release_environment(world.agent, reason="nobody of us wrote it") == "hold-99 has ended"
+    assert permission_of(world.poll())[0] is Permission.ALLOWED
+    assert world.live() == {"tail_age_ms": 650}
 
 
 def test_reconcile_never_repairs_a_hold_away(world: World) -> None:

@@ -426,7 +426,9 @@ def test_an_unreadable_policy_in_force_is_no_reason_to_take_anything(
 ) -> None:
     world, _, _ = signed
     world.restart()
-    world.agent.observer.good = "0" * 40  # as after a mirror was lost together with its remote's history
+    world.agent.observer.examination.good = (
+        "0" * 40
+    )  # as after a mirror was lost together with its remote's history
     world.ask(tail_age_ms=700)
     observed = world.poll()
     assert "policy in force cannot be read" in permission_of(observed)[1]

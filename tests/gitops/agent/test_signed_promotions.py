@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from framework.gitops.repo.entry_signatures import sign_entry
 from framework.gitops.repo.journal_branch import append_published, fetch_published
 from framework.journal import segments
 from framework.journal.entry import Kind
+from framework.journal.journal import utc_now
 from tests.gitops.agent_cases import World, keygen, patch_text
 
 POLICY = "gitops/policy.yaml"
@@ -148,13 +150,23 @@ def test_a_push_does_not_name_its_own_signers(desk: Desk) -> None:
     assert desk.world.live()["tail_age_ms"] == 700
 
 
-def test_a_policy_that_was_promoted_says_who_signs_next(desk: Desk) -> None:
-    commit = desk.policy(desk.line, desk.strange_line)
+def test_whom_a_promoted_policy_names_may_sign_after_the_settle_time(desk: Desk) -> None:
+    desk.world.now = utc_now() + timedelta(seconds=1)  # commits bear the machine's time
+    commit = desk.policy(desk.line, f"{desk.line}', '{desk.strange_line}")
     desk.world.promote(commit, key=desk.key)
     desk.permission()
     later = desk.ask(tail_age_ms=700)
     desk.world.promote(later, key=desk.stranger)
+    permission, text = desk.permission()
+    assert permission is Permission.WAITING
+    assert "No principal matched" in text
+    desk.world.now += timedelta(hours=169)
     assert desk.permission()[0] is Permission.ALLOWED
+    desk.policy(f"'{desk.line}', ", "")
+    desk.world.promote(desk.world.author.rev("main"), key=desk.stranger)
+    desk.permission()
+    desk.world.promote(desk.ask(tail_age_ms=710), key=desk.key)
+    assert desk.permission()[0] is Permission.WAITING, "who is named no more counts no more at once"
 
 
 def test_what_is_signed_stands_where_it_was_written(desk: Desk) -> None:

@@ -23,7 +23,9 @@ from framework.gitops.agent.observer import Observer
 from framework.gitops.agent.operator import hold_environment, release_environment, roll_back_environment
 from framework.gitops.agent.reconciler import Reconciler
 from framework.gitops.agent.serve import once
-from framework.gitops.agent.state_dir import JournalView, StateDir, read_state
+from framework.gitops.agent.state import read_state
+from framework.gitops.agent.state_dir import JournalView, StateDir
+from framework.gitops.errors import GitopsError
 from framework.gitops.repo.journal_branch import BRANCH, fetch_published, fetch_tip
 from framework.journal import segments
 from framework.journal.entry import Kind
@@ -256,6 +258,97 @@ def test_a_new_host_does_not_take_what_was_refused_since(world: World) -> None:
     assert world.live() == {"tail_age_ms": 650}
 
 
+CAP, WIDTH = "sizing.notional_cap_usd", "base_spread_bps_delta"
+
+
+def asks(world: World, values: dict[str, Any]) -> str:
+    """Commit values whose names are no words."""
+    return world.ask(**values)
+
+
+def first_and_refused(world: World, **values: Any) -> Path:
+    """Put a content in force and then one that is refused; give a copy of the disk as it was before that."""
+    asks(world, {CAP: 10_000, WIDTH: 0.1})
+    world.poll()
+    backup = world.folder / "backup"
+    shutil.copytree(world.home, backup)
+    commit = asks(world, values)
+    world.poll()
+    world.promote(commit, Kind.REFUSED, sentence="worse")
+    return backup
+
+
+def test_half_of_a_refused_risk_is_no_less_of_it_where_the_refused_one_never_was_in_force(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, promotes=False)
+    world.restart(publishes=True)
+    asks(world, {CAP: 20_000, WIDTH: 0.1})
+    commit = world.author.rev("main")
+    world.poll()
+    world.promote(commit, Kind.REFUSED, sentence="worse")
+    asks(world, {CAP: 15_000, WIDTH: 0.1})
+    shutil.rmtree(world.home)
+    world.restart(publishes=True)
+    observed = world.poll()
+    assert permission_of(observed)[0] is Permission.WAITING
+    assert world.live_sha() is None
+
+
+def test_what_was_refused_comes_to_an_older_disk_where_anything_else_would_add_risk(world: World) -> None:
+    backup = first_and_refused(world, **{CAP: 5_000, WIDTH: 0.2})
+    shutil.rmtree(world.home)
+    shutil.copytree(backup, world.home)
+    world.restart(publishes=True)
+    world.poll()
+    assert world.live() == {CAP: 5_000, WIDTH: 0.2}
+    assert "it stays, for going back to" in world.agent.view.history().alerts["revoked"]
+
+
+def test_going_back_comes_to_nothing_that_was_refused_before_it_ever_ran(world: World) -> None:
+    world.promotes = False
+    world.promote(asks(world, {CAP: 20_000, "tail_age_ms": 650}))
+    world.poll()
+    refused = asks(world, {CAP: 10_000, "tail_age_ms": 650})
+    world.promote(refused, Kind.REFUSED, sentence="worse")
+    world.promote(asks(world, {CAP: 10_000, "tail_age_ms": 700}))
+    world.poll()
+    assert world.live()["tail_age_ms"] == 700
+    with pytest.raises(GitopsError, match="nothing to go back to"):
+        roll_back_environment(world.agent, reason="losses")
+
+
+def test_what_was_refused_is_known_after_a_restart_without_the_network(world: World) -> None:
+    world.promotes = False
+    bad = world.ask(tail_age_ms=700)
+    world.promote(bad)
+    world.poll()
+    world.promote(world.ask(tail_age_ms=750))
+    world.poll()
+    world.promote(bad, Kind.REFUSED, sentence="worse")
+    world.promote(world.first, Kind.REFUSED, sentence="worse")
+    world.poll()
+    world.remote.rename(world.folder / "gone.git")
+    world.restart(publishes=True)
+    world.bot(health="failing")
+    world.poll()
+    assert world.live() == {"tail_age_ms": 750}
+    assert "nothing to go back to" in world.agent.view.history().alerts["failing"]
+
+
+def test_an_agent_that_gave_its_lease_back_compares_before_it_acts_again(world: World) -> None:
+    other = another(world, "home2")
+    once(other, wait_s=0.0)
+    world.poll()
+    world.ask(tail_age_ms=700)
+    world.poll()
+    once(other, wait_s=0.0)
+    assert not other.publish_fault
+    assert [item.config_sha for item in other.view.history().trail] == [
+        item.config_sha for item in world.agent.view.history().trail
+    ]
+
+
 @pytest.mark.parametrize("step", ["take_contents", "put_live", "take_journal"])
 def test_an_adoption_that_is_cut_off_is_done_anew(
     world: World, step: str, monkeypatch: pytest.MonkeyPatch
@@ -344,7 +437,7 @@ def test_while_one_agent_holds_the_lease_another_adds_no_risk(world: World) -> N
     observed = once(other, wait_s=0.0)
     assert permission_of(observed)[0] is Permission.WAITING
     assert "another agent holds the lease" in permission_of(observed)[1]
-    assert "another agent holds" in read_state(other.state_dir.state)["restrained"]
+    assert "another agent holds" in read_state(other.state_dir.state).restrained
     assert live(other) is None
     assert kinds(other) == []
     world.agent.look()

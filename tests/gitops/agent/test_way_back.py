@@ -46,6 +46,22 @@ def cap(world: World) -> float:
     return found
 
 
+def test_with_loosen_a_commit_comes_back_as_it_asked(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    cap = "sizing.notional_cap_usd"
+    values: list[dict[str, Any]] = [{cap: 10_000}, {cap: 5_000}, {cap: 20_000}]
+    named = world.ask(tail_age_ms=650, **values[0])
+    world.poll()
+    world.ask(tail_age_ms=700, **values[1])
+    world.poll()
+    roll_back_environment(world.agent, reason="losses")
+    assert world.live() == {"tail_age_ms": 650, cap: 5_000}
+    world.ask(tail_age_ms=750, **values[2])
+    world.poll()
+    roll_back_environment(world.agent, reason="losses", to=named, loosen=True)
+    assert world.live() == {"tail_age_ms": 650, cap: 10_000}
+
+
 def test_a_tightening_since_the_last_proven_content_is_kept(world: World) -> None:
     apply(world, tail_age_ms=650, **TIGHT)
     apply(world, tail_age_ms=600, **TIGHT)
