@@ -101,10 +101,18 @@ class Known:
     over: frozenset[int] = frozenset()
     """Holds from which somebody has gone back here."""
 
+    ended: frozenset[int] = frozenset()
+    """Holds that were released here."""
+
     def moved_on(self) -> Known:
         """Return what is known once somebody went back: that hold takes the place of any before."""
         over = self.over if self.held is None else self.over | {self.held.number}
         return replace(self, held=None, over=over)
+
+    def released(self) -> Known:
+        """Return what is known once somebody has released what was held."""
+        ended = self.ended if self.held is None else self.ended | {self.held.number}
+        return replace(self, held=None, ended=ended)
 
 
 class Write(NamedTuple):
@@ -221,8 +229,7 @@ class Model:
         """Let everybody know what a disk knows; return the disk."""
         disk = replace(disk, version=self.published.version + 1)
         self.published = disk
-        if disk.held is not None:
-            self.told.add(disk.held.number)
+        self.told |= {*disk.over, *disk.ended, *([] if disk.held is None else [disk.held.number])}
         return disk
 
     def adopt(self, disk: Known) -> Known:
@@ -232,7 +239,14 @@ class Model:
             held = held._replace(asked=("", there.past[-1].content))
         else:
             held = None if there.held is not None and there.held.number in disk.over else there.held
-        return replace(there, bad={**disk.bad, **there.bad}, heard=disk.heard, held=held, over=disk.over)
+        return replace(
+            there,
+            bad={**disk.bad, **there.bad},
+            heard=disk.heard,
+            held=held,
+            over=disk.over,
+            ended=disk.ended,
+        )
 
     def why_not_lease(self, holder: str, token: int, released: bool, ticks: float) -> str:
         """Say why a lease may not be what it has become; or nothing."""
