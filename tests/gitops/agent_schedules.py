@@ -113,6 +113,12 @@ class Schedule:
     def refuse(self) -> None:
         self._decide(Kind.REFUSED)
 
+    def decline(self) -> None:
+        """Bring a tightening that the gate refuses."""
+        self.tighten()
+        self._say(Kind.REFUSED, *self.commits[-1])
+        self.poll()
+
     def docs(self) -> None:
         """Let somebody who may not end a hold name it."""
         hold = self._home().agent.view.history().hold
@@ -215,8 +221,18 @@ class Schedule:
             self.world.bot(health=self.random.choice(("healthy", "healthy", "failing")))
             self._look(home)
 
+    def prove(self) -> None:
+        """Let a bot run in good health for longer than the probation."""
+        for _ in range(2):
+            if self.homes[0].agent.state_dir.live.is_file():
+                self.world.bot()
+                self._look(self.homes[0])
+            self.world.now += timedelta(seconds=1_000)
+            self.ticks += 1_000.0
+
     STEPS = (
         change, change, change, change, push, promote, refuse, refuse, tighten, tighten, loosen, expiring,
+        decline, prove, prove,
         docs, poll, poll, wait, restart, crash, crash, crash, old_disk, old_disk, new_host, second, second,
         hold, release, rollback, rollback, roll_to, roll_to, offline, bot, bot,
     )  # fmt: skip
