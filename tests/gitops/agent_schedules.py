@@ -361,6 +361,8 @@ class Schedule:
         live, after = home.live, write.item.content
         before = None if live is None else live.content
         back = self._goes_back(home, write)
+        if back and (write.hold or {}).get("cause") != "operator":  # by itself, completed by who asks now
+            to, loosen = None, False
         if back:
             assert act != "look" or home.disk.held is None, f"{act}: went back by itself under a hold"
             why = model.why_not_back(home.disk, before, after, now, to=to, loosen=loosen)
