@@ -207,6 +207,8 @@ class Model:
         newest, last = self.published.past[-1:], disk.past[-1:]
         if live is not None and live.has_ended(now) and after == live.content.ended():
             return ""
+        if live is not None and after == before and (live.ends is None or live.ends == write.item.ends):
+            return ""
         takes_away = before is not None and (write.item.reduces(before) or after == before)
         taken_over = write.behind and write.mine and network and [item.content for item in newest] == [after]
         set_right = not write.behind and [item.content for item in last] == [after]

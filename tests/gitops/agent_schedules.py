@@ -435,7 +435,10 @@ class Schedule:
         if not since or home.live is None or content != home.live.content:
             return
         if self.world.now - datetime.fromisoformat(since) > PROBATION:
+            told = self.network and home.disk.version == self.model.published.version
             home.disk = replace(home.disk, proven=home.disk.proven | {content})
+            if told:
+                self.model.published = replace(self.model.published, proven=home.disk.proven)
 
 
 def draw(seed: int, length: int) -> list[str]:
