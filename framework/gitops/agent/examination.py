@@ -17,7 +17,7 @@ from framework.gitops.agent.clearing import named_holds
 from framework.gitops.agent.first_tier import FirstTier
 from framework.gitops.desired.decisions import GateJournal
 from framework.gitops.desired.environment_revision import EnvironmentRevision
-from framework.gitops.desired.permits import Permits, Trust
+from framework.gitops.desired.permits import Permits, Trust, settled
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitError, SignatureError
 from framework.gitops.repo.git import Git
@@ -110,7 +110,7 @@ class Examination:
         now = self.now()
         key = (self.good or "", now.replace(minute=0, second=0, microsecond=0))
         if self._settled[0] != key:
-            from framework.gitops.change.judges import in_force, settled
+            from framework.gitops.change.judges import in_force
 
             try:
                 with Revision(self.git, key[0], scratch=self.scratch) as base:

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from framework.errors import QuoteopsError
 from framework.files.atomic import canonical_json
 from framework.gitops.change.report import TIERS
+from framework.gitops.desired.permits import settled
 from framework.gitops.desired.revision import Revision
 from framework.gitops.repo.git import Git
 from framework.settings.gitops_files import (
@@ -328,18 +329,6 @@ def strictest(policies: Sequence[Policy]) -> Policy:
         place[here] = value
     keys = {name: rule.model_dump(mode="json") for name, rule in policies[0].keys.items()}
     return Policy.model_validate_json(canonical_json({**data, "keys": keys}))
-
-
-def settled(policies: Sequence[Policy]) -> tuple[str, ...]:
-    """Return who may sign by policies, the newest first: whom each of them names that names anybody.
-
-    Who is the first to be named at all has nobody to wait for. Where all are replaced by others, those before
-    them sign until the others may, or nobody could; a key that was revoked counts no more whatever is said.
-    """
-    older = [policy.signers for policy in policies[1:] if policy.signers]
-    named = policies[0].signers
-    kept = tuple(line for line in named if all(line in names for names in older))
-    return kept if kept or not named else settled(policies[1:])
 
 
 def policy_changes(old: Policy, new: Policy) -> tuple[str, ...]:

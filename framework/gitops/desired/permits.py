@@ -8,7 +8,7 @@ ran says nothing of what runs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,6 +34,18 @@ class Trust:
     def signed(self) -> bool:
         """Say whether a promotion counts only when one of the signers has signed it."""
         return self.policy.signs_promotions(self.tier)
+
+
+def settled(policies: Sequence[Policy]) -> tuple[str, ...]:
+    """Return who may sign by policies, the newest first: whom each of them names that names anybody.
+
+    Who is the first to be named at all has nobody to wait for. Where all are replaced by others, those before
+    them sign until the others may, or nobody could; a key that was revoked counts no more whatever is said.
+    """
+    older = [policy.signers for policy in policies[1:] if policy.signers]
+    named = policies[0].signers
+    kept = tuple(line for line in named if all(line in names for names in older))
+    return kept if kept or not named else settled(policies[1:])
 
 
 @dataclass

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from framework.gitops.change.judges import STRICTER, in_force, pick_of, policy_changes, settled, strictest
+from framework.gitops.change.judges import STRICTER, in_force, pick_of, policy_changes, strictest
 from framework.gitops.change.report import ALWAYS_JUDGE, ChangeReport, PathClass, class_of
 from framework.gitops.change.text import change_lines, verdict_line
+from framework.gitops.desired.permits import settled
 from framework.gitops.desired.revision import Revision
 from framework.settings.describe import keys_of
 from framework.settings.fields import manner_of, name_of
