@@ -29,16 +29,19 @@ def run(argv: Sequence[str]) -> int:
 
 
 def run_release(argv: Sequence[str]) -> int:
-    """End a hold, or take a rewritten branch; 0 done, 2 could not run."""
+    """End a hold, take a rewritten branch, or a policy; 0 done, 2 could not run."""
     parser = _parser("release", "End a hold: the branch is put in force again. Quarantines stay.")
     parser.add_argument("--accept", metavar="SHA", help="take the newest commit of a rewritten branch")
+    parser.add_argument(
+        "--accept-policy", metavar="SHA", help="let a commit's policy say who may promote: a key was lost"
+    )
     args = parser.parse_args(argv)
 
     from framework.files.atomic import canonical_json
     from framework.gitops.agent.operator import release_environment
 
     agent = _agent(args.environment, args.home)
-    done = release_environment(agent, reason=args.reason, accept=args.accept)
+    done = release_environment(agent, reason=args.reason, accept=args.accept, policy=args.accept_policy)
     line = f"| gitops_release | CLEARED | {done} |"
     print(canonical_json({"done": done})) if args.json else timed(tell)(line)
     return 0

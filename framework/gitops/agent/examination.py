@@ -57,6 +57,9 @@ class Examination:
     good: str | None = None
     """The newest commit that nothing forbade: its policy is in force."""
 
+    vouched: str = ""
+    """The commit whose signers count at once by an operator's word."""
+
     def __post_init__(self) -> None:
         self._refusals: dict[str, str] = {}
         self._settled: tuple[tuple[str, datetime] | None, tuple[str, ...]] = (None, ())
@@ -86,6 +89,11 @@ class Examination:
         if good and self.may_be_trusted(commit):
             self.good = commit
 
+    def vouch(self, commit: str) -> None:
+        """Take a commit's policy by an operator's word: where a key is lost, nobody can sign for it."""
+        self.good = self.vouched = commit
+        self.forget()
+
     def forget(self) -> None:
         """Examine every commit anew: what they are measured by has changed."""
         self._refusals.clear()
@@ -96,14 +104,19 @@ class Examination:
         own = self.good is None and self.bootstrap is None
         if anchor.policy is None or (own and self._first_tier.doubt(anchor.commit, anchor.tier)):
             return None
-        return Trust(anchor.policy, anchor.tier)
+        newest = self.fetched().head
+        head = self.of(newest).policy if newest is not None else None
+        return Trust(anchor.policy, anchor.tier, () if head is None else tuple(head.revoked_keys))
 
     def _judging(self) -> EnvironmentRevision:
         """Return the commit whose policy is in force, with the signers of it that count by now."""
         anchor = self.anchor()
         if anchor.policy is None or not anchor.policy.signers or anchor.commit != self.good:
             return anchor
-        return replace(anchor, policy=anchor.policy.model_copy(update={"signers": self._signers()}))
+        known = self.of(self.vouched).policy if self.vouched else None
+        vouched = [line for line in anchor.policy.signers if known is not None and line in known.signers]
+        signers = dict.fromkeys((*self._signers(), *vouched))
+        return replace(anchor, policy=anchor.policy.model_copy(update={"signers": tuple(signers)}))
 
     def _signers(self) -> tuple[str, ...]:
         """Return who may sign by the last good commit: whoever was named of late waits, as the judge does."""
@@ -173,10 +186,13 @@ class Examination:
         """Say whether a commit's policy may take the place of the one in force, by whose signers it counts.
 
         Where promotions are signed, another policy or tier needs one too: else a push could name its signers.
+        One that changes who may promote needs one that says so: somebody promoted it by name.
         """
         anchor, trust, asked = self.anchor(), self.trust(), self.of(commit)
         if trust is None or not trust.signed or (asked.policy, asked.tier) == (anchor.policy, anchor.tier):
             return True
+        standing = Trust(anchor.policy or trust.policy, anchor.tier)
+        moved = asked.policy is None or standing.moved_by(asked.policy, asked.tier)
 
         def brings(at: str) -> bool:
             revision = self.of(at)
@@ -184,6 +200,7 @@ class Examination:
 
         return any(
             row.promotes
+            and (not moved or row.data.get("trust") is True)
             and not self.permits.fault(row, trust, self.now())
             and (row.commit == commit or (self.descends(row.commit, commit) and brings(row.commit)))
             for row in reversed(self.fetched().gate_journal.decisions.all)

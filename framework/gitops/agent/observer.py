@@ -84,11 +84,16 @@ class Observer:
         )
         if history.taken[0] > state.journal.seq:  # said after that state was written
             self.accept(history.taken[1], good=True)
+        self._vouched = history.vouched
+        self.examination.vouched = history.vouched[1]
+        if history.vouched[0] > state.journal.seq:
+            self.examination.vouch(history.vouched[1])
 
     def resume(self) -> None:
         """Go on from the journal that was taken over: what it has seen of the branch counts."""
         history = self.view.history()
-        self._taken = history.taken
+        self._taken, self._vouched = history.taken, history.vouched
+        self.examination.vouched = history.vouched[1]
         self.examination.examined, self.examination.good = history.accepted, history.trusted
         self.examination.forget()
 
@@ -176,6 +181,9 @@ class Observer:
             self._taken = history.taken
             self.accept(history.taken[1], good=True)
             self.examination.forget()
+        if history.vouched != self._vouched:
+            self._vouched = history.vouched
+            self.examination.vouch(history.vouched[1])
         now, live_sha = self.now(), read_live_sha(self.state_dir.live)
         hold, (bot, heard) = self._hold(history), self._bot()
         revoked = self._ruling(self.fetched.gate_journal, history).revoked()

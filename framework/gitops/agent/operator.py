@@ -68,8 +68,12 @@ def hold_environment(agent: Reconciler, *, reason: str) -> Hold:
         return place_hold(agent.state_dir, agent.view, data, bot_health=_bot_health(observed))
 
 
-def release_environment(agent: Reconciler, *, reason: str, accept: str | None = None) -> str:
-    """End a hold, or take a rewritten branch at the commit ``accept``; return what was done.
+def release_environment(
+    agent: Reconciler, *, reason: str, accept: str | None = None, policy: str | None = None
+) -> str:
+    """End a hold, take a rewritten branch at the commit ``accept``, or the ``policy`` of a commit.
+
+    Returns what was done.
 
     A content in quarantine stays there: ending the hold does not bring it back. Raises GitopsError.
     """
@@ -78,6 +82,8 @@ def release_environment(agent: Reconciler, *, reason: str, accept: str | None = 
     with _turn(agent) as observed:
         if accept is not None:
             return _accept(agent, accept, reason)
+        if policy is not None:
+            return _accept_policy(agent, policy, reason)
         if observed.hold is None:
             raise GitopsError(f"{agent.state_dir.environment}: is not held; allowed when status shows Held")
         more = {"reason": reason, "by": operator()}
@@ -147,6 +153,25 @@ def _accept(agent: Reconciler, accept: str, reason: str) -> str:
         )
     agent.view.note(Kind.CLEARED, {"accepted": commit, "reason": reason, "by": operator()})
     return f"{commit[:12]} is taken as the branch's newest commit"
+
+
+def _accept_policy(agent: Reconciler, policy: str, reason: str) -> str:
+    """Let a commit's policy say who may promote from now on: where a key is lost, nobody else can."""
+    commit = agent.git.rev(policy) if len(policy) >= 7 else ""
+    desired = read_state(agent.state_dir.state).desired
+    head = desired.commit if desired is not None else ""
+    asked = agent.observer.of(commit) if commit else None
+    if asked is None or not (commit == head or agent.observer.examination.descends(commit, head)):
+        raise GitopsError(
+            f"--accept-policy {policy}: is no commit of the branch; allowed {head or 'none yet'}, or one it"
+            " contains"
+        )
+    if asked.policy is None:
+        raise GitopsError(f"--accept-policy {policy}: its policy cannot be read: {asked.fault}")
+    if not asked.policy.signers and asked.policy.signs_promotions(asked.tier):
+        raise GitopsError(f"--accept-policy {policy}: names no signers, so nothing could be promoted by it")
+    agent.view.note(Kind.CLEARED, {"policy": commit, "reason": reason, "by": operator()})
+    return f"the policy of {commit[:12]} says who may promote"
 
 
 def _grounds(agent: Reconciler, observed: Observed, reason: str) -> Grounds:

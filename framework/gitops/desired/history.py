@@ -85,6 +85,9 @@ class History:
     taken: tuple[int, str] = (0, "")
     """The last rewritten branch that an operator has taken: entry and commit."""
 
+    vouched: tuple[int, str] = (0, "")
+    """The last commit whose policy an operator let count here, whoever signed: entry and commit."""
+
     quarantines: tuple[Quarantine, ...] = ()
     proven: frozenset[str] = frozenset()
     """config_sha of contents that a bot ran in good health for the whole probation time."""
@@ -204,6 +207,10 @@ def _hold(history: History, row: Row) -> History:
 
 def _cleared(history: History, row: Row) -> History:
     """End a hold, or take a rewritten branch: both are said by an entry of this kind."""
+    policy = row.data.get("policy")
+    if policy is not None:
+        _check_texts(row.data, "policy")
+        history = replace(history, trusted=policy, vouched=(row.seq, policy))
     accepted = row.data.get("accepted")
     if accepted is not None:
         refused = {commit: why for commit, why in history.refused.items() if commit != accepted}
@@ -268,6 +275,7 @@ def _adopted(history: History, row: Row) -> History:
         accepted=row.data["accepted"],
         trusted=row.data["trusted"],
         taken=(0, ""),
+        vouched=(0, ""),
     )
 
 

@@ -29,6 +29,17 @@ class Trust:
 
     policy: Policy
     tier: str
+    revoked: tuple[str, ...] = ()
+    """Keys that the branch revokes besides: that counts at once, whoever pushed it."""
+
+    def moved_by(self, policy: Policy, tier: str) -> bool:
+        """Say whether another policy or tier changes who may promote: people say so by name, or nobody."""
+        return (
+            tier != self.tier
+            or set(policy.signers) != set(self.policy.signers)
+            or not set(policy.revoked_keys) >= set(self.policy.revoked_keys)
+            or (self.signed and not policy.signs_promotions(tier))
+        )
 
     @property
     def signed(self) -> bool:
@@ -75,6 +86,7 @@ class Permits:
 
     def _signature_fault(self, decision: Decision, trust: Trust) -> str:
         allowed, revoked = trust.policy.signer_lists
+        revoked += "".join(f"{key}\n" for key in trust.revoked if key not in trust.policy.revoked_keys)
         if not trust.policy.signers:
             return "a promotion must be signed, and the policy names no signers"
         key = (decision.entry.sha256, hashlib.sha256(f"{allowed}\0{revoked}".encode()).hexdigest())

@@ -46,6 +46,10 @@ class JudgedEnvironment:
     trust: bool = False
     """Whether nothing but what judges it changes, and its agent takes that by a promotion alone."""
 
+    keys: bool = False
+    """Whether that changes who may promote: nobody lets it in but people, by the environment's name."""
+
+    named: bool = False
     known: bool = False
     """Whether it is promoted as a first content and is none: an error of who asks, and no decision."""
 
@@ -88,7 +92,7 @@ class JudgedEnvironment:
         if self.first and self.accepted and self.head_config_sha is not None:
             return None if self.first == NOBODY else Kind.PROMOTED
         if same:
-            trusted = self.change is None and self.trust and self.accepted
+            trusted = self.change is None and self.trust and self.accepted and (self.named or not self.keys)
             return Kind.PROMOTED if trusted else None
         return Kind.PROMOTED if self.change is not None and self.accepted else Kind.REFUSED
 
@@ -135,5 +139,6 @@ class JudgedEnvironment:
             else "none",
             "by": self.first or ("check" if self.on_tapes is None else self.on_tapes.inputs.attempt),
             **({} if self.on_tapes is None else {"report": report_sha(self.on_tapes.found())}),
+            **({"trust": True} if self.keys and self.named else {}),
             **({} if self.until is None else {"until": self.until}),
         }

@@ -20,6 +20,7 @@ from framework.errors import QuoteopsError
 from framework.files.atomic import read_text
 from framework.files.moments import iso_utc
 from framework.gates.paired_verdict import Outcome
+from framework.gitops.desired.permits import Trust
 from framework.gitops.desired.revision import Revision
 from framework.gitops.errors import GitopsError
 from framework.gitops.gate.bundle import bundle_of
@@ -134,6 +135,12 @@ def promote(
 
 def _lines(one: JudgedEnvironment, request: GateRequest, count: int, *, signed: bool) -> Iterator[str]:
     """Say what was decided of an environment, and what is still missing of it."""
+    if one.keys and not one.named:
+        yield (
+            f"| promote | WAITING | environment={one.name}: who may promote changes (signers, revoked keys,"
+            " promotion_signed or tier), and no workflow lets that in: whoever may promotes it by name:"
+            f" --environment {one.name} --base BEFORE --sign KEY |"
+        )
     if one.known:
         yield f"| promote | ERROR | environment={one.name} entries=0 | {one.sentence} |"
     elif one.first == NOBODY and one.decision is None:
@@ -192,6 +199,8 @@ def _judge(request: GateRequest, name: str) -> JudgedEnvironment:
             gone=f"{ENVIRONMENTS}/{name}.yaml" not in request.head.files,
             until=_until(request.head, name, now),
             trust=_moves_trust(base, request.head, name),
+            keys=_moves_keys(base, request.head, name),
+            named=request.environment is not None,
         )
 
 
@@ -201,6 +210,15 @@ def _moves_trust(base: Revision, head: Revision, name: str) -> bool:
         tiers = [revision.environment(name).tier for revision in (base, head)]
         moved = base.policy != head.policy or tiers[0] != tiers[1]
         return moved and base.policy.signs_promotions(tiers[0])
+    except QuoteopsError:
+        return False
+
+
+def _moves_keys(base: Revision, head: Revision, name: str) -> bool:
+    """Say whether who may promote changes, where that takes a signature."""
+    try:
+        trust = Trust(base.policy, base.environment(name).tier)
+        return trust.signed and trust.moved_by(head.policy, head.environment(name).tier)
     except QuoteopsError:
         return False
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from framework.gitops.agent.conditions import Permission, permission_of
+from framework.gitops.agent.operator import release_environment
 from framework.gitops.desired.environment_revision import read_revision
+from framework.gitops.errors import GitopsError
 from framework.gitops.repo.entry_signatures import sign_entry
 from framework.gitops.repo.journal_branch import append_published, fetch_published
 from framework.journal import segments
@@ -153,7 +155,7 @@ def test_a_push_does_not_name_its_own_signers(desk: Desk) -> None:
 def test_whom_a_promoted_policy_names_may_sign_after_the_settle_time(desk: Desk) -> None:
     desk.world.now = utc_now() + timedelta(seconds=1)  # commits bear the machine's time
     commit = desk.policy(desk.line, f"{desk.line}', '{desk.strange_line}")
-    desk.world.promote(commit, key=desk.key)
+    desk.world.promote(commit, key=desk.key, trust=True)
     desk.permission()
     later = desk.ask(tail_age_ms=700)
     desk.world.promote(later, key=desk.stranger)
@@ -163,10 +165,47 @@ def test_whom_a_promoted_policy_names_may_sign_after_the_settle_time(desk: Desk)
     desk.world.now += timedelta(hours=169)
     assert desk.permission()[0] is Permission.ALLOWED
     desk.policy(f"'{desk.line}', ", "")
-    desk.world.promote(desk.world.author.rev("main"), key=desk.stranger)
+    desk.world.promote(desk.world.author.rev("main"), key=desk.stranger, trust=True)
     desk.permission()
     desk.world.promote(desk.ask(tail_age_ms=710), key=desk.key)
     assert desk.permission()[0] is Permission.WAITING, "who is named no more counts no more at once"
+
+
+@pytest.mark.parametrize("how", ["signers", "unsigned", "beside a value"])
+def test_who_may_promote_is_changed_by_no_promotion_but_one_that_says_so(desk: Desk, how: str) -> None:
+    if how == "unsigned":
+        commit = desk.policy("promotion_signed: true", "promotion_signed: false")
+    else:
+        commit = desk.policy(desk.line, desk.strange_line)
+    if how == "beside a value":
+        commit = desk.ask(tail_age_ms=690)
+    desk.world.promote(commit, key=desk.key)
+    desk.permission()
+    later = desk.ask(tail_age_ms=700)
+    desk.world.promote(later, key=None if how == "unsigned" else desk.stranger)
+    assert desk.permission()[0] is Permission.WAITING
+
+
+def test_where_a_key_is_lost_an_operator_says_whose_policy_counts(desk: Desk) -> None:
+    commit = desk.policy(desk.line, desk.strange_line)
+    desk.permission()
+    desk.world.restart()
+    release_environment(desk.world.agent, reason="the key is lost", policy=commit)
+    for value in (700, 710):
+        later = desk.ask(tail_age_ms=value)
+        desk.world.promote(later, key=desk.stranger)
+        assert desk.permission()[0] is Permission.ALLOWED
+        desk.world.restart()
+    with pytest.raises(GitopsError, match="is no commit of the branch"):
+        release_environment(desk.world.agent, reason="x", policy="short")
+
+
+def test_a_key_is_revoked_as_soon_as_the_branch_says_so(desk: Desk) -> None:
+    public = " ".join(desk.key.with_suffix(".pub").read_text().split()[:2])
+    desk.policy("revoked_keys: []", f"revoked_keys: ['{public}']")
+    later = desk.ask(tail_age_ms=700)
+    desk.world.promote(later, key=desk.key)
+    assert "its key was revoked" in desk.waiting()
 
 
 def test_what_is_signed_stands_where_it_was_written(desk: Desk) -> None:
