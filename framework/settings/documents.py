@@ -138,9 +138,17 @@ def _number(text: str) -> float:
     return number
 
 
-def check_numbers(text: str) -> None:
-    """Raise ``ValueError`` for a number anywhere in a text that a float holds as infinity or as nothing."""
+def check_inside(text: str) -> None:
+    """Raise ``ValueError`` for a text that is nested too deep, or holds a number that no file may hold."""
+    depth = deepest = 0
+    for letter in text:
+        depth += (letter in "[{(") - (letter in "]})")
+        deepest = max(depth, deepest)
+    if deepest > _DEEPEST:
+        raise ValueError(f"is nested too deep; allowed {_DEEPEST} levels")
     for match in _NUMBER_IN.finditer(text):
+        if len(match[0]) > _LONGEST and match[0].lstrip("+-").isdigit():
+            raise ValueError(f"{cut(match[0])} is too large; allowed whole numbers of {_LONGEST} digits")
         _number(match[0])
 
 

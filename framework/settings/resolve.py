@@ -11,7 +11,7 @@ from typing import Any
 from framework.files.atomic import read_text
 from framework.files.hints import did_you_mean, shown
 from framework.settings.describe import field_at, fields_at, keys_of
-from framework.settings.documents import Document, check_numbers, leaves, parse_yaml, read_scalar
+from framework.settings.documents import Document, check_inside, cut, leaves, parse_yaml, read_scalar
 from framework.settings.errors import ConfigError
 from framework.settings.schema.profile import RuntimeParams
 from framework.settings.schema.run import RunSettings
@@ -256,9 +256,9 @@ def _readable(key: str, value: str) -> str:
     for one in several:
         try:
             read_scalar(one if "_" in one else "")
-            check_numbers(one)
+            check_inside(one)
         except ValueError as error:
-            raise ConfigError(f"command line: {key}={one}: {error}") from error
+            raise ConfigError(f"command line: {key}={cut(one)}: {error}") from error
     if len(several) > 1:
         return ",".join(_quoted(one) for one in several)
     return _quoted(value)

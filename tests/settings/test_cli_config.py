@@ -207,6 +207,14 @@ def test_a_number_that_a_float_holds_as_nothing_is_none_in_a_word_as_in_a_file(
     assert "too small to be told from 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("text", "says"), [("[" * 300 + "]" * 300, "too deep"), ("9" * 5000, "40 digits")])
+def test_a_word_is_bounded_as_a_file_is(text: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", f"strategy.base_half_spread_bps={text}"]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert len(err) < 400
+
+
 @pytest.mark.parametrize("words", [["tape", "synth", "--hours", "1_0"], ["tape", "synth", "--seed", "1_0"]])
 def test_a_number_with_underscores_is_none_in_a_flag(
     words: list[str], capsys: pytest.CaptureFixture[str]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import FULL
-from framework.gitops.errors import GitError
+from framework.gitops.errors import GitError, GitopsError
 from framework.gitops.repo.git import Blob, Git
 
 if TYPE_CHECKING:
@@ -131,7 +131,12 @@ class Revision:
         from framework.settings.environment import compose_environment
 
         if (name, now) not in self._composed:
-            self._composed[name, now] = compose_environment(self.root, name, now=now).settings
+            try:
+                self._composed[name, now] = compose_environment(self.root, name, now=now).settings
+            except QuoteopsError:
+                raise
+            except Exception as error:  # a library's own: one environment's files end nothing but itself
+                raise GitopsError(f"{name}: cannot be composed ({type(error).__name__}: {error})") from error
         return self._composed[name, now]
 
     def config_sha(self, name: str, *, now: datetime) -> str | None:

@@ -185,7 +185,7 @@ def _judge(request: GateRequest, name: str) -> JudgedEnvironment:
                 base = opened.enter_context(Revision(base.git, ground))
             asked = replace(request, base=base, environment=name, now=now, append=_nowhere)
             asked = replace(asked, floor=False)  # what reduces risk is in force: refusing it would loosen
-            report = run_gate(asked).report
+            report = _gate_report(asked, name)
         except QuoteopsError as error:
             fault = request.head.plain(base.plain(str(error)))
         return JudgedEnvironment(
@@ -202,6 +202,16 @@ def _judge(request: GateRequest, name: str) -> JudgedEnvironment:
             keys=_moves_keys(base, request.head, name),
             named=request.environment is not None,
         )
+
+
+def _gate_report(asked: GateRequest, name: str) -> GateReport:
+    """Ask the gate; whatever goes wrong with one environment, the others are still to be judged."""
+    try:
+        return run_gate(asked).report
+    except QuoteopsError:
+        raise
+    except Exception as error:
+        raise GitopsError(f"{name}: could not be judged ({type(error).__name__}: {error})") from error
 
 
 def _moves_trust(base: Revision, head: Revision, name: str) -> bool:

@@ -107,6 +107,7 @@ class Merge:
     monkeypatch: pytest.MonkeyPatch
     said: list[str] = field(default_factory=list)
     runs: bool = True
+    crash: Exception | None = None
     before: dict[str, str | None] = field(default_factory=lambda: {"sandbox": OLD, "paper": OLD})
     after: dict[str, str | None] = field(default_factory=lambda: {"sandbox": NEW, "paper": NEW})
 
@@ -124,7 +125,7 @@ class Merge:
         def run_gate(request: GateRequest) -> GateResult:
             name = str(request.environment)
             if name in broken:
-                raise GitopsError(f"{name}: no tape")
+                raise self.crash or GitopsError(f"{name}: no tape")
             return GateResult(request, self.report(name, outcome, rows, changed), Witness(START))
 
         self.monkeypatch.setattr(room, "run_gate", run_gate)
@@ -221,6 +222,17 @@ def test_what_nothing_is_attributed_to_and_differs_is_refused_for_want_of_an_ans
     assert merge.judged(Outcome.PASS, rows={}, changed=()) == ["refused", "refused"]
     assert merge.entries("sandbox")[-1].data["verdict"] == "ERROR"
     assert merge.promotion.exit_code == 2
+
+
+def test_a_fault_of_any_kind_in_one_environment_stops_no_other(merge: Merge) -> None:
+    merge.judged(Outcome.PASS, rows={"sandbox": Outcome.PASS}, changed=("sandbox",), broken=("paper",))
+    assert merge.promotion.promoted == ("sandbox",)
+    merge.crash = KeyError("columns")
+    merge.after["sandbox"] = "3" * 64
+    merge.judged(Outcome.PASS, rows={"sandbox": Outcome.PASS}, changed=("sandbox",), broken=("paper",))
+    assert merge.promotion.promoted == ("sandbox",)
+    assert merge.promotion.refused == ("paper",)
+    assert any("could not be judged (KeyError" in line for line in merge.said)
 
 
 def test_what_runs_is_not_refused_for_what_a_commit_does_beside_it(merge: Merge) -> None:
