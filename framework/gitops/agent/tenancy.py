@@ -16,6 +16,7 @@ from framework.errors import QuoteopsError
 from framework.files.atomic import write_json
 from framework.files.moments import iso_utc
 from framework.gitops.agent.adoption import Adoption, gather
+from framework.gitops.agent.alive import is_gone, this_process
 from framework.gitops.agent.lease import PATIENCE, Lease, lease_file, new_lease, read_lease, ticks
 from framework.gitops.agent.state_dir import StateDir
 from framework.gitops.errors import GitError
@@ -115,14 +116,23 @@ class Tenancy:
             self.mine = None if release else self.mine
 
     def holder(self) -> str:
-        """Return who this agent is: machine, folder, and a mark of the folder's own."""
+        """Return who this agent is: machine, folder, and a mark of this process's own.
+
+        Two disks of one image, two containers of one name, are two.
+        """
         if not self._holder:
-            mark = self._kept().get("mark")
-            if not isinstance(mark, str):
-                mark = secrets.token_hex(4)
-                self._keep(mark=mark)
-            self._holder = f"{platform.node()}:{self.state_dir.home}:{mark}"
+            self._holder = f"{platform.node()}:{self.state_dir.home}:{secrets.token_hex(8)}"
         return self._holder
+
+    def _is_mine(self, lease: Lease) -> bool:
+        """Say whether a lease is this agent's, or that of one in this folder that is proven to be gone."""
+        if lease.holder == self.holder():
+            return True
+        kept = self._kept().get("holds")
+        if not isinstance(kept, dict) or kept.get("holder") != lease.holder:
+            return False
+        process = kept.get("process")
+        return isinstance(process, dict) and is_gone(process)
 
     # -- taking it -------------------------------------------------------------------------------------------
 
@@ -152,6 +162,7 @@ class Tenancy:
                 holder=self.holder(), token=1 if there is None else there.token + 1, now=self.now()
             )
             taken[:] = [lease]
+            self._keep(holds={"holder": self.holder(), "process": this_process()})
             name = self.state_dir.environment
             return {lease_file(name): lease.line()}, f"lease({name}): token {lease.token}\n"
 
@@ -191,7 +202,7 @@ class Tenancy:
 
     def _is_anothers(self, lease: Lease | None) -> bool:
         """Say whether a lease is another agent's that may still act: one that changed not long ago."""
-        if lease is None or lease.released or lease.holder == self.holder():
+        if lease is None or lease.released or self._is_mine(lease):
             return False
         line = lease.line().decode()
         if self._seen[0] != line:
