@@ -260,6 +260,7 @@ CASES: list[tuple[str, Observed, Do]] = [
     ("revoked, gone back to", observed(back_at_a(), revoked={"a": "no"}), Do.ALERT),
     ("revoked no more", observed(said(in_force("a"), revoked="no")), Do.RESOLVE),
     ("revoked, said before", observed(said(in_force("b"), revoked="no"), revoked=NO), Do.WAIT),
+    ("an entry that decides nothing", observed(in_force("a"), undecided="x:1: is no decision"), Do.ALERT),
 ]
 
 
