@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.files.errors import FileError, HeldError, UnfitError
+from framework.files.moments import iso_utc_ns
 from framework.files.plain import NO_WAIT, move_aside, open_plain
 from framework.files.spare import write_spare
 
@@ -21,6 +22,8 @@ NAMED = 20
 """Bytes of a lock's file that say which process holds it."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system without locks says."""
 AHEAD = 65_536
 """Bytes of disk that a file which must grow holds beyond its end."""
 
@@ -140,18 +143,32 @@ def locked(*, path: Path, timeout_s: float) -> Iterator[None]:
         beside.parent.mkdir(parents=True, exist_ok=True)
         handle = _open_lock(beside)
     except OSError as error:
-        raise FileError(f"{beside}: cannot lock: {error.strerror or error}") from error
+        raise _no_lock(beside, error) from error
     try:
-        deadline = time.monotonic() + timeout_s
-        while not _try_lock(handle):
-            if time.monotonic() >= deadline:
-                raise HeldError(f"{beside}: is held by {_holder(handle)} for more than {timeout_s:g} s")
-            time.sleep(0.002)
+        _wait_for(handle, beside, timeout_s=timeout_s)
         with contextlib.suppress(OSError):  # the name is for people: a full disk has none
             os.pwrite(handle, f"{os.getpid():<{NAMED}}".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _wait_for(handle: int, beside: Path, *, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    try:
+        while not _try_lock(handle):
+            if time.monotonic() >= deadline:
+                waited = f" for more than {timeout_s:g} s" if timeout_s else ""
+                raise HeldError(f"{beside}: is held by {_holder(handle)}{waited}")
+            time.sleep(0.002)
+    except OSError as error:
+        raise _no_lock(beside, error) from error
+
+
+def _no_lock(beside: Path, error: OSError) -> FileError:
+    """Say what a lock's file needs: some network file systems have no locks."""
+    allowed = "; allowed a local file system, or one with locks" if error.errno in LOCKLESS else ""
+    return FileError(f"{beside}: cannot lock: {error.strerror or error}{allowed}")
 
 
 def _open_lock(path: Path) -> int:
@@ -176,8 +193,10 @@ def _open_lock(path: Path) -> int:
 
 
 def _holder(handle: int) -> str:
+    """Name the process that holds a lock and since when: it wrote its number when it took it."""
     with contextlib.suppress(OSError, ValueError):
-        return f"another process ({int(os.pread(handle, NAMED, 0))})"
+        process, since = int(os.pread(handle, NAMED, 0)), iso_utc_ns(os.fstat(handle).st_mtime_ns)
+        return f"another process ({process}, since {since})"
     return "another process"
 
 
@@ -204,6 +223,7 @@ def _check_plain(handle: int, path: Path) -> None:
 
 
 def _try_lock(handle: int) -> bool:
+    """Take the lock of an open file unless it is taken; raises OSError where the file system has no locks."""
     try:
         if os.name == "posix":
             import fcntl

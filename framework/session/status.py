@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -20,6 +21,7 @@ from framework.compiled.records import to_array
 from framework.edge.rows import audit_rows, trade_rows
 from framework.files.moments import iso_utc
 from framework.market.records import Fill
+from framework.session.alone import alone, bot_file_of
 from framework.session.beside_git import check_beside_git
 from framework.session.bot_report import BotReport, InForce, RefusedPatch, Stopped, WaitingValue
 from framework.session.cut_off import tell_cut_off
@@ -79,11 +81,13 @@ class Bot:
         self._log, self._stop = log, stop
         self._ended: Stopped | None = None
         self._told_health, self._next_line_ns = "", time.monotonic_ns() + LINE_NS
-        self.metrics = serve_metrics(composed.settings.soak.metrics_port, log)
         self.environment = composed.settings.soak.environment
+        self._alone = ExitStack()
         if self.environment is not None:
             check_beside_git(composed, environment=self.environment)
             check_permitted(composed.settings, home=home, environment=self.environment)
+            self._alone.enter_context(alone(home=home, environment=self.environment))
+        self.metrics = serve_metrics(composed.settings.soak.metrics_port, log)
         self.run = folder.path.name
         self.replay: SoakReplay | None = None
         self.started_at = self.since = self.refused_at = _now()
@@ -94,7 +98,7 @@ class Bot:
         bot_file = None
         if self.environment is not None:
             watched = live_overrides(home, self.environment)
-            bot_file = watched.parent.parent / "bot.json"
+            bot_file = bot_file_of(home, self.environment)
             watched.parent.mkdir(parents=True, exist_ok=True)
             live.watcher = OverridesWatcher(
                 watched, load=self._load, on_alert=self._invalid, on_recovery=self._recovered, on_swap=_hash
@@ -152,6 +156,7 @@ class Bot:
             self._journal.close()
         self._writer.close()
         self.metrics.close()
+        self._alone.close()
 
     def beat(self, _at_ns: int) -> None:
         """Tell how it goes once a second of real time; called before every slice."""

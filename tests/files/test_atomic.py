@@ -1,5 +1,6 @@
 """Files replaced as a whole, and canonical JSON."""
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framework.files import atomic as files
-from framework.files.atomic import canonical_json, read_text, sha256_of, write_atomic, write_json
+from framework.files.atomic import canonical_json, locked, read_text, sha256_of, write_atomic, write_json
 from framework.files.cache import user_cache
 from framework.files.errors import FileError
 
@@ -77,3 +78,15 @@ def test_a_user_without_a_home_is_told_how_to_name_a_cache(monkeypatch: pytest.M
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     with pytest.raises(FileError, match="this user has no home; allowed QUOTEOPS_CACHE=FOLDER"):
         user_cache()
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def no_locks(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    said = rf"{tmp_path}/\.x\.lock: cannot lock: No locks available; allowed a local file system"
+    with pytest.raises(FileError, match=said), locked(path=tmp_path / "x", timeout_s=0.0):
+        pass

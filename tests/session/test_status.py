@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +16,12 @@ import pytest
 
 from framework.compiled.records import interpreted
 from framework.files.atomic import sha256_of, write_atomic
+from framework.session.errors import SoakError
 from framework.settings.compose import compose_run
 from framework.settings.environment import compose_environment
 from framework.settings.errors import ConfigError
 from framework.units import SECOND
-from tests.command import private_copy, soaked
+from tests.command import environment, private_copy, soaked
 
 pytestmark = pytest.mark.skipif(interpreted(), reason="a soak needs the compiled code")
 
@@ -258,6 +262,32 @@ def test_a_bot_that_breaks_off_does_not_say_that_it_was_meant(agent: Agent) -> N
         "on_purpose": False,
     }
     assert bot["health"] == "degraded"
+
+
+def test_a_second_bot_of_an_environment_is_refused_while_the_first_lives(agent: Agent) -> None:
+    refused: list[str] = []
+
+    def second() -> None:
+        with pytest.raises(SoakError) as caught:
+            soaked(agent.root, *SHORT, clock=Staged({}))
+        refused.append(str(caught.value))
+
+    soaked(agent.root, *SHORT, clock=Staged({5.0: second}))
+    (said,) = refused
+    assert f"sandbox has a bot already; allowed one at a time ({agent.folder}/.bot.json.lock: is held" in said
+    assert f"another process ({os.getpid()}, since 20" in said
+    soaked(agent.root, *SHORT, clock=Staged({}))
+
+
+def test_the_place_of_a_bot_that_died_is_free(agent: Agent) -> None:
+    code = (
+        "import os; from pathlib import Path; from framework.session.alone import alone\n"
+        "with alone(home=Path(), environment='sandbox'): os._exit(9)"
+    )
+    died = subprocess.run([sys.executable, "-c", code], cwd=agent.root, env=environment(), check=False)
+    assert died.returncode == 9
+    assert (agent.folder / ".bot.json.lock").read_text().strip()
+    soaked(agent.root, *SHORT, clock=Staged({}))
 
 
 def test_a_run_of_an_environment_is_composed_as_its_file_says_and_words_win(agent: Agent) -> None:

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 
 from framework.errors import QuoteopsError
 from framework.files.atomic import locked
-from framework.files.errors import FileError
+from framework.files.errors import HeldError
 from framework.files.spare import keep_spares
 from framework.gitops.agent.conditions import Permission, Sync, fresh, permission_of, sync_of
 from framework.gitops.agent.observed import Observed
@@ -231,7 +231,7 @@ def _alone(state_dir: StateDir) -> Iterator[None]:
     held = ExitStack()
     try:
         held.enter_context(locked(path=state_dir.agent, timeout_s=0.0))
-    except FileError as error:
+    except HeldError as error:
         raise GitopsError(
             f"{state_dir.folder}: {state_dir.environment} has an agent already ({error})"
         ) from error
