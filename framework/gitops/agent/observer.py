@@ -28,6 +28,7 @@ from framework.gitops.desired.rendered import Rendered, late_tightenings, read_r
 from framework.gitops.errors import GitError
 from framework.gitops.repo.git import Git
 from framework.holds.hold import Hold, read_hold
+from framework.journal.entry import EMPTY, Head
 from framework.journal.errors import JournalError
 
 
@@ -84,6 +85,8 @@ class Observer:
         )
         if history.taken[0] > state.journal.seq:  # said after that state was written
             self.accept(history.taken[1], good=True)
+        self._gate_head = Head(*history.gate_head) if history.gate_head[0] else EMPTY
+        """What the gate's journal must hold: an agent whose journal this is has read it."""
         self._vouched = history.vouched
         self.examination.vouched = history.vouched[1]
         if history.vouched[0] > state.journal.seq:
@@ -96,6 +99,18 @@ class Observer:
         self.examination.vouched = history.vouched[1]
         self.examination.examined, self.examination.good = history.accepted, history.trusted
         self.examination.forget()
+        self._gate_head = least = Head(*history.gate_head) if history.gate_head[0] else EMPTY
+        read = self.incoming.gate_journal.head
+        if least.seq > read.seq or (least.seq == read.seq and least != read):
+            fault = f"the gate's journal ends at entry {read.seq} and was at {least.seq}: it was shortened"
+            self.incoming = replace(self.incoming, gate_journal=GateJournal(fault=fault))
+
+    def gate_stamp(self) -> dict[str, object]:
+        """Return how far the gate's journal was read, for the entries of this agent's own."""
+        read = self.fetched.gate_journal
+        if read.fault or read.head == EMPTY:
+            return {}
+        return {"gate_head": {"seq": read.head.seq, "sha256": read.head.sha256}}
 
     def fetch(self) -> None:
         """Bring the branch here, and what the gate's journal says; what goes wrong is kept, not raised."""
@@ -113,13 +128,20 @@ class Observer:
         if self.incoming.gate_journal.tip is None:
             recalled = recalled_gate_journal(self.git, self.state_dir.environment)
             fault = self.incoming.gate_journal.fault
-            self.incoming = replace(self.incoming, gate_journal=replace(recalled, fault=fault))
+            self.incoming = replace(
+                self.incoming, gate_journal=replace(recalled, tip=None, head=EMPTY, blobs=(), fault=fault)
+            )
 
     def _read_gate_journal(self) -> GateJournal:
         """Read what the gate has decided: what adds risk is in force by its word alone."""
         before = self.incoming.gate_journal
         gate_journal = read_gate_journal(
-            self.git, self.remote, self.state_dir.environment, before, known=self.published
+            self.git,
+            self.remote,
+            self.state_dir.environment,
+            before,
+            known=self.published,
+            least=self._gate_head,
         )
         self.published = gate_journal.tip or self.published
         return gate_journal

@@ -144,8 +144,9 @@ class Reconciler:
         self._take_over()
         self.view.seal()
         mine = self.tenancy.mine
-        self.view.journal.stamp = {} if mine is None else {"token": mine.token}
         self.observer.compose_head()
+        token = {} if mine is None else {"token": mine.token}
+        self.view.journal.stamp = {**token, **self.observer.gate_stamp()}
         for _ in range(MOST):
             proposal: Hold | None = None
             with locked(path=self.state_dir.turn, timeout_s=TURN_S):

@@ -18,6 +18,7 @@ from framework.gitops.repo.entry_signatures import decided_at
 from framework.gitops.repo.git import Git
 from framework.gitops.repo.journal_branch import BRANCH, FETCHED, fetch_tip, journal_name, read_published
 from framework.journal.entry import EMPTY, Entry, Head, Kind
+from framework.journal.journal import check_head
 from framework.settings.documents import cut
 
 SENTENCE = 300
@@ -148,17 +149,24 @@ class GateJournal:
 
 
 def read_gate_journal(
-    git: Git, remote: str, environment: str, before: GateJournal, *, known: str | None
+    git: Git,
+    remote: str,
+    environment: str,
+    before: GateJournal,
+    *,
+    known: str | None,
+    least: Head = EMPTY,
 ) -> GateJournal:
     """Bring the journal's branch here and read the environment's gate anew where it has moved.
 
-    ``known`` is the branch's commit as it was last seen. What goes wrong is kept, not raised.
+    ``known`` is the branch's commit as it was last seen, ``least`` an entry that the journal must hold. What
+    goes wrong is kept, not raised.
     """
     try:
         tip = fetch_tip(git, remote, known=known)
         if tip is None or tip == before.tip:
             return replace(before, fault="")
-        return _at(git, tip, environment, before)
+        return _at(git, tip, environment, before, least)
     except QuoteopsError as error:
         return replace(before, fault=str(error))
 
@@ -171,7 +179,7 @@ def recalled_gate_journal(git: Git, environment: str) -> GateJournal:
         return GateJournal()
 
 
-def _at(git: Git, tip: str, environment: str, before: GateJournal) -> GateJournal:
+def _at(git: Git, tip: str, environment: str, before: GateJournal, least: Head = EMPTY) -> GateJournal:
     name, agents = journal_name(environment), f"{environment}.head.json"
     paths = (f"{name}.jsonl", f"{name}.head.json")
     there = git.files(tip, *paths, agents)
@@ -180,10 +188,16 @@ def _at(git: Git, tip: str, environment: str, before: GateJournal) -> GateJourna
         return replace(before, tip=tip, served=agents in there, fault="")
     published = read_published(git, tip, name, after=before.head)
     entries = () if published is None else published.entries
+    if before.head == EMPTY:
+        check_head(entries, least, where=f"{BRANCH}:{name}.jsonl")
     return GateJournal(
         tip=tip,
         head=EMPTY if published is None else published.head,
-        decisions=fold_decisions(entries, into=before.decisions, where=f"{BRANCH}:{name}.jsonl"),
+        decisions=fold_decisions(
+            entries,
+            into=NOTHING if before.head == EMPTY else before.decisions,
+            where=f"{BRANCH}:{name}.jsonl",
+        ),
         served=agents in there,
         blobs=blobs,
         fault="",

@@ -88,6 +88,9 @@ class History:
     vouched: tuple[int, str] = (0, "")
     """The last commit whose policy an operator let count here, whoever signed: entry and commit."""
 
+    gate_head: tuple[int, str] = (0, "")
+    """The newest entry of the gate's journal that its agent had read: it may grow, and no more."""
+
     quarantines: tuple[Quarantine, ...] = ()
     proven: frozenset[str] = frozenset()
     """config_sha of contents that a bot ran in good health for the whole probation time."""
@@ -140,13 +143,18 @@ def fold(rows: Iterable[Row], *, into: History | None = None) -> History:
         step = _STEPS.get(row.kind)
         if step is not None:
             try:
-                history = step(history, row)
+                history = _with_gate_head(step(history, row), row)
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 raise JournalError(
                     f"entry {row.seq}: an entry {row.kind} without what belongs to it"
                     f" ({type(error).__name__}: {error}); the journal was changed, or other code wrote it"
                 ) from error
     return history
+
+
+def _with_gate_head(history: History, row: Row) -> History:
+    said = row.data.get("gate_head")
+    return history if said is None else replace(history, gate_head=(said["seq"] + 0, said["sha256"] + ""))
 
 
 def moment(text: str) -> datetime:

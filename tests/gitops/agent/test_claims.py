@@ -172,3 +172,28 @@ def test_state_that_came_with_a_commit_starts_no_agent(tmp_path: Path, what: str
         make_reconciler(environment="sandbox", home=tmp_path, remote="x")
     if what == "a file":
         check_untracked(tmp_path, "paper")
+
+
+@pytest.mark.parametrize("host", ["restarted", "new"])
+def test_a_gate_s_journal_that_was_shortened_lets_nothing_in(world: World, host: str) -> None:
+    commit = world.ask(tail_age_ms=720)
+    world.promote(commit, Kind.REFUSED, sentence="worse")
+    assert permission_of(world.poll())[0] is Permission.REFUSED
+    git, name = world.author, "sandbox.gate"
+    tip = fetch_tip(git, str(world.remote))
+    newest = None if tip is None else read_newest(git, tip, name)
+    assert newest is not None
+    left = newest.entries[:-1]
+    head = {"seq": left[-1].seq, "sha256": left[-1].sha256}
+    files: dict[str, bytes | None] = {
+        f"{name}.jsonl": b"".join(entry.line() for entry in left),
+        f"{name}.head.json": (canonical_json(head) + "\n").encode(),
+    }
+    git.push(str(world.remote), f"{git.commit_files(tip, files, 'journal')}:refs/heads/{BRANCH}")
+    if host == "new":
+        shutil.rmtree(world.home)
+    world.restart(publishes=True)
+    for _ in range(4):
+        assert permission_of(world.poll())[0] in (Permission.WAITING, Permission.REFUSED)
+        assert world.live() == {"tail_age_ms": 700}
+    assert "journal" in world.agent.view.history().alerts
