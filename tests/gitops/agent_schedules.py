@@ -403,7 +403,8 @@ class Schedule:
                 self.remote_head = head
         lease = self.published("sandbox.lease.json")
         if lease is not None:
-            why = self.model.why_not_lease(lease["holder"], lease["token"], lease["released"], self.ticks)
+            place = lease["holder"].rpartition(":")[0]  # of a home's processes all but the last are dead
+            why = self.model.why_not_lease(place, lease["token"], lease["released"], self.ticks)
             assert not why, why
 
     def _take_over(self, home: Home) -> None:
