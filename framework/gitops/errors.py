@@ -11,6 +11,10 @@ class GitError(GitopsError):
     """Say which git operation failed, on what, and why."""
 
 
+class MirrorDamaged(GitError):
+    """A repository that is only a copy cannot be read any more; it was set aside, and one is made anew."""
+
+
 class BranchMissing(GitError):
     """The remote has no branch of that name."""
 

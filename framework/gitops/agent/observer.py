@@ -25,7 +25,7 @@ from framework.gitops.desired.environment_revision import EnvironmentRevision
 from framework.gitops.desired.history import History
 from framework.gitops.desired.permits import Permits, Refusals, Ruling
 from framework.gitops.desired.rendered import Rendered, late_tightenings, read_rendered, reduces, rendered_of
-from framework.gitops.errors import GitError
+from framework.gitops.errors import GitError, MirrorDamaged
 from framework.gitops.repo.git import Git
 from framework.holds.hold import Hold, read_hold
 from framework.journal.entry import EMPTY, Head
@@ -118,7 +118,10 @@ class Observer:
             self._recall()
         try:
             Git.mirror(self.git.repo)  # it may be deleted at any time
-            head = self.git.fetch(self.remote, self.branch)
+            try:
+                head = self.git.fetch(self.remote, self.branch)
+            except MirrorDamaged:  # it is a new one now
+                head = self.git.fetch(self.remote, self.branch)
             gate_journal = self._read_gate_journal()
             self.incoming = Fetched(head, self.now(), "", gate_journal)
         except (QuoteopsError, OSError) as error:  # the thread that looks must go on looking
@@ -161,7 +164,9 @@ class Observer:
         if head is None:
             return
         try:
-            self.of(head)
+            revision = self.of(head)
+            if head not in (self.examination.good, before.head) and not self._revisions.holds(head):
+                raise GitError(revision.fault)
         except (GitError, OSError) as error:
             if head in (self.examination.good, before.head):
                 raise

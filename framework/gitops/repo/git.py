@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from framework.gitops.errors import BranchMissing, GitError, PushRejected
-from framework.gitops.repo.leftovers import clear_mirror, sweep
+from framework.gitops.errors import BranchMissing, GitError, MirrorDamaged, PushRejected
+from framework.gitops.repo.leftovers import clear_mirror, is_damage, set_aside, sweep
 from framework.gitops.repo.process import (
     Processes,
     SilenceError,
@@ -317,7 +317,7 @@ class Git:
         silence_s: float | None = None,
     ) -> tuple[int, bytes, bytes]:
         try:
-            return self.processes.run(
+            code, out, err = self.processes.run(
                 ["git", *(word for line in _CONFIG for word in ("-c", line)), *args],
                 cwd=self.repo,
                 env={**git_environment(), **(env or {})},
@@ -329,6 +329,11 @@ class Git:
             raise GitError(f"git {shown(args)}: {error}") from None
         except OSError as error:
             raise GitError(f"{self.repo}: git cannot run here: {error.strerror or error}") from error
+        if code != 0 and self.is_ours and is_damage(err):
+            aside = set_aside(self.repo)
+            Git.mirror(self.repo, self.timeout_s)
+            raise MirrorDamaged(f"{self.repo}: {reason_of(err, code)}; it lies in {aside.name} now")
+        return code, out, err
 
 
 def check_blob(blob: Blob, *, where: str, limit: int = MAX_BLOB) -> None:

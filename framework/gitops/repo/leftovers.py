@@ -1,9 +1,13 @@
-"""What a git that was killed leaves in our mirror: locks that nobody holds, packs that nobody will finish."""
+"""What a git that was killed leaves in our mirror: locks that nobody holds, packs that nobody will finish.
+
+And what a machine that lost its power leaves: files that git cannot read any more.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,6 +17,25 @@ from framework.files.plain import kind_of
 
 STALE_S = 20.0
 """Git holds a lock for milliseconds, and writes to a pack as long as its fetch says anything."""
+
+DAMAGED = ".damaged"
+_DAMAGE = re.compile(
+    rb"(?m)^(?!remote: ).*(packfile|loose object|corrupt|not a git repository|inflate|invalid sha1 pointer"
+    rb"|unable to (read|unpack)|bad object refs/|index file|reference broken|broken name|bad config)"
+)
+
+
+def is_damage(told: bytes) -> bool:
+    """Say whether what git told is of files of ours that it cannot read."""
+    return _DAMAGE.search(told) is not None
+
+
+def set_aside(mirror: Path) -> Path:
+    """Rename a mirror that cannot be read, over the one before it; return where it is."""
+    aside = mirror.with_name(mirror.name + DAMAGED)
+    shutil.rmtree(aside, ignore_errors=True)
+    mirror.rename(aside)
+    return aside
 
 
 def sweep(mirror: Path, *, older_s: float = STALE_S) -> list[str]:
