@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from framework.errors import QuoteopsError
 from framework.files.hints import did_you_mean
 from framework.settings.errors import ConfigError
-from framework.settings.resolve import sweep_words
+from framework.settings.resolve import in_quotes, sweep_words
 
 if TYPE_CHECKING:
     from framework.fanout.spread import App, Spread
@@ -40,7 +40,7 @@ def multirun(
 
     _check(words)
     ready = [*sweep_words(root=root, primary=primary, words=words, environ=environ)]
-    ready.append(f"hydra.sweep.dir='{sweep_dir.as_posix()}'")
+    ready.append("hydra.sweep.dir=" + in_quotes(sweep_dir.as_posix().replace("${", r"\${")))
     version.setbase("1.3")
     GlobalHydra.instance().clear()
     search = create_config_search_path(str(root / "conf"))

@@ -267,6 +267,11 @@ def _readable(key: str, value: str) -> str:
 def _quoted(value: str) -> str:
     if not _NEEDS_QUOTES.fullmatch(value) or "," in value or "${" in value or _CALL.fullmatch(value):
         return value
+    return in_quotes(value)
+
+
+def in_quotes(value: str) -> str:
+    """Return a value in the quotes of Hydra's grammar: backslashes count before a quote alone."""
     escaped = re.sub(r"(\\+)$", r"\1\1", re.sub(r"(\\*)'", r"\1\1\\'", value))
     return f"'{escaped}'"
 

@@ -119,3 +119,10 @@ def test_a_cell_is_composed_or_refused_as_a_run_of_its_words_is(words: tuple[str
 
     alone = said(lambda: compose_run(words=words, root=REPOSITORY, environ={}))
     assert alone == said(lambda: compose_cells(primary="soak", cells=[words], root=REPOSITORY, environ={})[0])
+
+
+@pytest.mark.parametrize("name", ["o'brien", "a, b", 'say "x"', "a=b {c} [d]", "it's ${now:x}"])
+def test_a_sweep_starts_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    app = Notes()
+    assert len(run_in(REPOSITORY, app, tmp_path / name, "params.min_interval_ms=60,80")) == 2
+    assert (tmp_path / name / "sweep" / "multirun.yaml").is_file()

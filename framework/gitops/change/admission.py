@@ -12,7 +12,8 @@ from framework.files.hints import did_you_mean
 from framework.files.moments import iso_utc
 from framework.gitops.change.report import STATE, TIERS, ChangeReport, EnvironmentChange, PathClass
 from framework.gitops.desired.revision import Revision
-from framework.gitops.repo.git import Git, check_apart, check_blob, check_path
+from framework.gitops.repo.git import Git, check_blob
+from framework.gitops.repo.paths import check_apart, check_path
 from framework.gitops.repo.signatures import verify_commit
 from framework.settings.fields import effect_of, path_of, value_at
 from framework.settings.gitops_files import POLICY, check_gitops

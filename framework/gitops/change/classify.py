@@ -66,6 +66,7 @@ def classify(
             " what would run is both together"
         )
     rules = _in_force(base, now)
+    head.git.check_added(base.sha, head.sha)
     changed = head.git.changed(base.sha, head.sha)
     paths = by_class(changed, rules.policy)
     report = ChangeReport(base=base.sha, head=head.sha, policy=rules.policy, paths=paths)

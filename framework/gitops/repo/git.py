@@ -7,19 +7,20 @@ file system monitor, no prompts, no replace refs; a remote that hangs is killed 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from framework.gitops.errors import BranchMissing, GitError, MirrorDamaged, PushRejected
 from framework.gitops.repo.leftovers import clear_mirror, is_damage, set_aside, sweep
+from framework.gitops.repo.paths import check_apart, check_path, path_of
 from framework.gitops.repo.process import (
     Processes,
     SilenceError,
     git_environment,
     reason_of,
     shown,
+    without_login,
 )
 
 MAX_BLOB = 1_000_000
@@ -58,8 +59,6 @@ _RACES = (
     b"(already exists)",
 )
 """What git says of a push that somebody else was faster than; a hook or a protected branch says otherwise."""
-
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ class Git:
         for row in out.split(b"\0")[:-1]:
             head, _, name = row.partition(b"\t")
             mode, _, oid, size = head.decode().split()
-            blobs[_path(name, sha)] = Blob(mode, 0 if size == "-" else int(size), oid)
+            blobs[path_of(name)] = Blob(mode, 0 if size == "-" else int(size), oid)
         return blobs
 
     def show(self, sha: str, path: str, *, limit: int = MAX_BLOB) -> bytes | None:
@@ -176,8 +175,19 @@ class Git:
 
     def changed(self, base: str, head: str) -> list[str]:
         """Return the paths that differ between two commits; a rename counts as both of its paths."""
-        args = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--end-of-options", base, head)
-        return [_path(name, head) for name in self.run(*args).split(b"\0")[:-1]]
+        return [path_of(name) for name in self._differing(base, head)]
+
+    def check_added(self, base: str, head: str) -> None:
+        """Raise GitError for a file that came in between two commits under a name that is not UTF-8."""
+        for name in self._differing(base, head, "--diff-filter=A"):
+            try:
+                name.decode()
+            except UnicodeDecodeError:
+                raise GitError(f"{head[:12]}: {name!r} is not a UTF-8 path; allowed UTF-8 names") from None
+
+    def _differing(self, base: str, head: str, *flags: str) -> list[bytes]:
+        args = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", *flags)
+        return self.run(*args, "--end-of-options", base, head).split(b"\0")[:-1]
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Tell whether ``new`` contains ``old``; a branch that moved where it does not was forced."""
@@ -205,6 +215,11 @@ class Git:
         if code != 0:
             missing = b"couldn't find remote ref" in err
             raise (BranchMissing if missing else GitError)(f"git {shown(args)}: {reason_of(err, code)}")
+        if b"shallow roots" in err:  # git says it, brings nothing, and ends with 0
+            raise GitError(
+                f"{without_login(remote)}: is a shallow clone, whose {branch} git does not take; allowed a"
+                " remote with its whole history: run git fetch --unshallow there"
+            )
         return self.rev(kept)
 
     def push(self, remote: str, refspec: str) -> None:
@@ -344,47 +359,8 @@ def check_blob(blob: Blob, *, where: str, limit: int = MAX_BLOB) -> None:
         raise GitError(f"{where}: holds {blob.size} bytes; allowed up to {limit}")
 
 
-def check_path(path: str, *, where: str) -> None:
-    """Raise GitError for a path that leaves its folder, or cannot be written, here or on another system."""
-    parts = PurePosixPath(path).parts
-    inside = (
-        parts and not path.startswith("/") and ".." not in parts and ".git" not in (p.lower() for p in parts)
-    )
-    odd = any(c in '\\:"<>|?*' or not c.isprintable() for c in path) or "/".join(parts) != path
-    unfit = any(p.endswith((".", " ")) or _DEVICES.fullmatch(p) or len(p.encode()) > 200 for p in parts)
-    if not inside or odd or unfit or len(path) > 1_000:
-        raise GitError(
-            f"{where}: {path[:200]!r} is not a path inside the repository that every system can hold"
-        )
-
-
-def check_apart(paths: Iterable[str], *, where: str) -> None:
-    """Raise GitError when two paths are one file where case or the composing of letters does not count."""
-    spelled: dict[str, str] = {}
-    files = set(paths)
-    for path in files:
-        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())
-        names = folded.split("/")
-        for depth in range(1, len(names) + 1):
-            given = "/".join(path.split("/")[:depth])
-            other = spelled.setdefault("/".join(names[:depth]), given)
-            if given in files and given != path:
-                raise GitError(f"{where}: {given} is a file and a folder; the commit is damaged")
-            if other != given:
-                raise GitError(
-                    f"{where}: {given} and {other} are one name on some systems; allowed one of them"
-                )
-
-
 def _beneath(prefixes: Iterable[str]) -> list[str]:
     return [prefix.rstrip("/") for prefix in prefixes]
-
-
-def _path(name: bytes, sha: str) -> str:
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        raise GitError(f"{sha[:12]}: {name!r} is not a UTF-8 path; allowed UTF-8 names") from None
 
 
 def _check_branch(branch: str) -> None:

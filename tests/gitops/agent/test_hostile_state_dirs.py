@@ -16,7 +16,7 @@ from framework.gitops.agent.serve import once
 from framework.gitops.agent.status import read_status
 from framework.gitops.agent.status_text import status_lines
 from framework.gitops.errors import GitError
-from framework.gitops.repo.git import check_apart, check_path
+from framework.gitops.repo.paths import check_apart, check_path
 from framework.gitops.repo.process import without_login
 from framework.journal.entry import Kind
 from framework.journal.errors import JournalError

@@ -117,3 +117,32 @@ def test_a_lock_in_a_persons_clone_is_left_alone(repo: Repo) -> None:
     with pytest.raises(GitError, match="File exists"):
         repo.reader.run("update-ref", "refs/heads/other", "main")
     assert path.exists()
+
+
+def test_a_name_that_is_not_utf8_is_refused_where_it_comes_in_and_shown_where_it_leaves(repo: Repo) -> None:
+    before, blob = (
+        repo.reader.rev("main"),
+        repo.reader.run("hash-object", "-w", "--stdin", input=b"x").strip(),
+    )
+    row = b"100644 blob " + blob + b"\tcaf\xe9.txt\0"
+    listed = repo.reader.run("ls-tree", "-z", before)
+    tree = repo.reader.run("mktree", "-z", input=listed + row).decode().strip()
+    odd = repo.git("commit-tree", "-p", before, "-m", "odd", tree)
+    with pytest.raises(GitError, match=r"caf\\xe9.txt' is not a UTF-8 path; allowed UTF-8 names"):
+        repo.reader.check_added(before, odd)
+    repo.reader.check_added(odd, before)
+    assert repo.reader.changed(odd, before) == [r"caf\xe9.txt"]
+    assert set(repo.reader.files(odd)) - set(repo.reader.files(before)) == {r"caf\xe9.txt"}
+    with pytest.raises(GitError, match="is not a path inside the repository that every system can hold"):
+        repo.reader.export(odd, repo.reader.files(odd), repo.path / "out")
+
+
+def test_a_shallow_remote_is_named_whatever_was_fetched_before(repo: Repo, tmp_path: Path) -> None:
+    remote, url = tmp_path / "remote.git", f"file://{repo.path}"
+    Git.mirror(remote).run("fetch", "--quiet", "--depth=1", url, "main:refs/heads/main")
+    fresh, used = Git.mirror(tmp_path / "fresh"), Git.mirror(tmp_path / "used")
+    used.fetch(url, "other")
+    used.run("update-ref", "refs/quoteops/fetched/main", repo.reader.rev("other"))
+    for mirror in (fresh, used):
+        with pytest.raises(GitError, match=r"is a shallow clone.*run git fetch --unshallow there"):
+            mirror.fetch(f"file://{remote}", "main")
