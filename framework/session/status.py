@@ -101,7 +101,12 @@ class Bot:
             bot_file = bot_file_of(home, self.environment)
             watched.parent.mkdir(parents=True, exist_ok=True)
             live.watcher = OverridesWatcher(
-                watched, load=self._load, on_alert=self._invalid, on_recovery=self._recovered, on_swap=_hash
+                watched,
+                load=self._load,
+                on_alert=self._invalid,
+                on_recovery=self._recovered,
+                on_swap=_hash,
+                on_polled=self._polled,
             )
             self._follow_watcher(live.watcher)
         live.listeners.append(self._taken)
@@ -261,6 +266,9 @@ class Bot:
 
     def _invalid(self, line: str) -> None:
         self._alert("overrides_invalid", Severity.PAGE, line)
+
+    def _polled(self, line: str) -> None:
+        self._alert("overrides_polled", Severity.WARNING, line)
 
     def _recovered(self, line: str) -> None:
         self._alert("overrides_invalid", Severity.INFO, line)

@@ -8,6 +8,7 @@ the last good value in force and is said once.
 """
 
 import contextlib
+import errno
 import os
 import stat
 import threading
@@ -97,7 +98,8 @@ class OverridesWatcher(Generic[T]):
 
     ``load`` makes the value of the bytes and raises QuoteopsError for what it refuses; it runs on the
     watcher's thread. So do ``on_alert``, which gets one line a distinct fault, and ``on_swap``, for what can
-    wait until the value is in force. ``fault`` is what is on disk and not in force, None when both agree.
+    wait until the value is in force. ``on_polled``, by default ``on_alert``, gets a line when no events come
+    and the poll alone follows. ``fault`` is what is on disk and not in force, None when both agree.
     ``events`` False leaves the poll alone.
     """
 
@@ -109,6 +111,7 @@ class OverridesWatcher(Generic[T]):
         on_alert: Callable[[str], None],
         on_recovery: Callable[[str], None] = lambda _: None,
         on_swap: Callable[[Snapshot[T]], None] = lambda _: None,
+        on_polled: Callable[[str], None] | None = None,
         pace: Pace = Pace(),
         events: bool = True,
     ) -> None:
@@ -117,7 +120,7 @@ class OverridesWatcher(Generic[T]):
         self.fault: Fault | None = None
         self.checked_ns = 0
         self._load, self._on_alert, self._on_recovery = load, on_alert, on_recovery
-        self._on_swap = on_swap
+        self._on_swap, self._on_polled = on_swap, on_polled or on_alert
         self._pace, self._events = pace, events
         self._heard: deque[tuple[str, int]] = deque()
         self._wake, self._stopping = threading.Event(), False
@@ -266,13 +269,22 @@ class OverridesWatcher(Generic[T]):
             self._watch = _Watch(self)
             self._watch_fault = ""
         except OSError as error:  # no such folder yet, or no watch left to give: the poll goes on
-            text = f"{self.path.parent}: cannot be watched: {error.strerror or error}; it is polled"
+            text = f"{self.path.parent}: cannot be watched: {_why(error)}; it is polled"
             if text != self._watch_fault and not isinstance(error, FileNotFoundError):
-                self._on_alert(text)
+                self._on_polled(text)
             self._watch_fault = text
 
 
 ABSENT = "is missing; allowed a file"
+WATCHES = {
+    errno.EMFILE: "the limit fs.inotify.max_user_instances (or that of open files) is reached; allowed a higher one",
+    errno.ENOSPC: "the limit fs.inotify.max_user_watches is reached; allowed a higher one",
+}
+"""What the system means when it has no watch left to give: its own words speak of files and of disks."""
+
+
+def _why(error: OSError) -> str:
+    return WATCHES.get(error.errno or 0) or error.strerror or str(error)
 
 
 def read_sight(path: Path) -> Sight:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -262,6 +263,28 @@ def test_a_bot_that_breaks_off_does_not_say_that_it_was_meant(agent: Agent) -> N
         "on_purpose": False,
     }
     assert bot["health"] == "degraded"
+
+
+@pytest.mark.parametrize(
+    ("fault", "limit"), [(errno.EMFILE, "max_user_instances"), (errno.ENOSPC, "max_user_watches")]
+)
+def test_a_limit_of_watches_is_no_fault_of_the_overrides(
+    agent: Agent,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: int,
+    limit: str,
+) -> None:
+    from framework.settings import watch
+
+    def none_left() -> Any:
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(watch, "_observer", none_left)
+    soaked(agent.root, *SHORT, clock=Staged({}))
+    (said,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (said["alert"], said["severity"]) == ("overrides_polled", "warning")
+    assert f"live: cannot be watched: the limit fs.inotify.{limit}" in said["text"]
 
 
 def test_a_second_bot_of_an_environment_is_refused_while_the_first_lives(agent: Agent) -> None:
