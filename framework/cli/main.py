@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from framework.cli.streams import outlets, stoppable
+from framework.cli.streams import COULD_NOT_RUN, outlets, stoppable
 from framework.errors import QuoteopsError
 
 
@@ -84,7 +84,6 @@ QUOTEOPS = Verbs(
     ),
 )
 
-COULD_NOT_RUN = 2
 READER_LEFT = 141
 """What a shell shows of a command that SIGPIPE ended, as git is by ``| head``."""
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -105,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault(
             "PYDANTIC_DISABLE_PLUGINS", "1"
         )  # pydantic would ask every distribution for one
-    with outlets() as out, stoppable():
+    with outlets() as out, stoppable(last=alone):
         code = _guarded(words)
         out.flush()
         if out.left and code != COULD_NOT_RUN:

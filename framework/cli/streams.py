@@ -23,6 +23,12 @@ def timed(log: Callable[[str], None]) -> Callable[[str], None]:
     )
 
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 4
+"""Interrupts of a command that is ending, of which the last is an end at once."""
+COULD_NOT_RUN = 2
+
+
 class Outlet(io.TextIOBase):
     """Pass text on until the first failure, keep that, and let all later text go nowhere."""
 
@@ -104,25 +110,66 @@ def _fill_closed() -> None:
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Make a polite kill end like Ctrl-C: one line, files whole, a run marked incomplete."""
+def stoppable(*, last: bool) -> Iterator[None]:
+    """Make Ctrl-C and a polite kill end alike: one line, files whole, a run marked incomplete.
+
+    With ``last`` the process ends after this, and nothing that is heard then changes how.
+    """
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with heard_by(stop, signal.SIGTERM):
+    before = {number: signal.getsignal(number) for number in STOPS}
+    # A shell starts what runs in the background deaf to Ctrl-C, which is for the one in front.
+    heard = STOPS if before[signal.SIGINT] is not signal.SIG_IGN else (signal.SIGTERM,)
+    with heard_by(stop, *heard):
         yield
+    if threading.current_thread() is threading.main_thread():
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN if last else before[number])
 
 
 @contextlib.contextmanager
 def heard_by(handler: Callable[..., Any], *numbers: signal.Signals) -> Iterator[None]:
-    """Let a handler have signals, by default Ctrl-C and SIGTERM; in a thread, where none arrive, nothing."""
+    """Let a handler have signals, by default Ctrl-C and SIGTERM; in a thread, where none arrive, nothing.
+
+    Once it has raised, the command is ending, and further ones do not break off what ends it: the handler
+    hears no more, and the one before it does not come back.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in numbers or (signal.SIGINT, signal.SIGTERM)}
+    ending = False
+
+    def hear(number: int, frame: Any) -> None:
+        nonlocal ending
+        try:
+            handler(number, frame)
+        except KeyboardInterrupt:
+            ending = True
+            _insisted_on()
+            raise
+
+    before = {number: signal.signal(number, hear) for number in numbers or STOPS}
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        if not ending:
+            for number, old in before.items():
+                signal.signal(number, old)
+
+
+def _insisted_on() -> None:
+    """Leave a command that ends in peace, until somebody has insisted so often that it must hang."""
+    left = PATIENCE
+
+    def hear(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            os.write(2, b"error: interrupted before it had ended\n")
+            os._exit(COULD_NOT_RUN)
+
+    for number in STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, hear)

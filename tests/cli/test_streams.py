@@ -130,6 +130,33 @@ def test_a_polite_kill_is_one_line_for_every_verb(root: Path) -> None:
     assert (process.returncode, err) == (2, "error: interrupted\n")
 
 
+@posix
+@pytest.mark.parametrize("more", [1, 2])
+def test_whoever_insists_gets_the_same_end(root: Path, more: int) -> None:
+    driver = (
+        "import framework.session.run_folder as f, framework.soak.run as r, time\n"
+        "end = f.RunFolder.incomplete\n"
+        "def slow(*a, **k): print('ending', flush=True); time.sleep(0.5); end(*a, **k)\n"
+        "def play(*a, **k): print('on', flush=True); time.sleep(30)\n"
+        "f.RunFolder.incomplete, r.open_window = slow, play"
+    )
+    process = subprocess.Popen(
+        line_of("soak", *QUICK, driver=driver), cwd=root, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for said in ("on\n", "ending\n"):
+        while process.stdout.readline() != said:
+            pass
+        for _ in range(1 if said == "on\n" else more):
+            process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert err.count("\n") == 1
+    assert err.startswith("error: interrupted; ")
+    assert json.loads((only_run(root) / "run.json").read_text())["reason"] == "interrupted"
+
+
 @pytest.mark.parametrize("where", ["word", "folder"])
 def test_a_name_that_is_not_utf8_is_one_line(
     where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
