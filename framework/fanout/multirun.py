@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import QuoteopsError
+from framework.fanout.lists import check_lists
 from framework.files.hints import did_you_mean
 from framework.settings.errors import ConfigError
 from framework.settings.resolve import in_quotes, sweep_words
@@ -41,6 +42,7 @@ def multirun(
     _check(words)
     ready = [*sweep_words(root=root, primary=primary, words=words, environ=environ)]
     ready.append("hydra.sweep.dir=" + in_quotes(sweep_dir.as_posix().replace("${", r"\${")))
+    check_lists(ready, typed=words)
     version.setbase("1.3")
     GlobalHydra.instance().clear()
     search = create_config_search_path(str(root / "conf"))

@@ -126,3 +126,31 @@ def test_a_sweep_starts_in_a_folder_of_any_name(tmp_path: Path, name: str) -> No
     app = Notes()
     assert len(run_in(REPOSITORY, app, tmp_path / name, "params.min_interval_ms=60,80")) == 2
     assert (tmp_path / name / "sweep" / "multirun.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("60,,80", "cannot be read"),
+        ("60,", "cannot be read"),
+        ("range(60,80", "cannot be read"),
+        ("[60,,80]", "cannot be read"),
+        ("'60,80", "cannot be read"),
+        ("range(60,80,0)", "cannot be read"),
+        ("interval(60,80)", "names no values one by one"),
+        ("glob(*)", "names no values one by one"),
+        ("range(80,60)", "lists no values"),
+    ],
+)
+def test_a_slip_in_a_list_is_one_line_with_the_word_as_typed(tmp_path: Path, values: str, said: str) -> None:
+    word = f"params.min_interval_ms={values}"
+    with pytest.raises(ConfigError) as caught:
+        run(tmp_path, "hydra/launcher=serial", word)
+    assert str(caught.value).startswith(f"command line: {word} {said}; allowed one value, A,B,C,")
+
+
+@pytest.mark.parametrize(
+    "values", ["60,80", "choice(60,80)", "range(60,81,20)", "shuffle(60,60)", "sort(80,60)"]
+)
+def test_a_list_is_given_in_several_ways(tmp_path: Path, values: str) -> None:
+    assert len(run(tmp_path, f"params.min_interval_ms={values}")[1]) == 2
