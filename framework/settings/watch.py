@@ -277,8 +277,8 @@ class OverridesWatcher(Generic[T]):
 
 ABSENT = "is missing; allowed a file"
 WATCHES = {
-    errno.EMFILE: "the limit fs.inotify.max_user_instances (or that of open files) is reached; allowed a higher one",
-    errno.ENOSPC: "the limit fs.inotify.max_user_watches is reached; allowed a higher one",
+    errno.EMFILE: "the limit fs.inotify.max_user_instances (or of open files) is reached; raise it",
+    errno.ENOSPC: "the limit fs.inotify.max_user_watches is reached; raise it",
 }
 """What the system means when it has no watch left to give: its own words speak of files and of disks."""
 
