@@ -130,7 +130,7 @@ def test_nothing_is_appended_to_what_is_no_file(tmp_path: Path, kind: str) -> No
 @pytest.mark.parametrize("kind", PLACED)
 def test_a_lock_is_taken_whatever_stands_in_its_files_place(tmp_path: Path, kind: str) -> None:
     PLACED[kind](tmp_path / ".turn.lock")
-    turn, named = tmp_path / "turn", rf"another process \({os.getpid()}\)"
+    turn, named = tmp_path / "turn", rf"another process \({os.getpid()}, since "
     with (
         locked(path=turn, timeout_s=0.0),
         pytest.raises(HeldError, match=named),
