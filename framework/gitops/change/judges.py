@@ -31,7 +31,6 @@ from framework.gitops.repo.git import Git
 from framework.settings.gitops_files import (
     ENVIRONMENTS,
     POLICY,
-    TAPES,
     read_environment,
     read_policy,
     read_tapes,
@@ -97,33 +96,27 @@ def in_force(base: Revision, now: datetime) -> InForce:
     policies = (base.policy, *before(POLICY, read_policy, lambda policy: policy.settle_h))
     longest = max(policy.settle_h for policy in policies)
     tiers, tapes = dict[str, str](), dict[str, tuple[EvidenceTape, ...]]()
-    tables = before(TAPES, read_tapes, lambda _: longest)
     for name in base.names:
         path = f"{ENVIRONMENTS}/{name}.yaml"
         earlier = before(path, partial(read_environment, name=name), lambda _: longest)
         tiers |= {name: max((file.tier for file in earlier), key=TIERS.index)} if earlier else {}
-        if earlier or tables:
-            tapes[name] = _earlier_tapes(base, name, earlier, tables)
+        if earlier:
+            tapes[name] = _earlier_tapes(base, name, earlier)
     late = now - timedelta(hours=longest)
     schema = {commit for path in touched if path.startswith(SCHEMA) for commit in touched[path]}
     turned = _turned(git, base.sha, since, schema, late)
     return InForce(policies, tiers, tapes, turned)
 
 
-def _earlier_tapes(
-    base: Revision, name: str, files: Sequence[EnvironmentFile], tables: Sequence[tuple[EvidenceTape, ...]]
-) -> tuple[EvidenceTape, ...]:
-    """Return the tapes that an environment is judged on no more, under another name if need be."""
+def _earlier_tapes(base: Revision, name: str, files: Sequence[EnvironmentFile]) -> tuple[EvidenceTape, ...]:
+    """Return the tapes that an environment named before and names no more, those that there still are."""
     try:
         file, table = base.environment(name), read_tapes(base.root)
     except QuoteopsError:  # what keeps it from being judged is said where it is judged
         return ()
-    now, old = _named(file, table), dict[str, EvidenceTape]()
-    for one in (*reversed(tables), table):
-        for earlier in (*files, file):
-            old |= {n: tape for n, tape in _named(earlier, one).items() if now.get(n) != tape}
-    old = {f"{n}-before" if n in now else n: tape for n, tape in old.items()}
-    return tuple(old[n].model_copy(update={"name": n}) for n in sorted(old))
+    now = _named(file, table)
+    old = {n: tape for earlier in files for n, tape in _named(earlier, table).items() if n not in now}
+    return tuple(old[n] for n in sorted(old))
 
 
 def _named(file: EnvironmentFile, table: Sequence[EvidenceTape]) -> dict[str, EvidenceTape]:
@@ -169,9 +162,7 @@ def _came_in(git: Git, sha: str, now: datetime) -> dict[str, datetime]:
 def _touched(git: Git, sha: str) -> dict[str, list[str]]:
     """Return the commits that changed each file that decides how something is judged, the newest first."""
     words = ("log", "--first-parent", "--diff-merges=first-parent", "--no-renames", "--format=%x00%H")
-    log = git.run(
-        *words, "--name-only", "-z", "--end-of-options", sha, "--", POLICY, TAPES, ENVIRONMENTS, SCHEMA
-    )
+    log = git.run(*words, "--name-only", "-z", "--end-of-options", sha, "--", POLICY, ENVIRONMENTS, SCHEMA)
     touched: dict[str, list[str]] = {}
     commit = ""
     for word in (part.strip("\n") for part in log.decode(errors="replace").split("\0")):
