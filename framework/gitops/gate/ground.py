@@ -25,6 +25,8 @@ from framework.gitops.gate.request import GateRequest
 from framework.gitops.repo.git import Git
 from framework.holds.hold import newest_hold
 from framework.journal.entry import Entry, Kind, Row
+from framework.settings.overrides import Direction, direction_of
+from framework.settings.traded import traded_changes, traded_fields
 
 
 def ground_of(request: GateRequest, name: str, *, now: datetime) -> str:
@@ -73,7 +75,9 @@ def _ground(request: GateRequest, name: str, *, now: datetime) -> Ground | None:
     decisions = counted(request, name, now=now)
     history = history_of(request.agent_rows(name))
     sha = base.config_sha(name, now=now)
-    if sha is not None and _stands(sha, decisions, history):
+    if sha is not None and (
+        _stands(sha, decisions, history) or _is_let_in(request, name, decisions, history, now)
+    ):
         return None
     for commit, why in _below(base.git, base.sha, name, decisions, history):
         with Revision(base.git, commit) as earlier:
@@ -116,6 +120,23 @@ def _stands(sha: str, decisions: Decisions, history: History) -> bool:
     if answer.promoted is not None:
         return not bad or moment(answer.promoted.at) > max(bad)
     return applied is None and not decisions.by_config and not decisions.by_commit
+
+
+def _is_let_in(
+    request: GateRequest, name: str, decisions: Decisions, history: History, now: datetime
+) -> bool:
+    """Say whether an agent lets a content in by itself, though it has not told so yet: it takes risk away."""
+    applied, base = history.applied, request.base
+    sha, bad = base.config_sha(name, now=now), {row.config_sha for row in history.quarantines}
+    if applied is None or sha is None or sha in bad or _answer(decisions, sha).refused:
+        return False
+    if not _contains(base.git, applied.commit, base.sha):
+        return False
+    with Revision(base.git, applied.commit) as runs:
+        if runs.config_sha(name, now=now) != applied.config_sha:
+            return False
+        before, after = (traded_fields(one.settings(name, now=now)) for one in (runs, base))
+    return direction_of(traded_changes(before, after)) in (Direction.REDUCING, Direction.NEUTRAL)
 
 
 def _below(
