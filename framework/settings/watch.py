@@ -100,7 +100,6 @@ class OverridesWatcher(Generic[T]):
     watcher's thread. So do ``on_alert``, which gets one line a distinct fault, and ``on_swap``, for what can
     wait until the value is in force. ``on_polled``, by default ``on_alert``, gets a line when no events come
     and the poll alone follows. ``fault`` is what is on disk and not in force, None when both agree.
-    ``events`` False leaves the poll alone.
     """
 
     def __init__(
@@ -113,7 +112,6 @@ class OverridesWatcher(Generic[T]):
         on_swap: Callable[[Snapshot[T]], None] = lambda _: None,
         on_polled: Callable[[str], None] | None = None,
         pace: Pace = Pace(),
-        events: bool = True,
     ) -> None:
         self.path = Path(os.path.abspath(path))  # the last link stays: it is what gets replaced
         self.latest: Snapshot[T] | None = None
@@ -121,7 +119,7 @@ class OverridesWatcher(Generic[T]):
         self.checked_ns = 0
         self._load, self._on_alert, self._on_recovery = load, on_alert, on_recovery
         self._on_swap, self._on_polled = on_swap, on_polled or on_alert
-        self._pace, self._events = pace, events
+        self._pace = pace
         self._heard: deque[tuple[str, int]] = deque()
         self._wake, self._stopping = threading.Event(), False
         self._thread: threading.Thread | None = None
@@ -260,7 +258,7 @@ class OverridesWatcher(Generic[T]):
 
     def _rewatch(self) -> None:
         """See that the folder's events reach us: it may be new, replaced, or its watch may have died."""
-        if not self._events or (self._watch is not None and self._watch.holds(self.path.parent)):
+        if self._watch is not None and self._watch.holds(self.path.parent):
             return
         if self._watch is not None:
             self._watch.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -39,6 +40,10 @@ def load(data: bytes) -> int:
 def text(n: int) -> bytes:
     """Give the bytes of a valid state, longer and shorter in turn."""
     return json.dumps({"a": n, "pad": "x" * (n * 37 % 500), "b": n}).encode()
+
+
+def out_of_watches() -> NoReturn:
+    raise OSError(errno.EMFILE, "too many")
 
 
 class Bench:
@@ -87,6 +92,15 @@ class Bench:
 
     def until_value(self, n: int) -> None:
         self.until(lambda: self.value == n)
+
+
+@pytest.fixture(params=[True, False], ids=["events", "poll alone"])
+def heard(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Give what a watcher is started with, on a system that tells of changes and on one that cannot."""
+    if request.param:
+        return {}
+    monkeypatch.setattr("framework.settings.watch._observer", out_of_watches)
+    return {"on_polled": lambda _: None}
 
 
 @pytest.fixture
@@ -140,7 +154,6 @@ def test_the_same_bytes_are_no_new_generation(bench: Bench) -> None:
     assert bench.watcher.latest.generation == 2
 
 
-@pytest.mark.parametrize("events", [True, False], ids=["events", "poll alone"])
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
@@ -153,12 +166,12 @@ def test_the_same_bytes_are_no_new_generation(bench: Bench) -> None:
     ids=["empty", "blank", "invalid", "binary", "large"],
 )
 def test_what_cannot_be_used_leaves_the_last_good_value_and_is_said_once(
-    bench: Bench, bad: bytes, said: str, events: bool
+    bench: Bench, bad: bytes, said: str, heard: dict[str, Any]
 ) -> None:
     import re
 
     bench.put(1)
-    bench.start(events=events)
+    bench.start(**heard)
     write_atomic(path=bench.path, data=bad, staging=bench.staging)
     bench.until(lambda: bool(bench.alerts))
     time.sleep(0.5)  # two polls more
@@ -257,8 +270,7 @@ def test_an_editor_that_writes_beside_and_renames_is_followed(bench: Bench) -> N
 
 
 @posix
-@pytest.mark.parametrize("events", [True, False], ids=["events", "poll alone"])
-def test_kubernetes_swaps_a_link_to_a_folder(bench: Bench, events: bool) -> None:
+def test_kubernetes_swaps_a_link_to_a_folder(bench: Bench, heard: dict[str, Any]) -> None:
     def mount(n: int) -> None:
         version = bench.folder / f"..2026_{n}"
         version.mkdir()
@@ -271,7 +283,7 @@ def test_kubernetes_swaps_a_link_to_a_folder(bench: Bench, events: bool) -> None
 
     mount(1)
     bench.path.symlink_to(Path("..data") / "overrides.json")
-    bench.start(events=events)
+    bench.start(**heard)
     for n in range(2, 8):
         mount(n)
         bench.until_value(n)
